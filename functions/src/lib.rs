@@ -1,1 +1,4 @@
-//! stub
+//! The functions of Labelcast: what they decide, and the ports through which they act.
+
+pub mod model;
+pub mod query;

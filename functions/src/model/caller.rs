@@ -1,0 +1,31 @@
+//! Who calls.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::UserId;
+
+/// The group whose members moderate.
+pub const MODERATORS: &str = "moderators";
+
+/// A user as a verified token, or a connection's row, describes them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caller {
+    /// The token's `sub`.
+    pub user: UserId,
+    /// The token's `cognito:username`.
+    pub username: String,
+    /// The token's `cognito:groups`.
+    pub groups: BTreeSet<String>,
+    /// The token's `exp`.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl Caller {
+    /// Member of [`MODERATORS`].
+    pub fn is_moderator(&self) -> bool {
+        self.groups.contains(MODERATORS)
+    }
+}

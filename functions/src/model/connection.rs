@@ -1,0 +1,53 @@
+//! Connections and subscriptions.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Duration, Utc};
+
+use super::{Caller, ConnectionId, TopicKey};
+use crate::query::Query;
+
+/// An open socket. After `$connect` this row rules, not the authorizer's context, which never changes (rule 16).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connection {
+    /// As the gateway named it.
+    pub id: ConnectionId,
+    /// Who, with which groups, until when.
+    pub caller: Caller,
+    /// With the id, what a clean-up compares before it deletes (promise 6).
+    pub connected_at: DateTime<Utc>,
+}
+
+impl Connection {
+    /// How long after its token's end a connection may still be served (promise 7), in seconds.
+    pub const GRACE_SECONDS: i64 = 25;
+
+    /// Whether it may still be served.
+    pub fn is_served(&self, now: DateTime<Utc>) -> bool {
+        now <= self.caller.expires_at + Duration::seconds(Self::GRACE_SECONDS)
+    }
+}
+
+/// Whether notifications are pushed to a subscription, or wait for its replay (rule 9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubscriptionState {
+    /// `notify` passes it over until `subscribe` has replayed history.
+    Replaying,
+    /// `notify` pushes to it.
+    Live,
+}
+
+/// A connection's interest in a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// Whose.
+    pub connection: ConnectionId,
+    /// In what.
+    pub topic: TopicKey,
+    /// A search left running; `None` for everything.
+    pub filter: Option<Arc<Query>>,
+    /// Pushed to, or replaying.
+    pub state: SubscriptionState,
+    /// A copy of the connection's: what `notify` needs to know without reading it.
+    pub caller: Arc<Caller>,
+}

@@ -1,0 +1,134 @@
+//! What travels on the bus.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Analysis, ImageId, Topic, UploadId, UserId};
+
+/// An upload as an event names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UploadRef {
+    /// The upload.
+    pub upload_id: UploadId,
+    /// Whose it is.
+    pub user: UserId,
+}
+
+/// An event of ours: `detail-type` is the variant's name on the bus, `detail` its fields, `source` [`BusEvent::SOURCE`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "detail-type", content = "detail")]
+pub enum BusEvent {
+    /// `analyze` has a result; `index` stores it.
+    #[serde(rename = "image.analyzed")]
+    ImageAnalyzed {
+        /// Whose bytes.
+        image_id: ImageId,
+        /// What was found.
+        analysis: Analysis,
+    },
+    /// An image is stored and found by search. One event an upload (rule 2).
+    #[serde(rename = "image.labelled")]
+    ImageLabelled {
+        /// The image.
+        image_id: ImageId,
+        /// Whose upload it answers.
+        upload: UploadRef,
+        /// Whether this upload completed the image: then everyone hears of it, not the uploader alone.
+        first: bool,
+    },
+    /// An offensive image is stored.
+    #[serde(rename = "image.offensive")]
+    ImageOffensive {
+        /// The image.
+        image_id: ImageId,
+    },
+    /// An image is gone.
+    #[serde(rename = "image.removed")]
+    ImageRemoved {
+        /// What it was.
+        image_id: ImageId,
+        /// Who had uploaded it.
+        uploaders: Vec<UserId>,
+        /// Whether those who are no moderators had seen it.
+        was_public: bool,
+        /// Makes the notification's id differ if the same bytes come and go again.
+        removal: String,
+    },
+    /// The bytes are a good picture.
+    #[serde(rename = "upload.received")]
+    UploadReceived {
+        /// The upload.
+        upload: UploadRef,
+    },
+    /// The bytes are none that we take.
+    #[serde(rename = "upload.rejected")]
+    UploadRejected {
+        /// The upload.
+        upload: UploadRef,
+        /// In words for the uploader.
+        reason: String,
+    },
+    /// A good picture could not be analyzed.
+    #[serde(rename = "upload.failed")]
+    UploadFailed {
+        /// The upload.
+        upload: UploadRef,
+        /// In words for the uploader.
+        reason: String,
+    },
+    /// A program published to a topic.
+    #[serde(rename = "topic.published")]
+    TopicPublished {
+        /// The id that the publisher was given; the notification's id.
+        id: String,
+        /// Where to.
+        topic: Topic,
+        /// The publisher's own name for what happened.
+        event: String,
+        /// Whatever was published.
+        data: serde_json::Value,
+    },
+}
+
+impl BusEvent {
+    /// The `source` of every event of ours.
+    pub const SOURCE: &'static str = "labelcast";
+
+    /// The `detail-type`.
+    pub const fn detail_type(&self) -> &'static str {
+        match self {
+            Self::ImageAnalyzed { .. } => "image.analyzed",
+            Self::ImageLabelled { .. } => "image.labelled",
+            Self::ImageOffensive { .. } => "image.offensive",
+            Self::ImageRemoved { .. } => "image.removed",
+            Self::UploadReceived { .. } => "upload.received",
+            Self::UploadRejected { .. } => "upload.rejected",
+            Self::UploadFailed { .. } => "upload.failed",
+            Self::TopicPublished { .. } => "topic.published",
+        }
+    }
+
+    /// The `detail-type`s that `index` listens to.
+    pub const FOR_INDEX: &'static [&'static str] = &["image.analyzed"];
+
+    /// The `detail-type`s that `notify` listens to: what is stored already (rule 1).
+    pub const FOR_NOTIFY: &'static [&'static str] = &[
+        "image.labelled",
+        "image.offensive",
+        "image.removed",
+        "upload.received",
+        "upload.rejected",
+        "upload.failed",
+        "topic.published",
+    ];
+
+    /// Reads an event by its parts; `None` for a detail type or detail that is not ours.
+    pub fn from_parts(detail_type: &str, detail: &serde_json::Value) -> Option<Self> {
+        serde_json::from_value(serde_json::json!({"detail-type": detail_type, "detail": detail})).ok()
+    }
+
+    /// The `detail`.
+    pub fn detail(&self) -> serde_json::Value {
+        let mut whole = serde_json::to_value(self).expect("events are plain data, which JSON can hold");
+        whole["detail"].take()
+    }
+}

@@ -1,0 +1,139 @@
+//! Images: the bytes, known by their SHA-256.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{Analysis, ImageId, Status, UploadId, UserId};
+
+/// The kinds of picture that are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ImageType {
+    /// `image/jpeg`
+    #[serde(rename = "image/jpeg")]
+    Jpeg,
+    /// `image/png`
+    #[serde(rename = "image/png")]
+    Png,
+    /// `image/webp`
+    #[serde(rename = "image/webp")]
+    WebP,
+}
+
+impl ImageType {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Jpeg, Self::Png, Self::WebP];
+
+    /// The media type.
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Jpeg => "image/jpeg",
+            Self::Png => "image/png",
+            Self::WebP => "image/webp",
+        }
+    }
+}
+
+/// The media type is none that is taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not taken: send image/jpeg, image/png or image/webp")]
+pub struct ImageTypeError(String);
+
+impl FromStr for ImageType {
+    type Err = ImageTypeError;
+    fn from_str(text: &str) -> Result<Self, ImageTypeError> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.media_type().eq_ignore_ascii_case(text))
+            .ok_or_else(|| ImageTypeError(text.chars().take(80).collect()))
+    }
+}
+
+/// Where an image stands among the others: a higher place is a newer image. Each home makes its own; it compares, and
+/// it is written as 32 hex digits, so that text sorts as numbers do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Position(pub u128);
+
+impl Position {
+    /// Before every image: where a listing of the newest begins.
+    pub const NEWEST: Self = Self(u128::MAX);
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// The text is no position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is no cursor of ours: send back exactly the `next` of the page before")]
+pub struct PositionError;
+
+impl FromStr for Position {
+    type Err = PositionError;
+    fn from_str(text: &str) -> Result<Self, PositionError> {
+        let valid = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        if !valid {
+            return Err(PositionError);
+        }
+        u128::from_str_radix(text, 16).map(Self).map_err(|_| PositionError)
+    }
+}
+
+/// An upload that brought the image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttachedUpload {
+    /// The upload.
+    pub upload_id: UploadId,
+    /// Whose it is.
+    pub user: UserId,
+}
+
+/// An image's row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// SHA-256 of the bytes as they were uploaded.
+    pub id: ImageId,
+    /// What the bytes are.
+    pub content_type: ImageType,
+    /// Of the uploaded bytes.
+    pub size: u64,
+    /// In pixels, as seen (after orientation).
+    pub width: u32,
+    /// In pixels, as seen (after orientation).
+    pub height: u32,
+    /// When the first upload of these bytes was accepted.
+    pub uploaded_at: DateTime<Utc>,
+    /// In the order in which they came; the first made the image.
+    pub uploads: Vec<AttachedUpload>,
+    /// `None` until `index` stored it.
+    pub result: Option<StoredResult>,
+}
+
+/// The part of an image that exists once it is indexed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredResult {
+    /// What was found.
+    pub analysis: Analysis,
+    /// Who may see it.
+    pub status: Status,
+    /// Moves with every change that a reviewer must know of; 1 at first.
+    pub version: u64,
+    /// Where it stands among the others.
+    pub position: Position,
+}
+
+impl Image {
+    /// Whether somebody brought this image.
+    pub fn is_uploaded_by(&self, user: &UserId) -> bool {
+        self.uploads.iter().any(|upload| upload.user == *user)
+    }
+
+    /// Whether nobody else brought it.
+    pub fn is_only_uploaded_by(&self, user: &UserId) -> bool {
+        !self.uploads.is_empty() && self.uploads.iter().all(|upload| upload.user == *user)
+    }
+}

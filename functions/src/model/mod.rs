@@ -1,0 +1,25 @@
+//! The words of the product as types that can only be built right.
+
+mod analysis;
+mod caller;
+mod connection;
+mod cursor;
+mod event;
+mod image;
+mod label;
+mod name;
+mod notification;
+mod topic;
+mod upload;
+
+pub use analysis::{Analysis, Color, Detection, ModerationLabel, Status};
+pub use caller::{Caller, MODERATORS};
+pub use connection::{Connection, Subscription, SubscriptionState};
+pub use cursor::{Cursor, Epoch, Seq};
+pub use event::{BusEvent, UploadRef};
+pub use image::{AttachedUpload, Image, ImageType, Position, StoredResult};
+pub use label::{Confidence, Label, LabelName};
+pub use name::{ConnectionId, ImageId, Name, NameError, UploadId, UserId};
+pub use notification::{Notification, NotificationId, Subject};
+pub use topic::{Topic, TopicKey};
+pub use upload::{Upload, UploadState};

@@ -1,0 +1,65 @@
+//! Uploads: somebody sending a picture.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{ImageId, UploadId, UserId};
+
+/// How far an upload has come. It leaves `pending` once (rule 3); `failed` may still become `labelled` (rule 4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum UploadState {
+    /// The form was handed out; no picture was accepted yet.
+    Pending,
+    /// The picture is good and is being analyzed.
+    Received,
+    /// The result is stored.
+    Labelled,
+    /// No picture that we take; the reason says why.
+    Rejected,
+    /// The picture is good, but it could not be analyzed.
+    Failed,
+}
+
+impl UploadState {
+    /// As it stands in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Received => "received",
+            Self::Labelled => "labelled",
+            Self::Rejected => "rejected",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl std::str::FromStr for UploadState {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        [Self::Pending, Self::Received, Self::Labelled, Self::Rejected, Self::Failed]
+            .into_iter()
+            .find(|state| state.as_str() == text)
+            .ok_or(())
+    }
+}
+
+/// An upload's row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upload {
+    /// Made when the form was handed out.
+    pub id: UploadId,
+    /// Whose it is.
+    pub user: UserId,
+    /// The file name that the uploader gave, for their eyes only.
+    pub name: String,
+    /// How far it has come.
+    pub state: UploadState,
+    /// The image, from `received` on.
+    pub image_id: Option<ImageId>,
+    /// Why it was rejected or failed.
+    pub reason: Option<String>,
+    /// When the form was handed out.
+    pub created_at: DateTime<Utc>,
+}
