@@ -1,7 +1,25 @@
-//! The search language: what one types into a search box, and what one leaves running as a filter.
-
-/// A query that was read.
+//! placeholder
+use crate::model::{LabelName, Position};
+/// p
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Query {
-    text: String,
+pub struct Query;
+/// p
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conjunction;
+/// p
+pub struct Candidates<T> {
+    /// p
+    pub found: Vec<(Position, T)>,
+    /// p
+    pub looked_until: Option<Position>,
+}
+/// p
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Filing {
+    /// p
+    Label(LabelName),
+    /// p
+    Beginning(String),
+    /// p
+    Everything,
 }

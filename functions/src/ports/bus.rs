@@ -1,0 +1,33 @@
+use async_trait::async_trait;
+
+use super::PortResult;
+use crate::model::BusEvent;
+
+/// The bus did not take one entry of several.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the bus refused an event: {code}: {message}")]
+pub struct EntryRefused {
+    /// As `PutEvents` names it.
+    pub code: String,
+    /// In words.
+    pub message: String,
+}
+
+/// The bus. Delivery is at least once, in no promised order.
+#[async_trait]
+pub trait Bus: Send + Sync {
+    /// Publishes events; the answer holds each one's own outcome, in order: a whole that succeeded can hold refused entries.
+    /// What was taken is durable.
+    async fn publish(&self, events: &[BusEvent]) -> PortResult<Vec<Result<(), EntryRefused>>>;
+}
+
+impl dyn Bus {
+    /// Publishes events of which every one matters: an entry that was refused is an error, so that the caller's job is
+    /// tried again as a whole (events are idempotent).
+    pub async fn publish_all(&self, events: &[BusEvent]) -> PortResult<()> {
+        for refused in self.publish(events).await?.into_iter().filter_map(Result::err) {
+            return Err(super::PortError::Unavailable { what: "the bus", why: refused.to_string() });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,123 @@
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::{Frame, PortResult};
+use crate::model::{Caller, Connection, ConnectionId, Cursor, Subscription, Topic, TopicKey};
+use crate::query::Filing;
+
+/// What became of a new connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Added {
+    /// It is stored.
+    Stored,
+    /// Its user has too many open; nothing was stored.
+    TooMany,
+}
+
+/// Whether a message may be handled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessageAllowed {
+    /// Within the rate.
+    Yes,
+    /// Over it.
+    RateLimited,
+}
+
+/// What subscribing does to what was there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replacing {
+    /// Only the topics named.
+    Same,
+    /// Everything: topics that are not named end.
+    All,
+}
+
+/// What became of subscriptions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subscribed {
+    /// They are stored, all of them `Replaying`.
+    Stored,
+    /// There would be too many on this connection; nothing changed.
+    TooMany,
+    /// The connection is gone; nothing changed.
+    Gone,
+}
+
+/// What came of ending a replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GoLive {
+    /// The subscriptions are live and the answer was sent, before any live notification where the home can order that.
+    Live,
+    /// Notifications beyond the positions were passed over: replay them and ask again.
+    Behind,
+    /// The connection is gone, or the lease of its replay ran out and it was closed.
+    Gone,
+}
+
+/// Which subscriptions to a topic are asked for.
+#[derive(Debug, Clone, Copy)]
+pub enum Which<'a> {
+    /// Every one.
+    All,
+    /// Those filed under one of these (rule 13). Those without a filter are filed under [`Filing::Everything`].
+    FiledUnder(&'a BTreeSet<Filing>),
+}
+
+/// Connections and subscriptions. Reads are strong; a subscription is stored before history is read, history is written
+/// before subscriptions are read: so every notification reaches a subscriber live or on replay (promise 2).
+#[async_trait]
+pub trait Connections: Send + Sync {
+    /// Stores a connection, unless its user has `per_user` of them.
+    async fn add(&self, connection: &Connection, per_user: usize) -> PortResult<Added>;
+
+    /// A connection's row.
+    async fn get(&self, id: &ConnectionId) -> PortResult<Option<Connection>>;
+
+    /// Reads a connection's row and counts a message against its rate (a token bucket of `per_second`, twice that at
+    /// once), in one round trip.
+    async fn on_message(
+        &self,
+        id: &ConnectionId,
+        per_second: u32,
+        now: DateTime<Utc>,
+    ) -> PortResult<Option<(Connection, MessageAllowed)>>;
+
+    /// What a connection is subscribed to.
+    async fn subscriptions(&self, id: &ConnectionId) -> PortResult<Vec<Subscription>>;
+
+    /// Stores subscriptions, all of one connection, in one transaction that checks that the connection exists (rule 15).
+    /// They replace those on the same topics, and become `Replaying` under a lease (rule 9).
+    async fn subscribe(
+        &self,
+        subscriptions: &[Subscription],
+        replacing: Replacing,
+        limit: usize,
+    ) -> PortResult<Subscribed>;
+
+    /// Ends the replay of these subscriptions, each replayed up to its position, and sends the answer (rule 9).
+    async fn go_live(&self, id: &ConnectionId, positions: &[(TopicKey, Cursor)], answer: Frame) -> PortResult<GoLive>;
+
+    /// Ends subscriptions; those that are not there are fine.
+    async fn unsubscribe(&self, id: &ConnectionId, topics: &[TopicKey]) -> PortResult<()>;
+
+    /// Rewrites who a connection is and until when, in its row and its subscriptions, and ends those on `dropped` topics.
+    /// False if the connection is gone.
+    async fn refresh(&self, id: &ConnectionId, caller: &Caller, dropped: &[Topic]) -> PortResult<bool>;
+
+    /// Deletes a connection that still is the one that was read, then what hangs on it (promise 6). False if it was not.
+    async fn remove(&self, read: &Connection) -> PortResult<bool>;
+
+    /// Connections whose grace is over at this moment, at most `limit`.
+    async fn expired(&self, now: DateTime<Utc>, limit: usize) -> PortResult<Vec<Connection>>;
+
+    /// Shows the `Live` subscriptions to a topic, each once, in no order. The visitor only looks: whether a filter matches
+    /// is for the caller.
+    async fn visit(
+        &self,
+        topic: &TopicKey,
+        which: Which<'_>,
+        visitor: &mut (dyn for<'s> FnMut(&'s Subscription) + Send),
+    ) -> PortResult<()>;
+}

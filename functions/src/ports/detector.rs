@@ -1,0 +1,21 @@
+use async_trait::async_trait;
+
+use crate::model::{Detection, ImageId, ImageType};
+
+/// Why a detector gave no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DetectorError {
+    /// Worth another try: throttled, out of reach, took too long.
+    #[error("the detector did not answer: {0}")]
+    Unavailable(String),
+    /// The same picture will fail again.
+    #[error("the detector cannot read this picture: {0}")]
+    Unreadable(String),
+}
+
+/// Tells what a picture shows.
+#[async_trait]
+pub trait Detector: Send + Sync {
+    /// Looks at the image stored under [`super::ObjectKey::processed`]. Answers all that was found; the caller cuts.
+    async fn detect(&self, image: &ImageId, content_type: ImageType) -> Result<Detection, DetectorError>;
+}

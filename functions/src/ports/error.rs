@@ -1,0 +1,29 @@
+/// Why a home could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum PortError {
+    /// No room left to accept anything (a full disk): refuse before accepting (rule 22).
+    #[error("there is no room left to store {what}")]
+    Full {
+        /// What could not be stored.
+        what: &'static str,
+    },
+    /// It may work later: busy, throttled, out of reach.
+    #[error("{what} did not answer: {why}")]
+    Unavailable {
+        /// What was asked.
+        what: &'static str,
+        /// For the log.
+        why: String,
+    },
+    /// It will not work later either: stored data that cannot be read, a request that the home refuses.
+    #[error("{what} failed: {why}")]
+    Failed {
+        /// What was asked.
+        what: &'static str,
+        /// For the log.
+        why: String,
+    },
+}
+
+/// A port's answer.
+pub type PortResult<T> = Result<T, PortError>;

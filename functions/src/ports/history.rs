@@ -1,0 +1,101 @@
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::PortResult;
+use crate::model::{Cursor, Epoch, Notification, Seq, TopicKey};
+
+/// A notification and the topics it goes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEntry {
+    /// The same on all topics.
+    pub notification: Notification,
+    /// At least one, each once.
+    pub topics: Vec<TopicKey>,
+}
+
+/// Where a notification stands on one topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// The topic.
+    pub topic: TopicKey,
+    /// Its number there.
+    pub seq: Seq,
+    /// What a pushed frame shows: the settled mark, never ahead of what is still being pushed (rule 7).
+    pub cursor: Cursor,
+}
+
+/// What appending came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Appended {
+    /// One a topic, in the order asked.
+    pub placed: Vec<Placed>,
+    /// Whether the id was there before; it keeps its numbers and is pushed again (rule 6).
+    pub repeated: bool,
+}
+
+/// A topic's history as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// Its life.
+    pub epoch: Epoch,
+    /// The number of the newest entry; 0 for an empty topic.
+    pub newest: Seq,
+    /// The highest number of which everything at or below was pushed or given up (rule 7). On one machine: `newest`.
+    pub settled: Seq,
+}
+
+/// One entry of one topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryEntry {
+    /// Its number.
+    pub seq: Seq,
+    /// What happened.
+    pub notification: Notification,
+}
+
+/// Part of a topic's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryPage {
+    /// As of the same moment as the entries.
+    pub head: Head,
+    /// The number of the oldest entry that is still kept; `newest + 1` if none is.
+    pub oldest: Seq,
+    /// Ascending, without holes.
+    pub entries: Vec<HistoryEntry>,
+}
+
+impl HistoryPage {
+    /// Whether everything after this place is still kept.
+    pub fn reaches_back_to(&self, after: Seq) -> bool {
+        self.oldest <= after.next()
+    }
+}
+
+/// What may be forgotten: entries that are both older than `before` and not among the newest `keep` of their topic (rule 8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expiry {
+    /// Entries written before this moment.
+    pub before: DateTime<Utc>,
+    /// Entries kept whatever their age.
+    pub keep: u64,
+}
+
+/// The history of topics. Reads are strong. Epochs survive restarts; an empty topic has a head.
+#[async_trait]
+pub trait History: Send + Sync {
+    /// Appends entries in order, each in one transaction for all of its topics: no holes, no doubles (rule 6). The answers
+    /// are in order. Durable when answered.
+    async fn append(&self, entries: &[NewEntry]) -> PortResult<Vec<Appended>>;
+
+    /// Says that a pushed notification reached everyone it could: the mark moves on (rule 7).
+    async fn settle(&self, placed: &[Placed]) -> PortResult<()>;
+
+    /// The head of a topic.
+    async fn head(&self, topic: &TopicKey) -> PortResult<Head>;
+
+    /// Up to `limit` entries after this number.
+    async fn read(&self, topic: &TopicKey, after: Seq, limit: usize) -> PortResult<HistoryPage>;
+
+    /// Forgets what may be forgotten; answers how many entries.
+    async fn expire(&self, expiry: Expiry) -> PortResult<u64>;
+}

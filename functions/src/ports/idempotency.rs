@@ -1,0 +1,47 @@
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::PortResult;
+use crate::model::Name;
+
+/// A request that carries an `Idempotency-Key` (rule 25).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyClaim {
+    /// Whose key it is; two programs do not share idempotency keys.
+    pub api_key: Name,
+    /// As the header has it, 1 to 255 characters.
+    pub key: String,
+    /// SHA-256 of what was asked, topic included.
+    pub request: [u8; 32],
+    /// The id that the answer will carry if this is the first.
+    pub id: String,
+}
+
+/// Whether a request came before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claimed {
+    /// It is the first: do it, then [`Idempotency::done`].
+    First,
+    /// It came before under this id. `done` tells whether it was done; if not, do it again under the same id.
+    Again {
+        /// The id of the first answer.
+        id: String,
+        /// Whether it needs doing.
+        done: bool,
+    },
+    /// The key was used for something else.
+    Conflict,
+}
+
+/// Remembers requests for 24 hours.
+#[async_trait]
+pub trait Idempotency: Send + Sync {
+    /// Claims a key, durably. What is older than 24 hours does not count.
+    async fn claim(&self, claim: &IdempotencyClaim, now: DateTime<Utc>) -> PortResult<Claimed>;
+
+    /// Marks a claim as done.
+    async fn done(&self, api_key: &Name, key: &str) -> PortResult<()>;
+
+    /// Forgets what is older than 24 hours.
+    async fn expire(&self, now: DateTime<Utc>) -> PortResult<u64>;
+}

@@ -1,0 +1,118 @@
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::PortResult;
+use crate::model::{Analysis, Image, ImageId, ImageType, LabelName, Position, Status, UploadId, UserId};
+use crate::query::{Candidates, Conjunction};
+
+/// A picture that `ingest` accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewImage {
+    /// SHA-256 of the uploaded bytes.
+    pub id: ImageId,
+    /// What they are.
+    pub content_type: ImageType,
+    /// How many.
+    pub size: u64,
+    /// In pixels, as seen.
+    pub width: u32,
+    /// In pixels, as seen.
+    pub height: u32,
+    /// When the object was created.
+    pub uploaded_at: DateTime<Utc>,
+}
+
+/// For whom one looks: what others may not see does not exist for them, not in pages, not in counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience<'a> {
+    /// Someone signed in: visible and approved images. The user is whom `by:me` means.
+    Viewer(Option<&'a UserId>),
+    /// A moderator: all images.
+    Moderator(&'a UserId),
+}
+
+impl<'a> Audience<'a> {
+    /// Whether an image of this status exists for them.
+    pub const fn may_see(self, status: Status) -> bool {
+        matches!(self, Self::Moderator(_)) || status.is_public()
+    }
+
+    /// Whom `by:me` means; a program's key stands for nobody.
+    pub const fn user(self) -> Option<&'a UserId> {
+        match self {
+            Self::Viewer(user) => user,
+            Self::Moderator(user) => Some(user),
+        }
+    }
+}
+
+/// A label and how many images of the audience's have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelCount {
+    /// The label.
+    pub name: LabelName,
+    /// At least 1.
+    pub count: u64,
+}
+
+/// A page of the moderation queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueuePage {
+    /// Oldest first.
+    pub images: Vec<Image>,
+    /// Where the next page goes on; `None` at the end.
+    pub next: Option<Position>,
+}
+
+/// Who may have an image deleted, checked in the same transaction as the deletion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Removal {
+    /// It is gone, and this is what it was.
+    Removed(Box<Image>),
+    /// There is none.
+    NotFound,
+    /// Somebody else brought it too.
+    SharedWithOthers,
+}
+
+/// Images, their labels, and the index over them. Reads are strong.
+#[async_trait]
+pub trait Images: Send + Sync {
+    /// In one transaction: makes the image's row if there is none, attaches the upload (once), and moves the upload from
+    /// `pending` to `received`, or to `labelled` if the image has a result. Answers the image as it is then, or `None` if
+    /// the upload had left `pending` for another image or was rejected: then nothing changed (rule 3). An upload that is
+    /// attached to this image already is answered as if it were attached now, so that a retry goes on.
+    async fn attach(&self, image: &NewImage, upload: &UploadId) -> PortResult<Option<Image>>;
+
+    /// In one transaction: stores the result unless the image has one (the first stays), counts its labels, and moves all
+    /// attached uploads to `labelled`. Answers the image as it is then, with every upload attached by now; `None` if there
+    /// is no such image (it was deleted meanwhile).
+    async fn store_result(&self, id: &ImageId, analysis: &Analysis) -> PortResult<Option<Image>>;
+
+    /// An image by its id.
+    async fn get(&self, id: &ImageId) -> PortResult<Option<Image>>;
+
+    /// Several at once, in any order; those that do not exist are left out. At most 1,000.
+    async fn get_many(&self, ids: &[ImageId]) -> PortResult<Vec<Image>>;
+
+    /// Images below `before`, newest first, that match the conjunction for this audience: at least every match down to
+    /// `looked_until`; some that do not match may be among them. About `limit` images; the work is bounded by the home
+    /// (rule 23), so that there may be fewer although there are more.
+    async fn candidates(
+        &self,
+        conjunction: &Conjunction,
+        audience: Audience<'_>,
+        before: Position,
+        limit: usize,
+    ) -> PortResult<Candidates<Image>>;
+
+    /// Labels that begin with the prefix, most frequent first, then by name; at most `limit`.
+    async fn labels(&self, prefix: &str, audience: Audience<'_>, limit: usize) -> PortResult<Vec<LabelCount>>;
+
+    /// Images of a status, oldest first, above `after`.
+    async fn with_status(&self, status: Status, after: Option<Position>, limit: usize) -> PortResult<QueuePage>;
+
+    /// Removes an image with all that refers to it, counts included, in one transaction. With `only_uploader`, only if
+    /// nobody but this user brought it.
+    async fn remove(&self, id: &ImageId, only_uploader: Option<&UserId>) -> PortResult<Removal>;
+}

@@ -1,0 +1,57 @@
+//! The ports: what the functions ask of the home they live in. Each home implements every one of them, and the contract
+//! suite in `tests/` holds both homes against what is written here.
+
+mod bus;
+mod clock;
+mod connections;
+mod detector;
+mod error;
+mod history;
+mod idempotency;
+mod images;
+mod keys;
+mod objects;
+mod pages;
+mod push;
+mod queue;
+mod translator;
+mod uploads;
+
+use std::sync::Arc;
+
+pub use bus::{Bus, EntryRefused};
+pub use clock::{Clock, Random};
+pub use connections::{Added, Connections, GoLive, MessageAllowed, Replacing, Subscribed, Which};
+pub use detector::{Detector, DetectorError};
+pub use error::{PortError, PortResult};
+pub use history::{Appended, Expiry, Head, History, HistoryEntry, HistoryPage, NewEntry, Placed};
+pub use idempotency::{Claimed, Idempotency, IdempotencyClaim};
+pub use images::{Audience, Images, LabelCount, NewImage, QueuePage, Removal};
+pub use keys::{ApiKey, Keys, Scope};
+pub use objects::{ObjectInfo, ObjectKey, ObjectRead, Objects};
+pub use pages::{Page, Pages};
+pub use push::{Frame, Pushed, Pusher, Unreached};
+pub use queue::{AnalysisJob, Queue};
+pub use translator::Translator;
+pub use uploads::{Created, Quota, Uploads};
+
+/// Everything a home offers. A handler takes only what it needs of it.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "each field is its port, documented there")]
+pub struct Ports {
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<dyn Random>,
+    pub uploads: Arc<dyn Uploads>,
+    pub images: Arc<dyn Images>,
+    pub objects: Arc<dyn Objects>,
+    pub queue: Arc<dyn Queue>,
+    pub bus: Arc<dyn Bus>,
+    pub detector: Arc<dyn Detector>,
+    pub translator: Arc<dyn Translator>,
+    pub history: Arc<dyn History>,
+    pub connections: Arc<dyn Connections>,
+    pub pusher: Arc<dyn Pusher>,
+    pub keys: Arc<dyn Keys>,
+    pub idempotency: Arc<dyn Idempotency>,
+    pub pages: Arc<dyn Pages>,
+}

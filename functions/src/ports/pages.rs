@@ -1,0 +1,18 @@
+use std::borrow::Cow;
+
+/// A file of the built browser application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Its bytes.
+    pub bytes: Cow<'static, [u8]>,
+    /// Its media type.
+    pub content_type: String,
+    /// Whether its name changes with its content, so that it can be cached for good.
+    pub immutable: bool,
+}
+
+/// The built browser application.
+pub trait Pages: Send + Sync {
+    /// A file by its path below `/web/`, for example `index.html`; `None` if there is none.
+    fn get(&self, path: &str) -> Option<Page>;
+}

@@ -1,0 +1,62 @@
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::PortResult;
+use crate::model::ConnectionId;
+
+/// A text frame's payload, encoded once and shared by all its receivers. At most 32 KiB (rule 21).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame(Bytes);
+
+impl Frame {
+    /// API Gateway's limit for a frame, which holds for posts too.
+    pub const MAX_BYTES: usize = 32 * 1024;
+
+    /// Encodes a message. `None` if it is larger than [`Frame::MAX_BYTES`].
+    pub fn encode(message: &impl serde::Serialize) -> Option<Self> {
+        let text = serde_json::to_vec(message).expect("messages are plain data, which JSON can hold");
+        (text.len() <= Self::MAX_BYTES).then(|| Self(text.into()))
+    }
+
+    /// The JSON text.
+    pub fn bytes(&self) -> &Bytes {
+        &self.0
+    }
+}
+
+/// One frame and whom it goes to.
+#[derive(Debug, Clone)]
+pub struct Pushed {
+    /// Shared by all.
+    pub frame: Frame,
+    /// Each once.
+    pub to: Vec<ConnectionId>,
+}
+
+/// Why a frame did not reach a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unreached {
+    /// There is no such connection any more.
+    #[error("the connection is gone")]
+    Gone,
+    /// It does not read fast enough; it was told so and closed (promise 5).
+    #[error("the connection does not read")]
+    Slow,
+    /// Nobody knows why; the connection was closed, so that it resumes.
+    #[error("the connection could not be reached")]
+    Failed,
+}
+
+/// Sends to open sockets.
+#[async_trait]
+pub trait Pusher: Send + Sync {
+    /// Pushes frames, in order for each connection, and never waits for a slow reader. Answers the connections that some
+    /// frame did not reach; none of them holds up the others. The home closes those that are `Slow` or `Failed`.
+    async fn push(&self, frames: Vec<Pushed>) -> Vec<(ConnectionId, Unreached)>;
+
+    /// Sends one frame to one connection after all that was sent to it before, and waits until it has room.
+    async fn post(&self, to: &ConnectionId, frame: Frame) -> Result<(), Unreached>;
+
+    /// Closes a connection after what was sent to it. One that is gone is fine.
+    async fn close(&self, connection: &ConnectionId) -> PortResult<()>;
+}

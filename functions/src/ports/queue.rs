@@ -1,0 +1,21 @@
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::PortResult;
+use crate::model::{ImageId, ImageType};
+
+/// What `ingest` asks of `analyze`: the body of the queue's messages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnalysisJob {
+    /// The image; its bytes lie under [`super::ObjectKey::processed`].
+    pub image_id: ImageId,
+    /// What they are.
+    pub content_type: ImageType,
+}
+
+/// The queue before `analyze`.
+#[async_trait]
+pub trait Queue: Send + Sync {
+    /// Queues a job. Durable when answered; delivered at least once.
+    async fn send(&self, job: &AnalysisJob) -> PortResult<()>;
+}

@@ -1,0 +1,157 @@
+//! What a client sends.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::server::ErrorCode;
+
+/// A frame from a client. `ref`, if given, comes back in the answer: at most 128 characters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum ClientFrame {
+    /// Begins, or replaces, subscriptions.
+    Subscribe(Subscribe),
+    /// Ends subscriptions.
+    Unsubscribe(Unsubscribe),
+    /// Replaces the whole list of subscriptions.
+    SetNotifyList(SetNotifyList),
+    /// Hands over a new token for a connection that goes on.
+    Refresh(Refresh),
+    /// Keeps an idle connection open; answered by `pong`.
+    Ping {
+        /// Comes back in the answer.
+        #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+        reference: Option<String>,
+    },
+}
+
+/// `subscribe`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Subscribe {
+    /// At least one topic.
+    pub topics: Vec<String>,
+    /// A query in the search language; only for topics about images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    /// The last cursor seen of a topic: what came after it is replayed first.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub since: BTreeMap<String, String>,
+    /// Comes back in the answer.
+    #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
+/// `unsubscribe`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Unsubscribe {
+    /// Topics to end; one that is not subscribed to is fine.
+    pub topics: Vec<String>,
+    /// Comes back in the answer.
+    #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
+/// `set_notify_list`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SetNotifyList {
+    /// All topics from now on; an empty list ends every subscription.
+    pub topics: Vec<String>,
+    /// Comes back in the answer.
+    #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
+/// `refresh`
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Refresh {
+    /// A new ID token of the same user.
+    pub token: String,
+    /// Comes back in the answer.
+    #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
+impl std::fmt::Debug for Refresh {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Refresh").field("reference", &self.reference).finish_non_exhaustive()
+    }
+}
+
+/// Why a frame was not understood, with what can be said to its sender.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FrameError {
+    /// `bad_request` or `unknown_action`.
+    pub code: ErrorCode,
+    /// What is wrong and what is expected.
+    pub message: String,
+    /// The `ref`, if it could be read.
+    pub reference: Option<String>,
+}
+
+const ACTIONS: [&str; 5] = ["subscribe", "unsubscribe", "set_notify_list", "refresh", "ping"];
+
+/// The longest `ref`, in bytes.
+pub const MAX_REFERENCE: usize = 128;
+
+/// Reads a frame.
+pub fn read(text: &str) -> Result<ClientFrame, FrameError> {
+    let bad = |message: String, reference| FrameError { code: ErrorCode::BadRequest, message, reference };
+    let value: serde_json::Value = serde_json::from_str(text)
+        .map_err(|error| bad(format!("this is no JSON: {error}; send one JSON object a frame"), None))?;
+    let Some(object) = value.as_object() else {
+        return Err(bad("this is no JSON object; send one like {\"action\":\"ping\"}".to_owned(), None));
+    };
+    let reference = match object.get("ref") {
+        None | Some(serde_json::Value::Null) => None,
+        Some(serde_json::Value::String(text)) if text.len() <= MAX_REFERENCE => Some(text.clone()),
+        Some(_) => return Err(bad(format!("`ref` must be a text of at most {MAX_REFERENCE} bytes"), None)),
+    };
+    let action = object.get("action").and_then(serde_json::Value::as_str);
+    match action {
+        Some(known) if ACTIONS.contains(&known) => {}
+        _ => {
+            return Err(FrameError {
+                code: ErrorCode::UnknownAction,
+                message: format!("`action` must be one of {}", ACTIONS.join(", ")),
+                reference,
+            });
+        }
+    }
+    serde_json::from_value(value).map_err(|error| bad(format!("this frame cannot be read: {error}"), reference))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_json_object_is_a_bad_request() {
+        for text in ["", "{", "[]", "7", "\"ping\"", "null"] {
+            assert_eq!(read(text).unwrap_err().code, ErrorCode::BadRequest, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_known_action_is_an_unknown_action_and_keeps_its_ref() {
+        for text in [r#"{"ref":"a"}"#, r#"{"action":"shout","ref":"a"}"#, r#"{"action":7,"ref":"a"}"#] {
+            let error = read(text).unwrap_err();
+            assert_eq!((error.code, error.reference.as_deref()), (ErrorCode::UnknownAction, Some("a")), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_known_action_with_wrong_fields_is_a_bad_request_and_keeps_its_ref() {
+        for text in [r#"{"action":"subscribe","ref":"a"}"#, r#"{"action":"refresh","token":1,"ref":"a"}"#] {
+            let error = read(text).unwrap_err();
+            assert_eq!((error.code, error.reference.as_deref()), (ErrorCode::BadRequest, Some("a")), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_not_shown() {
+        let frame = read(r#"{"action":"refresh","token":"secret"}"#).unwrap();
+        assert!(!format!("{frame:?}").contains("secret"));
+    }
+}

@@ -1,0 +1,72 @@
+//! An image as clients see it.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::model::{Color, Image, ImageId, ImageType, Label, Status};
+use crate::ports::{ObjectKey, Objects};
+
+/// An image, with URLs that are good for five minutes (rule 11).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ImageView {
+    /// SHA-256 of the uploaded bytes, in hex.
+    #[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
+    pub image_id: ImageId,
+    /// What it shows, most important first.
+    pub labels: Vec<Label>,
+    /// Whether it has a moderation label.
+    pub offensive: bool,
+    /// Who may see it.
+    pub status: Status,
+    /// Pixels, as seen.
+    pub width: u32,
+    /// Pixels, as seen.
+    pub height: u32,
+    /// What the uploaded bytes were.
+    #[schema(value_type = String, example = "image/jpeg")]
+    pub content_type: ImageType,
+    /// Of the uploaded bytes.
+    pub size: u64,
+    /// When its first upload was accepted.
+    pub uploaded_at: DateTime<Utc>,
+    /// When the detector had answered.
+    pub labelled_at: DateTime<Utc>,
+    /// A signed URL of a JPEG of at most 320 pixels a side.
+    pub thumbnail: String,
+    /// A signed URL of the picture without private metadata.
+    pub original: String,
+    /// Dominant colours, most frequent first.
+    pub colors: Vec<Color>,
+    /// Moves with every change that a reviewer must know of.
+    pub version: u64,
+}
+
+impl ImageView {
+    /// How long its URLs are good.
+    pub const URL_VALID: Duration = Duration::from_secs(5 * 60);
+
+    /// Shows an image; `None` until it has a result.
+    pub fn of(image: &Image, objects: &dyn Objects) -> Option<Self> {
+        let stored = image.result.as_ref()?;
+        let url = |key: &ObjectKey, kind: ImageType| objects.sign_get(key, kind.media_type(), Self::URL_VALID);
+        Some(Self {
+            image_id: image.id,
+            labels: stored.analysis.labels.clone(),
+            offensive: stored.analysis.is_offensive(),
+            status: stored.status,
+            width: image.width,
+            height: image.height,
+            content_type: image.content_type,
+            size: image.size,
+            uploaded_at: image.uploaded_at,
+            labelled_at: stored.analysis.labelled_at,
+            thumbnail: url(&ObjectKey::thumbnail(&image.id), ImageType::Jpeg),
+            original: url(&ObjectKey::original(&image.id), image.content_type),
+            colors: stored.analysis.colors.clone(),
+            version: stored.version,
+        })
+    }
+}

@@ -1,0 +1,11 @@
+//! The frames of the WebSocket: one enum a direction.
+
+mod client;
+mod image;
+mod server;
+
+pub use client::{ClientFrame, FrameError, Refresh, SetNotifyList, Subscribe, Unsubscribe, read};
+pub use image::ImageView;
+pub use server::{
+    ClosingCode, ErrorCode, NotificationFrame, NotificationTopic, ServerFrame, SubscribedTopic, data_of_pending_image,
+};

@@ -1,0 +1,180 @@
+//! What the server sends.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::model::{Cursor, ImageId, Seq, Topic};
+
+/// A frame to a client.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ServerFrame {
+    /// Answers `subscribe`, after what was replayed.
+    Subscribed {
+        /// From the request.
+        #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+        reference: Option<String>,
+        /// One a topic of the request.
+        topics: Vec<SubscribedTopic>,
+    },
+    /// Answers `unsubscribe`.
+    Unsubscribed {
+        /// From the request.
+        #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+        reference: Option<String>,
+        /// The topics that are no longer subscribed to.
+        #[schema(value_type = Vec<String>)]
+        topics: Vec<Topic>,
+    },
+    /// Answers `set_notify_list`.
+    NotifyList {
+        /// From the request.
+        #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+        reference: Option<String>,
+        /// The whole list.
+        topics: Vec<SubscribedTopic>,
+    },
+    /// Answers `refresh`.
+    Refreshed {
+        /// From the request.
+        #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+        reference: Option<String>,
+        /// Until when the connection may go on.
+        expires_at: DateTime<Utc>,
+        /// Topics that the new token no longer allows.
+        #[schema(value_type = Vec<String>)]
+        dropped: Vec<Topic>,
+    },
+    /// Answers `ping`.
+    Pong {
+        /// From the request.
+        #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+        reference: Option<String>,
+    },
+    /// Something happened.
+    Notification(NotificationFrame),
+    /// A request was refused; the connection stays.
+    Error {
+        /// From the request.
+        #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+        reference: Option<String>,
+        /// For programs.
+        code: ErrorCode,
+        /// For people: what happened and what to do.
+        message: String,
+    },
+    /// The connection ends after this.
+    Closing {
+        /// For programs.
+        code: ClosingCode,
+        /// For people.
+        message: String,
+        /// Whether to come back, and resume by cursor.
+        retry: bool,
+    },
+}
+
+/// A topic in `subscribed` and `notify_list`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SubscribedTopic {
+    /// As it was asked for.
+    #[schema(value_type = String)]
+    pub topic: Topic,
+    /// Everything since the cursor was replayed. False without `since`.
+    pub recovered: bool,
+    /// The position reached; what comes live is after it.
+    #[schema(value_type = String)]
+    pub cursor: Cursor,
+}
+
+/// `notification`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct NotificationFrame {
+    /// Repeats carry the same id.
+    pub id: String,
+    /// What happened, for example `image.labelled`.
+    pub event: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Those of the connection's topics that it is for; at least one.
+    pub topics: Vec<NotificationTopic>,
+    /// Depends on the event.
+    pub data: serde_json::Value,
+}
+
+/// A topic of a notification.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NotificationTopic {
+    /// Its name.
+    #[schema(value_type = String)]
+    pub topic: Topic,
+    /// The notification's number on it.
+    #[schema(value_type = u64)]
+    pub seq: Seq,
+    /// What to show to resume; keep the highest.
+    #[schema(value_type = String)]
+    pub cursor: Cursor,
+}
+
+/// Codes of `error`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// Not for this user.
+    Forbidden,
+    /// The request cannot be read or means nothing.
+    BadRequest,
+    /// `action` is missing or unknown.
+    UnknownAction,
+    /// More topics than a connection may have.
+    TooManySubscriptions,
+    /// More messages a second than a connection may send.
+    RateLimited,
+    /// Our fault; try again.
+    Internal,
+}
+
+/// Codes of `closing`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClosingCode {
+    /// The client did not read fast enough; resume by cursor.
+    SlowConsumer,
+    /// The token ended and was not refreshed.
+    TokenExpired,
+    /// The server goes down for a moment.
+    ServerShutdown,
+    /// A limit of the connection was reached (idle for 10 minutes, open for 2 hours).
+    Limit,
+}
+
+impl ClosingCode {
+    /// As it stands in JSON, for metrics and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SlowConsumer => "slow_consumer",
+            Self::TokenExpired => "token_expired",
+            Self::ServerShutdown => "server_shutdown",
+            Self::Limit => "limit",
+        }
+    }
+
+    /// The whole frame: what to tell people, and whether to come back.
+    pub fn frame(self) -> ServerFrame {
+        let (message, retry) = match self {
+            Self::SlowConsumer => ("you did not read what was sent; connect again and resume with your cursors", true),
+            Self::TokenExpired => {
+                ("your token has expired; connect again with a new one, or send `refresh` in time", true)
+            }
+            Self::ServerShutdown => ("the server restarts; connect again and resume with your cursors", true),
+            Self::Limit => ("the connection was idle or open for too long; connect again and resume", true),
+        };
+        ServerFrame::Closing { code: self, message: message.to_owned(), retry }
+    }
+}
+
+/// What an offensive picture's uploader hears of it: this, and nothing more (rule 5).
+pub fn data_of_pending_image(image_id: &ImageId) -> serde_json::Value {
+    serde_json::json!({"image_id": image_id, "status": "pending"})
+}
