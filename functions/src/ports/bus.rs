@@ -25,9 +25,9 @@ impl dyn Bus {
     /// Publishes events of which every one matters: an entry that was refused is an error, so that the caller's job is
     /// tried again as a whole (events are idempotent).
     pub async fn publish_all(&self, events: &[BusEvent]) -> PortResult<()> {
-        for refused in self.publish(events).await?.into_iter().filter_map(Result::err) {
-            return Err(super::PortError::Unavailable { what: "the bus", why: refused.to_string() });
+        match self.publish(events).await?.into_iter().find_map(Result::err) {
+            Some(refused) => Err(super::PortError::Unavailable { what: "the bus", why: refused.to_string() }),
+            None => Ok(()),
         }
-        Ok(())
     }
 }

@@ -46,7 +46,7 @@ pub struct ImageView {
 
 impl ImageView {
     /// How long its URLs are good.
-    pub const URL_VALID: Duration = Duration::from_secs(5 * 60);
+    pub const URL_VALID: Duration = Duration::from_mins(5);
 
     /// Shows an image; `None` until it has a result.
     pub fn of(image: &Image, objects: &dyn Objects) -> Option<Self> {

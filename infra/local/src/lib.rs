@@ -1,1 +1,3 @@
-//! stub
+//! Labelcast on one machine: the ports embedded, the gateway, the command line.
+
+pub mod database;
