@@ -79,7 +79,6 @@ fn in_savepoint<T>(
     attempt().map_err(|error| port_error(&error))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the thread owns them")]
 fn work(mut connection: Connection, mut queue: mpsc::Receiver<Change>) {
     let mut group = Vec::with_capacity(GROUP);
     while queue.blocking_recv_many(&mut group, GROUP) > 0 {

@@ -1,0 +1,104 @@
+//! What can go wrong, said so that people and programs know what to do. The doors turn it into their own form:
+//! [`crate::rest`] into a status and JSON, [`crate::live`] into an `error` frame.
+
+use crate::ports::PortError;
+use crate::query::QueryError;
+use crate::token::TokenError;
+
+/// Who can do something about it, and what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The request cannot be read or means nothing.
+    BadRequest,
+    /// A query cannot be read, and where.
+    BadQuery {
+        /// 0-based, in characters.
+        position: usize,
+        /// What would have been right there.
+        expected: String,
+    },
+    /// No token, or none that is good.
+    Unauthorized,
+    /// Signed in, but not for this user.
+    Forbidden,
+    /// There is none, or none for this user.
+    NotFound,
+    /// It clashes with what is stored.
+    Conflict,
+    /// More bytes than are taken.
+    TooLarge,
+    /// A media type that is not taken.
+    UnsupportedType,
+    /// Too often; later.
+    TooMany,
+    /// No room left to accept anything.
+    Full,
+    /// Something we need does not answer; later.
+    Unavailable,
+    /// Our fault.
+    Internal,
+}
+
+/// An error with its words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    /// For programs.
+    pub kind: ErrorKind,
+    /// For people: what happened, to what, what to do.
+    pub message: String,
+}
+
+/// A function's answer.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// With these words.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+
+    /// A request that cannot be read or means nothing.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::BadRequest, message)
+    }
+
+    /// Not for this user.
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Forbidden, message)
+    }
+
+    /// There is none, or none for this user.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::NotFound, message)
+    }
+}
+
+impl From<PortError> for Error {
+    /// What the home could not do is logged and counted here, once; whoever asked hears no more than helps them.
+    fn from(error: PortError) -> Self {
+        tracing::error!(%error, "a port failed");
+        let (kind, message, label) = match error {
+            PortError::Full { .. } => (ErrorKind::Full, "there is no room left to store this; ask the operator", "full"),
+            PortError::Unavailable { .. } => {
+                (ErrorKind::Unavailable, "this cannot be done right now; try again in a moment", "unavailable")
+            }
+            PortError::Failed { .. } => (ErrorKind::Internal, "this went wrong on our side; the operator can see why in the log", "failed"),
+        };
+        metrics::counter!("labelcast_port_errors_total", "kind" => label).increment(1);
+        Self::new(kind, message)
+    }
+}
+
+impl From<QueryError> for Error {
+    fn from(error: QueryError) -> Self {
+        let message = error.to_string();
+        Self::new(ErrorKind::BadQuery { position: error.position, expected: error.expected }, message)
+    }
+}
+
+impl From<TokenError> for Error {
+    fn from(error: TokenError) -> Self {
+        Self::new(ErrorKind::Unauthorized, error.to_string())
+    }
+}

@@ -1,0 +1,102 @@
+//! `analyze`: asks the detector, decides, and puts the result on the bus.
+
+use std::sync::Arc;
+
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use futures_util::future::join_all;
+
+use super::decide;
+use super::failed::tell_uploaders;
+use crate::model::BusEvent;
+use crate::ports::{AnalysisJob, Bus, Clock, Detector, DetectorError, Images, PortError, Uploads};
+use crate::settings::Settings;
+
+/// The function's parts.
+#[derive(Clone)]
+pub struct Analyze {
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// What looks at pictures.
+    pub detector: Arc<dyn Detector>,
+    /// Whose uploads are to be told of a failure.
+    pub images: Arc<dyn Images>,
+    /// Their rows.
+    pub uploads: Arc<dyn Uploads>,
+    /// To `index`.
+    pub bus: Arc<dyn Bus>,
+    /// Labels, confidences, attempts.
+    pub settings: Arc<Settings>,
+}
+
+/// Why a job did not succeed.
+#[derive(Debug, thiserror::Error)]
+enum JobError {
+    #[error("the message is no job of ours: {0}")]
+    Foreign(String),
+    #[error(transparent)]
+    Detector(#[from] DetectorError),
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+impl Analyze {
+    /// Takes a batch of jobs; answers those that are to be tried again.
+    pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
+        let outcomes = join_all(event.records.iter().map(|message| self.message(message))).await;
+        let mut response = SqsBatchResponse::default();
+        for (message, outcome) in event.records.iter().zip(outcomes) {
+            if let Err(error) = outcome {
+                tracing::warn!(%error, message_id = message.message_id, "an analysis failed");
+                metrics::counter!("labelcast_analysis_failures_total").increment(1);
+                let mut failure = BatchItemFailure::default();
+                failure.item_identifier = message.message_id.clone().unwrap_or_default();
+                response.batch_item_failures.push(failure);
+            }
+        }
+        response
+    }
+
+    async fn message(&self, message: &SqsMessage) -> Result<(), JobError> {
+        let body = message.body.as_deref().unwrap_or_default();
+        let job: AnalysisJob = serde_json::from_str(body).map_err(|error| JobError::Foreign(error.to_string()))?;
+        let outcome = self.job(&job).await;
+        if let Err(error) = &outcome
+            && is_last_attempt(message, self.settings.max_attempts)
+        {
+            // The last attempt speaks (rule 4); the message becomes a dead letter all the same.
+            let reason = format!("the picture could not be analyzed: {}", in_words(error));
+            tell_uploaders(&*self.images, &*self.uploads, &*self.bus, &job.image_id, &reason).await?;
+        }
+        outcome
+    }
+
+    async fn job(&self, job: &AnalysisJob) -> Result<(), JobError> {
+        let Some(image) = self.images.get(&job.image_id).await? else {
+            tracing::info!(image_id = %job.image_id, "the image of a job was deleted; there is nothing to analyze");
+            return Ok(());
+        };
+        let analysis = match image.result {
+            // A repeat: what is stored is published again, so that `index` tells of it again.
+            Some(stored) => stored.analysis,
+            None => {
+                let detection = self.detector.detect(&job.image_id, job.content_type).await?;
+                decide::analysis(detection, &self.settings, self.clock.now())
+            }
+        };
+        self.bus.publish_all(&[BusEvent::ImageAnalyzed { image_id: job.image_id, analysis }]).await?;
+        Ok(())
+    }
+}
+
+/// What an uploader can use of it.
+fn in_words(error: &JobError) -> String {
+    match error {
+        JobError::Detector(error) => error.to_string(),
+        JobError::Foreign(_) | JobError::Port(_) => "this went wrong on our side".to_owned(),
+    }
+}
+
+fn is_last_attempt(message: &SqsMessage, max_attempts: u32) -> bool {
+    let received = message.attributes.get("ApproximateReceiveCount");
+    received.and_then(|count| count.parse::<u32>().ok()).is_some_and(|count| count >= max_attempts)
+}

@@ -1,0 +1,101 @@
+//! `failed`: a job was given up; tells the uploaders concerned (rule 4).
+
+use std::sync::Arc;
+
+use aws_lambda_events::s3::S3Event;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::model::{BusEvent, ImageId, UploadId, UploadRef};
+use crate::ports::{Bus, Images, ObjectKey, PortResult, Uploads};
+
+/// The function's parts.
+#[derive(Clone)]
+pub struct Failed {
+    /// Whose uploads are to be told.
+    pub images: Arc<dyn Images>,
+    /// Their rows.
+    pub uploads: Arc<dyn Uploads>,
+    /// To `notify`.
+    pub bus: Arc<dyn Bus>,
+}
+
+/// What Lambda sends to an on-failure destination, as far as it is read here.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailureRecord {
+    /// The event that was given up.
+    pub request_payload: Value,
+}
+
+/// Whom a given up event concerns.
+enum Concerned {
+    Uploads(Vec<UploadId>),
+    Image(ImageId),
+    Nobody,
+}
+
+const REASON: &str = "the picture could not be processed; please upload it again later";
+
+impl Failed {
+    /// Takes the record of a function that gave up.
+    pub async fn handle(&self, record: FailureRecord) -> PortResult<()> {
+        metrics::counter!("labelcast_given_up_total").increment(1);
+        match concerned(record.request_payload) {
+            Concerned::Uploads(ids) => {
+                for id in ids {
+                    self.tell(&id).await?;
+                }
+                Ok(())
+            }
+            Concerned::Image(id) => {
+                tell_uploaders(&*self.images, &*self.uploads, &*self.bus, &id, REASON).await
+            }
+            Concerned::Nobody => Ok(()),
+        }
+    }
+
+    async fn tell(&self, id: &UploadId) -> PortResult<()> {
+        let Some(upload) = self.uploads.get(id).await? else { return Ok(()) };
+        if self.uploads.fail(id, REASON).await? {
+            let upload = UploadRef { upload_id: upload.id, user: upload.user };
+            self.bus.publish_all(&[BusEvent::UploadFailed { upload, reason: REASON.to_owned() }]).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads whom an event concerns: an S3 event its uploads, `image.analyzed` its image; what else is given up was a
+/// notification, which history still holds.
+fn concerned(payload: Value) -> Concerned {
+    if let Some(BusEvent::ImageAnalyzed { image_id, .. }) = payload
+        .get("detail-type")
+        .and_then(Value::as_str)
+        .and_then(|kind| BusEvent::from_parts(kind, payload.get("detail").unwrap_or(&Value::Null)))
+    {
+        return Concerned::Image(image_id);
+    }
+    let Ok(event) = serde_json::from_value::<S3Event>(payload) else { return Concerned::Nobody };
+    let keys = event.records.into_iter().filter_map(|record| record.s3.object.key);
+    Concerned::Uploads(keys.filter_map(|key| ObjectKey::upload_id(&key)).collect())
+}
+
+/// Moves the uploads of an image that waits for its result to `failed` and tells those who wait.
+pub(super) async fn tell_uploaders(
+    images: &dyn Images,
+    uploads: &dyn Uploads,
+    bus: &dyn Bus,
+    image_id: &ImageId,
+    reason: &str,
+) -> PortResult<()> {
+    let Some(image) = images.get(image_id).await? else { return Ok(()) };
+    let mut events = Vec::new();
+    for attached in image.uploads {
+        if uploads.fail(&attached.upload_id, reason).await? {
+            let upload = UploadRef { upload_id: attached.upload_id, user: attached.user };
+            events.push(BusEvent::UploadFailed { upload, reason: reason.to_owned() });
+        }
+    }
+    metrics::counter!("labelcast_uploads_failed_total").increment(events.len() as u64);
+    if events.is_empty() { Ok(()) } else { bus.publish_all(&events).await }
+}

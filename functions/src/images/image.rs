@@ -1,0 +1,138 @@
+//! One image: what it shows, its files, and how it is deleted.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRef, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::error::{Error, Result};
+use crate::model::{BusEvent, Image, ImageId, ImageType};
+use crate::ports::{Bus, Images, ObjectKey, Objects, Random, Removal};
+use crate::protocol::ImageView;
+use crate::rest::{Door, ErrorBody, Json, Path, SignedIn};
+
+/// The function's parts.
+#[derive(Clone)]
+pub struct ImageApi {
+    /// Who calls.
+    pub door: Door,
+    /// Rows of images.
+    pub images: Arc<dyn Images>,
+    /// Their files.
+    pub objects: Arc<dyn Objects>,
+    /// Tells of a deletion.
+    pub bus: Arc<dyn Bus>,
+    /// Names a deletion.
+    pub random: Arc<dyn Random>,
+}
+
+impl FromRef<ImageApi> for Door {
+    fn from_ref(api: &ImageApi) -> Self {
+        api.door.clone()
+    }
+}
+
+impl ImageApi {
+    /// Its routes.
+    pub fn router(self) -> OpenApiRouter {
+        OpenApiRouter::new()
+            .routes(routes!(show, delete))
+            .routes(routes!(original))
+            .routes(routes!(thumbnail))
+            .with_state(self)
+    }
+
+    /// An image that exists for this caller. What they may not see looks as if it did not exist.
+    async fn visible(&self, caller: &SignedIn, id: &str) -> Result<Image> {
+        let none = || Error::not_found("there is no such image");
+        let id: ImageId = id.parse().map_err(|_| none())?;
+        let image = self.images.get(&id).await?.ok_or_else(none)?;
+        let seen = image.result.as_ref().is_some_and(|stored| caller.audience().may_see(stored.status));
+        if seen { Ok(image) } else { Err(none()) }
+    }
+}
+
+/// Show an image.
+#[utoipa::path(get, path = "/images/{image_id}", tag = "images", security(("token" = [])),
+    params(("image_id" = String, Path)), responses(
+    (status = 200, body = ImageView), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
+))]
+async fn show(State(api): State<ImageApi>, caller: SignedIn, Path(id): Path<String>) -> Result<Json<ImageView>> {
+    let image = api.visible(&caller, &id).await?;
+    ImageView::of(&image, &*api.objects).map(Json).ok_or_else(|| Error::not_found("there is no such image"))
+}
+
+/// The picture, without private metadata.
+#[utoipa::path(get, path = "/images/{image_id}/original", tag = "images", security(("token" = [])),
+    params(("image_id" = String, Path)), responses(
+    (status = 302, description = "to a signed URL, good for five minutes"),
+    (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
+))]
+async fn original(State(api): State<ImageApi>, caller: SignedIn, Path(id): Path<String>) -> Result<Response> {
+    let image = api.visible(&caller, &id).await?;
+    Ok(redirect(&api.objects.sign_get(
+        &ObjectKey::original(&image.id),
+        image.content_type.media_type(),
+        ImageView::URL_VALID,
+    )))
+}
+
+/// The thumbnail, a JPEG of at most 320 pixels a side.
+#[utoipa::path(get, path = "/images/{image_id}/thumbnail", tag = "images", security(("token" = [])),
+    params(("image_id" = String, Path)), responses(
+    (status = 302, description = "to a signed URL, good for five minutes"),
+    (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
+))]
+async fn thumbnail(State(api): State<ImageApi>, caller: SignedIn, Path(id): Path<String>) -> Result<Response> {
+    let image = api.visible(&caller, &id).await?;
+    let key = ObjectKey::thumbnail(&image.id);
+    Ok(redirect(&api.objects.sign_get(&key, ImageType::Jpeg.media_type(), ImageView::URL_VALID)))
+}
+
+/// 302, as the interface has it, and not to be kept: each answer signs anew (rule 11).
+fn redirect(url: &str) -> Response {
+    (StatusCode::FOUND, [(header::LOCATION, url), (header::CACHE_CONTROL, "no-store")]).into_response()
+}
+
+/// Delete an image: moderators, or its only uploader.
+#[utoipa::path(delete, path = "/images/{image_id}", tag = "images", security(("token" = [])),
+    params(("image_id" = String, Path)), responses(
+    (status = 204, description = "it is gone, and those who had seen it are told"),
+    (status = 401, body = ErrorBody),
+    (status = 403, body = ErrorBody, description = "somebody else uploaded it (too)"),
+    (status = 404, body = ErrorBody),
+))]
+async fn delete(State(api): State<ImageApi>, caller: SignedIn, Path(id): Path<String>) -> Result<StatusCode> {
+    let none = || Error::not_found("there is no such image");
+    let not_alone = || Error::forbidden("only moderators delete an image that somebody else uploaded too");
+    let id: ImageId = id.parse().map_err(|_| none())?;
+    let image = api.images.get(&id).await?.ok_or_else(none)?;
+    let user = &caller.0.user;
+    let only_uploader = if caller.0.is_moderator() { None } else { Some(user) };
+    if only_uploader.is_some() && !image.is_only_uploaded_by(user) {
+        // Whoever may not even see it must not learn that it is there.
+        let seen = image.result.as_ref().is_some_and(|stored| stored.status.is_public());
+        return Err(if seen { not_alone() } else { none() });
+    }
+    // Told before it is gone: a crash in between leaves an image that can be deleted again, not a silent deletion.
+    let removed = BusEvent::ImageRemoved {
+        image_id: id,
+        uploaders: image.uploads.iter().map(|upload| upload.user.clone()).collect(),
+        was_public: image.result.as_ref().is_some_and(|stored| stored.status.is_public()),
+        removal: api.random.id(),
+    };
+    match api.images.remove(&id, only_uploader).await? {
+        Removal::Removed(_) => {}
+        Removal::NotFound => return Err(none()),
+        Removal::SharedWithOthers => return Err(not_alone()),
+    }
+    api.bus.publish_all(&[removed]).await?;
+    for key in [ObjectKey::original(&id), ObjectKey::thumbnail(&id), ObjectKey::processed(&id)] {
+        api.objects.delete(&key).await?;
+    }
+    metrics::counter!("labelcast_images_deleted_total").increment(1);
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,244 @@
+//! `ingest`: takes a created object, makes sure that it is a picture, and begins its analysis.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use aws_lambda_events::s3::{S3Event, S3EventRecord};
+use bytes::{Bytes, BytesMut};
+use chrono::{DateTime, Utc};
+use futures_util::TryStreamExt;
+use percent_encoding::percent_decode_str;
+
+use crate::imaging::{self, Rejection};
+use crate::model::{BusEvent, Image, ImageId, ImageType, Upload, UploadRef, UploadState};
+use crate::ports::{
+    AnalysisJob, Bus, NewImage, ObjectInfo, ObjectKey, Objects, PortError, PortResult, Queue, Uploads,
+};
+use crate::ports::{Clock, Images};
+use crate::settings::Settings;
+
+/// The function's parts.
+#[derive(Clone)]
+pub struct Ingest {
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// The bucket.
+    pub objects: Arc<dyn Objects>,
+    /// Rows of uploads.
+    pub uploads: Arc<dyn Uploads>,
+    /// Rows of images.
+    pub images: Arc<dyn Images>,
+    /// Before `analyze`.
+    pub queue: Arc<dyn Queue>,
+    /// To `notify`.
+    pub bus: Arc<dyn Bus>,
+    /// The largest picture.
+    pub settings: Arc<Settings>,
+}
+
+/// A picture that is good, with what is made of it.
+struct Accepted {
+    image: NewImage,
+    original: Bytes,
+    thumbnail: Bytes,
+}
+
+impl Ingest {
+    /// Takes an event of created objects. Every record is gone through, also after one that failed; the first failure is
+    /// answered, so that the event is tried again (all steps can be repeated).
+    pub async fn handle(&self, event: S3Event) -> PortResult<()> {
+        let mut outcome = Ok(());
+        for record in event.records {
+            let done = self.record(&record).await;
+            outcome = outcome.and(done);
+        }
+        outcome
+    }
+
+    async fn record(&self, record: &S3EventRecord) -> PortResult<()> {
+        let created = record.event_name.as_deref().is_some_and(|name| name.starts_with("ObjectCreated:"));
+        let key = record.s3.object.key.as_deref().map(decoded).unwrap_or_default();
+        let Some(upload_id) = ObjectKey::upload_id(&key).filter(|_| created) else {
+            tracing::warn!(key, "an object event that is not about an upload was passed over");
+            metrics::counter!("labelcast_ingest_ignored_total").increment(1);
+            return Ok(());
+        };
+        let Some(upload) = self.uploads.get(&upload_id).await? else {
+            tracing::warn!(%upload_id, "an object of no known upload was passed over");
+            metrics::counter!("labelcast_ingest_ignored_total").increment(1);
+            return self.objects.delete(&ObjectKey::new_upload(&upload_id)).await;
+        };
+        let created_at = record.event_time;
+        match upload.state {
+            UploadState::Pending => self.take(&upload, created_at).await,
+            UploadState::Received | UploadState::Labelled => self.go_on(&upload).await,
+            UploadState::Rejected => self.reject_again(&upload).await,
+            UploadState::Failed => self.objects.delete(&ObjectKey::new_upload(&upload.id)).await,
+        }
+    }
+
+    /// Copy, row, queue, delete (rule 3).
+    async fn take(&self, upload: &Upload, created_at: DateTime<Utc>) -> PortResult<()> {
+        let posted = ObjectKey::new_upload(&upload.id);
+        let Some((info, bytes)) = self.fetch(&posted).await? else {
+            // Gone without a row: a repeat of an event whose object was taken away by hand. There is nothing to go on from.
+            tracing::warn!(upload_id = %upload.id, "the object of an upload is gone");
+            metrics::counter!("labelcast_ingest_ignored_total").increment(1);
+            return Ok(());
+        };
+        let accepted = match self.accept(bytes, created_at).await? {
+            Ok(accepted) => accepted,
+            Err(rejection) => return self.reject(upload, &posted, &info, &rejection).await,
+        };
+        let image_id = accepted.image.id;
+        if !self.objects.copy_if_unchanged(&posted, &info.etag, &ObjectKey::processed(&image_id)).await? {
+            return Err(PortError::Unavailable {
+                what: "an uploaded object",
+                why: "it was replaced while it was looked at".to_owned(),
+            });
+        }
+        let kind = accepted.image.content_type.media_type();
+        let (original, thumbnail) = (ObjectKey::original(&image_id), ObjectKey::thumbnail(&image_id));
+        tokio::try_join!(
+            self.objects.write(&original, kind, accepted.original),
+            self.objects.write(&thumbnail, ImageType::Jpeg.media_type(), accepted.thumbnail),
+        )?;
+        let Some(image) = self.images.attach(&accepted.image, &upload.id).await? else {
+            tracing::info!(upload_id = %upload.id, "an upload had left `pending` already; what was posted later is ignored");
+            return self.objects.delete(&posted).await;
+        };
+        self.begin_analysis(upload, &image).await?;
+        self.objects.delete(&posted).await
+    }
+
+    /// Goes on from the row that an earlier run wrote, whether or not that run came to deleting `new/` (rule 3).
+    async fn go_on(&self, upload: &Upload) -> PortResult<()> {
+        let posted = ObjectKey::new_upload(&upload.id);
+        let object = self.fetch(&posted).await?;
+        let unfinished = match (&object, upload.state) {
+            // Other bytes are a later post to the same form, which is ignored.
+            (Some((_, bytes)), _) => upload.image_id == Some(image_id(bytes)),
+            (None, state) => state == UploadState::Received,
+        };
+        if let (true, Some(image_id)) = (unfinished, &upload.image_id)
+            && let Some(image) = self.images.get(image_id).await?
+        {
+            self.begin_analysis(upload, &image).await?;
+        }
+        self.objects.delete(&posted).await
+    }
+
+    /// Tells the uploader, and queues the analysis; an image that has its result is told at once instead.
+    async fn begin_analysis(&self, upload: &Upload, image: &Image) -> PortResult<()> {
+        let reference = UploadRef { upload_id: upload.id.clone(), user: upload.user.clone() };
+        let received = BusEvent::UploadReceived { upload: reference.clone() };
+        if image.result.is_some() {
+            // The state is read after the upload was attached: if `index` stored it in between, it told this upload
+            // too, under the same id, which is no harm (rule 2).
+            let first = image.uploads.first().is_some_and(|made_by| made_by.upload_id == upload.id);
+            let labelled = BusEvent::ImageLabelled { image_id: image.id, upload: reference, first };
+            return self.bus.publish_all(&[received, labelled]).await;
+        }
+        self.bus.publish_all(&[received]).await?;
+        self.queue.send(&AnalysisJob { image_id: image.id, content_type: image.content_type }).await
+    }
+
+    /// Reads an object whole, up to what the form allowed.
+    async fn fetch(&self, key: &ObjectKey) -> PortResult<Option<(ObjectInfo, Bytes)>> {
+        let Some(object) = self.objects.read(key).await? else { return Ok(None) };
+        let bound = usize::try_from(self.settings.max_upload_bytes).unwrap_or(usize::MAX);
+        let whole = object
+            .bytes
+            .try_fold(BytesMut::new(), |mut whole, part| async move {
+                if whole.len() + part.len() > bound {
+                    return Err(PortError::Failed {
+                        what: "an uploaded object",
+                        why: format!("it is larger than the {bound} bytes that its form allowed"),
+                    });
+                }
+                whole.extend_from_slice(&part);
+                Ok(whole)
+            })
+            .await?;
+        Ok(Some((object.info, whole.freeze())))
+    }
+
+    /// Looks at the bytes, apart from the other work: decoding takes its time.
+    async fn accept(&self, bytes: Bytes, created_at: DateTime<Utc>) -> PortResult<Result<Accepted, Rejection>> {
+        tokio::task::spawn_blocking(move || accept(&bytes, created_at))
+            .await
+            .map_err(|error| PortError::Failed { what: "looking at a picture", why: error.to_string() })
+    }
+
+    async fn reject(
+        &self,
+        upload: &Upload,
+        posted: &ObjectKey,
+        info: &ObjectInfo,
+        rejection: &Rejection,
+    ) -> PortResult<()> {
+        let reason = rejection.to_string();
+        self.objects.copy_if_unchanged(posted, &info.etag, &ObjectKey::rejected(&upload.id)).await?;
+        if self.uploads.reject(&upload.id, &reason).await? {
+            metrics::counter!("labelcast_uploads_rejected_total").increment(1);
+            tracing::info!(upload_id = %upload.id, reason, "rejected an upload");
+        }
+        self.tell_rejected(upload, reason).await?;
+        self.objects.delete(posted).await
+    }
+
+    /// An earlier run wrote the row; while the same object is still there, it may not have told the uploader.
+    async fn reject_again(&self, upload: &Upload) -> PortResult<()> {
+        let posted = ObjectKey::new_upload(&upload.id);
+        let (here, kept) =
+            tokio::try_join!(self.objects.head(&posted), self.objects.head(&ObjectKey::rejected(&upload.id)))?;
+        if here.is_some() && here == kept {
+            self.tell_rejected(upload, upload.reason.clone().unwrap_or_default()).await?;
+        }
+        self.objects.delete(&posted).await
+    }
+
+    async fn tell_rejected(&self, upload: &Upload, reason: String) -> PortResult<()> {
+        let upload = UploadRef { upload_id: upload.id.clone(), user: upload.user.clone() };
+        self.bus.publish_all(&[BusEvent::UploadRejected { upload, reason }]).await
+    }
+}
+
+fn image_id(bytes: &[u8]) -> ImageId {
+    let sha256 = digest::digest(&digest::SHA256, bytes);
+    ImageId::from_digest(sha256.as_ref().try_into().expect("SHA-256 has 32 bytes"))
+}
+
+fn accept(bytes: &[u8], created_at: DateTime<Utc>) -> Result<Accepted, Rejection> {
+    let probe = imaging::probe(bytes)?;
+    let picture = imaging::decode(bytes, &probe)?;
+    let thumbnail = imaging::thumbnail(&picture, probe.orientation);
+    drop(picture);
+    let original = imaging::without_private_metadata(bytes, probe.content_type, probe.orientation)?;
+    let image = NewImage {
+        id: image_id(bytes),
+        content_type: probe.content_type,
+        size: bytes.len() as u64,
+        width: probe.width,
+        height: probe.height,
+        uploaded_at: created_at,
+    };
+    Ok(Accepted { image, original: original.into(), thumbnail: thumbnail.into() })
+}
+
+/// Keys in S3 events are form-encoded: `+` is a blank, then come the percents (S3 user guide, notification content
+/// structure).
+fn decoded(key: &str) -> String {
+    percent_decode_str(&key.replace('+', " ")).decode_utf8_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decoded;
+
+    #[test]
+    fn keys_are_decoded_as_s3_encodes_them() {
+        assert_eq!(decoded("new/my+holiday+%C3%A9t%C3%A9.jpg"), "new/my holiday été.jpg");
+        assert_eq!(decoded("new/a%2Bb"), "new/a+b");
+    }
+}

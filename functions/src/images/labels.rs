@@ -1,0 +1,59 @@
+//! Autocomplete: labels by their beginning, with counts.
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::page;
+use super::search::SearchApi;
+use crate::error::{Error, Result};
+use crate::model::LabelName;
+use crate::rest::{self, ErrorBody, Json, SignedIn};
+
+/// Which labels.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct LabelsQuery {
+    /// Their beginning, at most 100 characters; nothing finds the most frequent of all.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    prefix: String,
+    /// 1 to 100; 20 if none is given.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100)]
+    limit: Option<String>,
+}
+
+/// Labels that images of the caller's have.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LabelsPage {
+    /// Most frequent first.
+    labels: Vec<CountedLabel>,
+}
+
+/// A label and how many images have it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CountedLabel {
+    #[schema(value_type = String)]
+    name: LabelName,
+    count: u64,
+}
+
+/// Complete a label.
+#[utoipa::path(get, path = "/labels", tag = "search", params(LabelsQuery), security(("token" = [])), responses(
+    (status = 200, body = LabelsPage), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+))]
+pub(super) async fn complete(
+    State(api): State<SearchApi>,
+    caller: SignedIn,
+    rest::Query(asked): rest::Query<LabelsQuery>,
+) -> Result<Json<LabelsPage>> {
+    let limit = page::limit(asked.limit.as_deref(), 20, 1..=100)?;
+    let prefix = match LabelName::fold(&asked.prefix) {
+        Some(prefix) => prefix.as_str().to_owned(),
+        None if asked.prefix.trim().is_empty() => String::new(),
+        None => return Err(Error::bad_request("`prefix` must have at most 100 characters")),
+    };
+    let labels = api.images.labels(&prefix, caller.audience(), limit).await?;
+    let labels = labels.into_iter().map(|label| CountedLabel { name: label.name, count: label.count }).collect();
+    Ok(Json(LabelsPage { labels }))
+}

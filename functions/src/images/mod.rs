@@ -1,0 +1,24 @@
+//! Pictures: from the form to the result, and how results are found.
+
+mod analyze;
+mod decide;
+mod failed;
+mod image;
+mod index;
+mod ingest;
+mod labels;
+mod moderation;
+mod page;
+mod search;
+mod upload;
+mod web;
+
+pub use analyze::Analyze;
+pub use failed::Failed;
+pub use image::ImageApi;
+pub use index::Index;
+pub use ingest::Ingest;
+pub use moderation::ModerationApi;
+pub use search::SearchApi;
+pub use upload::UploadApi;
+pub use web::{Web, WebSettings};

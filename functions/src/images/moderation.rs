@@ -1,0 +1,102 @@
+//! The moderation queue: what waits for a moderator.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRef, State};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::page;
+use crate::error::{Error, Result};
+use crate::model::{ModerationLabel, Status};
+use crate::ports::{Images, Objects};
+use crate::protocol::ImageView;
+use crate::rest::{self, Door, ErrorBody, Json, SignedIn};
+
+/// The function's parts.
+#[derive(Clone)]
+pub struct ModerationApi {
+    /// Who calls.
+    pub door: Door,
+    /// The index.
+    pub images: Arc<dyn Images>,
+    /// What signs URLs.
+    pub objects: Arc<dyn Objects>,
+}
+
+impl FromRef<ModerationApi> for Door {
+    fn from_ref(api: &ModerationApi) -> Self {
+        api.door.clone()
+    }
+}
+
+impl ModerationApi {
+    /// Its routes.
+    pub fn router(self) -> OpenApiRouter {
+        OpenApiRouter::new().routes(routes!(queue)).with_state(self)
+    }
+}
+
+/// Which part of the queue.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct QueueQuery {
+    /// `pending` (if none is given), `approved` or `removed`.
+    status: Option<String>,
+    /// Images a page, 1 to 200; 50 if none is given.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
+    limit: Option<String>,
+    /// The `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// A page of the queue.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct QueueView {
+    /// Oldest first.
+    images: Vec<QueuedImage>,
+    /// The `cursor` of the page after this one; `null` at the end.
+    next: Option<String>,
+}
+
+/// An image with what makes it offensive.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct QueuedImage {
+    #[serde(flatten)]
+    image: ImageView,
+    /// What was found.
+    moderation: Vec<ModerationLabel>,
+}
+
+/// List offensive images by what was decided of them. Moderators only.
+#[utoipa::path(get, path = "/moderation", tag = "moderation", params(QueueQuery), security(("token" = [])), responses(
+    (status = 200, body = QueueView), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+    (status = 403, body = ErrorBody, description = "moderators only"),
+))]
+async fn queue(
+    State(api): State<ModerationApi>,
+    caller: SignedIn,
+    rest::Query(asked): rest::Query<QueueQuery>,
+) -> Result<Json<QueueView>> {
+    caller.moderator()?;
+    let limit = page::limit(asked.limit.as_deref(), 50, 1..=200)?;
+    let status = match asked.status.as_deref() {
+        None => Status::Pending,
+        Some(text) => match text.parse() {
+            Ok(status @ (Status::Pending | Status::Approved | Status::Removed)) => status,
+            _ => return Err(Error::bad_request("`status` must be pending, approved or removed")),
+        },
+    };
+    let after = match asked.cursor.as_deref().filter(|cursor| !cursor.is_empty()) {
+        None => None,
+        Some(text) => Some(text.parse().map_err(|error| Error::bad_request(format!("`cursor`: {error}")))?),
+    };
+    let page = api.images.with_status(status, after, limit).await?;
+    let shown = page.images.iter().filter_map(|image| {
+        let moderation = image.result.as_ref()?.analysis.moderation.clone();
+        Some(QueuedImage { image: ImageView::of(image, &*api.objects)?, moderation })
+    });
+    Ok(Json(QueueView { images: shown.collect(), next: page.next.map(|next| next.to_string()) }))
+}

@@ -1,0 +1,200 @@
+//! `search`: finds images by their labels.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRef, State};
+use futures_util::future::try_join_all;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::labels;
+use super::page;
+use crate::error::{Error, Result};
+use crate::model::{Confidence, Image, Position};
+use crate::ports::{Audience, Images, Objects, Translator};
+use crate::protocol::ImageView;
+use crate::query::{Conjunction, Facts, Normal, Page, Query, merge};
+use crate::rest::{self, Door, ErrorBody, Json, Reader, SignedIn};
+
+/// The function's parts.
+#[derive(Clone)]
+pub struct SearchApi {
+    /// Who calls.
+    pub door: Door,
+    /// The index.
+    pub images: Arc<dyn Images>,
+    /// What signs URLs.
+    pub objects: Arc<dyn Objects>,
+    /// For queries in other languages.
+    pub translator: Arc<dyn Translator>,
+}
+
+impl FromRef<SearchApi> for Door {
+    fn from_ref(api: &SearchApi) -> Self {
+        api.door.clone()
+    }
+}
+
+impl SearchApi {
+    /// Its routes.
+    pub fn router(self) -> OpenApiRouter {
+        OpenApiRouter::new()
+            .routes(routes!(search))
+            .routes(routes!(search_by_key))
+            .routes(routes!(labels::complete))
+            .with_state(self)
+    }
+}
+
+/// What is searched for.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+pub struct SearchQuery {
+    /// In the search language; nothing finds everything.
+    #[param(value_type = Option<String>, example = "dog -person")]
+    q: String,
+    /// Labels below this confidence do not count, in percent, 0 to 100.
+    #[param(value_type = Option<f64>, minimum = 0, maximum = 100)]
+    min_confidence: Option<String>,
+    /// The language of the words in `q`, for example `nl`; English if none is given.
+    language: Option<String>,
+    /// Images a page, 1 to 200; 50 if none is given.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
+    limit: Option<String>,
+    /// The `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// What is searched for with a key.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct KeySearchQuery {
+    /// A label, or anything else of the search language.
+    label: String,
+    /// See `/images`.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
+    limit: Option<String>,
+    /// See `/images`.
+    cursor: Option<String>,
+}
+
+/// A page of images. It may be short, even empty, where much had to be looked at; only `next: null` is the end (rule 23).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ImagesPage {
+    /// Newest first.
+    images: Vec<ImageView>,
+    /// The `cursor` of the page after this one.
+    next: Option<String>,
+}
+
+/// Search images, newest first.
+#[utoipa::path(get, path = "/images", tag = "search", params(SearchQuery), security(("token" = [])), responses(
+    (status = 200, body = ImagesPage),
+    (status = 400, body = ErrorBody, description = "a query that cannot be read, with the position and what was expected"),
+    (status = 401, body = ErrorBody),
+    (status = 403, body = ErrorBody, description = "`is:offensive` is for moderators"),
+))]
+async fn search(
+    State(api): State<SearchApi>,
+    caller: SignedIn,
+    rest::Query(asked): rest::Query<SearchQuery>,
+) -> Result<Json<ImagesPage>> {
+    api.page(&asked, caller.audience()).await.map(Json)
+}
+
+/// Search by label with an API key, for integrators; a viewer's rights.
+#[utoipa::path(get, path = "/search", tag = "search", params(KeySearchQuery), security(("key" = [])), responses(
+    (status = 200, body = ImagesPage), (status = 400, body = ErrorBody),
+    (status = 403, body = ErrorBody, description = "no good key, or one that does not allow `search`"),
+))]
+async fn search_by_key(
+    State(api): State<SearchApi>,
+    _: Reader,
+    rest::Query(asked): rest::Query<KeySearchQuery>,
+) -> Result<Json<ImagesPage>> {
+    let asked =
+        SearchQuery { q: asked.label, limit: asked.limit, cursor: asked.cursor, ..SearchQuery::default() };
+    api.page(&asked, Audience::Viewer(None)).await.map(Json)
+}
+
+impl SearchApi {
+    async fn page(&self, asked: &SearchQuery, audience: Audience<'_>) -> Result<ImagesPage> {
+        let limit = page::limit(asked.limit.as_deref(), 50, 1..=200)?;
+        let before = match asked.cursor.as_deref().filter(|cursor| !cursor.is_empty()) {
+            None => Position::NEWEST,
+            Some(cursor) => cursor.parse().map_err(|error| Error::bad_request(format!("`cursor`: {error}")))?,
+        };
+        let query = self.query(asked).await?;
+        if query.uses_offensive() && !matches!(audience, Audience::Moderator(_)) {
+            return Err(Error::forbidden("`is:offensive` is for moderators"));
+        }
+        let found = self.find(&query, audience, before, limit).await?;
+        let images = found.items.iter().filter_map(|(_, image)| ImageView::of(image, &*self.objects)).collect();
+        Ok(ImagesPage { images, next: found.next.map(|next| next.to_string()) })
+    }
+
+    async fn query(&self, asked: &SearchQuery) -> Result<Query> {
+        let mut query = Query::parse(&asked.q)?;
+        if let Some(language) = asked.language.as_deref().filter(|language| !language.is_empty() && *language != "en") {
+            query = self.translated(&query, language).await?;
+        }
+        if let Some(text) = asked.min_confidence.as_deref().filter(|text| !text.is_empty()) {
+            let confidence = text.parse().ok().and_then(Confidence::from_percent);
+            let wrong = || Error::bad_request("`min_confidence` must be a number from 0 to 100");
+            query = query.with_min_confidence(confidence.ok_or_else(wrong)?);
+        }
+        Ok(query)
+    }
+
+    async fn translated(&self, query: &Query, language: &str) -> Result<Query> {
+        let languages = self.translator.languages();
+        if !languages.iter().any(|known| known == language) {
+            return Err(Error::bad_request(format!("`language` must be one of {}", languages.join(", "))));
+        }
+        let mut words = Vec::new();
+        // The first walk only collects, so that the translator is asked once for all words.
+        query.translated(|word| {
+            words.push(word.to_owned());
+            None
+        });
+        let english = self.translator.to_english(language, &words).await?;
+        let mut english = english.into_iter();
+        Ok(query.translated(|_| english.next().flatten()))
+    }
+
+    /// One stream a conjunction, merged.
+    async fn find(
+        &self,
+        query: &Query,
+        audience: Audience<'_>,
+        before: Position,
+        limit: usize,
+    ) -> Result<Page<Image>> {
+        let conjunctions = match query.normalized() {
+            Normal::Conjunctions(conjunctions) => conjunctions,
+            // Too many to look up one by one: go through all images and try the whole query on each.
+            Normal::TooMany => vec![Conjunction::default()],
+        };
+        let streams =
+            conjunctions.iter().map(|conjunction| self.images.candidates(conjunction, audience, before, limit));
+        let mut streams = try_join_all(streams).await?;
+        for stream in &mut streams {
+            stream.found.retain(|(_, image)| matches(query, image, audience));
+        }
+        Ok(merge(streams, limit))
+    }
+}
+
+/// The whole query, by the same code that evaluates live filters.
+fn matches(query: &Query, image: &Image, audience: Audience<'_>) -> bool {
+    let Some(stored) = &image.result else { return false };
+    let facts = Facts {
+        labels: &stored.analysis.labels,
+        offensive: stored.analysis.is_offensive(),
+        mine: audience.user().is_some_and(|user| image.is_uploaded_by(user)),
+    };
+    audience.may_see(stored.status) && query.matches(&facts)
+}

@@ -1,0 +1,175 @@
+//! `upload`: hands out the form that a picture is posted with, and tells how far an upload has come.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRef, State};
+use axum::http::StatusCode;
+use chrono::{DateTime, Duration, Utc};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{ImageId, ImageType, Upload, UploadId, UploadState};
+use crate::ports::{Created, ObjectKey, Objects, Quota, Random, Uploads};
+use crate::rest::{Door, ErrorBody, Json, Path, SignedIn};
+use crate::settings::Settings;
+use crate::signing::PostForm;
+
+/// The function's parts.
+#[derive(Clone)]
+pub struct UploadApi {
+    /// Who calls.
+    pub door: Door,
+    /// Where uploads are kept.
+    pub uploads: Arc<dyn Uploads>,
+    /// What signs forms.
+    pub objects: Arc<dyn Objects>,
+    /// What makes ids.
+    pub random: Arc<dyn Random>,
+    /// Sizes and quotas.
+    pub settings: Arc<Settings>,
+}
+
+impl FromRef<UploadApi> for Door {
+    fn from_ref(api: &UploadApi) -> Self {
+        api.door.clone()
+    }
+}
+
+impl UploadApi {
+    /// Its routes.
+    pub fn router(self) -> OpenApiRouter {
+        OpenApiRouter::new().routes(routes!(begin)).routes(routes!(show)).with_state(self)
+    }
+}
+
+/// A picture that somebody wants to send.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct BeginUpload {
+    /// The file's name, 1 to 255 characters, for the uploader's own eyes.
+    #[schema(example = "cat.jpg", min_length = 1, max_length = 255)]
+    name: String,
+    /// `image/jpeg`, `image/png` or `image/webp`.
+    #[schema(example = "image/jpeg")]
+    content_type: String,
+    /// In bytes, 1 to 15 MiB (a setting).
+    #[schema(example = 12345, minimum = 1)]
+    size: u64,
+}
+
+/// A form to post the picture with, as S3 takes it: all fields, then `file`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BegunUpload {
+    /// What its notifications will carry.
+    #[schema(value_type = String)]
+    upload_id: UploadId,
+    /// Where to post to.
+    url: String,
+    /// Fields of the form, before `file`.
+    fields: BTreeMap<String, String>,
+    /// Until when the form is good.
+    expires_at: DateTime<Utc>,
+}
+
+/// How far an upload has come.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UploadView {
+    #[schema(value_type = String)]
+    upload_id: UploadId,
+    state: UploadState,
+    /// From `received` on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    image_id: Option<ImageId>,
+    /// Why it was rejected or failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl From<Upload> for UploadView {
+    fn from(upload: Upload) -> Self {
+        Self { upload_id: upload.id, state: upload.state, image_id: upload.image_id, reason: upload.reason }
+    }
+}
+
+/// Begin an upload: get the form to post the picture with.
+#[utoipa::path(post, path = "/uploads", tag = "uploads", request_body = BeginUpload, security(("token" = [])), responses(
+    (status = 201, body = BegunUpload),
+    (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+    (status = 413, body = ErrorBody, description = "larger than is taken"),
+    (status = 415, body = ErrorBody, description = "not a JPEG, PNG or WebP"),
+    (status = 429, body = ErrorBody, description = "too many uploads within an hour"),
+    (status = 507, body = ErrorBody, description = "no room left to store it"),
+))]
+async fn begin(
+    State(api): State<UploadApi>,
+    SignedIn(caller): SignedIn,
+    Json(request): Json<BeginUpload>,
+) -> Result<(StatusCode, Json<BegunUpload>)> {
+    let content_type = check(&request, api.settings.max_upload_bytes)?;
+    let now = api.door.clock.now();
+    let id: UploadId = api.random.id().parse().expect("32 hex digits are an upload id");
+    let upload = Upload {
+        id: id.clone(),
+        user: caller.user,
+        name: request.name,
+        state: UploadState::Pending,
+        image_id: None,
+        reason: None,
+        created_at: now,
+    };
+    let quota = Quota { per_hour: api.settings.uploads_per_hour, since: now - Duration::hours(1) };
+    if api.uploads.create(&upload, quota).await? == Created::OverQuota {
+        let message = format!("you began {} uploads within the last hour; try again later", quota.per_hour);
+        return Err(Error::new(ErrorKind::TooMany, message));
+    }
+    let form = PostForm {
+        key: ObjectKey::new_upload(&id).to_string(),
+        content_type: content_type.media_type().to_owned(),
+        min_size: 1,
+        max_size: api.settings.max_upload_bytes,
+        expires_at: now + api.settings.form_valid,
+    };
+    let signed = api.objects.sign_post(&form).await?;
+    metrics::counter!("labelcast_uploads_begun_total").increment(1);
+    let begun =
+        BegunUpload { upload_id: id, url: signed.url, fields: signed.fields, expires_at: signed.expires_at };
+    Ok((StatusCode::CREATED, Json(begun)))
+}
+
+fn check(request: &BeginUpload, max_bytes: u64) -> Result<ImageType> {
+    if !(1..=255).contains(&request.name.chars().count()) {
+        return Err(Error::bad_request("`name` must have 1 to 255 characters"));
+    }
+    if request.size == 0 {
+        return Err(Error::bad_request("`size` must be at least 1: the file is empty"));
+    }
+    if request.size > max_bytes {
+        let message = format!("the file has {} bytes; at most {max_bytes} are taken", request.size);
+        return Err(Error::new(ErrorKind::TooLarge, message));
+    }
+    request.content_type.parse::<ImageType>().map_err(|error| Error::new(ErrorKind::UnsupportedType, error.to_string()))
+}
+
+/// How far an upload of one's own has come.
+#[utoipa::path(get, path = "/uploads/{upload_id}", tag = "uploads", security(("token" = [])),
+    params(("upload_id" = String, Path)), responses(
+    (status = 200, body = UploadView), (status = 401, body = ErrorBody),
+    (status = 404, body = ErrorBody, description = "no such upload of yours"),
+))]
+async fn show(
+    State(api): State<UploadApi>,
+    SignedIn(caller): SignedIn,
+    Path(id): Path<String>,
+) -> Result<Json<UploadView>> {
+    // Somebody else's upload and none at all look the same: ids are not to be probed.
+    let none = || Error::not_found("you have no upload of this id");
+    let id: UploadId = id.parse().map_err(|_| none())?;
+    match api.uploads.get(&id).await? {
+        Some(upload) if upload.user == caller.user => Ok(Json(upload.into())),
+        _ => Err(none()),
+    }
+}

@@ -1,0 +1,104 @@
+//! Who calls: somebody signed in, or a program with a key.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use axum::extract::{FromRef, FromRequestParts};
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Caller, MODERATORS};
+use crate::ports::{ApiKey, Audience, Clock, Keys};
+use crate::token::{self, TokenError, Verifier};
+
+/// What is checked at every REST door.
+#[derive(Clone)]
+pub struct Door {
+    /// Of ID tokens.
+    pub verifier: Arc<Verifier>,
+    /// Of programs.
+    pub keys: Arc<dyn Keys>,
+    /// Tokens end.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Door {
+    async fn caller(&self, parts: &Parts) -> Result<Caller> {
+        let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token = header.and_then(token::bearer).ok_or(TokenError::Missing)?;
+        Ok(self.verifier.verify(token, self.clock.now()).await?)
+    }
+
+    /// The key that a program shows. A missing or a bad one is 403, as API Gateway has it (rule 25).
+    async fn key(&self, parts: &Parts) -> Result<ApiKey> {
+        let refused = || Error::forbidden("send a valid API key in the header `x-api-key`");
+        let secret = parts.headers.get("x-api-key").ok_or_else(refused)?;
+        let sha256 = digest::digest(&digest::SHA256, secret.as_bytes());
+        let sha256: [u8; 32] = sha256.as_ref().try_into().expect("SHA-256 has 32 bytes");
+        self.keys.find(&sha256).await?.ok_or_else(refused)
+    }
+}
+
+/// Somebody with a good token.
+pub struct SignedIn(pub Caller);
+
+impl SignedIn {
+    /// For whom they look.
+    pub fn audience(&self) -> Audience<'_> {
+        if self.0.is_moderator() { Audience::Moderator(&self.0.user) } else { Audience::Viewer(Some(&self.0.user)) }
+    }
+
+    /// Refuses everybody but moderators.
+    pub fn moderator(&self) -> Result<&Caller> {
+        if self.0.is_moderator() {
+            Ok(&self.0)
+        } else {
+            Err(Error::forbidden(format!("this is for members of the group `{MODERATORS}`")))
+        }
+    }
+}
+
+impl<S> FromRequestParts<S> for SignedIn
+where
+    Door: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Error;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        Door::from_ref(state).caller(parts).await.map(Self)
+    }
+}
+
+/// A program with a good key.
+pub struct KeyHolder(pub ApiKey);
+
+impl<S> FromRequestParts<S> for KeyHolder
+where
+    Door: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Error;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        Door::from_ref(state).key(parts).await.map(Self)
+    }
+}
+
+/// A program whose key allows to search; it has a viewer's rights.
+pub struct Reader;
+
+impl<S> FromRequestParts<S> for Reader
+where
+    Door: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Error;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let key = Door::from_ref(state).key(parts).await?;
+        if key.allows_search() {
+            Ok(Self)
+        } else {
+            Err(Error::new(ErrorKind::Forbidden, format!("the key `{}` does not allow `search`", key.name)))
+        }
+    }
+}

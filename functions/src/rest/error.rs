@@ -1,0 +1,62 @@
+//! The one place that turns errors into REST answers: `{"error":{"code":"…","message":"…"}}`.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::error::{Error, ErrorKind};
+
+/// The body of every error.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ErrorBody {
+    /// What went wrong.
+    pub error: ErrorDetail,
+}
+
+/// What went wrong.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ErrorDetail {
+    /// For programs.
+    #[schema(example = "bad_request")]
+    pub code: &'static str,
+    /// For people: what to do about it.
+    pub message: String,
+    /// Of a query that cannot be read: where, 0-based, in characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub position: Option<usize>,
+    /// Of a query that cannot be read: what would have been right there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
+}
+
+impl ErrorKind {
+    const fn status_and_code(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::BadRequest => (StatusCode::BAD_REQUEST, "bad_request"),
+            Self::BadQuery { .. } => (StatusCode::BAD_REQUEST, "bad_query"),
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
+            Self::Conflict => (StatusCode::CONFLICT, "conflict"),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::UnsupportedType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_type"),
+            Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
+            Self::Full => (StatusCode::INSUFFICIENT_STORAGE, "no_space"),
+            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let (status, code) = self.kind.status_and_code();
+        let (position, expected) = match self.kind {
+            ErrorKind::BadQuery { position, expected } => (Some(position), Some(expected)),
+            _ => (None, None),
+        };
+        let body = ErrorBody { error: ErrorDetail { code, message: self.message, position, expected } };
+        (status, axum::Json(body)).into_response()
+    }
+}

@@ -1,0 +1,9 @@
+//! What all REST functions share: who calls, how requests are read, how errors are answered.
+
+mod caller;
+mod error;
+mod read;
+
+pub use caller::{Door, KeyHolder, Reader, SignedIn};
+pub use error::ErrorBody;
+pub use read::{Json, Path, Query, fallback, wrong_method};
