@@ -9,9 +9,10 @@ use crate::model::{Confidence, LabelName};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Normal {
     /// What matches one of these matches the query; none for a query that nothing can match. At most
-    /// [`Normal::MAX_CONJUNCTIONS`], in the query's order; none follows from another.
+    /// [`Normal::MAX_CONJUNCTIONS`]; none is contained in another. Equal queries have them in the same order.
     Conjunctions(Vec<Conjunction>),
-    /// It would have more than that.
+    /// It, or a part of it, would have more than that. A search then looks through everything, which is what
+    /// [`Conjunction::default`] matches, and asks [`Query::matches`](super::Query::matches) of each image.
     TooMany,
 }
 
@@ -106,7 +107,7 @@ impl Conjunction {
 
     /// Leaves out every demand that follows from another, as `sun*` from `sunset`, or `-sunset` from `-sun*`.
     fn without_repetition(mut self) -> Self {
-        // Once equal ones are gone, no two demands follow from each other.
+        // Once equal ones are gone, no demand follows from one that follows from it.
         self.required.sort();
         self.required.dedup();
         self.prefixes.sort();

@@ -8,31 +8,32 @@ use proptest::sample::select;
 use super::*;
 use crate::model::Label;
 
-/// Few enough that random images often match, and some that are hard to write.
-const NAMES: [&str; 14] =
-    ["dog", "dog house", "s", "sun", "sunset", "sun set", "é", "日本", "or", "is", "by", "-x", "a:b*", r#"(\"q""#];
+/// Some that are hard to write.
+const NAMES: &[&str] = &["dog", "dog house", "é", "日本", "or", "is", "by", "-x", "a:b*", r#"(\"q""#, "s", "sun set"];
+/// So few, and so near each other, that random images often match, and demands often follow from each other.
+const NEAR: &[&str] = &["s", "sun", "sunset", "dog"];
 
-fn name() -> impl Strategy<Value = LabelName> {
-    select(&NAMES[..]).prop_map(|name| name.parse().expect("a label"))
+fn name(names: &'static [&'static str]) -> impl Strategy<Value = LabelName> {
+    select(names).prop_map(|name| name.parse().expect("a label"))
 }
 
 fn percent() -> impl Strategy<Value = Confidence> {
-    select(&[0, 1, 5_000, 9_000, 9_750, 10_000][..])
+    select(&[1, 5_000, 9_750, 10_000][..])
         .prop_map(|hundredths| Confidence::from_hundredths(hundredths).expect("at most 10,000"))
 }
 
-fn term() -> impl Strategy<Value = Expression> {
-    let beginning = (name(), 1..4_usize).prop_filter_map("a blank", |(name, chars)| {
+fn term(names: &'static [&'static str]) -> impl Strategy<Value = Expression> {
+    let beginning = (name(names), 1..4_usize).prop_filter_map("a blank", |(name, chars)| {
         LabelName::fold(&name.as_str().chars().take(chars).collect::<String>())
     });
-    let pattern = prop_oneof![3 => name().prop_map(Pattern::Whole), 1 => beginning.prop_map(Pattern::Beginning)];
+    let pattern = prop_oneof![name(names).prop_map(Pattern::Whole), beginning.prop_map(Pattern::Beginning)];
     (pattern, option::of(percent())).prop_map(|(pattern, at_least)| Expression::Term(Term { pattern, at_least }))
 }
 
 /// At most 64 terms, as queries have.
-fn query() -> impl Strategy<Value = Query> {
-    let leaf = prop_oneof![8 => term(), 1 => Just(Expression::Offensive), 1 => Just(Expression::Mine)];
-    let expression = leaf.prop_recursive(3, 32, 4, |inner| {
+fn query(names: &'static [&'static str]) -> impl Strategy<Value = Query> {
+    let leaf = prop_oneof![8 => term(names), 1 => Just(Expression::Offensive), 1 => Just(Expression::Mine)];
+    let expression = leaf.prop_recursive(3, 12, 4, |inner| {
         prop_oneof![
             vec(inner.clone(), 1..=4).prop_map(Expression::all),
             vec(inner.clone(), 1..=4).prop_map(Expression::any),
@@ -43,7 +44,7 @@ fn query() -> impl Strategy<Value = Query> {
 }
 
 fn labels() -> impl Strategy<Value = Vec<Label>> {
-    vec((name(), percent()).prop_map(|(name, confidence)| Label { name, confidence }), 0..8)
+    vec((name(NEAR), percent()).prop_map(|(name, confidence)| Label { name, confidence }), 0..5)
 }
 
 /// Texts that nearly are queries.
@@ -74,10 +75,10 @@ fn pieces() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn a_query_is_read_back_as_it_was_written(query in query()) {
+    fn a_query_is_read_back_as_it_was_written(query in query(NAMES)) {
         let text = query.to_string();
         prop_assert_eq!(Query::try_from(text.clone()), Ok(query), "{}", text);
     }
@@ -99,7 +100,7 @@ proptest! {
 
     #[test]
     fn the_normal_form_matches_what_the_query_matches(
-        query in query(), labels in labels(), offensive: bool, mine: bool,
+        query in query(NEAR), labels in labels(), offensive: bool, mine: bool,
     ) {
         let facts = Facts { labels: &labels, offensive, mine };
         if let Normal::Conjunctions(conjunctions) = query.normalized() {
@@ -111,7 +112,7 @@ proptest! {
 
     #[test]
     fn an_image_asks_where_the_filters_that_match_it_are_filed(
-        query in query(), labels in labels(), offensive: bool, mine: bool,
+        query in query(NEAR), labels in labels(), offensive: bool, mine: bool,
     ) {
         if query.matches(&Facts { labels: &labels, offensive, mine }) {
             let asked = Filing::asked_by(&labels);
@@ -121,7 +122,7 @@ proptest! {
 
     #[test]
     fn a_minimum_confidence_is_as_if_surer_labels_were_all_there_is(
-        query in query(), labels in labels(), minimum in percent(),
+        query in query(NEAR), labels in labels(), minimum in percent(),
     ) {
         let surer: Vec<_> = labels.iter().filter(|label| label.confidence >= minimum).cloned().collect();
         // Confidences of its own are lower or higher; without them the two are the same.
