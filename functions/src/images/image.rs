@@ -117,13 +117,13 @@ async fn delete(State(api): State<ImageApi>, caller: SignedIn, Path(id): Path<St
         let seen = image.result.as_ref().is_some_and(|stored| stored.status.is_public());
         return Err(if seen { not_alone() } else { none() });
     }
-    // Told before it is gone: a crash in between leaves an image that can be deleted again, not a silent deletion.
     let removed = BusEvent::ImageRemoved {
         image_id: id,
         uploaders: image.uploads.iter().map(|upload| upload.user.clone()).collect(),
         was_public: image.result.as_ref().is_some_and(|stored| stored.status.is_public()),
         removal: api.random.id(),
     };
+    // Gone before it is told, so that whoever hears of it no longer finds it (rule 1).
     match api.images.remove(&id, only_uploader).await? {
         Removal::Removed(_) => {}
         Removal::NotFound => return Err(none()),

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{Frame, PortResult};
-use crate::model::{Caller, Connection, ConnectionId, Cursor, Subscription, Topic, TopicKey};
+use crate::model::{Caller, Connection, ConnectionId, Cursor, Seq, Subscription, Topic, TopicKey};
 use crate::query::Filing;
 
 /// What became of a new connection.
@@ -112,11 +112,13 @@ pub trait Connections: Send + Sync {
     /// Connections whose grace is over at this moment, at most `limit`.
     async fn expired(&self, now: DateTime<Utc>, limit: usize) -> PortResult<Vec<Connection>>;
 
-    /// Shows the `Live` subscriptions to a topic, each once, in no order. The visitor only looks: whether a filter matches
+    /// Shows the `Live` subscriptions to a topic that are due its notification of this number, each once, in no order: one
+    /// that went live at or beyond the number was replayed it already. The visitor only looks: whether a filter matches
     /// is for the caller.
     async fn visit(
         &self,
         topic: &TopicKey,
+        seq: Seq,
         which: Which<'_>,
         visitor: &mut (dyn for<'s> FnMut(&'s Subscription) + Send),
     ) -> PortResult<()>;

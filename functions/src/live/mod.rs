@@ -1,0 +1,26 @@
+//! Sockets: who connects, what they subscribe to, and how notifications reach them.
+
+mod authorize;
+mod connect;
+mod disconnect;
+mod event;
+mod history;
+mod notify;
+mod publish;
+mod receivers;
+mod render;
+mod replay;
+mod replay_order;
+mod route;
+mod subscribe;
+mod sweep;
+
+pub use authorize::{Authorize, AuthorizerAnswer, AuthorizerEvent, Unauthorized};
+pub use connect::Connect;
+pub use disconnect::Disconnect;
+pub use event::SUBPROTOCOL;
+pub use history::HistoryApi;
+pub use notify::Notify;
+pub use publish::PublishApi;
+pub use route::Route;
+pub use sweep::{Sweep, Swept};

@@ -1,0 +1,138 @@
+//! `publish`: programs with a key publish to `app:` topics, so that anything can notify browsers.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use axum::extract::{FromRef, State};
+use axum::http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{BusEvent, Name, Topic};
+use crate::ports::{Bus, Claimed, Idempotency, IdempotencyClaim, Random};
+use crate::rest::{Door, ErrorBody, Json, KeyHolder, Path};
+
+/// The largest `data`, in bytes of JSON (rule 21): with its envelope it fits into a frame.
+const MAX_DATA: usize = 24 * 1024;
+
+/// The function's parts.
+#[derive(Clone)]
+pub struct PublishApi {
+    /// Who calls.
+    pub door: Door,
+    /// To `notify`.
+    pub bus: Arc<dyn Bus>,
+    /// Remembers requests.
+    pub idempotency: Arc<dyn Idempotency>,
+    /// What makes ids.
+    pub random: Arc<dyn Random>,
+}
+
+impl FromRef<PublishApi> for Door {
+    fn from_ref(api: &PublishApi) -> Self {
+        api.door.clone()
+    }
+}
+
+impl PublishApi {
+    /// Its routes.
+    pub fn router(self) -> OpenApiRouter {
+        OpenApiRouter::new().routes(routes!(publish)).with_state(self)
+    }
+}
+
+/// What is published.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct Publish {
+    /// What happened: 1 to 64 letters, digits, `.`, `_`, `-`.
+    #[schema(value_type = String, example = "build.done", pattern = "^[A-Za-z0-9._-]{1,64}$")]
+    event: Name,
+    /// Whatever goes with it, at most 24 KiB of JSON.
+    #[serde(default)]
+    data: Value,
+}
+
+/// It will reach every subscriber.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Published {
+    /// The notification's id.
+    id: String,
+}
+
+/// Publish to an `app:` topic.
+#[utoipa::path(post, path = "/topics/{topic}", tag = "topics", request_body = Publish, security(("key" = [])),
+    params(
+        ("topic" = String, Path, example = "app:builds"),
+        ("Idempotency-Key" = Option<String>, Header,
+            description = "1 to 255 characters; a repeat within 24 hours answers the same id and publishes nothing")),
+    responses(
+        (status = 202, body = Published, description = "it is durable, and will be delivered"),
+        (status = 400, body = ErrorBody), (status = 403, body = ErrorBody),
+        (status = 409, body = ErrorBody, description = "the idempotency key was used for something else"),
+        (status = 413, body = ErrorBody, description = "`data` is over 24 KiB"),
+        (status = 507, body = ErrorBody, description = "no room left to store it"),
+))]
+async fn publish(
+    State(api): State<PublishApi>,
+    KeyHolder(key): KeyHolder,
+    Path(topic): Path<String>,
+    headers: HeaderMap,
+    Json(asked): Json<Publish>,
+) -> Result<(StatusCode, Json<Published>)> {
+    let topic: Topic = topic.parse().map_err(|error| Error::bad_request(format!("{error}")))?;
+    if !matches!(topic, Topic::App(_)) {
+        return Err(Error::forbidden(format!("programs publish to `app:` topics only, not to `{topic}`")));
+    }
+    let name = topic.to_string();
+    if !key.allows_publish(&name) {
+        return Err(Error::forbidden(format!("the key `{}` does not allow `publish:{name}`", key.name)));
+    }
+    let data = asked.data.to_string();
+    if data.len() > MAX_DATA {
+        let message = format!("`data` has {} bytes of JSON; at most {MAX_DATA} are taken", data.len());
+        return Err(Error::new(ErrorKind::TooLarge, message));
+    }
+    let id = api.random.id();
+    let claim = match headers.get("idempotency-key") {
+        None => None,
+        Some(value) => {
+            let value = value.to_str().ok().filter(|value| (1..=255).contains(&value.len()));
+            let value = value.ok_or_else(|| Error::bad_request("`Idempotency-Key` must have 1 to 255 characters"))?;
+            let request = request_digest(&name, asked.event.as_str(), &data);
+            Some(IdempotencyClaim { api_key: key.name, key: value.to_owned(), request, id: id.clone() })
+        }
+    };
+    let id = match &claim {
+        None => id,
+        Some(claim) => match api.idempotency.claim(claim, api.door.clock.now()).await? {
+            Claimed::First => id,
+            Claimed::Again { id, done: true } => return Ok((StatusCode::ACCEPTED, Json(Published { id }))),
+            // An earlier try was cut off before it was durable: the same id, so that it is once in history at most.
+            Claimed::Again { id, done: false } => id,
+            Claimed::Conflict => {
+                let message = "this `Idempotency-Key` was used for another request within 24 hours; use a new one";
+                return Err(Error::new(ErrorKind::Conflict, message));
+            }
+        },
+    };
+    let event = BusEvent::TopicPublished { id: id.clone(), topic, event: asked.event.to_string(), data: asked.data };
+    api.bus.publish_all(&[event]).await?;
+    if let Some(claim) = &claim {
+        api.idempotency.done(&claim.api_key, &claim.key).await?;
+    }
+    metrics::counter!("labelcast_published_total").increment(1);
+    Ok((StatusCode::ACCEPTED, Json(Published { id })))
+}
+
+fn request_digest(topic: &str, event: &str, data: &str) -> [u8; 32] {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in [topic, event, data] {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part.as_bytes());
+    }
+    context.finish().as_ref().try_into().expect("SHA-256 has 32 bytes")
+}

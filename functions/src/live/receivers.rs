@@ -1,0 +1,74 @@
+//! Who receives a notification: one message a connection, however many of its subscriptions match (promise 4).
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Duration, Utc};
+
+use super::replay::matches;
+use super::render::may_be_seen;
+use crate::model::{Connection, ConnectionId, Image, Notification, Subscription};
+use crate::ports::{Connections, Placed, PortResult, Which};
+use crate::query::Filing;
+
+/// Those of a notification's topics that somebody receives it on, as bits by index. A notification has few topics.
+pub(super) type TopicSet = u32;
+
+/// Receivers, grouped by the topics that their frame names.
+pub(super) type Groups = HashMap<TopicSet, Vec<ConnectionId>>;
+
+/// Finds the receivers of a notification on these topics.
+pub(super) async fn find(
+    notification: &Notification,
+    placed: &[Placed],
+    image: Option<&Image>,
+    connections: &dyn Connections,
+    now: DateTime<Utc>,
+) -> PortResult<Groups> {
+    let filings = image.and_then(|image| image.result.as_ref()).map(|stored| Filing::asked_by(&stored.analysis.labels));
+    // Where filters do not hold back, everyone is asked for (rule 5).
+    let which = filings.as_ref().map_or(Which::All, Which::FiledUnder);
+    // The grace is over for those whose token ended before this.
+    let ended = now - Duration::seconds(Connection::GRACE_SECONDS);
+    let receives = |subscription: &Subscription| {
+        subscription.caller.expires_at >= ended
+            && match (&subscription.filter, image) {
+                (Some(filter), Some(image)) => matches(filter, image, &subscription.caller),
+                _ => true,
+            }
+    };
+    let mut groups = Groups::new();
+    let mut on_several: HashMap<ConnectionId, TopicSet> = HashMap::new();
+    // The first topic is everybody's, the others are few people's. So the others are gathered first, and everybody is
+    // gone through once, without being gathered.
+    for (index, place) in placed.iter().enumerate().skip(1) {
+        if may_be_seen(notification, &place.topic, image) {
+            let mut gather = |subscription: &Subscription| {
+                if receives(subscription) {
+                    *on_several.entry(subscription.connection.clone()).or_default() |= 1 << index;
+                }
+            };
+            connections.visit(&place.topic, place.seq, which, &mut gather).await?;
+        }
+    }
+    if let Some(first) = placed.first().filter(|first| may_be_seen(notification, &first.topic, image)) {
+        let mut only_here = Vec::new();
+        let mut gather = |subscription: &Subscription| {
+            if !receives(subscription) {
+                return;
+            }
+            let elsewhere = if on_several.is_empty() { None } else { on_several.remove(&subscription.connection) };
+            match elsewhere {
+                None => only_here.push(subscription.connection.clone()),
+                Some(others) => groups.entry(others | 1).or_default().push(subscription.connection.clone()),
+            }
+        };
+        connections.visit(&first.topic, first.seq, which, &mut gather).await?;
+        if !only_here.is_empty() {
+            groups.entry(1).or_default().append(&mut only_here);
+        }
+    }
+    for (connection, topics) in on_several {
+        groups.entry(topics).or_default().push(connection);
+    }
+    Ok(groups)
+}

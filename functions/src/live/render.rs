@@ -1,0 +1,102 @@
+//! How a notification looks to somebody, now: with today's rights and today's image (rules 5, 10, 11).
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use crate::model::{Image, ImageId, Notification, Subject, Topic, TopicKey};
+use crate::ports::{Images, Objects, Placed, PortResult};
+use crate::protocol::{ImageView, NotificationFrame, NotificationTopic, ServerFrame, data_of_pending_image};
+
+/// The images that notifications are about, read once.
+pub(super) struct Shown(HashMap<ImageId, Image>);
+
+impl Shown {
+    /// Reads the images of these notifications. Those that are gone are not shown any more.
+    pub(super) async fn of<'a>(
+        notifications: impl Iterator<Item = &'a Notification>,
+        images: &dyn Images,
+    ) -> PortResult<Self> {
+        let mut ids: Vec<ImageId> =
+            notifications.filter_map(|notification| notification.subject.filtered_image().copied()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut shown = HashMap::with_capacity(ids.len());
+        // `get_many` takes up to 1,000.
+        for some in ids.chunks(1_000) {
+            shown.extend(images.get_many(some).await?.into_iter().map(|image| (image.id, image)));
+        }
+        Ok(Self(shown))
+    }
+
+    /// The image that a notification is about.
+    pub(super) fn image(&self, notification: &Notification) -> Option<&Image> {
+        notification.subject.filtered_image().and_then(|id| self.0.get(id))
+    }
+}
+
+/// Whether a notification still is something to show on this topic. What was redacted, hidden or deleted since is not.
+pub(super) fn may_be_seen(notification: &Notification, topic: &TopicKey, image: Option<&Image>) -> bool {
+    let status = image.and_then(|image| image.result.as_ref()).map(|stored| stored.status);
+    match (&notification.subject, topic) {
+        (Subject::ImageLabelled { .. }, TopicKey::Uploads(_)) | (Subject::ImageOffensive { .. }, _) => status.is_some(),
+        (Subject::ImageLabelled { .. }, TopicKey::Shared(_)) => status.is_some_and(|status| status.is_public()),
+        _ => true,
+    }
+}
+
+/// The frame for somebody who has it on these topics; `None` if there is nothing to show.
+pub(super) fn frame(
+    notification: &Notification,
+    topics: &[&Placed],
+    image: Option<&Image>,
+    objects: &dyn Objects,
+) -> Option<ServerFrame> {
+    let data = data(notification, topics, image, objects)?;
+    let topics = topics
+        .iter()
+        .map(|placed| NotificationTopic {
+            topic: placed.topic.topic(),
+            seq: placed.seq,
+            cursor: placed.cursor.clone(),
+        })
+        .collect();
+    Some(ServerFrame::Notification(NotificationFrame {
+        id: notification.id.to_string(),
+        event: notification.subject.event().to_owned(),
+        at: notification.at,
+        topics,
+        data,
+    }))
+}
+
+fn data(
+    notification: &Notification,
+    topics: &[&Placed],
+    image: Option<&Image>,
+    objects: &dyn Objects,
+) -> Option<Value> {
+    let view = |image: &Image| ImageView::of(image, objects);
+    Some(match &notification.subject {
+        Subject::UploadReceived { upload_id } => json!({"upload_id": upload_id}),
+        Subject::UploadRejected { upload_id, reason } | Subject::UploadFailed { upload_id, reason } => {
+            json!({"upload_id": upload_id, "reason": reason})
+        }
+        Subject::ImageLabelled { upload_id, .. } => {
+            let image = image?;
+            let public = image.result.as_ref()?.status.is_public();
+            let shown = if public { json!(view(image)?) } else { data_of_pending_image(&image.id) };
+            // The upload's id stands only in its uploader's frame (rule 2).
+            match topics.iter().any(|placed| placed.topic.topic() == Topic::Uploads) {
+                true => json!({"upload_id": upload_id, "image": shown}),
+                false => json!({"image": shown}),
+            }
+        }
+        Subject::ImageOffensive { .. } => {
+            let image = image?;
+            json!({"image": view(image)?, "moderation": image.result.as_ref()?.analysis.moderation})
+        }
+        Subject::ImageRemoved { image_id } => json!({"image_id": image_id}),
+        Subject::Published { data, .. } => data.clone(),
+    })
+}

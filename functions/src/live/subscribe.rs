@@ -1,0 +1,170 @@
+//! `subscribe` and `set_notify_list`: begins subscriptions, after what was missed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::replay::{ReplayedTopic, Replayer};
+use crate::error::{Error, Result};
+use crate::model::{Connection, Cursor, Subscription, SubscriptionState, Topic, TopicKey};
+use crate::ports::{Connections, Frame, GoLive, PortResult, Replacing, Subscribed, Unreached};
+use crate::protocol::{ServerFrame, Subscribe};
+use crate::query::Query;
+use crate::settings::Settings;
+
+/// What subscribing needs.
+#[derive(Clone)]
+pub(super) struct Subscriber {
+    pub(super) connections: Arc<dyn Connections>,
+    pub(super) replayer: Replayer,
+    pub(super) settings: Arc<Settings>,
+}
+
+/// What a request asks for, checked as a whole: one forbidden topic or bad filter refuses all of it (rule 12).
+#[derive(Debug)]
+pub(super) struct Request {
+    topics: Vec<(Topic, Option<Cursor>)>,
+    filter: Option<Arc<Query>>,
+    replacing: Replacing,
+    reference: Option<String>,
+}
+
+/// What came of a request.
+pub(super) enum Outcome {
+    /// Answered; the answer is on its way.
+    Answered,
+    /// There would be too many subscriptions.
+    TooMany,
+    /// There is nobody left to answer.
+    Gone,
+}
+
+impl Request {
+    /// Checks `subscribe`.
+    pub(super) fn subscribe(asked: &Subscribe, connection: &Connection, settings: &Settings) -> Result<Self> {
+        let topics = topics(&asked.topics, &asked.since, connection, settings)?;
+        if topics.is_empty() {
+            return Err(Error::bad_request("`topics` must name at least one topic"));
+        }
+        let filter = match asked.filter.as_deref() {
+            None => None,
+            Some(text) => Some(Arc::new(filter(text, &topics, connection)?)),
+        };
+        // A filter that asks nothing is none: its subscription is found without looking at labels.
+        let filter = filter.filter(|filter| !filter.is_everything());
+        Ok(Self { topics, filter, replacing: Replacing::Same, reference: asked.reference.clone() })
+    }
+
+    /// Checks `set_notify_list`.
+    pub(super) fn notify_list(
+        asked: &[String],
+        reference: Option<String>,
+        connection: &Connection,
+        settings: &Settings,
+    ) -> Result<Self> {
+        let topics = topics(asked, &BTreeMap::new(), connection, settings)?;
+        Ok(Self { topics, filter: None, replacing: Replacing::All, reference })
+    }
+
+    fn subscriptions(&self, connection: &Connection) -> Vec<Subscription> {
+        let caller = Arc::new(connection.caller.clone());
+        let topics = self.topics.iter().map(|(topic, _)| topic.clone().key(&caller.user));
+        topics
+            .map(|topic| Subscription {
+                connection: connection.id.clone(),
+                topic,
+                filter: self.filter.clone(),
+                state: SubscriptionState::Replaying,
+                caller: caller.clone(),
+            })
+            .collect()
+    }
+
+    fn answer(&self, topics: &[ReplayedTopic]) -> ServerFrame {
+        let reached = topics.iter().map(ReplayedTopic::reached).collect();
+        match self.replacing {
+            Replacing::Same => ServerFrame::Subscribed { reference: self.reference.clone(), topics: reached },
+            Replacing::All => ServerFrame::NotifyList { reference: self.reference.clone(), topics: reached },
+        }
+    }
+}
+
+/// Reads topics: each once, in the order asked, with its cursor; all of them must be allowed.
+fn topics(
+    asked: &[String],
+    since: &BTreeMap<String, String>,
+    connection: &Connection,
+    settings: &Settings,
+) -> Result<Vec<(Topic, Option<Cursor>)>> {
+    let mut topics: Vec<(Topic, Option<Cursor>)> = Vec::new();
+    for text in asked {
+        let topic: Topic = text.parse().map_err(|error| Error::bad_request(format!("{error}")))?;
+        if !settings.readers.allow(&connection.caller, &topic) {
+            return Err(Error::forbidden(format!("`{topic}` is not for you; nothing was changed")));
+        }
+        let cursor = match since.get(text) {
+            None => None,
+            Some(cursor) => Some(cursor.parse().map_err(|error| Error::bad_request(format!("`since`: {error}")))?),
+        };
+        if topics.iter().all(|(known, _)| *known != topic) {
+            topics.push((topic, cursor));
+        }
+    }
+    Ok(topics)
+}
+
+fn filter(text: &str, topics: &[(Topic, Option<Cursor>)], connection: &Connection) -> Result<Query> {
+    if let Some((topic, _)) = topics.iter().find(|(topic, _)| !topic.has_images()) {
+        return Err(Error::bad_request(format!("`{topic}` has no images, so `filter` means nothing there")));
+    }
+    let query = Query::parse(text)?;
+    if query.uses_offensive() && !connection.caller.is_moderator() {
+        return Err(Error::forbidden("`is:offensive` is for moderators"));
+    }
+    Ok(query)
+}
+
+impl Subscriber {
+    /// Stores the subscriptions, replays what was missed, goes live, answers: in this order, so that nothing falls in
+    /// between (rule 9).
+    pub(super) async fn run(&self, connection: &Connection, request: Request) -> PortResult<Outcome> {
+        let subscriptions = request.subscriptions(connection);
+        let limit = self.settings.topics_per_connection;
+        match self.connections.subscribe(&connection.id, &subscriptions, request.replacing, limit).await? {
+            Subscribed::Stored => {}
+            Subscribed::TooMany => return Ok(Outcome::TooMany),
+            Subscribed::Gone => return Ok(Outcome::Gone),
+        }
+        let (caller, filter) = (&connection.caller, request.filter.as_deref());
+        let topics: Vec<(Topic, TopicKey, Option<Cursor>)> = request
+            .topics
+            .iter()
+            .map(|(topic, since)| (topic.clone(), topic.clone().key(&caller.user), since.clone()))
+            .collect();
+        let mut replayed = match self.replayer.begin(&connection.id, caller, filter, topics).await? {
+            Ok(replayed) => replayed,
+            Err(unreached) => return Ok(gave_up(connection, unreached)),
+        };
+        loop {
+            let positions: Vec<(TopicKey, Cursor)> = replayed.iter().map(ReplayedTopic::position).collect();
+            let answer = Frame::encode(&request.answer(&replayed))
+                .expect("an answer to at most a frame's worth of topics fits into a frame");
+            match self.connections.go_live(&connection.id, &positions, answer).await? {
+                GoLive::Live => return Ok(Outcome::Answered),
+                GoLive::Gone => return Ok(Outcome::Gone),
+                // What is published faster than it can be replayed fills the connection's queue, which ends this.
+                GoLive::Behind => {}
+            }
+            if let Err(unreached) =
+                self.replayer.catch_up(&connection.id, caller, filter, &mut replayed).await?
+            {
+                return Ok(gave_up(connection, unreached));
+            }
+        }
+    }
+}
+
+fn gave_up(connection: &Connection, unreached: Unreached) -> Outcome {
+    tracing::info!(connection = %connection.id, %unreached, "a replay was given up");
+    metrics::counter!("labelcast_replays_given_up_total").increment(1);
+    Outcome::Gone
+}
