@@ -1,1 +1,4 @@
-//! stub
+//! Labelcast on one machine: the functions with everything they need embedded.
+
+pub mod detector;
+pub mod translator;
