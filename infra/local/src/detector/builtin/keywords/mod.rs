@@ -60,7 +60,10 @@ mod tests {
 
     #[test]
     fn lists_are_split_at_commas_and_semicolons_folded_and_cleared_of_doubles() {
-        assert_eq!(names(&["Dog, cat;  Golden\tRetriever ,,;", "CAT,bird"]), ["dog", "cat", "golden retriever", "bird"]);
+        assert_eq!(
+            names(&["Dog, cat;  Golden\tRetriever ,,;", "CAT,bird"]),
+            ["dog", "cat", "golden retriever", "bird"]
+        );
     }
 
     #[test]

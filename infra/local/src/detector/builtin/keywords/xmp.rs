@@ -1,10 +1,10 @@
 //! XMP: RDF in XML. Read as a stream, whatever is declared in it is never expanded, and depth costs nothing but bytes.
 
+use quick_xml::XmlVersion;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::name::{LocalName, Namespace, NamespaceResolver, QName, ResolveResult};
 use quick_xml::reader::NsReader;
-use quick_xml::XmlVersion;
 
 use super::Carried;
 

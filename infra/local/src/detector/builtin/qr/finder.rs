@@ -77,8 +77,7 @@ fn join(above: &[Run], row: &[Run], areas: &mut Areas) {
 
 /// Black, white, black, white, black as 1:1:3:1:1, each within three quarters of a module.
 fn is_cut_like_a_pattern(left: Run, stone: Run, right: Run) -> bool {
-    let lengths =
-        [left.length(), stone.start - left.end, stone.length(), right.start - stone.end, right.length()];
+    let lengths = [left.length(), stone.start - left.end, stone.length(), right.start - stone.end, right.length()];
     let module = (lengths[0] + lengths[1] + lengths[3] + lengths[4]) / 4;
     let slack = module * 3 / 4;
     lengths.into_iter().zip([1, 1, 3, 1, 1]).all(|(length, modules)| length.abs_diff(modules * module) <= slack)
@@ -127,9 +126,7 @@ mod tests {
 
     #[test]
     fn a_ring_around_a_stone_is_one_pattern() {
-        let pattern = [
-            "#######..", "#.....#..", "#.###.#..", "#.###.#..", "#.###.#..", "#.....#..", "#######..",
-        ];
+        let pattern = ["#######..", "#.....#..", "#.###.#..", "#.###.#..", "#.###.#..", "#.....#..", "#######.."];
         assert_eq!(count_in(&pattern), 1);
     }
 
@@ -140,9 +137,7 @@ mod tests {
 
     #[test]
     fn a_ring_that_touches_its_stone_is_no_pattern() {
-        let touching = [
-            "#######..", "#..#..#..", "#.###.#..", "#.###.#..", "#.###.#..", "#.....#..", "#######..",
-        ];
+        let touching = ["#######..", "#..#..#..", "#.###.#..", "#.###.#..", "#.###.#..", "#.....#..", "#######.."];
         assert_eq!(count_in(&touching), 0);
     }
 }

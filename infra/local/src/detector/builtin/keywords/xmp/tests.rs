@@ -40,9 +40,8 @@ fn items_of_other_properties_are_not() {
 
 #[test]
 fn the_namespace_counts_and_not_the_prefix() {
-    let renamed = format!(
-        r#"<d:subject xmlns:d="{DUBLIN_CORE}" xmlns:r="{RDF}"><r:Bag><r:li>dog</r:li></r:Bag></d:subject>"#
-    );
+    let renamed =
+        format!(r#"<d:subject xmlns:d="{DUBLIN_CORE}" xmlns:r="{RDF}"><r:Bag><r:li>dog</r:li></r:Bag></d:subject>"#);
     assert_eq!(keywords(&renamed), ["dog"]);
 }
 
