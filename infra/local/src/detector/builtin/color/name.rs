@@ -66,7 +66,7 @@ impl ColorName {
             };
         }
         match hue {
-            h if h < 15.0 || h >= 345.0 => choose(lightness >= 0.55, Self::Pink, Self::Red),
+            h if !(15.0..345.0).contains(&h) => choose(lightness >= 0.55, Self::Pink, Self::Red),
             h if h < 39.0 => reddish(lightness, chroma),
             h if h < 80.0 => choose(lightness < 0.65 || (chroma < 0.1 && lightness < 0.85), Self::Brown, Self::Orange),
             h if h < 100.0 => choose(lightness < 0.7, Self::Brown, Self::Yellow),

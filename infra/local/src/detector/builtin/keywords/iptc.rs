@@ -23,8 +23,11 @@ pub(super) fn read(records: &[u8], carried: &mut Carried) {
     }
 }
 
+/// Number (record and data set), text, and the bytes after it.
+type DataSet<'a> = ((u8, u8), &'a [u8], &'a [u8]);
+
 /// The first data set: its number, its text, and what follows.
-fn data_set(bytes: &[u8]) -> Option<((u8, u8), &[u8], &[u8])> {
+fn data_set(bytes: &[u8]) -> Option<DataSet<'_>> {
     let ([marker, record, number, high, low], rest) = bytes.split_first_chunk()?;
     if *marker != MARKER {
         return None;

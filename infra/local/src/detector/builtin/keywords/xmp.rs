@@ -37,10 +37,10 @@ pub(super) fn read(packet: &[u8], carried: &mut Carried) -> Result<(), XmpError>
     loop {
         match reader.read_event()? {
             Event::Start(tag) => {
-                state.attributes(&tag, reader.resolver(), carried);
+                read_attributes(&tag, reader.resolver(), carried);
                 state.open(element(reader.resolver(), tag.name()));
             }
-            Event::Empty(tag) => state.attributes(&tag, reader.resolver(), carried),
+            Event::Empty(tag) => read_attributes(&tag, reader.resolver(), carried),
             Event::End(tag) => state.close(element(reader.resolver(), tag.name()), carried),
             Event::Text(text) => state.push(&text.xml10_content()),
             Event::CData(text) => state.push(&text.xml10_content()),
@@ -104,22 +104,6 @@ impl State {
         self.text.clear();
     }
 
-    /// The warning may also be written as an attribute of the description, or as a resource of its own element.
-    fn attributes(&self, tag: &BytesStart, resolver: &NamespaceResolver, carried: &mut Carried) {
-        let is_warning = element(resolver, tag.name()) == Element::AdultContentWarning;
-        for attribute in tag.attributes().with_checks(false).flatten() {
-            let (namespace, local) = resolver.resolve_attribute(attribute.key);
-            let says_warning = match namespace {
-                ResolveResult::Bound(Namespace(PLUS)) => local == LocalName::from(QName(ADULT_CONTENT_WARNING)),
-                ResolveResult::Bound(Namespace(RDF)) => is_warning && local == LocalName::from(QName("resource")),
-                _ => false,
-            };
-            if says_warning && let Ok(value) = attribute.normalized_value(XmlVersion::Implicit1_0) {
-                carried.needs_adult_warning |= is_required(&value);
-            }
-        }
-    }
-
     fn push(&mut self, text: &str) {
         if self.collects {
             self.text.push_str(text);
@@ -132,6 +116,22 @@ impl State {
             self.push(character.encode_utf8(&mut [0; 4]));
         } else if let Some(text) = resolve_predefined_entity(reference) {
             self.push(text);
+        }
+    }
+}
+
+/// The warning may also be written as an attribute of the description, or as a resource of its own element.
+fn read_attributes(tag: &BytesStart, resolver: &NamespaceResolver, carried: &mut Carried) {
+    let is_warning = element(resolver, tag.name()) == Element::AdultContentWarning;
+    for attribute in tag.attributes().with_checks(false).flatten() {
+        let (namespace, local) = resolver.resolve_attribute(attribute.key);
+        let says_warning = match namespace {
+            ResolveResult::Bound(Namespace(PLUS)) => local == LocalName::from(QName(ADULT_CONTENT_WARNING)),
+            ResolveResult::Bound(Namespace(RDF)) => is_warning && local == LocalName::from(QName("resource")),
+            _ => false,
+        };
+        if says_warning && let Ok(value) = attribute.normalized_value(XmlVersion::Implicit1_0) {
+            carried.needs_adult_warning |= is_required(&value);
         }
     }
 }

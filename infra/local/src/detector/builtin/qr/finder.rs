@@ -27,7 +27,9 @@ pub(super) fn count(width: usize, height: usize, is_black: impl Fn(usize, usize)
         if let Some(above) = rows.last() {
             join(above, &row, &mut areas);
         }
-        row.iter_mut().for_each(|run| run.area = areas.root(run.area));
+        for run in &mut row {
+            run.area = areas.root(run.area);
+        }
         rows.push(row);
     }
     let mut rings = HashSet::new();

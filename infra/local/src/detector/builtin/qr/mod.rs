@@ -68,7 +68,10 @@ mod tests {
     #[test]
     fn a_picture_without_a_code_has_none() {
         assert_eq!(find(&GrayImage::from_pixel(200, 200, Luma([255]))), None);
-        assert_eq!(find(&GrayImage::from_fn(200, 200, |x, y| Luma([((x / 10 + y / 10) % 2 * 255) as u8]))), None);
+        assert_eq!(
+            find(&GrayImage::from_fn(200, 200, |x, y| Luma([if (x / 10 + y / 10) % 2 == 0 { 0 } else { 255 }]))),
+            None
+        );
     }
 
     #[test]

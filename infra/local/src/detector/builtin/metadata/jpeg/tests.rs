@@ -16,7 +16,7 @@ fn jpeg(segments: &[(u8, Vec<u8>)]) -> Bytes {
 
 fn resource(number: u16, name: &[u8], data: &[u8]) -> Vec<u8> {
     let mut resource = [b"8BIM".as_slice(), &number.to_be_bytes(), &[u8::try_from(name.len()).unwrap()], name].concat();
-    if name.len() % 2 == 0 {
+    if name.len().is_multiple_of(2) {
         resource.push(0);
     }
     resource.extend(u32::try_from(data.len()).unwrap().to_be_bytes());
@@ -69,7 +69,7 @@ fn extended_xmp_is_put_together_in_any_order_if_the_main_packet_names_it() {
 
 #[test]
 fn more_than_one_mebibyte_is_not_kept() {
-    let segments = vec![(markers::APP1, [XMP, &[b' '; 60_000]].concat()); 40];
+    let segments = vec![(markers::APP1, [XMP, &vec![b' '; 60_000]].concat()); 40];
     let kept: usize = read(jpeg(&segments)).unwrap().xmp.iter().map(Bytes::len).sum();
     assert!(kept > 900_000 && kept <= 1 << 20, "{kept}");
 }
