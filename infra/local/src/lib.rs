@@ -1,3 +1,5 @@
 //! Labelcast on one machine: the ports embedded, the gateway, the command line.
 
 pub mod database;
+pub mod detector;
+pub mod translator;

@@ -1,0 +1,58 @@
+//! The blocks of metadata that a picture carries, still unread. Bounded, and forgiving: a container that breaks off
+//! gives what came before, or nothing.
+
+mod jpeg;
+mod png;
+mod webp;
+
+use bytes::Bytes;
+use image::ImageFormat;
+
+/// All blocks of a picture together, decompressed.
+const MAX_BYTES: usize = 1 << 20;
+
+/// What was found, in the order of the file.
+#[derive(Debug, Default)]
+pub(super) struct Metadata {
+    /// XMP packets: XML.
+    pub(super) xmp: Vec<Bytes>,
+    /// IPTC-IIM records.
+    pub(super) iptc: Vec<Bytes>,
+    /// Texts of PNG chunks named `Keywords`.
+    pub(super) keyword_lists: Vec<String>,
+}
+
+impl Metadata {
+    pub(super) fn read(format: ImageFormat, bytes: &[u8]) -> Self {
+        let bytes = Bytes::copy_from_slice(bytes);
+        let read = match format {
+            ImageFormat::Jpeg => jpeg::read(bytes),
+            ImageFormat::Png => png::read(bytes),
+            ImageFormat::WebP => webp::read(bytes),
+            _ => return Self::default(),
+        };
+        read.unwrap_or_else(|error| {
+            tracing::debug!(%error, "the picture's metadata cannot be read");
+            Self::default()
+        })
+    }
+}
+
+/// How many bytes of metadata may still be read.
+struct Budget(usize);
+
+impl Budget {
+    const fn new() -> Self {
+        Self(MAX_BYTES)
+    }
+
+    /// Whether a block may be kept; if so, it is paid for.
+    fn allows(&mut self, size: usize) -> bool {
+        let left = self.0.checked_sub(size);
+        if left.is_none() {
+            tracing::debug!(size, "a block of metadata is left out: the picture carries more than 1 MiB");
+        }
+        self.0 = left.unwrap_or(self.0);
+        left.is_some()
+    }
+}

@@ -1,0 +1,145 @@
+//! PNG: the text chunks `tEXt`, `zTXt` and `iTXt` (W3C PNG, third edition, 11.3.3).
+
+use std::io::Read;
+
+use bytes::Bytes;
+use flate2::read::ZlibDecoder;
+use img_parts::png::Png;
+
+use super::{Budget, Metadata};
+
+/// The name of the text that holds XMP (XMP specification, part 3).
+const XMP: &[u8] = b"XML:com.adobe.xmp";
+const KEYWORDS: &[u8] = b"Keywords";
+
+pub(super) fn read(bytes: Bytes) -> img_parts::Result<Metadata> {
+    let png = Png::from_bytes(bytes)?;
+    let mut metadata = Metadata::default();
+    let mut budget = Budget::new();
+    for chunk in png.chunks() {
+        let Some(text) = Text::parse(chunk.kind(), chunk.contents()) else { continue };
+        let is_xmp = text.name == XMP && text.is_utf8;
+        if !is_xmp && !text.name.eq_ignore_ascii_case(KEYWORDS) {
+            continue;
+        }
+        let Some(content) = text.content(&mut budget) else { continue };
+        if is_xmp {
+            metadata.xmp.push(content.into());
+        } else if text.is_utf8 {
+            metadata.keyword_lists.push(String::from_utf8_lossy(&content).into_owned());
+        } else {
+            metadata.keyword_lists.push(content.into_iter().map(char::from).collect());
+        }
+    }
+    Ok(metadata)
+}
+
+/// A text chunk, taken apart.
+struct Text<'a> {
+    name: &'a [u8],
+    is_compressed: bool,
+    /// UTF-8, otherwise Latin-1.
+    is_utf8: bool,
+    content: &'a [u8],
+}
+
+impl<'a> Text<'a> {
+    fn parse(kind: [u8; 4], contents: &'a [u8]) -> Option<Self> {
+        let (name, rest) = split_at_zero(contents)?;
+        match &kind {
+            b"tEXt" => Some(Self { name, is_compressed: false, is_utf8: false, content: rest }),
+            // One byte says how it is compressed; 0 is the only way there is.
+            b"zTXt" => Some(Self { name, is_compressed: true, is_utf8: false, content: rest.strip_prefix(&[0])? }),
+            b"iTXt" => {
+                let (flags, rest) = rest.split_at_checked(2)?;
+                let (_language, rest) = split_at_zero(rest)?;
+                let (_translated_name, content) = split_at_zero(rest)?;
+                Some(Self { name, is_compressed: flags[0] == 1, is_utf8: true, content })
+            }
+            _ => None,
+        }
+    }
+
+    /// The text itself, if the budget allows. What it inflates to is counted, not what it is compressed to.
+    fn content(&self, budget: &mut Budget) -> Option<Vec<u8>> {
+        if !self.is_compressed {
+            return budget.allows(self.content.len()).then(|| self.content.to_vec());
+        }
+        let mut inflated = Vec::new();
+        // One byte more than allowed shows that there is too much.
+        let most = budget.0 as u64 + 1;
+        if let Err(error) = ZlibDecoder::new(self.content).take(most).read_to_end(&mut inflated) {
+            tracing::debug!(%error, "a compressed text of a PNG cannot be read");
+            return None;
+        }
+        budget.allows(inflated.len()).then_some(inflated)
+    }
+}
+
+fn split_at_zero(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let zero = bytes.iter().position(|byte| *byte == 0)?;
+    Some((&bytes[..zero], &bytes[zero + 1..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::ZlibEncoder;
+    use img_parts::png::PngChunk;
+
+    use super::*;
+
+    fn png(chunks: &[(&[u8; 4], Vec<u8>)]) -> Bytes {
+        let mut bytes = Vec::new();
+        image::DynamicImage::new_rgb8(1, 1)
+            .write_to(&mut std::io::Cursor::new(&mut bytes), image::ImageFormat::Png)
+            .unwrap();
+        let mut png = Png::from_bytes(bytes.into()).unwrap();
+        for (kind, contents) in chunks {
+            png.chunks_mut().insert(1, PngChunk::new(**kind, contents.clone().into()));
+        }
+        png.encoder().bytes()
+    }
+
+    fn deflated(text: &[u8]) -> Vec<u8> {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn keywords_are_read_from_all_three_kinds_of_text() {
+        for (kind, contents) in [
+            (b"tEXt", b"Keywords\0caf\xe9, dog".to_vec()),
+            (b"zTXt", [b"Keywords\0\0".to_vec(), deflated(b"caf\xe9, dog")].concat()),
+            (b"iTXt", "Keywords\0\0\0\0\0café, dog".as_bytes().to_vec()),
+            (b"iTXt", [b"keywords\0\x01\0en\0\0".to_vec(), deflated("café, dog".as_bytes())].concat()),
+        ] {
+            assert_eq!(read(png(&[(kind, contents)])).unwrap().keyword_lists, ["café, dog"]);
+        }
+    }
+
+    #[test]
+    fn a_text_of_another_name_is_no_keywords() {
+        let metadata = read(png(&[(b"tEXt", b"Comment\0dog".to_vec())])).unwrap();
+        assert!(metadata.keyword_lists.is_empty() && metadata.xmp.is_empty());
+    }
+
+    #[test]
+    fn a_text_that_inflates_without_end_is_left_out_and_the_next_is_read() {
+        let bomb = [b"Keywords\0\0".to_vec(), deflated(&vec![b'a'; 50 << 20])].concat();
+        let metadata = read(png(&[(b"tEXt", b"Keywords\0dog".to_vec()), (b"zTXt", bomb)])).unwrap();
+        assert_eq!(metadata.keyword_lists, ["dog"]);
+    }
+
+    #[test]
+    fn broken_texts_are_passed_over() {
+        for contents in [&b""[..], b"Keywords", b"Keywords\0", b"Keywords\0\x01\0en", b"Keywords\0\0not zlib"] {
+            for kind in [b"zTXt", b"iTXt"] {
+                assert!(read(png(&[(kind, contents.to_vec())])).unwrap().keyword_lists.is_empty());
+            }
+        }
+    }
+}
