@@ -35,7 +35,7 @@ pub(super) fn cleaned(bytes: &[u8], orientation: Orientation) -> Result<Vec<u8>,
     png.chunks_mut().retain(|chunk| match &chunk.kind() {
         b"IDAT" => true,
         b"IEND" => chunk.contents().is_empty(),
-        kind => is_needed(kind, chunk.contents()) && seen.insert(*kind),
+        kind => is_needed(*kind, chunk.contents()) && seen.insert(*kind),
     });
     if icc_profile.is_some() {
         png.set_icc_profile(icc_profile);
@@ -44,6 +44,6 @@ pub(super) fn cleaned(bytes: &[u8], orientation: Orientation) -> Result<Vec<u8>,
     Ok(png.encoder().bytes().into())
 }
 
-fn is_needed(kind: &[u8; 4], contents: &Bytes) -> bool {
-    NEEDED.iter().any(|(needed, most)| needed == kind && contents.len() <= *most)
+fn is_needed(kind: [u8; 4], contents: &Bytes) -> bool {
+    NEEDED.iter().any(|(needed, most)| *needed == kind && contents.len() <= *most)
 }
