@@ -1,5 +1,6 @@
 //! Thumbnails.
 
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::codecs::jpeg::JpegEncoder;
 use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage, Rgba};
@@ -35,13 +36,20 @@ pub fn thumbnail(image: &DynamicImage, orientation: Orientation) -> Vec<u8> {
     jpeg
 }
 
-/// The average of the pixels that fall together: each is read once.
+/// Every pixel counts for those that it falls together with.
 fn shrunk(image: &DynamicImage) -> DynamicImage {
-    if image.width().max(image.height()) <= MAX_THUMBNAIL_SIDE {
-        image.clone()
-    } else {
-        image.thumbnail(MAX_THUMBNAIL_SIDE, MAX_THUMBNAIL_SIDE)
+    let longest = image.width().max(image.height());
+    if longest <= MAX_THUMBNAIL_SIDE {
+        return image.clone();
     }
+    // To the nearest pixel, and a line stays a line.
+    let scaled = |side: u32| ((side * MAX_THUMBNAIL_SIDE + longest / 2) / longest).max(1);
+    let mut small = DynamicImage::new(scaled(image.width()), scaled(image.height()), image.color());
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
+    Resizer::new()
+        .resize(image, &mut small, &options)
+        .expect("both have the same kind of pixels, one of those that a DynamicImage can have, and all can be resized");
+    small
 }
 
 fn over_white(image: &DynamicImage) -> DynamicImage {

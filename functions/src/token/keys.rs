@@ -46,42 +46,57 @@ pub(super) struct KeyCache {
     source: Arc<dyn KeySource>,
     known: RwLock<Keys>,
     /// Held while fetching, so that many who miss the same key make one fetch.
-    next_fetch: tokio::sync::Mutex<Option<DateTime<Utc>>>,
+    last_fetch: tokio::sync::Mutex<Option<Fetch>>,
+}
+
+/// A fetch that was made.
+#[derive(Clone, Copy)]
+struct Fetch {
+    at: DateTime<Utc>,
+    failed: bool,
+}
+
+impl Fetch {
+    fn is_recent(self, now: DateTime<Utc>) -> bool {
+        now < self.at + if self.failed { RETRY_AFTER } else { FETCH_AGAIN_AFTER }
+    }
 }
 
 impl KeyCache {
     pub(super) fn new(source: Arc<dyn KeySource>) -> Self {
-        Self { source, known: RwLock::default(), next_fetch: tokio::sync::Mutex::new(None) }
+        Self { source, known: RwLock::default(), last_fetch: tokio::sync::Mutex::new(None) }
     }
 
     pub(super) async fn find(&self, key_id: &str, now: DateTime<Utc>) -> Result<Arc<DecodingKey>, TokenError> {
         if let Some(key) = self.find_known(key_id) {
             return Ok(key);
         }
-        let mut next_fetch = self.next_fetch.lock().await;
+        let mut last_fetch = self.last_fetch.lock().await;
         // Somebody else may have fetched it while we waited.
         if let Some(key) = self.find_known(key_id) {
             return Ok(key);
         }
-        if next_fetch.is_none_or(|next| now >= next) {
-            *next_fetch = Some(now + self.fetch().await);
-        }
-        let unknown = if self.read().is_empty() { TokenError::KeysUnavailable } else { TokenError::UnknownKey };
+        let fetch = match *last_fetch {
+            Some(recent) if recent.is_recent(now) => recent,
+            _ => Fetch { at: now, failed: !self.fetch().await },
+        };
+        *last_fetch = Some(fetch);
+        let unknown = if fetch.failed { TokenError::KeysUnavailable } else { TokenError::UnknownKey };
         self.find_known(key_id).ok_or(unknown)
     }
 
-    /// Fetches, and answers how long to wait before the next time. Keys that are known stay when it fails.
-    async fn fetch(&self) -> Duration {
+    /// Fetches, and answers whether that worked. Keys that are known stay when it does not.
+    async fn fetch(&self) -> bool {
         match self.source.keys().await {
             Ok(set) => {
                 counter!("labelcast_token_key_fetches_total", "outcome" => "fetched").increment(1);
                 *self.known.write().unwrap_or_else(PoisonError::into_inner) = usable(&set);
-                FETCH_AGAIN_AFTER
+                true
             }
             Err(error) => {
                 counter!("labelcast_token_key_fetches_total", "outcome" => "failed").increment(1);
                 tracing::warn!(%error, "tokens signed with a key not seen before are refused until it can be fetched");
-                RETRY_AFTER
+                false
             }
         }
     }

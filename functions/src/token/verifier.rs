@@ -51,6 +51,9 @@ impl Verifier {
         if header.alg != Algorithm::RS256 {
             return Err(TokenError::WrongAlgorithm);
         }
+        if header.crit.is_some() {
+            return Err(TokenError::Malformed); // it must be understood, and nothing of the kind is (RFC 7515 §4.1.11)
+        }
         let key_id = header.kid.ok_or(TokenError::Malformed)?;
         let key = self.keys.find(&key_id, now).await?;
         let claims = decode::<Claims>(token, &key, &self.signature_only).map_err(|error| match error.kind() {
