@@ -1,0 +1,100 @@
+//! JPEG: segments before the scans, and between them.
+
+use image::metadata::Orientation;
+use img_parts::jpeg::{Jpeg, JpegSegment, markers};
+use img_parts::{Bytes, ImageEXIF, ImageICC};
+
+use super::profile;
+use crate::imaging::{Rejection, exif};
+
+pub(super) fn cleaned(bytes: &[u8], orientation: Orientation) -> Result<Vec<u8>, Rejection> {
+    let mut jpeg = Jpeg::from_bytes(Bytes::copy_from_slice(bytes)).map_err(|_| Rejection::Damaged)?;
+    let icc_profile = jpeg.icc_profile().and_then(|icc| profile::exact(&icc));
+
+    let (scan, head) = jpeg.segments().split_last().ok_or(Rejection::Damaged)?;
+    if !scan.has_entropy() {
+        return Err(Rejection::Damaged);
+    }
+    // The parser leaves everything after the first scan's header to that segment: it is the end of the file.
+    let rest = &bytes[bytes.len() - (scan.len_with_entropy() - scan.len())..];
+    let scans = cleaned_scans(rest)?;
+    let scan = JpegSegment::new_with_entropy(markers::SOS, scan.contents().clone(), scans.into());
+    let segments = head.iter().filter_map(needed).chain([scan]).collect();
+
+    *jpeg.segments_mut() = segments;
+    jpeg.set_icc_profile(icc_profile);
+    jpeg.set_exif(exif::holding_only(orientation));
+    Ok(jpeg.encoder().bytes().into())
+}
+
+/// A segment as far as it is needed to decode.
+fn needed(segment: &JpegSegment) -> Option<JpegSegment> {
+    let contents = segment.contents();
+    match segment.marker() {
+        // JFIF: version, units and density, but not the thumbnail that may follow (ITU T.871 §10.1).
+        markers::APP0 if contents.len() >= 14 && contents.starts_with(b"JFIF\0") => {
+            let mut without_thumbnail = contents[..14].to_vec();
+            without_thumbnail[12..].fill(0);
+            Some(JpegSegment::new_with_contents(markers::APP0, without_thumbnail.into()))
+        }
+        // Adobe's: which colour transform was used (ITU T.872 §6.5.3).
+        markers::APP14 if contents.len() >= 12 && contents.starts_with(b"Adobe") => {
+            Some(JpegSegment::new_with_contents(markers::APP14, contents.slice(..12)))
+        }
+        marker if is_coding(marker) => Some(segment.clone()),
+        _ => None,
+    }
+}
+
+/// Frame headers of baseline and progressive pictures, tables, restart intervals (ITU T.81 table B.1). The decoder
+/// reads no other kind.
+const fn is_coding(marker: u8) -> bool {
+    matches!(marker, markers::SOF0..=markers::SOF2 | markers::DHT | markers::DQT | markers::DRI)
+}
+
+/// Everything from the first scan's data to the end of the picture. Between scans, only what is needed to decode is
+/// kept; what follows the end of the picture is dropped: other pictures (MPF), films (motion photos), anything.
+fn cleaned_scans(rest: &[u8]) -> Result<Vec<u8>, Rejection> {
+    let mut kept = Vec::with_capacity(rest.len());
+    let mut at = 0;
+    let mut in_scan = true;
+    loop {
+        let (marker, begin) = next_marker(rest, at).ok_or(Rejection::Damaged)?;
+        if in_scan {
+            kept.extend_from_slice(&rest[at..begin]);
+        }
+        match marker {
+            markers::EOI => {
+                kept.extend_from_slice(&[markers::P, markers::EOI]);
+                return Ok(kept);
+            }
+            markers::SOI => return Err(Rejection::Damaged),
+            _ => {}
+        }
+        let length = rest.get(begin + 2..begin + 4).ok_or(Rejection::Damaged)?;
+        let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
+        if length < 2 {
+            return Err(Rejection::Damaged); // it counts itself
+        }
+        at = begin + 2 + length;
+        let segment = rest.get(begin..at).ok_or(Rejection::Damaged)?;
+        in_scan = marker == markers::SOS;
+        if in_scan || is_coding(marker) {
+            kept.extend_from_slice(segment);
+        }
+    }
+}
+
+/// The next marker that ends a scan's data, and where its `FF` stands: neither a stuffed zero, nor a restart, nor a
+/// fill byte (ITU T.81 §B.1.1).
+fn next_marker(data: &[u8], from: usize) -> Option<(u8, usize)> {
+    let mut at = from;
+    loop {
+        at += data.get(at..)?.iter().position(|byte| *byte == markers::P)?;
+        match *data.get(at + 1)? {
+            0x00 | markers::RST0..=markers::RST7 => at += 2,
+            markers::P => at += 1,
+            marker => return Some((marker, at)),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Pictures as bytes: what they are, whether they are whole, their thumbnail, and the same picture without what
+//! it tells about its maker.
+//!
+//! Everything here is pure and bounded. The most memory is taken by [`decode`] of a progressive JPEG: about 12
+//! bytes a pixel, so 800 MB at [`MAX_PIXELS`]; who decodes several at once bounds how many.
+//!
+//! Of an animated picture the first frame is taken, everywhere: it is what is analyzed, so it is all that others
+//! may see.
+
+mod container;
+mod decode;
+mod exif;
+mod probe;
+mod rejection;
+#[cfg(test)]
+mod samples;
+mod thumbnail;
+
+pub use container::without_private_metadata;
+pub use decode::decode;
+pub use image::DynamicImage;
+pub use image::metadata::Orientation;
+pub use probe::{Probe, probe};
+pub use rejection::Rejection;
+pub use thumbnail::{MAX_THUMBNAIL_SIDE, thumbnail};
+
+/// The shortest side of a picture that is taken, in pixels: Rekognition refuses smaller ones.
+pub const MIN_SIDE: u32 = 80;
+/// The longest side of a picture that is taken, in pixels: Rekognition refuses larger ones.
+pub const MAX_SIDE: u32 = 10_000;
+/// The most pixels of a picture that is taken (rule 21).
+pub const MAX_PIXELS: u64 = 64_000_000;

@@ -1,0 +1,187 @@
+//! What a file is, told from its first bytes and its headers, before anything is decoded.
+
+use std::io::Cursor;
+
+use image::metadata::Orientation;
+use image::{ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+use img_parts::jpeg::markers;
+use img_parts::{Bytes, DynImage, ImageEXIF};
+
+use super::{Rejection, exif};
+use crate::model::ImageType;
+
+/// What may be allocated to read headers, in bytes: a colour profile or text that unpacks to more is a bomb.
+const HEADER_ALLOCATION: u64 = 64 << 20;
+
+/// What a file says that it is, checked against the bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Probe {
+    /// Told from the bytes, never from a name or a claim.
+    pub content_type: ImageType,
+    /// In pixels, as seen (after orientation).
+    pub width: u32,
+    /// In pixels, as seen (after orientation).
+    pub height: u32,
+    /// How the stored pixels must be turned to be seen the right way up.
+    pub orientation: Orientation,
+}
+
+impl Probe {
+    /// Width and height of the pixels as they are stored.
+    pub(super) const fn stored_size(&self) -> (u32, u32) {
+        if exif::swaps_sides(self.orientation) { (self.height, self.width) } else { (self.width, self.height) }
+    }
+}
+
+/// Reads type, size and orientation, and checks the size against the bounds, without decoding any pixel.
+pub fn probe(bytes: &[u8]) -> Result<Probe, Rejection> {
+    let content_type = type_of(bytes).ok_or(Rejection::NotAPicture)?;
+    let container = DynImage::from_bytes(Bytes::copy_from_slice(bytes))
+        .map_err(|_| Rejection::Damaged)?
+        .ok_or(Rejection::Damaged)?;
+    // Before the decoder sees it: the decoder's own complaint about a huge picture would not say how large it is.
+    let (width, height) = container.dimensions().ok_or(Rejection::Damaged)?;
+    Rejection::of_size(width, height)?;
+    if let DynImage::Jpeg(jpeg) = &container
+        && !jpeg.segments().iter().any(|segment| matches!(segment.marker(), markers::SOF0..=markers::SOF2))
+    {
+        return Err(Rejection::Unsupported); // neither baseline nor progressive: lossless or arithmetic-coded
+    }
+    if decoder_size(bytes, content_type)? != (width, height) {
+        return Err(Rejection::Damaged);
+    }
+    let orientation =
+        container.exif().and_then(|block| Orientation::from_exif_chunk(&block)).unwrap_or(Orientation::NoTransforms);
+    let (width, height) = if exif::swaps_sides(orientation) { (height, width) } else { (width, height) };
+    Ok(Probe { content_type, width, height, orientation })
+}
+
+/// Magic bytes: JPEG (ITU T.81 §B.1.1.3), PNG (PNG 3rd edition §5.2), WebP (RFC 9649 §2.4).
+fn type_of(bytes: &[u8]) -> Option<ImageType> {
+    if bytes.starts_with(b"\xff\xd8\xff") {
+        Some(ImageType::Jpeg)
+    } else if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
+        Some(ImageType::Png)
+    } else if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
+        Some(ImageType::WebP)
+    } else {
+        None
+    }
+}
+
+/// The size by the headers that the real decoder reads, which also shows that it can read this kind of file.
+fn decoder_size(bytes: &[u8], content_type: ImageType) -> Result<(u32, u32), Rejection> {
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(HEADER_ALLOCATION);
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format_of(content_type));
+    reader.limits(limits);
+    Ok(reader.into_decoder().map_err(|error| rejection_of(&error))?.dimensions())
+}
+
+pub(super) const fn format_of(content_type: ImageType) -> ImageFormat {
+    match content_type {
+        ImageType::Jpeg => ImageFormat::Jpeg,
+        ImageType::Png => ImageFormat::Png,
+        ImageType::WebP => ImageFormat::WebP,
+    }
+}
+
+pub(super) fn rejection_of(error: &ImageError) -> Rejection {
+    match error {
+        ImageError::Unsupported(_) => Rejection::Unsupported,
+        _ => Rejection::Damaged,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use img_parts::jpeg::{Jpeg, JpegSegment, markers};
+    use img_parts::png::{Png, PngChunk};
+
+    use super::*;
+    use crate::imaging::samples;
+
+    fn oriented(bytes: Vec<u8>, orientation: u8) -> Vec<u8> {
+        let mut container = DynImage::from_bytes(bytes.into()).unwrap().unwrap();
+        container.set_exif(Some(samples::exif(orientation, "holiday")));
+        container.encoder().bytes().into()
+    }
+
+    /// A PNG whose header claims a size; nothing else of it is right.
+    fn png_that_claims(width: u32, height: u32) -> Vec<u8> {
+        let mut png = Png::from_bytes(samples::png(80, 80).into()).unwrap();
+        let mut header = png.chunks()[0].contents().to_vec();
+        header[..4].copy_from_slice(&width.to_be_bytes());
+        header[4..8].copy_from_slice(&height.to_be_bytes());
+        png.chunks_mut()[0] = PngChunk::new(*b"IHDR", header.into());
+        png.encoder().bytes().into()
+    }
+
+    #[test]
+    fn the_bytes_say_what_a_picture_is() {
+        for sample in samples::all() {
+            let found = probe(&sample.bytes).unwrap_or_else(|rejection| panic!("{}: {rejection}", sample.name));
+            assert_eq!(found.content_type, sample.content_type, "{}", sample.name);
+            assert_eq!((found.width, found.height), (96, 80), "{}", sample.name);
+            assert_eq!(found.orientation, Orientation::NoTransforms, "{}", sample.name);
+        }
+    }
+
+    #[test]
+    fn the_size_is_the_one_that_is_seen() {
+        for sample in samples::all() {
+            let turned = probe(&oriented(sample.bytes.clone(), 6)).unwrap();
+            assert_eq!(turned.orientation, Orientation::Rotate90, "{}", sample.name);
+            assert_eq!((turned.width, turned.height), (80, 96), "{}", sample.name);
+            let upside_down = probe(&oriented(sample.bytes, 3)).unwrap();
+            assert_eq!((upside_down.width, upside_down.height), (96, 80), "{}", sample.name);
+        }
+    }
+
+    #[test]
+    fn what_is_no_jpeg_png_or_webp_is_refused() {
+        for bytes in [
+            b"".as_slice(),
+            b"GIF89a\x60\0\x50\0",
+            b"%PDF-1.7",
+            b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+            b"RIFF\x04\0\0\0WAVE",
+            b"MZ\x90\0",
+        ] {
+            assert_eq!(probe(bytes), Err(Rejection::NotAPicture));
+        }
+        for bytes in [b"\xff\xd8\xff".as_slice(), b"\x89PNG\r\n\x1a\n", b"RIFF\x04\0\0\0WEBP"] {
+            assert_eq!(probe(bytes), Err(Rejection::Damaged));
+        }
+    }
+
+    #[test]
+    fn each_side_has_80_to_10000_pixels() {
+        assert!(probe(&samples::png(80, 80)).is_ok());
+        assert_eq!(probe(&samples::jpeg(79, 500)), Err(Rejection::TooSmall { width: 79, height: 500 }));
+        assert_eq!(probe(&samples::png(500, 79)), Err(Rejection::TooSmall { width: 500, height: 79 }));
+        assert!(probe(&png_that_claims(10_000, 80)).is_ok());
+        assert_eq!(probe(&png_that_claims(80, 10_001)), Err(Rejection::TooLarge { width: 80, height: 10_001 }));
+    }
+
+    #[test]
+    fn decompression_bombs_are_refused_by_what_they_claim() {
+        assert!(probe(&png_that_claims(8_000, 8_000)).is_ok());
+        assert_eq!(
+            probe(&png_that_claims(8_001, 8_000)),
+            Err(Rejection::TooManyPixels { width: 8_001, height: 8_000 })
+        );
+        assert_eq!(
+            probe(&png_that_claims(0x7fff_ffff, 0x7fff_ffff)),
+            Err(Rejection::TooLarge { width: 0x7fff_ffff, height: 0x7fff_ffff })
+        );
+    }
+
+    #[test]
+    fn an_arithmetic_coded_jpeg_is_not_called_damaged() {
+        let mut jpeg = Jpeg::from_bytes(samples::jpeg(96, 80).into()).unwrap();
+        let frame = jpeg.segments_mut().iter_mut().find(|segment| segment.marker() == markers::SOF0).unwrap();
+        *frame = JpegSegment::new_with_contents(markers::SOF9, frame.contents().clone());
+        assert_eq!(probe(&jpeg.encoder().bytes()), Err(Rejection::Unsupported));
+    }
+}

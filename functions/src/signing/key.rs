@@ -1,0 +1,139 @@
+//! Scopes, and the keys that sign within them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use aws_lc_rs::hmac;
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+
+use super::Credentials;
+
+/// What a signing key is good for: one service in one region on one day.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Scope {
+    /// The day, in UTC.
+    pub date: NaiveDate,
+    /// For example `eu-west-1`.
+    pub region: String,
+    /// For example `s3` or `execute-api`.
+    pub service: String,
+}
+
+impl Scope {
+    /// The scope of today.
+    pub fn new(now: DateTime<Utc>, region: &str, service: &str) -> Self {
+        Self { date: now.date_naive(), region: region.into(), service: service.into() }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}/aws4_request", self.date.format("%Y%m%d"), self.region, self.service)
+    }
+}
+
+/// `ACCESS_KEY_ID/DATE/REGION/SERVICE/aws4_request`, as it stands in a credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CredentialScope {
+    pub(super) access_key_id: String,
+    pub(super) scope: Scope,
+}
+
+impl FromStr for CredentialScope {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        // From the right: an access key id may hold a slash, the others may not.
+        let mut parts = text.rsplitn(5, '/');
+        let mut part = || parts.next().filter(|part| !part.is_empty()).ok_or(());
+        if part()? != "aws4_request" {
+            return Err(());
+        }
+        let (service, region, date, access_key_id) = (part()?, part()?, part()?, part()?);
+        let digits = date.len() == 8 && date.bytes().all(|byte| byte.is_ascii_digit());
+        let date = NaiveDate::parse_from_str(date, "%Y%m%d").ok().filter(|_| digits).ok_or(())?;
+        let scope = Scope { date, region: region.into(), service: service.into() };
+        Ok(Self { access_key_id: access_key_id.into(), scope })
+    }
+}
+
+/// A key derived from a secret for one [`Scope`]. It can be kept for the day; it does not tell the secret.
+#[derive(Debug, Clone)]
+pub struct SigningKey(hmac::Key);
+
+impl SigningKey {
+    /// Four HMACs: date, region, service, and a constant.
+    pub fn derive(credentials: &Credentials, scope: &Scope) -> Self {
+        let secret = format!("AWS4{}", credentials.secret_access_key);
+        let date = scope.date.format("%Y%m%d").to_string();
+        let steps = [date.as_str(), &scope.region, &scope.service, "aws4_request"];
+        let first = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+        Self(
+            steps
+                .into_iter()
+                .fold(first, |key, step| hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&key, step.as_bytes()).as_ref())),
+        )
+    }
+
+    /// The signature in lower-case hex.
+    pub fn sign(&self, text: &str) -> String {
+        hex::encode(hmac::sign(&self.0, text.as_bytes()))
+    }
+
+    /// Whether a signature in hex is right; takes as long for one that is wrong.
+    pub fn verify(&self, text: &str, signature: &str) -> bool {
+        let mut tag = [0; 32];
+        hex::decode_to_slice(signature, &mut tag).is_ok() && hmac::verify(&self.0, text.as_bytes(), &tag).is_ok()
+    }
+}
+
+/// `20261121T013000Z`
+pub(super) fn timestamp(at: DateTime<Utc>) -> String {
+    at.format("%Y%m%dT%H%M%SZ").to_string()
+}
+
+pub(super) fn read_timestamp(text: &str) -> Option<DateTime<Utc>> {
+    let shaped = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'T' | b'Z'));
+    NaiveDateTime::parse_from_str(text, "%Y%m%dT%H%M%SZ").ok().filter(|_| shaped).map(|at| at.and_utc())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> Credentials {
+        Credentials {
+            access_key_id: "AKIDEXAMPLE".into(),
+            secret_access_key: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".into(),
+            session_token: None,
+        }
+    }
+
+    /// From AWS's page "Examples of how to derive a signing key for Signature Version 4".
+    #[test]
+    fn the_signing_key_is_the_one_that_aws_publishes() {
+        let scope = Scope {
+            date: NaiveDate::from_ymd_opt(2012, 2, 15).unwrap(),
+            region: "us-east-1".into(),
+            service: "iam".into(),
+        };
+        let expected = hex::decode("f4780e2d9f65fa895f9c67b32ce1baf0b0d8a43505a000a1a9e090d414db404d").unwrap();
+        let expected = SigningKey(hmac::Key::new(hmac::HMAC_SHA256, &expected));
+        assert_eq!(SigningKey::derive(&example(), &scope).sign("text"), expected.sign("text"));
+    }
+
+    #[test]
+    fn a_credential_is_read_as_it_is_written() {
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let scope = Scope::new(now, "eu-west-1", "s3");
+        let read: CredentialScope = format!("AK/ID/{scope}").parse().unwrap();
+        assert_eq!(read, CredentialScope { access_key_id: "AK/ID".into(), scope });
+        for bad in
+            ["", "AKID", "AKID/20260101/eu/s3", "AKID/20261341/eu/s3/aws4_request", "/20260101/eu/s3/aws4_request"]
+        {
+            assert_eq!(bad.parse::<CredentialScope>(), Err(()), "{bad}");
+        }
+        assert_eq!(read_timestamp(&timestamp(now)), Some(now));
+        assert_eq!(read_timestamp("2026-01-01T00:00:00Z"), None);
+    }
+}
