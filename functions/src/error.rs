@@ -79,11 +79,15 @@ impl From<PortError> for Error {
     fn from(error: PortError) -> Self {
         tracing::error!(%error, "a port failed");
         let (kind, message, label) = match error {
-            PortError::Full { .. } => (ErrorKind::Full, "there is no room left to store this; ask the operator", "full"),
+            PortError::Full { .. } => {
+                (ErrorKind::Full, "there is no room left to store this; ask the operator", "full")
+            }
             PortError::Unavailable { .. } => {
                 (ErrorKind::Unavailable, "this cannot be done right now; try again in a moment", "unavailable")
             }
-            PortError::Failed { .. } => (ErrorKind::Internal, "this went wrong on our side; the operator can see why in the log", "failed"),
+            PortError::Failed { .. } => {
+                (ErrorKind::Internal, "this went wrong on our side; the operator can see why in the log", "failed")
+            }
         };
         metrics::counter!("labelcast_port_errors_total", "kind" => label).increment(1);
         Self::new(kind, message)
@@ -99,6 +103,7 @@ impl From<QueryError> for Error {
 
 impl From<TokenError> for Error {
     fn from(error: TokenError) -> Self {
-        Self::new(ErrorKind::Unauthorized, error.to_string())
+        let kind = if error.is_temporary() { ErrorKind::Unavailable } else { ErrorKind::Unauthorized };
+        Self::new(kind, error.to_string())
     }
 }

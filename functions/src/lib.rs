@@ -1,9 +1,14 @@
 //! The functions of Labelcast: what they decide, and the ports through which they act.
 
+pub mod error;
+pub mod images;
 pub mod imaging;
+pub mod live;
 pub mod model;
 pub mod ports;
 pub mod protocol;
 pub mod query;
+pub mod rest;
+pub mod settings;
 pub mod signing;
 pub mod token;

@@ -81,8 +81,7 @@ mod tests {
     #[test]
     fn a_keyword_offensive_sets_no_flag() {
         let labels = vec![label("offensive", 100.0)];
-        let found =
-            analysis(Detection { labels, ..Detection::default() }, &Settings::default(), DateTime::UNIX_EPOCH);
+        let found = analysis(Detection { labels, ..Detection::default() }, &Settings::default(), DateTime::UNIX_EPOCH);
         assert!(!found.is_offensive());
     }
 }

@@ -48,9 +48,7 @@ impl Failed {
                 }
                 Ok(())
             }
-            Concerned::Image(id) => {
-                tell_uploaders(&*self.images, &*self.uploads, &*self.bus, &id, REASON).await
-            }
+            Concerned::Image(id) => tell_uploaders(&*self.images, &*self.uploads, &*self.bus, &id, REASON).await,
             Concerned::Nobody => Ok(()),
         }
     }

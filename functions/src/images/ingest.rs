@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::digest;
 use aws_lambda_events::s3::{S3Event, S3EventRecord};
+use aws_lc_rs::digest;
 use bytes::{Bytes, BytesMut};
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
@@ -11,9 +11,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::imaging::{self, Rejection};
 use crate::model::{BusEvent, Image, ImageId, ImageType, Upload, UploadRef, UploadState};
-use crate::ports::{
-    AnalysisJob, Bus, NewImage, ObjectInfo, ObjectKey, Objects, PortError, PortResult, Queue, Uploads,
-};
+use crate::ports::{AnalysisJob, Bus, NewImage, ObjectInfo, ObjectKey, Objects, PortError, PortResult, Queue, Uploads};
 use crate::ports::{Clock, Images};
 use crate::settings::Settings;
 
@@ -189,9 +187,8 @@ impl Ingest {
 
     /// An earlier run wrote the row; while the same object is still there, it may not have told the uploader.
     async fn reject_again(&self, upload: &Upload) -> PortResult<()> {
-        let posted = ObjectKey::new_upload(&upload.id);
-        let (here, kept) =
-            tokio::try_join!(self.objects.head(&posted), self.objects.head(&ObjectKey::rejected(&upload.id)))?;
+        let (posted, rejected) = (ObjectKey::new_upload(&upload.id), ObjectKey::rejected(&upload.id));
+        let (here, kept) = tokio::try_join!(self.objects.head(&posted), self.objects.head(&rejected))?;
         if here.is_some() && here == kept {
             self.tell_rejected(upload, upload.reason.clone().unwrap_or_default()).await?;
         }

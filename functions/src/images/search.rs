@@ -115,8 +115,7 @@ async fn search_by_key(
     _: Reader,
     rest::Query(asked): rest::Query<KeySearchQuery>,
 ) -> Result<Json<ImagesPage>> {
-    let asked =
-        SearchQuery { q: asked.label, limit: asked.limit, cursor: asked.cursor, ..SearchQuery::default() };
+    let asked = SearchQuery { q: asked.label, limit: asked.limit, cursor: asked.cursor, ..SearchQuery::default() };
     api.page(&asked, Audience::Viewer(None)).await.map(Json)
 }
 
@@ -166,13 +165,7 @@ impl SearchApi {
     }
 
     /// One stream a conjunction, merged.
-    async fn find(
-        &self,
-        query: &Query,
-        audience: Audience<'_>,
-        before: Position,
-        limit: usize,
-    ) -> Result<Page<Image>> {
+    async fn find(&self, query: &Query, audience: Audience<'_>, before: Position, limit: usize) -> Result<Page<Image>> {
         let conjunctions = match query.normalized() {
             Normal::Conjunctions(conjunctions) => conjunctions,
             // Too many to look up one by one: go through all images and try the whole query on each.

@@ -13,10 +13,9 @@ use utoipa_axum::routes;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ImageId, ImageType, Upload, UploadId, UploadState};
-use crate::ports::{Created, ObjectKey, Objects, Quota, Random, Uploads};
+use crate::ports::{Created, ObjectKey, Objects, Quota, Random, UploadForm, Uploads};
 use crate::rest::{Door, ErrorBody, Json, Path, SignedIn};
 use crate::settings::Settings;
-use crate::signing::PostForm;
 
 /// The function's parts.
 #[derive(Clone)]
@@ -126,17 +125,15 @@ async fn begin(
         let message = format!("you began {} uploads within the last hour; try again later", quota.per_hour);
         return Err(Error::new(ErrorKind::TooMany, message));
     }
-    let form = PostForm {
-        key: ObjectKey::new_upload(&id).to_string(),
-        content_type: content_type.media_type().to_owned(),
-        min_size: 1,
-        max_size: api.settings.max_upload_bytes,
+    let form = UploadForm {
+        key: ObjectKey::new_upload(&id),
+        content_type,
+        size: 1..=api.settings.max_upload_bytes,
         expires_at: now + api.settings.form_valid,
     };
     let signed = api.objects.sign_post(&form).await?;
     metrics::counter!("labelcast_uploads_begun_total").increment(1);
-    let begun =
-        BegunUpload { upload_id: id, url: signed.url, fields: signed.fields, expires_at: signed.expires_at };
+    let begun = BegunUpload { upload_id: id, url: signed.url, fields: signed.fields, expires_at: signed.expires_at };
     Ok((StatusCode::CREATED, Json(begun)))
 }
 

@@ -52,7 +52,10 @@ impl Web {
             .route("/web", get(|| async { Redirect::permanent("web/") }))
             .route("/web/", get(|state: State<Self>| async move { state.0.file("index.html") }))
             .route("/web/settings.json", get(settings))
-            .route("/web/{*path}", get(|state: State<Self>, Path(path): Path<String>| async move { state.0.file(&path) }))
+            .route(
+                "/web/{*path}",
+                get(|state: State<Self>, Path(path): Path<String>| async move { state.0.file(&path) }),
+            )
             .with_state(self)
     }
 

@@ -94,9 +94,8 @@ impl Authorize {
 
 /// The token from the header, else from the subprotocols; never from the URL, which ends up in logs.
 fn token_of(headers: &HashMap<String, String>) -> Option<&str> {
-    let header = |name: &str| {
-        headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
-    };
+    let header =
+        |name: &str| headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str());
     header("authorization")
         .and_then(token::bearer)
         .or_else(|| header("sec-websocket-protocol").and_then(token::from_subprotocols))

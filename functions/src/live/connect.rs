@@ -23,7 +23,7 @@ impl Connect {
     /// Takes `$connect`. The answer's status is the handshake's: 200, 429 over the user's limit, 403 without a caller.
     pub async fn handle(&self, event: ApiGatewayWebsocketProxyRequest) -> PortResult<ApiGatewayProxyResponse> {
         let context = &event.request_context;
-        let caller = context.authorizer.as_ref().and_then(|authorizer| caller_of(&authorizer.fields));
+        let caller = caller_of(&context.authorizer.fields);
         let (Some(id), Some(connected_at), Some(caller)) = (connection_id(context), connected_at(context), caller)
         else {
             tracing::error!("`$connect` came without a connection id or an authorizer's context");
@@ -47,5 +47,9 @@ impl Connect {
 
 fn offers_ours(event: &ApiGatewayWebsocketProxyRequest) -> bool {
     let offered = event.headers.get_all("sec-websocket-protocol");
-    offered.iter().filter_map(|value| value.to_str().ok()).flat_map(|list| list.split(',')).any(|one| one.trim() == SUBPROTOCOL)
+    offered
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|list| list.split(','))
+        .any(|one| one.trim() == SUBPROTOCOL)
 }

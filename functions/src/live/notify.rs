@@ -8,11 +8,10 @@ use serde_json::Value;
 
 use super::receivers::{self, TopicSet};
 use super::render::{self, Shown};
-use crate::model::{
-    BusEvent, ConnectionId, Image, Notification, NotificationId, Status, Subject, Topic, TopicKey,
-};
+use crate::model::{BusEvent, ConnectionId, Image, Notification, NotificationId, Status, Subject, Topic, TopicKey};
 use crate::ports::{
-    Appended, Clock, Connections, Frame, History, Images, NewEntry, Objects, Placed, PortResult, Pushed, Pusher, Unreached,
+    Appended, Clock, Connections, Frame, History, Images, NewEntry, Objects, Placed, PortResult, Pushed, Pusher,
+    Unreached,
 };
 
 /// The function's parts.
@@ -47,7 +46,10 @@ impl Notify {
             match BusEvent::from_parts(&event.detail_type, &event.detail) {
                 Some(ours) => entries.extend(self.entry(ours, event.time.unwrap_or(now)).await?),
                 None => {
-                    tracing::warn!(detail_type = event.detail_type, "an event that is not for `notify` was passed over");
+                    tracing::warn!(
+                        detail_type = event.detail_type,
+                        "an event that is not for `notify` was passed over"
+                    );
                     metrics::counter!("labelcast_notify_ignored_total").increment(1);
                 }
             }
@@ -117,7 +119,9 @@ impl Notify {
                 let id = NotificationId::derive(&["image.labelled", &image_id.to_string(), upload.upload_id.as_str()]);
                 let mine = TopicKey::Uploads(upload.user);
                 let public = match first {
-                    true => self.images.get(&image_id).await?.and_then(|image| image.result).map(|stored| stored.status),
+                    true => {
+                        self.images.get(&image_id).await?.and_then(|image| image.result).map(|stored| stored.status)
+                    }
                     false => None,
                 };
                 let topics = match public.is_some_and(Status::is_public) {

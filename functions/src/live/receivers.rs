@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::replay::matches;
 use super::render::may_be_seen;
+use super::replay::matches;
 use crate::model::{Connection, ConnectionId, Image, Notification, Subscription};
 use crate::ports::{Connections, Placed, PortResult, Which};
 use crate::query::Filing;

@@ -55,11 +55,7 @@ pub(super) fn frame(
     let data = data(notification, topics, image, objects)?;
     let topics = topics
         .iter()
-        .map(|placed| NotificationTopic {
-            topic: placed.topic.topic(),
-            seq: placed.seq,
-            cursor: placed.cursor.clone(),
-        })
+        .map(|placed| NotificationTopic { topic: placed.topic.topic(), seq: placed.seq, cursor: placed.cursor.clone() })
         .collect();
     Some(ServerFrame::Notification(NotificationFrame {
         id: notification.id.to_string(),

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use super::render::{self, Shown};
 use super::replay_order;
 use crate::model::{Caller, ConnectionId, Cursor, Epoch, Image, Notification, Topic, TopicKey};
-use crate::ports::{
-    Frame, History, HistoryEntry, HistoryPage, Images, Objects, Placed, PortResult, Pusher, Unreached,
-};
+use crate::ports::{Frame, History, HistoryEntry, HistoryPage, Images, Objects, Placed, PortResult, Pusher, Unreached};
 use crate::protocol::SubscribedTopic;
 use crate::query::{Facts, Query};
 

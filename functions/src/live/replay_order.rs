@@ -21,13 +21,14 @@ pub(super) fn merge<'a>(topics: &[&'a [HistoryEntry]]) -> Vec<Message<'a>> {
         let ready = fronts.iter().find(|(topic, front)| {
             topics.iter().enumerate().all(|(other, entries)| {
                 other == *topic
-                    || entries[places[other]..].iter().position(|entry| entry.notification.id == front.notification.id)
+                    || entries[places[other]..]
+                        .iter()
+                        .position(|entry| entry.notification.id == front.notification.id)
                         .is_none_or(|behind| behind == 0)
             })
         });
         let id = &ready.unwrap_or(first).1.notification.id;
-        let message: Message<'a> =
-            fronts.iter().filter(|(_, front)| front.notification.id == *id).copied().collect();
+        let message: Message<'a> = fronts.iter().filter(|(_, front)| front.notification.id == *id).copied().collect();
         for (topic, _) in &message {
             places[*topic] += 1;
         }

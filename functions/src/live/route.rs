@@ -56,7 +56,10 @@ impl Route {
             Some(id) => self.message(&id, text).await,
         };
         let frame = outcome.unwrap_or_else(|error| Some(refusal(error, reference)));
-        answer(200, frame.map(|frame| serde_json::to_string(&frame).expect("frames are plain data, which JSON can hold")))
+        answer(
+            200,
+            frame.map(|frame| serde_json::to_string(&frame).expect("frames are plain data, which JSON can hold")),
+        )
     }
 
     async fn message(&self, id: &crate::model::ConnectionId, text: &str) -> (Option<String>, Result<Answer>) {
@@ -81,7 +84,8 @@ impl Route {
         let reference = reference_of(&frame).cloned();
         if allowed == MessageAllowed::RateLimited {
             metrics::counter!("labelcast_messages_rate_limited_total").increment(1);
-            let message = format!("you send more than {} messages a second; slow down", self.settings.messages_per_second);
+            let message =
+                format!("you send more than {} messages a second; slow down", self.settings.messages_per_second);
             return (reference, Err(Error::new(ErrorKind::TooMany, message)));
         }
         let outcome = self.frame(&connection, frame, now).await;
@@ -91,7 +95,8 @@ impl Route {
     async fn frame(&self, connection: &Connection, frame: ClientFrame, now: DateTime<Utc>) -> Result<Answer> {
         match frame {
             ClientFrame::Subscribe(asked) => {
-                self.subscribe(connection, Request::subscribe(&asked, connection, &self.settings)?, asked.reference).await
+                self.subscribe(connection, Request::subscribe(&asked, connection, &self.settings)?, asked.reference)
+                    .await
             }
             ClientFrame::SetNotifyList(asked) if asked.topics.is_empty() => {
                 let all = self.connections.subscriptions(&connection.id).await?;
@@ -100,8 +105,7 @@ impl Route {
                 Ok(Some(ServerFrame::NotifyList { reference: asked.reference, topics: Vec::new() }))
             }
             ClientFrame::SetNotifyList(asked) => {
-                let request =
-                    Request::notify_list(&asked.topics, asked.reference.clone(), connection, &self.settings)?;
+                let request = Request::notify_list(&asked.topics, asked.reference.clone(), connection, &self.settings)?;
                 self.subscribe(connection, request, asked.reference).await
             }
             ClientFrame::Unsubscribe(asked) => self.unsubscribe(connection, asked).await,
@@ -110,12 +114,7 @@ impl Route {
         }
     }
 
-    async fn subscribe(
-        &self,
-        connection: &Connection,
-        request: Request,
-        reference: Option<String>,
-    ) -> Result<Answer> {
+    async fn subscribe(&self, connection: &Connection, request: Request, reference: Option<String>) -> Result<Answer> {
         Ok(match self.subscriber.run(connection, request).await? {
             Outcome::Answered | Outcome::Gone => None,
             Outcome::TooMany => Some(ServerFrame::Error {

@@ -154,9 +154,7 @@ impl Subscriber {
                 // What is published faster than it can be replayed fills the connection's queue, which ends this.
                 GoLive::Behind => {}
             }
-            if let Err(unreached) =
-                self.replayer.catch_up(&connection.id, caller, filter, &mut replayed).await?
-            {
+            if let Err(unreached) = self.replayer.catch_up(&connection.id, caller, filter, &mut replayed).await? {
                 return Ok(gave_up(connection, unreached));
             }
         }

@@ -21,7 +21,7 @@ pub trait Bus: Send + Sync {
     async fn publish(&self, events: &[BusEvent]) -> PortResult<Vec<Result<(), EntryRefused>>>;
 }
 
-impl dyn Bus {
+impl dyn Bus + '_ {
     /// Publishes events of which every one matters: an entry that was refused is an error, so that the caller's job is
     /// tried again as a whole (events are idempotent).
     pub async fn publish_all(&self, events: &[BusEvent]) -> PortResult<()> {

@@ -12,7 +12,7 @@ pub trait Random: Send + Sync {
     fn fill(&self, bytes: &mut [u8]);
 }
 
-impl dyn Random {
+impl dyn Random + '_ {
     /// 32 hex digits that nobody guesses.
     pub fn id(&self) -> String {
         let mut bytes = [0; 16];

@@ -91,6 +91,7 @@ pub trait Connections: Send + Sync {
     /// They replace those on the same topics, and become `Replaying` under a lease (rule 9).
     async fn subscribe(
         &self,
+        id: &ConnectionId,
         subscriptions: &[Subscription],
         replacing: Replacing,
         limit: usize,

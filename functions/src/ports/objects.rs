@@ -1,12 +1,14 @@
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures_util::stream::BoxStream;
 
 use super::PortResult;
-use crate::model::{ImageId, UploadId};
-use crate::signing::{PostForm, PresignedPost};
+use crate::model::{ImageId, ImageType, UploadId};
+use crate::signing::PresignedPost;
 
 /// A key in the bucket. `new/` is where forms post to; the other places are ours alone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -78,6 +80,19 @@ pub struct ObjectRead {
     pub bytes: BoxStream<'static, PortResult<Bytes>>,
 }
 
+/// What a form shall allow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadForm {
+    /// The one object that it makes.
+    pub key: ObjectKey,
+    /// What the object claims to be; the bytes are looked at later.
+    pub content_type: ImageType,
+    /// Bytes of the file.
+    pub size: RangeInclusive<u64>,
+    /// When the form ends.
+    pub expires_at: DateTime<Utc>,
+}
+
 /// The bucket.
 #[async_trait]
 pub trait Objects: Send + Sync {
@@ -97,7 +112,7 @@ pub trait Objects: Send + Sync {
     async fn delete(&self, key: &ObjectKey) -> PortResult<()>;
 
     /// Signs a form for a POST to the bucket.
-    async fn sign_post(&self, form: &PostForm) -> PortResult<PresignedPost>;
+    async fn sign_post(&self, form: &UploadForm) -> PortResult<PresignedPost>;
 
     /// Signs a URL to fetch an object, valid for this long; the answer carries this content type.
     fn sign_get(&self, key: &ObjectKey, content_type: &str, valid: Duration) -> String;

@@ -3,8 +3,8 @@
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts};
 use axum::http::{Method, StatusCode, Uri};
-use serde::Serialize;
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 
 use crate::error::{Error, ErrorKind};
 
@@ -59,6 +59,7 @@ pub async fn fallback(uri: Uri) -> Error {
 
 /// For addresses that take other methods.
 pub async fn wrong_method(method: Method, uri: Uri) -> Response {
-    let error = Error::bad_request(format!("{} does not take {method}; see openapi.json for what it takes", uri.path()));
+    let error =
+        Error::bad_request(format!("{} does not take {method}; see openapi.json for what it takes", uri.path()));
     (StatusCode::METHOD_NOT_ALLOWED, error.into_response().into_body()).into_response()
 }
