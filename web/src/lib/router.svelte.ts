@@ -1,0 +1,33 @@
+import { pageHash, parse, type Route } from './route';
+
+/** The present address; `go` changes it. */
+class Router {
+  route = $state.raw<Route>(parse(location.hash, undefined));
+  /** Whether an image was opened from here, so that closing it is one step back. */
+  #opened = false;
+
+  constructor() {
+    addEventListener('hashchange', () => {
+      const next = parse(location.hash, this.route);
+      this.#opened = next.image !== undefined && this.route.image === undefined;
+      this.route = next;
+    });
+  }
+
+  go(hash: string): void {
+    location.hash = hash;
+  }
+
+  /** Changes the address without a step in the browser's history. */
+  replace(hash: string): void {
+    history.replaceState(null, '', hash);
+    this.route = parse(hash, this.route);
+  }
+
+  closeImage(): void {
+    if (this.#opened) history.back();
+    else this.replace(pageHash(this.route));
+  }
+}
+
+export const router = new Router();
