@@ -21,6 +21,8 @@ export default typescript.config(
       // Type checks, undeclared names among them, are svelte-check's and tsc's work.
       'no-undef': 'off',
       eqeqeq: 'error',
+      // The sets and maps here are bookkeeping; what is shown is `$state`.
+      'svelte/prefer-svelte-reactivity': 'off',
     },
   },
 );

@@ -142,5 +142,7 @@ function forgetCallback(hash: string): void {
 }
 
 function words(error: unknown): string {
-  return error instanceof Error ? error.message.replace(/\.$/, '') : 'the answer was not understood';
+  return error instanceof Error
+    ? error.message.replace(/\.$/, '')
+    : 'the answer was not understood';
 }

@@ -2,14 +2,7 @@ import { ApiError, inWords, type Api } from './api';
 import { isWhole, type Image, type UploadStatus, type WithheldImage } from './protocol';
 import { contentType, objection } from './uploads/check';
 import { postForm } from './uploads/form-post';
-import {
-  advance,
-  isAwaited,
-  isOnItsWay,
-  isSettled,
-  pollDelay,
-  type Stage,
-} from './uploads/stage';
+import { advance, isAwaited, isOnItsWay, isSettled, pollDelay, type Stage } from './uploads/stage';
 
 const AT_ONCE = 3;
 /** Settled uploads beyond this leave the list, the oldest first. */
@@ -162,8 +155,7 @@ export class Uploads {
         row.move(status.state, status.reason);
         return;
       case 'labelled':
-        if (status.image_id !== undefined)
-          this.#labelled(row, await this.#image(status.image_id));
+        if (status.image_id !== undefined) this.#labelled(row, await this.#image(status.image_id));
     }
   }
 

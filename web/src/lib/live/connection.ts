@@ -1,6 +1,13 @@
 /** The socket and the timers around the state machine. */
 import type { Notification, ServerFrame } from '../protocol';
-import { LiveMachine, type Effect, type Input, type Phase, type Standing, type Timer } from './machine';
+import {
+  LiveMachine,
+  type Effect,
+  type Input,
+  type Phase,
+  type Standing,
+  type Timer,
+} from './machine';
 
 export interface LiveListener {
   phase(phase: Phase): void;

@@ -7,7 +7,9 @@ function sent(effects: Effect[]) {
 }
 
 function of<Kind extends Effect['kind']>(effects: Effect[], kind: Kind) {
-  return effects.filter((effect): effect is Extract<Effect, { kind: Kind }> => effect.kind === kind);
+  return effects.filter(
+    (effect): effect is Extract<Effect, { kind: Kind }> => effect.kind === kind,
+  );
 }
 
 function frame(machine: LiveMachine, frame: ServerFrame): Effect[] {

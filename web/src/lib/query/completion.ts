@@ -27,7 +27,11 @@ export function wordAt(query: string, caret: number): Word | undefined {
 }
 
 /** The query with the word replaced by a label, and the caret after it. */
-export function complete(query: string, word: Word, label: string): { text: string; caret: number } {
+export function complete(
+  query: string,
+  word: Word,
+  label: string,
+): { text: string; caret: number } {
   const plain = /^[^\s"():*-][^\s"():*]*$/u.test(label) && label !== 'OR';
   const written = plain ? label : `"${label}"`;
   const rest = query.slice(word.end).trimStart();

@@ -39,9 +39,9 @@ describe('the stages of an upload', () => {
 
   it('are settled when nothing more is owed', () => {
     expect((['sending', 'sent', 'received'] as const).some(isSettled)).toBe(false);
-    expect((['labelled', 'review', 'rejected', 'failed', 'refused'] as const).every(isSettled)).toBe(
-      true,
-    );
+    expect(
+      (['labelled', 'review', 'rejected', 'failed', 'refused'] as const).every(isSettled),
+    ).toBe(true);
   });
 
   it('are asked for less and less often', () => {
