@@ -16,12 +16,19 @@ class Router {
 
   go(hash: string): void {
     location.hash = hash;
+    // The event comes later; whoever called finds the page there after the next tick.
+    this.route = parse(location.hash, this.route);
   }
 
   /** Changes the address without a step in the browser's history. */
   replace(hash: string): void {
     history.replaceState(null, '', hash);
     this.route = parse(hash, this.route);
+  }
+
+  /** Takes the address up again after something else changed it, as sign-in does. */
+  read(): void {
+    this.route = parse(location.hash, undefined);
   }
 
   closeImage(): void {
