@@ -172,7 +172,8 @@ export class Uploads {
 
   #labelled(row: UploadRow, image: Image | WithheldImage): void {
     if (!isSettled(row.stage) && row.sentAt > 0) row.took = Date.now() - row.sentAt;
-    if (!isWhole(image)) {
+    // A moderator's own upload comes whole, and waits for review all the same.
+    if (!isWhole(image) || image.status === 'pending') {
       row.move('review');
       return;
     }
