@@ -27,9 +27,14 @@ export interface Label {
   confidence: number;
 }
 
-/** A dominant colour: a name, or what the detector knows about it. */
-export type Color =
-  string | { name?: string; hex?: string; /** Percent of the pixels. */ percent?: number };
+/** One of a picture's dominant colours. */
+export interface Color {
+  name: string;
+  /** `#rrggbb`. */
+  hex: string;
+  /** Share of the pixels, 0 to 100. */
+  percent: number;
+}
 
 export interface Image {
   image_id: string;
