@@ -1,0 +1,157 @@
+/** The REST calls. */
+import type {
+  ErrorBody,
+  Image,
+  ImagePage,
+  LabelCount,
+  ModerationPage,
+  UploadForm,
+  UploadStatus,
+} from './protocol';
+
+/** A call that failed, in words for people. */
+export class ApiError extends Error {
+  constructor(
+    /** HTTP status; 0 when the server was not reached. */
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    /** Where a query could not be read: a character counted from 0. */
+    readonly position?: number,
+    /** What was expected there. */
+    readonly expected?: string,
+  ) {
+    super(message);
+    this.name = 'ApiError';
+  }
+}
+
+export interface Tokens {
+  token(): Promise<string | undefined>;
+  renew(): Promise<string | undefined>;
+  /** No token is to be had: somebody must sign in again. */
+  ended(): void;
+}
+
+export interface ImageQuery {
+  q?: string;
+  minConfidence?: number;
+  language?: string;
+  limit?: number;
+  cursor?: string | undefined;
+}
+
+export class Api {
+  constructor(
+    private readonly base: string,
+    private readonly tokens: Tokens,
+  ) {}
+
+  images(query: ImageQuery, signal?: AbortSignal): Promise<ImagePage> {
+    const parameters = {
+      q: query.q === '' ? undefined : query.q,
+      min_confidence: query.minConfidence,
+      language: query.language,
+      limit: query.limit,
+      cursor: query.cursor,
+    };
+    return this.#json('GET', `/images${encode(parameters)}`, { signal });
+  }
+
+  image(id: string, signal?: AbortSignal): Promise<Image> {
+    return this.#json('GET', `/images/${encodeURIComponent(id)}`, { signal });
+  }
+
+  async deleteImage(id: string): Promise<void> {
+    await this.#call('DELETE', `/images/${encodeURIComponent(id)}`, {});
+  }
+
+  async labels(prefix: string, limit: number, signal?: AbortSignal): Promise<LabelCount[]> {
+    const path = `/labels${encode({ prefix, limit })}`;
+    return (await this.#json<{ labels: LabelCount[] }>('GET', path, { signal })).labels;
+  }
+
+  pending(cursor?: string): Promise<ModerationPage> {
+    return this.#json('GET', `/moderation${encode({ status: 'pending', limit: 50, cursor })}`, {});
+  }
+
+  createUpload(name: string, contentType: string, size: number): Promise<UploadForm> {
+    return this.#json('POST', '/uploads', { body: { name, content_type: contentType, size } });
+  }
+
+  upload(id: string): Promise<UploadStatus> {
+    return this.#json('GET', `/uploads/${encodeURIComponent(id)}`, {});
+  }
+
+  async #json<Answer>(method: string, path: string, options: Options): Promise<Answer> {
+    const response = await this.#call(method, path, options);
+    return (await response.json()) as Answer;
+  }
+
+  async #call(method: string, path: string, options: Options): Promise<Response> {
+    let response = await this.#fetch(method, path, options, await this.tokens.token());
+    // The server's clock decides: a token that looked good here may have ended there.
+    if (response.status === 401)
+      response = await this.#fetch(method, path, options, await this.tokens.renew());
+    if (response.status === 401) this.tokens.ended();
+    if (!response.ok) throw await failure(response);
+    return response;
+  }
+
+  async #fetch(
+    method: string,
+    path: string,
+    { body, signal }: Options,
+    token: string | undefined,
+  ): Promise<Response> {
+    const headers: Record<string, string> = {};
+    if (token !== undefined) headers.authorization = `Bearer ${token}`;
+    if (body !== undefined) headers['content-type'] = 'application/json';
+    try {
+      return await fetch(this.base + path, {
+        method,
+        headers,
+        body: body === undefined ? null : JSON.stringify(body),
+        signal: signal ?? null,
+      });
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      throw new ApiError(0, 'unreachable', 'The server cannot be reached. Is it running?');
+    }
+  }
+}
+
+interface Options {
+  body?: unknown;
+  signal?: AbortSignal | undefined;
+}
+
+function encode(parameters: Record<string, string | number | undefined>): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters))
+    if (value !== undefined) query.set(name, String(value));
+  return query.size === 0 ? '' : `?${query}`;
+}
+
+async function failure(response: Response): Promise<ApiError> {
+  const body = (await response.json().catch(() => undefined)) as Partial<ErrorBody> | undefined;
+  const error = body?.error;
+  if (!error)
+    return new ApiError(
+      response.status,
+      'unknown',
+      `The server answered ${response.status} ${response.statusText}`.trim() + '.',
+    );
+  const expected = Array.isArray(error.expected) ? error.expected.join(', ') : error.expected;
+  return new ApiError(response.status, error.code, error.message, error.position, expected);
+}
+
+/** Any failure in one sentence. */
+export function inWords(error: unknown): string {
+  return error instanceof Error ? error.message : 'Something went wrong. Please try again.';
+}
+
+/** Whether a request was given up because a newer one replaced it. */
+export function wasAborted(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'AbortError';
+}

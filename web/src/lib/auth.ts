@@ -1,0 +1,148 @@
+/** Sign-in with Cognito's endpoints: code + PKCE, renewal by refresh token, no iframe. */
+import { type User, UserManager, WebStorageStateStore } from 'oidc-client-ts';
+import type { Settings } from './protocol';
+
+/** What the page knows about who is signed in. */
+export interface Identity {
+  name: string;
+  moderator: boolean;
+}
+
+export interface AuthListener {
+  /** A renewed ID token. */
+  renewed(token: string): void;
+  /** The session is over and could not be renewed. */
+  ended(): void;
+}
+
+export class Auth {
+  readonly #manager: UserManager;
+  #user: User | null = null;
+  #renewal: Promise<string | undefined> | undefined;
+
+  constructor(private readonly settings: Settings) {
+    this.#manager = new UserManager({
+      authority: settings.authority,
+      metadata: settings.metadata,
+      client_id: settings.client_id,
+      scope: settings.scope,
+      response_type: 'code',
+      redirect_uri: pageAddress(),
+      userStore: new WebStorageStateStore({ store: sessionStorage }),
+      stateStore: new WebStorageStateStore({ store: sessionStorage }),
+      automaticSilentRenew: true,
+      loadUserInfo: false,
+      monitorSession: false,
+    });
+  }
+
+  /**
+   * Finishes a sign-in that is coming back, or takes up the one of this tab.
+   * Throws with words for people when the sign-in was refused.
+   */
+  async start(listener: AuthListener): Promise<Identity | undefined> {
+    this.#manager.events.addUserLoaded((user) => {
+      this.#user = user;
+      if (user.id_token) listener.renewed(user.id_token);
+    });
+    this.#manager.events.addSilentRenewError(() => {
+      if (this.#user?.expired !== false) listener.ended();
+    });
+    this.#manager.events.addAccessTokenExpired(() => {
+      void this.renew().then((token) => {
+        if (token === undefined) listener.ended();
+      });
+    });
+    this.#user = await this.#takeUp();
+    return this.identity();
+  }
+
+  identity(): Identity | undefined {
+    if (!this.#user?.id_token || this.#user.expired) return undefined;
+    const claims = this.#user.profile;
+    const groups = claims['cognito:groups'];
+    const name = claims['cognito:username'] ?? claims.email ?? claims.sub;
+    return {
+      name: String(name),
+      moderator: Array.isArray(groups) && groups.includes('moderators'),
+    };
+  }
+
+  /** An ID token that is still good; nothing when the session is over. */
+  async token(): Promise<string | undefined> {
+    if (this.#user?.id_token && !this.#user.expired) return this.#user.id_token;
+    return this.renew();
+  }
+
+  /** A new ID token by the refresh token; callers at the same time share one request. */
+  renew(): Promise<string | undefined> {
+    this.#renewal ??= this.#renew().finally(() => {
+      this.#renewal = undefined;
+    });
+    return this.#renewal;
+  }
+
+  async signIn(): Promise<void> {
+    await this.#manager.signinRedirect({ state: location.hash });
+  }
+
+  async signOut(): Promise<void> {
+    await this.#manager.removeUser();
+    const address = new URL(this.settings.metadata.end_session_endpoint);
+    address.searchParams.set('client_id', this.settings.client_id);
+    address.searchParams.set('logout_uri', pageAddress());
+    location.assign(address);
+  }
+
+  async #takeUp(): Promise<User | null> {
+    const query = new URLSearchParams(location.search);
+    if (query.has('state') && (query.has('code') || query.has('error'))) {
+      try {
+        const user = await this.#manager.signinRedirectCallback();
+        forgetCallback(typeof user.state === 'string' ? user.state : '');
+        return user;
+      } catch (error) {
+        forgetCallback('');
+        // A reload of the page that came back, or the way back in the browser: the code is used up,
+        // but this tab may be signed in all the same.
+        const user = await this.#manager.getUser();
+        if (user && !user.expired) return user;
+        throw new Error(`Sign-in did not finish: ${words(error)}. Please try again.`, {
+          cause: error,
+        });
+      }
+    }
+    const user = await this.#manager.getUser();
+    if (user?.expired && user.refresh_token) {
+      this.#user = user;
+      await this.renew();
+      return this.#user;
+    }
+    return user;
+  }
+
+  async #renew(): Promise<string | undefined> {
+    if (!this.#user?.refresh_token) return undefined;
+    try {
+      this.#user = await this.#manager.signinSilent();
+      return this.#user?.id_token;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** The page's own address, without query and hash: what sign-in and sign-out come back to. */
+function pageAddress(): string {
+  return new URL('./', location.href).href;
+}
+
+function forgetCallback(hash: string): void {
+  history.replaceState(null, '', pageAddress() + (hash.startsWith('#') ? hash : ''));
+}
+
+function words(error: unknown): string {
+  return error instanceof Error
+    ? error.message.replace(/\.$/, '')
+    : 'the answer was not understood';
+}

@@ -1,0 +1,10 @@
+/** The present second, for times that are told from now. */
+class Clock {
+  now = $state(Date.now());
+
+  constructor() {
+    setInterval(() => (this.now = Date.now()), 1_000);
+  }
+}
+
+export const clock = new Clock();

@@ -1,0 +1,118 @@
+import { ApiError, inWords, type Api } from './api';
+import { arrive, type FeedItem, reload, without } from './feed-items';
+import { median, plural } from './format';
+import type { Image } from './protocol';
+
+const FIRST_PAGE = 48;
+const MEASURED = 100;
+const ANNOUNCE_AFTER_MS = 1_500;
+
+/** What is shown on the live page. */
+export class Feed {
+  items = $state.raw<FeedItem[]>([]);
+  loading = $state(true);
+  error = $state<string>();
+  filter = $state('');
+  filterError = $state<ApiError>();
+  /** How many arrived live since the page was opened. */
+  arrived = $state(0);
+  /** For screen readers: what came in the last moments, in one sentence. */
+  announcement = $state('');
+  #times = $state.raw<number[]>([]);
+  #arrivals = $state.raw<number[]>([]);
+  #generation = 0;
+  #load = 0;
+  #unannounced: Image[] = [];
+
+  /** Median time from upload to screen, in milliseconds. */
+  readonly typical = $derived(median(this.#times));
+
+  constructor(
+    private readonly api: Api,
+    private readonly watch: (filter: string) => void,
+  ) {}
+
+  start(): void {
+    this.watch('');
+    void this.reload();
+  }
+
+  /** How many arrived in the minute before `now`. */
+  lastMinute(now: number): number {
+    return this.#arrivals.filter((at) => now - at < 60_000).length;
+  }
+
+  /** Filters by a query; a query that cannot be read changes nothing but `filterError`. */
+  async setFilter(query: string): Promise<void> {
+    const filter = query.trim();
+    this.filterError = undefined;
+    this.#load += 1;
+    const load = this.#load;
+    try {
+      const page = await this.api.images({ q: filter, limit: FIRST_PAGE });
+      if (load !== this.#load) return;
+      this.filter = filter;
+      this.error = undefined;
+      this.loading = false;
+      this.#generation += 1;
+      this.items = reload([], page.images, this.#generation);
+      this.watch(filter);
+    } catch (error) {
+      if (load !== this.#load) return;
+      this.filterError =
+        error instanceof ApiError ? error : new ApiError(0, 'unknown', inWords(error));
+    }
+  }
+
+  /** The server refused the filter although it could be searched for. */
+  refused(message: string): void {
+    this.filterError = new ApiError(400, 'bad_request', message);
+  }
+
+  /** A new subscription stands: what came before it is taken from the server. */
+  subscribed(): Promise<void> {
+    this.#generation += 1;
+    return this.reload();
+  }
+
+  async reload(): Promise<void> {
+    this.#load += 1;
+    const load = this.#load;
+    try {
+      const page = await this.api.images({ q: this.filter, limit: FIRST_PAGE });
+      if (load !== this.#load) return;
+      this.items = reload(this.items, page.images, this.#generation);
+      this.error = undefined;
+    } catch (error) {
+      if (load === this.#load) this.error = inWords(error);
+    } finally {
+      if (load === this.#load) this.loading = false;
+    }
+  }
+
+  arrive(image: Image): void {
+    const now = Date.now();
+    const took = now - Date.parse(image.uploaded_at);
+    this.items = arrive(this.items, { image, took, generation: this.#generation });
+    this.arrived += 1;
+    this.#times = [...this.#times, took].slice(-MEASURED);
+    this.#arrivals = [...this.#arrivals.filter((at) => now - at < 60_000), now];
+    this.#announce(image);
+  }
+
+  remove(imageId: string): void {
+    this.items = without(this.items, imageId);
+  }
+
+  /** A busy feed is read out in one sentence now and then, not image by image. */
+  #announce(image: Image): void {
+    this.#unannounced.push(image);
+    if (this.#unannounced.length > 1) return;
+    setTimeout(() => {
+      const names = this.#unannounced.flatMap(({ labels }) => labels.slice(0, 2));
+      const some = [...new Set(names.map(({ name }) => name))].slice(0, 5).join(', ');
+      this.announcement = `${plural(this.#unannounced.length, 'new image')}: ${some}`;
+      this.#unannounced = [];
+    }, ANNOUNCE_AFTER_MS);
+  }
+}
