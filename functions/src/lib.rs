@@ -1,5 +1,7 @@
 //! The functions of Labelcast: what they decide, and the ports through which they act.
 
+pub mod api;
+pub mod asyncapi;
 pub mod error;
 pub mod images;
 pub mod imaging;

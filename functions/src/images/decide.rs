@@ -75,7 +75,7 @@ mod tests {
         let found = analysis(detection, &settings, DateTime::UNIX_EPOCH);
         assert!(found.is_offensive());
         assert_eq!(names(&found), ["a", "offensive", "violence", "weapons"]);
-        assert_eq!(found.labels[1].confidence.percent(), 95.0);
+        assert_eq!(found.labels[1].confidence.hundredths(), 9_500);
     }
 
     #[test]

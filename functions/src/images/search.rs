@@ -155,7 +155,7 @@ impl SearchApi {
         }
         let mut words = Vec::new();
         // The first walk only collects, so that the translator is asked once for all words.
-        query.translated(|word| {
+        let _ = query.translated(|word| {
             words.push(word.to_owned());
             None
         });

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use crate::model::{Image, ImageId, Notification, Subject, Topic, TopicKey};
+use crate::model::{Image, ImageId, Notification, Status, Subject, Topic, TopicKey};
 use crate::ports::{Images, Objects, Placed, PortResult};
 use crate::protocol::{ImageView, NotificationFrame, NotificationTopic, ServerFrame, data_of_pending_image};
 
@@ -40,7 +40,7 @@ pub(super) fn may_be_seen(notification: &Notification, topic: &TopicKey, image: 
     let status = image.and_then(|image| image.result.as_ref()).map(|stored| stored.status);
     match (&notification.subject, topic) {
         (Subject::ImageLabelled { .. }, TopicKey::Uploads(_)) | (Subject::ImageOffensive { .. }, _) => status.is_some(),
-        (Subject::ImageLabelled { .. }, TopicKey::Shared(_)) => status.is_some_and(|status| status.is_public()),
+        (Subject::ImageLabelled { .. }, TopicKey::Shared(_)) => status.is_some_and(Status::is_public),
         _ => true,
     }
 }

@@ -55,7 +55,7 @@ mod tests {
         entries.collect()
     }
 
-    fn order(topics: [Vec<HistoryEntry>; 2]) -> Vec<(String, Vec<usize>)> {
+    fn order(topics: &[Vec<HistoryEntry>; 2]) -> Vec<(String, Vec<usize>)> {
         let topics = [topics[0].as_slice(), topics[1].as_slice()];
         let id = |message: &Message<'_>| message[0].1.notification.id.to_string();
         merge(&topics).iter().map(|message| (id(message), message.iter().map(|(topic, _)| *topic).collect())).collect()
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn an_event_on_two_topics_is_one_message_in_the_order_of_both() {
-        let merged = order([topic(&["a", "both", "b"]), topic(&["x", "both", "y"])]);
+        let merged = order(&[topic(&["a", "both", "b"]), topic(&["x", "both", "y"])]);
         let place = |id: &str| merged.iter().position(|(merged, _)| merged == id).unwrap();
         assert_eq!(merged.len(), 5);
         assert_eq!(merged[place("both")].1, [0, 1]);
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn orders_that_disagree_still_end() {
-        let merged = order([topic(&["a", "b"]), topic(&["b", "a"])]);
+        let merged = order(&[topic(&["a", "b"]), topic(&["b", "a"])]);
         assert_eq!(merged.iter().map(|(_, topics)| topics.len()).sum::<usize>(), 4);
     }
 }

@@ -3,3 +3,4 @@
 pub mod database;
 pub mod detector;
 pub mod translator;
+pub mod work;

@@ -10,6 +10,8 @@ CREATE TABLE work (
     target TEXT NOT NULL,               -- the function that takes it
     payload TEXT NOT NULL,              -- the event's content, as JSON
     attempts INTEGER NOT NULL DEFAULT 0,
+    claimed INTEGER NOT NULL DEFAULT 0, -- 1 while it runs; what a killed process leaves claimed was interrupted, not failed
+    interrupted INTEGER NOT NULL DEFAULT 0,
     visible_at INTEGER NOT NULL,        -- milliseconds; a claimed step becomes visible again when its claim runs out
     created_at INTEGER NOT NULL,
     dead_at INTEGER,                    -- set: a dead letter

@@ -1,0 +1,76 @@
+//! The REST API as a whole, and its contract.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::asyncapi;
+use crate::rest::{fallback, wrong_method};
+
+/// The largest body, in bytes: `data` of 24 KiB can be written with escapes.
+const MAX_BODY: usize = 256 * 1024;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Labelcast",
+        description = "Upload pictures, search their labels, publish to topics. What happens is told live over the WebSocket: see asyncapi.json."
+    ),
+    modifiers(&Security),
+    tags(
+        (name = "uploads", description = "Sending pictures"),
+        (name = "search", description = "Finding images by their labels"),
+        (name = "images", description = "One image"),
+        (name = "moderation", description = "What waits for a moderator"),
+        (name = "topics", description = "Publishing, and what was notified"),
+    )
+)]
+struct Contract;
+
+struct Security;
+
+impl Modify for Security {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let token = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .description(Some("An ID token; a bare token without `Bearer` is accepted too."))
+            .build();
+        let key = ApiKey::Header(ApiKeyValue::with_description("x-api-key", "A program's key."));
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(token));
+        components.add_security_scheme("key", SecurityScheme::ApiKey(key));
+    }
+}
+
+/// Puts the functions' routes together, with the contracts at `/openapi.json` and `/asyncapi.json`. `base` is where the
+/// result will be found, for example `http://127.0.0.1:8080/api`.
+pub fn router(functions: impl IntoIterator<Item = OpenApiRouter>, base: &str, live: &str) -> Router {
+    let (router, contract) = functions
+        .into_iter()
+        .fold(OpenApiRouter::with_openapi(Contract::openapi()), OpenApiRouter::merge)
+        .split_for_parts();
+    let openapi = contract_text(contract, base);
+    let asyncapi = asyncapi::document(live).to_string();
+    router
+        .route("/openapi.json", get(move || async move { json(openapi.clone()) }))
+        .route("/asyncapi.json", get(move || async move { json(asyncapi.clone()) }))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .method_not_allowed_fallback(wrong_method)
+        .fallback(fallback)
+}
+
+fn contract_text(mut contract: utoipa::openapi::OpenApi, base: &str) -> String {
+    env!("CARGO_PKG_VERSION").clone_into(&mut contract.info.version);
+    contract.servers = Some(vec![utoipa::openapi::Server::new(base)]);
+    serde_json::to_string(&contract).expect("the contract is plain data, which JSON can hold")
+}
+
+fn json(text: String) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+}

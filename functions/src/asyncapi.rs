@@ -1,0 +1,103 @@
+//! The WebSocket's contract, AsyncAPI 3.0, made from the frames' own types.
+
+use serde_json::{Map, Value, json};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::live::SUBPROTOCOL;
+use crate::protocol::{ClientFrame, ImageView, ServerFrame};
+
+/// The document, for a socket at this URL.
+pub fn document(live: &str) -> Value {
+    let (scheme, rest) = live.split_once("://").unwrap_or(("ws", live));
+    let (host, path) = rest.split_once('/').map_or((rest, ""), |(host, path)| (host, path));
+    json!({
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Labelcast live",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Subscribe to topics and hear what happens. Text frames, one JSON object each, at most 32 KiB a \
+                frame and 128 KiB a message. Notifications may come twice, with the same id; keep the highest cursor of a \
+                topic and send it as `since` to resume."
+        },
+        "defaultContentType": "application/json",
+        "servers": {"live": {
+            "host": host, "pathname": format!("/{path}"), "protocol": scheme,
+            "security": [{"$ref": "#/components/securitySchemes/subprotocol"}, {"$ref": "#/components/securitySchemes/token"}]
+        }},
+        "channels": {"live": {
+            "address": "/",
+            "messages": {
+                "client": {"$ref": "#/components/messages/client"},
+                "server": {"$ref": "#/components/messages/server"}
+            }
+        }},
+        "operations": {
+            "request": {"action": "receive", "channel": {"$ref": "#/channels/live"},
+                "messages": [{"$ref": "#/channels/live/messages/client"}],
+                "summary": "What a client sends; each is answered, with the same `ref`."},
+            "tell": {"action": "send", "channel": {"$ref": "#/channels/live"},
+                "messages": [{"$ref": "#/channels/live/messages/server"}],
+                "summary": "Answers, notifications, and why the connection ends."}
+        },
+        "components": {
+            "messages": {
+                "client": {"name": "client", "payload": {"$ref": "#/components/schemas/ClientFrame"}},
+                "server": {"name": "server", "payload": {"$ref": "#/components/schemas/ServerFrame"}}
+            },
+            "schemas": schemas(),
+            "securitySchemes": {
+                "subprotocol": {"type": "httpApiKey", "in": "header", "name": "Sec-WebSocket-Protocol",
+                    "description": format!("`{SUBPROTOCOL}, bearer.ID_TOKEN`: for browsers, which cannot set headers. Answered by `{SUBPROTOCOL}`.")},
+                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+            }
+        }
+    })
+}
+
+fn schemas() -> Map<String, Value> {
+    let mut all: Vec<(String, RefOr<Schema>)> = vec![
+        ("ClientFrame".to_owned(), ClientFrame::schema()),
+        ("ServerFrame".to_owned(), ServerFrame::schema()),
+        ("ImageView".to_owned(), ImageView::schema()),
+    ];
+    ClientFrame::schemas(&mut all);
+    ServerFrame::schemas(&mut all);
+    ImageView::schemas(&mut all);
+    all.into_iter()
+        .map(|(name, schema)| {
+            (name, serde_json::to_value(schema).expect("a schema is plain data, which JSON can hold"))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every reference of the document leads somewhere in it.
+    fn references(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(object) => {
+                if let Some(Value::String(target)) = object.get("$ref") {
+                    found.push(target.clone());
+                }
+                object.values().for_each(|inner| references(inner, found));
+            }
+            Value::Array(items) => items.iter().for_each(|inner| references(inner, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        let document = document("ws://127.0.0.1:8080/live");
+        let mut found = Vec::new();
+        references(&document, &mut found);
+        assert!(!found.is_empty());
+        for target in found {
+            assert!(document.pointer(target.trim_start_matches('#')).is_some(), "{target}");
+        }
+    }
+}
