@@ -2,5 +2,6 @@
 
 pub mod database;
 pub mod detector;
+pub mod gateway;
 pub mod translator;
 pub mod work;

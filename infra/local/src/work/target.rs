@@ -49,7 +49,7 @@ impl Target {
     /// How long one attempt may take. A detector that hangs is cut off here.
     pub const fn time_out(self) -> Duration {
         match self {
-            Self::Ingest | Self::Notify => Duration::from_secs(60),
+            Self::Ingest | Self::Notify => Duration::from_mins(1),
             Self::Analyze | Self::Index => Duration::from_secs(30),
         }
     }

@@ -1,0 +1,115 @@
+//! The `@connections` API: statuses and headers as API Gateway's.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::http::{HeaderName, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use chrono::{DateTime, SecondsFormat};
+use labelcast_functions::model::ConnectionId;
+use labelcast_functions::ports::{Connections, Pusher};
+use serde_json::json;
+use std::sync::atomic::Ordering;
+
+use super::outbound::Queued;
+use super::{Gateway, frame, limits};
+
+/// Whether a request (its parts and its whole body) is signed by somebody who may.
+pub type SignatureCheck = Arc<dyn Fn(&axum::http::request::Parts, &[u8]) -> bool + Send + Sync>;
+
+const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+
+/// The routes below the socket's own address.
+pub fn router(gateway: Gateway, check: SignatureCheck) -> Router {
+    Router::new()
+        .route("/@connections/{id}", post(send).get(show).delete(close))
+        .layer(from_fn_with_state(check, signed))
+        .layer(DefaultBodyLimit::max(limits::MAX_MESSAGE + 1))
+        .with_state(gateway)
+}
+
+async fn signed(State(check): State<SignatureCheck>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, limits::MAX_MESSAGE).await else { return too_large() };
+    if !check(&parts, &body) {
+        metrics::counter!("labelcast_management_refused_total").increment(1);
+        return error(StatusCode::FORBIDDEN, "ForbiddenException", "Forbidden");
+    }
+    next.run(Request::from_parts(parts, body.into())).await
+}
+
+fn error(status: StatusCode, kind: &'static str, message: &str) -> Response {
+    (status, [(ERROR_TYPE, kind)], axum::Json(json!({"message": message}))).into_response()
+}
+
+/// 410 has no body; the SDKs read the header.
+fn gone() -> Response {
+    (StatusCode::GONE, [(ERROR_TYPE, "GoneException")]).into_response()
+}
+
+fn too_large() -> Response {
+    error(StatusCode::PAYLOAD_TOO_LARGE, "PayloadTooLargeException", "a frame may have 32 KiB")
+}
+
+fn read_id(id: &str) -> Result<ConnectionId, Response> {
+    let malformed = || error(StatusCode::BAD_REQUEST, "BadRequestException", &format!("Invalid connectionId: {id}"));
+    id.parse::<ConnectionId>().map_err(|_| malformed())
+}
+
+async fn send(State(gateway): State<Gateway>, Path(id): Path<String>, body: Bytes) -> Response {
+    let id = match read_id(&id) {
+        Ok(id) => id,
+        Err(refused) => return refused,
+    };
+    let Some(socket) = gateway.socket(&id) else { return gone() };
+    // The frame's limit holds for posts too.
+    if body.len() > limits::MAX_FRAME {
+        return too_large();
+    }
+    if std::str::from_utf8(&body).is_err() {
+        return error(StatusCode::BAD_REQUEST, "BadRequestException", "a text frame must be UTF-8");
+    }
+    match socket.queue(frame::text(&body)) {
+        Queued::First => {
+            socket.flush();
+            StatusCode::OK.into_response()
+        }
+        Queued::Behind => StatusCode::OK.into_response(),
+        Queued::Full => error(StatusCode::TOO_MANY_REQUESTS, "LimitExceededException", "the connection does not read"),
+        Queued::Closing => gone(),
+    }
+}
+
+async fn show(State(gateway): State<Gateway>, Path(id): Path<String>) -> Response {
+    let id = match read_id(&id) {
+        Ok(id) => id,
+        Err(refused) => return refused,
+    };
+    let (Some(socket), Ok(Some(connection))) = (gateway.socket(&id), gateway.get(&id).await) else { return gone() };
+    let active = DateTime::from_timestamp_millis(socket.active_at.load(Ordering::Relaxed));
+    let time = |time: DateTime<chrono::Utc>| time.to_rfc3339_opts(SecondsFormat::Millis, true);
+    axum::Json(json!({
+        "connectedAt": time(connection.connected_at),
+        "lastActiveAt": time(active.unwrap_or(connection.connected_at)),
+        "identity": {"sourceIp": socket.source_ip, "userAgent": socket.user_agent},
+    }))
+    .into_response()
+}
+
+async fn close(State(gateway): State<Gateway>, Path(id): Path<String>) -> Response {
+    let id = match read_id(&id) {
+        Ok(id) => id,
+        Err(refused) => return refused,
+    };
+    if gateway.socket(&id).is_none() {
+        return gone();
+    }
+    match Pusher::close(&gateway, &id).await {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(_) => gone(),
+    }
+}

@@ -1,0 +1,94 @@
+//! The WebSocket gateway: behaves as API Gateway does, and pushes in process.
+//!
+//! A connection is a [`socket`] with an [`outbound`] queue and a task of its own; what it is subscribed to stands in
+//! [`rows`] and is found by way of [`interest`]. [`door`] lets connections in, [`management`] is the `@connections` API.
+
+mod connections;
+mod door;
+mod event;
+mod frame;
+mod interest;
+mod limits;
+mod management;
+mod outbound;
+mod pusher;
+mod reaper;
+mod rows;
+mod socket;
+mod transport;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use async_trait::async_trait;
+use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
+use labelcast_functions::live::{AuthorizerAnswer, AuthorizerEvent, Unauthorized};
+use labelcast_functions::model::ConnectionId;
+use labelcast_functions::ports::{Clock, PortResult, Random};
+use tokio::sync::Semaphore;
+
+pub use door::upgrade;
+pub use management::{SignatureCheck, router as management_router};
+use rows::Rows;
+use socket::Socket;
+
+/// The functions behind the routes.
+#[async_trait]
+pub trait Routes: Send + Sync {
+    /// The REQUEST authorizer.
+    async fn authorize(&self, event: AuthorizerEvent) -> Result<AuthorizerAnswer, Unauthorized>;
+    /// `$connect`
+    async fn connect(&self, event: ApiGatewayWebsocketProxyRequest) -> PortResult<ApiGatewayProxyResponse>;
+    /// Every other route.
+    async fn message(&self, event: ApiGatewayWebsocketProxyRequest) -> ApiGatewayProxyResponse;
+    /// `$disconnect`
+    async fn disconnect(&self, event: ApiGatewayWebsocketProxyRequest) -> PortResult<()>;
+}
+
+/// The gateway. Cheap to clone.
+#[derive(Clone)]
+pub struct Gateway {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    sockets: RwLock<HashMap<ConnectionId, Arc<Socket>>>,
+    rows: Mutex<Rows>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    /// The time as of the last second, in milliseconds: near enough for idle times, and free to read.
+    now: AtomicI64,
+    handshakes: Semaphore,
+    draining: AtomicBool,
+}
+
+impl Gateway {
+    /// A gateway without connections.
+    pub fn new(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+        let now = AtomicI64::new(clock.now().timestamp_millis());
+        Self {
+            shared: Arc::new(Shared {
+                sockets: RwLock::default(),
+                rows: Mutex::default(),
+                clock,
+                random,
+                now,
+                handshakes: Semaphore::new(limits::HANDSHAKES),
+                draining: AtomicBool::new(false),
+            }),
+        }
+    }
+
+    fn socket(&self, id: &ConnectionId) -> Option<Arc<Socket>> {
+        self.shared.sockets.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    fn sockets(&self) -> Vec<Arc<Socket>> {
+        self.shared.sockets.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    fn rows(&self) -> std::sync::MutexGuard<'_, Rows> {
+        self.shared.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
