@@ -1,0 +1,60 @@
+//! What a query is held against.
+
+use crate::model::{Confidence, Label};
+
+/// What there is to know of one image, for the user who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Facts<'a> {
+    /// All of its labels.
+    pub labels: &'a [Label],
+    /// Whether it has a moderation label (not: a label of that name).
+    pub offensive: bool,
+    /// Whether the user who asks uploaded it.
+    pub mine: bool,
+}
+
+/// The labels that a term speaks of: those of one name, or of one beginning, with at least a confidence.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reach<'a> {
+    /// Folded as names are.
+    pub text: &'a str,
+    /// Whether the text is the name, and not only its beginning.
+    pub whole: bool,
+    pub at_least: Confidence,
+}
+
+impl Reach<'_> {
+    /// Whether one of the labels is spoken of.
+    pub fn finds(self, labels: &[Label]) -> bool {
+        labels.iter().any(|label| label.confidence >= self.at_least && self.names(label.name.as_str()))
+    }
+
+    fn names(self, name: &str) -> bool {
+        if self.whole { name == self.text } else { name.starts_with(self.text) }
+    }
+
+    /// Whether every label that this one speaks of is spoken of by the other too, whatever labels there are.
+    pub fn lies_within(self, wider: Reach<'_>) -> bool {
+        self.at_least >= wider.at_least && (self.whole || !wider.whole) && wider.names(self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reach(text: &str, whole: bool, percent: u16) -> Reach<'_> {
+        Reach { text, whole, at_least: Confidence::from_hundredths(percent * 100).unwrap() }
+    }
+
+    #[test]
+    fn a_name_lies_within_its_beginnings_and_a_higher_confidence_within_a_lower() {
+        assert!(reach("sunset", true, 90).lies_within(reach("sun", false, 80)));
+        assert!(reach("sunset", false, 90).lies_within(reach("sun", false, 90)));
+        assert!(reach("sun", true, 90).lies_within(reach("sun", false, 0)));
+        assert!(reach("sun", true, 90).lies_within(reach("sun", true, 90)));
+        assert!(!reach("sun", false, 90).lies_within(reach("sun", true, 90)), "sunset is no sun");
+        assert!(!reach("sun", false, 90).lies_within(reach("sunset", false, 90)));
+        assert!(!reach("sun", true, 80).lies_within(reach("sun", true, 90)));
+    }
+}
