@@ -3,5 +3,6 @@
 pub mod database;
 pub mod detector;
 pub mod gateway;
+pub mod store;
 pub mod translator;
 pub mod work;

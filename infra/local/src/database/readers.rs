@@ -29,10 +29,16 @@ impl Readers {
     }
 
     pub(super) fn run<T>(&self, look_up: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> PortResult<T> {
-        let lent = Lent { connection: Some(self.take()), readers: self };
+        let mut lent = Lent { connection: Some(self.take()), readers: self };
         // Taken in `drop` only, so it is there.
-        let connection = lent.connection.as_ref().expect("a lent connection is there until it is given back");
-        look_up(connection).map_err(|error| port_error(&error))
+        let connection = lent.connection.as_mut().expect("a lent connection is there until it is given back");
+        // One transaction, so that all statements of a look-up see the same moment.
+        let attempt = connection.transaction().and_then(|snapshot| {
+            let found = look_up(&snapshot)?;
+            snapshot.finish()?;
+            Ok(found)
+        });
+        attempt.map_err(|error| port_error(&error))
     }
 
     fn take(&self) -> Connection {

@@ -12,18 +12,81 @@ const MIGRATIONS: &[&str] = &[include_str!("migrations/1.sql")];
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
 
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
+    migrate_through(connection, MIGRATIONS)
+}
+
+fn migrate_through(connection: &mut Connection, migrations: &[&str]) -> Result<(), OpenError> {
+    let known = u32::try_from(migrations.len()).expect("a handful of migrations");
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found: u32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if found > VERSION {
-        return Err(OpenError::Newer { found, known: VERSION });
+    if found > known {
+        return Err(OpenError::Newer { found, known });
     }
-    for migration in &MIGRATIONS[found as usize..] {
+    for migration in &migrations[found as usize..] {
         transaction.execute_batch(migration)?;
     }
-    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.pragma_update(None, "user_version", known)?;
     transaction.commit()?;
-    if found < VERSION && found > 0 {
-        tracing::info!(from = found, to = VERSION, "migrated the database");
+    if found < known && found > 0 {
+        tracing::info!(from = found, to = known, "migrated the database");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(connection: &Connection) -> u32 {
+        connection.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn a_fresh_database_is_at_the_newest_version() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        assert_eq!(version(&connection), VERSION);
+    }
+
+    #[test]
+    fn migrating_again_changes_nothing() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        connection.execute("INSERT INTO settings (name, value) VALUES ('a', 'b')", []).unwrap();
+        migrate(&mut connection).unwrap();
+        let kept: u32 = connection.query_row("SELECT count(*) FROM settings", [], |row| row.get(0)).unwrap();
+        assert_eq!((version(&connection), kept), (VERSION, 1));
+    }
+
+    #[test]
+    fn a_newer_database_is_refused_and_left_alone() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.pragma_update(None, "user_version", VERSION + 1).unwrap();
+        let refused = migrate(&mut connection).unwrap_err();
+        assert!(matches!(refused, OpenError::Newer { found, known } if found == VERSION + 1 && known == VERSION));
+        let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap();
+        assert_eq!((version(&connection), tables), (VERSION + 1, 0));
+    }
+
+    #[test]
+    fn an_older_database_is_migrated_and_keeps_its_data() {
+        let first = "CREATE TABLE pets (name TEXT); INSERT INTO pets VALUES ('rex');";
+        let second = "ALTER TABLE pets ADD COLUMN legs INTEGER NOT NULL DEFAULT 4;";
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate_through(&mut connection, &[first]).unwrap();
+        migrate_through(&mut connection, &[first, second]).unwrap();
+        let pet: (String, u32) =
+            connection.query_row("SELECT name, legs FROM pets", [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        assert_eq!((version(&connection), pet), (2, ("rex".to_owned(), 4)));
+    }
+
+    #[test]
+    fn a_migration_that_fails_leaves_the_older_version_whole() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate_through(&mut connection, &["CREATE TABLE pets (name TEXT);"]).unwrap();
+        let broken = ["CREATE TABLE pets (name TEXT);", "CREATE TABLE toys (name TEXT); CREATE TABLE pets (x);"];
+        assert!(migrate_through(&mut connection, &broken).is_err());
+        let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap();
+        assert_eq!((version(&connection), tables), (1, 1));
+    }
 }

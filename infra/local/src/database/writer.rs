@@ -15,8 +15,8 @@ const GROUP: usize = 256;
 
 /// Answers whoever waits for a change, once it is known whether the group was committed.
 type Answer = Box<dyn FnOnce(Result<(), &rusqlite::Error>) + Send>;
-/// Runs a change within the group's transaction.
-type Change = Box<dyn FnOnce(&mut Transaction<'_>) -> Answer + Send>;
+/// Runs a change within the group's transaction. Tells what SQLite said if it failed.
+type Change = Box<dyn FnOnce(&Transaction<'_>) -> (Answer, Option<rusqlite::ffi::Error>) + Send>;
 
 #[derive(Clone)]
 pub(super) struct Writer {
@@ -42,15 +42,17 @@ impl Writer {
         let (answer, outcome) = oneshot::channel();
         let boxed: Change = Box::new(move |group| {
             let result = in_savepoint(group, change);
-            Box::new(move |committed| {
+            let failure = result.as_ref().err().and_then(|error| error.sqlite_error().copied());
+            let answer: Answer = Box::new(move |committed| {
                 let told = match (result, committed) {
-                    (Err(error), _) => Err(error),
+                    (Err(error), _) => Err(port_error(&error)),
                     (Ok(_), Err(error)) => Err(port_error(error)),
                     (Ok(value), Ok(())) => Ok(value),
                 };
                 // Whoever asked may have given up; the change stands all the same.
                 let _ = answer.send(told);
-            })
+            });
+            (answer, failure)
         });
         let stopped = || PortError::Unavailable { what: "the database", why: "its writer has stopped".to_owned() };
         self.changes.send(boxed).await.map_err(|_| stopped())?;
@@ -60,52 +62,65 @@ impl Writer {
 
 /// Runs one change so that its failure undoes nothing but itself.
 fn in_savepoint<T>(
-    group: &mut Transaction<'_>,
+    group: &Transaction<'_>,
     change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
-) -> PortResult<T> {
-    let attempt = || -> rusqlite::Result<T> {
-        group.prepare_cached("SAVEPOINT change")?.execute([])?;
-        let result = match catch_unwind(AssertUnwindSafe(|| change(group))) {
-            Ok(result) => result,
-            // The message was printed by the panic hook; the writer itself must go on.
-            Err(_) => Err(rusqlite::Error::InvalidQuery),
-        };
+) -> rusqlite::Result<T> {
+    group.prepare_cached("SAVEPOINT change")?.execute([])?;
+    let result = match catch_unwind(AssertUnwindSafe(|| change(group))) {
+        Ok(result) => result,
+        // The message was printed by the panic hook; the writer itself must go on.
+        Err(_) => Err(rusqlite::Error::InvalidQuery),
+    };
+    // Some failures, a full disk among them, may undo the whole transaction: then there is no savepoint any more.
+    if !group.is_autocommit() {
         if result.is_err() {
             group.prepare_cached("ROLLBACK TO change")?.execute([])?;
         }
         group.prepare_cached("RELEASE change")?.execute([])?;
-        result
-    };
-    attempt().map_err(|error| port_error(&error))
+    }
+    result
 }
 
 fn work(mut connection: Connection, mut queue: mpsc::Receiver<Change>) {
     let mut group = Vec::with_capacity(GROUP);
     while queue.blocking_recv_many(&mut group, GROUP) > 0 {
         metrics::histogram!("labelcast_commit_changes").record(u32::try_from(group.len()).unwrap_or(u32::MAX));
-        let (answers, committed) = commit(&mut connection, &mut group);
-        for answer in answers {
-            answer(committed.as_ref().copied());
+        let mut changes = group.drain(..);
+        while changes.len() > 0 {
+            let mut answers = Vec::with_capacity(changes.len());
+            let committed = commit(&mut connection, &mut changes, &mut answers);
+            if let Err(error) = &committed {
+                tracing::error!(%error, changes = answers.len(), "changes were not committed; none of them was accepted");
+                metrics::counter!("labelcast_commit_failures_total").increment(1);
+            }
+            for answer in answers {
+                answer(committed.as_ref().copied());
+            }
         }
     }
 }
 
-fn commit(connection: &mut Connection, group: &mut Vec<Change>) -> (Vec<Answer>, rusqlite::Result<()>) {
-    let mut transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
-        Ok(transaction) => transaction,
-        Err(error) => {
-            tracing::error!(%error, changes = group.len(), "the database does not take changes");
-            metrics::counter!("labelcast_commit_failures_total").increment(1);
-            // Dropping a change drops its answer, and whoever waits is told that the writer did not answer.
-            group.clear();
-            return (Vec::new(), Err(error));
+/// Runs changes in one transaction. Stops early, leaving the others for a transaction of their own, where one failed so
+/// badly that SQLite undid all before it.
+fn commit(
+    connection: &mut Connection,
+    changes: &mut std::vec::Drain<'_, Change>,
+    answers: &mut Vec<Answer>,
+) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).inspect_err(|_| {
+        // Dropping a change drops its answer, and whoever waits is told that the writer did not answer.
+        changes.by_ref().for_each(drop);
+    })?;
+    for change in changes {
+        let (answer, failure) = change(&transaction);
+        answers.push(answer);
+        if transaction.is_autocommit() {
+            let failure = failure.unwrap_or_else(|| rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT));
+            return Err(rusqlite::Error::SqliteFailure(failure, None));
         }
-    };
-    let answers = group.drain(..).map(|change| change(&mut transaction)).collect();
-    let committed = transaction.commit();
-    if let Err(error) = &committed {
-        tracing::error!(%error, "a commit failed; nothing of it was accepted");
-        metrics::counter!("labelcast_commit_failures_total").increment(1);
     }
-    (answers, committed)
+    transaction.commit()
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,15 +55,16 @@ fn too_large() -> Response {
     error(StatusCode::PAYLOAD_TOO_LARGE, "PayloadTooLargeException", "a frame may have 32 KiB")
 }
 
-fn read_id(id: &str) -> Result<ConnectionId, Response> {
-    let malformed = || error(StatusCode::BAD_REQUEST, "BadRequestException", &format!("Invalid connectionId: {id}"));
+fn read_id(id: &str) -> Result<ConnectionId, Box<Response>> {
+    let malformed =
+        || Box::new(error(StatusCode::BAD_REQUEST, "BadRequestException", &format!("Invalid connectionId: {id}")));
     id.parse::<ConnectionId>().map_err(|_| malformed())
 }
 
 async fn send(State(gateway): State<Gateway>, Path(id): Path<String>, body: Bytes) -> Response {
     let id = match read_id(&id) {
         Ok(id) => id,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     let Some(socket) = gateway.socket(&id) else { return gone() };
     // The frame's limit holds for posts too.
@@ -87,7 +88,7 @@ async fn send(State(gateway): State<Gateway>, Path(id): Path<String>, body: Byte
 async fn show(State(gateway): State<Gateway>, Path(id): Path<String>) -> Response {
     let id = match read_id(&id) {
         Ok(id) => id,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     let (Some(socket), Ok(Some(connection))) = (gateway.socket(&id), gateway.get(&id).await) else { return gone() };
     let active = DateTime::from_timestamp_millis(socket.active_at.load(Ordering::Relaxed));
@@ -103,7 +104,7 @@ async fn show(State(gateway): State<Gateway>, Path(id): Path<String>) -> Respons
 async fn close(State(gateway): State<Gateway>, Path(id): Path<String>) -> Response {
     let id = match read_id(&id) {
         Ok(id) => id,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     if gateway.socket(&id).is_none() {
         return gone();

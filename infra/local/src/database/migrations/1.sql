@@ -55,3 +55,90 @@ CREATE TABLE idempotency (
     PRIMARY KEY (api_key, key)
 ) WITHOUT ROWID;
 CREATE INDEX idempotency_by_age ON idempotency (claimed_at);
+
+-- Times are milliseconds since 1970.
+
+CREATE TABLE uploads (
+    id TEXT PRIMARY KEY,
+    user TEXT NOT NULL,
+    name TEXT NOT NULL,
+    state TEXT NOT NULL,                -- pending | received | labelled | rejected | failed
+    image BLOB,                         -- SHA-256; from received on, until the image is removed
+    reason TEXT,
+    created_at INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX uploads_by_user ON uploads (user, created_at);
+CREATE INDEX uploads_by_state ON uploads (state, created_at);
+CREATE INDEX uploads_by_image ON uploads (image) WHERE image IS NOT NULL;
+
+CREATE TABLE images (
+    key INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,            -- SHA-256 of the uploaded bytes
+    content_type TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    width INTEGER NOT NULL,
+    height INTEGER NOT NULL,
+    uploaded_at INTEGER NOT NULL
+);
+
+-- Who brought an image, in the order in which they came. Outlives the rows of the uploads.
+CREATE TABLE attached (
+    image INTEGER NOT NULL REFERENCES images (key) ON DELETE CASCADE,
+    place INTEGER NOT NULL,
+    upload TEXT NOT NULL,
+    user TEXT NOT NULL,
+    PRIMARY KEY (image, place)
+) WITHOUT ROWID;
+
+-- AUTOINCREMENT: a number is a place in listings, so it is never given twice.
+CREATE TABLE results (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    image INTEGER NOT NULL UNIQUE REFERENCES images (key) ON DELETE CASCADE,
+    status TEXT NOT NULL,               -- visible | pending | approved | removed
+    version INTEGER NOT NULL,
+    analysis TEXT NOT NULL              -- JSON: labels, moderation, colours, when
+);
+CREATE INDEX results_by_status ON results (status, number);
+
+-- What images are found by, and how many have it: in all, and of those that everyone may see.
+CREATE TABLE terms (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,                 -- label | uploader | property
+    name TEXT NOT NULL,
+    visible INTEGER NOT NULL,
+    total INTEGER NOT NULL,
+    UNIQUE (kind, name)
+);
+CREATE INDEX terms_by_visible ON terms (visible DESC, name) WHERE kind = 'label';
+CREATE INDEX terms_by_total ON terms (total DESC, name) WHERE kind = 'label';
+
+-- Which images have a term. Read from the end: newest first.
+CREATE TABLE postings (
+    term INTEGER NOT NULL,
+    number INTEGER NOT NULL,            -- results.number
+    confidence INTEGER NOT NULL,        -- in hundredths of a percent
+    hidden INTEGER NOT NULL,            -- 1: for moderators only
+    PRIMARY KEY (term, number)
+) WITHOUT ROWID;
+
+CREATE TABLE topics (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    newest INTEGER NOT NULL             -- the last number that was given
+);
+
+CREATE TABLE notifications (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    body TEXT NOT NULL,                 -- JSON
+    placed TEXT NOT NULL,               -- JSON: its topics and its numbers there
+    entries INTEGER NOT NULL            -- how many of them are still kept
+);
+
+CREATE TABLE entries (
+    topic INTEGER NOT NULL,             -- topics.id
+    seq INTEGER NOT NULL,
+    notification INTEGER NOT NULL,      -- notifications.number
+    written_at INTEGER NOT NULL,
+    PRIMARY KEY (topic, seq)
+) WITHOUT ROWID;

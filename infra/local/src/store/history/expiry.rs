@@ -1,0 +1,52 @@
+use labelcast_functions::ports::{Expiry, PortResult};
+use rusqlite::{Connection, Transaction, params};
+
+use super::super::batches::{BATCH, until_done};
+use crate::database::Database;
+
+/// Forgets from the oldest number upwards, topic by topic, so that what is kept has no holes.
+pub(super) async fn expire(database: &Database, expiry: Expiry) -> PortResult<u64> {
+    let mut forgotten = 0;
+    for topic in database.read(move |connection| due_topics(connection, expiry)).await? {
+        forgotten += until_done(database, move |group| forget_oldest(group, topic, expiry)).await?;
+    }
+    Ok(forgotten)
+}
+
+/// Topics whose oldest entry may be forgotten.
+fn due_topics(connection: &Connection, expiry: Expiry) -> rusqlite::Result<Vec<i64>> {
+    let mut statement = connection.prepare_cached(concat!(
+        "SELECT id FROM topics WHERE EXISTS (SELECT 1 FROM entries WHERE topic = id ",
+        "AND seq = (SELECT min(seq) FROM entries WHERE topic = id) AND seq <= newest - ?1 AND written_at < ?2)"
+    ))?;
+    statement.query_map(params![kept(expiry), expiry.before.timestamp_millis()], |row| row.get(0))?.collect()
+}
+
+/// One batch of one topic.
+fn forget_oldest(group: &Transaction<'_>, topic: i64, expiry: Expiry) -> rusqlite::Result<u64> {
+    let oldest: Vec<(i64, i64, i64)> = group
+        .prepare_cached(concat!(
+            "SELECT seq, notification, written_at FROM entries WHERE topic = ?1 ",
+            "AND seq <= (SELECT newest FROM topics WHERE id = ?1) - ?2 ORDER BY seq LIMIT ?3"
+        ))?
+        .query_map(params![topic, kept(expiry), BATCH], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut forget = group.prepare_cached("DELETE FROM entries WHERE topic = ?1 AND seq = ?2")?;
+    let mut release = group.prepare_cached("UPDATE notifications SET entries = entries - 1 WHERE number = ?1")?;
+    let mut drop_last = group.prepare_cached("DELETE FROM notifications WHERE number = ?1 AND entries = 0")?;
+    let mut forgotten = 0;
+    // A clock that was set back can leave an older moment at a higher number: that one waits for those before it.
+    let before = expiry.before.timestamp_millis();
+    for (seq, notification, _) in oldest.into_iter().take_while(|(_, _, written_at)| *written_at < before) {
+        forget.execute(params![topic, seq])?;
+        release.execute([notification])?;
+        drop_last.execute([notification])?;
+        forgotten += 1;
+    }
+    Ok(forgotten)
+}
+
+/// As many as SQLite can count is all.
+fn kept(expiry: Expiry) -> i64 {
+    i64::try_from(expiry.keep).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,75 @@
+mod append;
+mod expiry;
+mod read;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use labelcast_functions::model::{Epoch, Seq, TopicKey};
+use labelcast_functions::ports::{
+    Appended, Clock, Expiry, Head, History, HistoryPage, NewEntry, Placed, PortResult, Random,
+};
+use rusqlite::params;
+
+use super::columns::parsed;
+use crate::database::Database;
+
+/// The history of topics in the database. All topics share one epoch: a database loses its history as a whole.
+#[derive(Clone)]
+pub struct SqliteHistory {
+    database: Database,
+    clock: Arc<dyn Clock>,
+    epoch: Epoch,
+}
+
+impl SqliteHistory {
+    /// In this database. Draws the epoch if the database has none yet.
+    pub async fn open(database: Database, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> PortResult<Self> {
+        let mut bytes = [0; 8];
+        random.fill(&mut bytes);
+        let drawn = Epoch::from_random(bytes);
+        let epoch = database
+            .write(move |group| {
+                group.execute(
+                    "INSERT INTO settings (name, value) VALUES ('epoch', ?1) ON CONFLICT (name) DO NOTHING",
+                    params![drawn.as_str()],
+                )?;
+                group.query_row("SELECT value FROM settings WHERE name = 'epoch'", [], |row| parsed(row, 0))
+            })
+            .await?;
+        Ok(Self { database, clock, epoch })
+    }
+}
+
+#[async_trait]
+impl History for SqliteHistory {
+    async fn append(&self, entries: &[NewEntry]) -> PortResult<Vec<Appended>> {
+        let rows = append::encode(entries, &self.epoch);
+        let now = self.clock.now();
+        self.database.write(move |group| append::append(group, rows, now)).await
+    }
+
+    async fn settle(&self, _placed: &[Placed]) -> PortResult<()> {
+        // Pushes go out in the order of the numbers, so the mark is the newest number itself (rule 7).
+        Ok(())
+    }
+
+    async fn head(&self, topic: &TopicKey) -> PortResult<Head> {
+        let (topic, epoch) = (topic.to_string(), self.epoch.clone());
+        self.database
+            .read(move |connection| {
+                let newest = read::topic(connection, &topic)?.map_or(Seq(0), |(_, newest)| newest);
+                Ok(Head { epoch, newest, settled: newest })
+            })
+            .await
+    }
+
+    async fn read(&self, topic: &TopicKey, after: Seq, limit: usize) -> PortResult<HistoryPage> {
+        let (topic, epoch) = (topic.to_string(), self.epoch.clone());
+        self.database.read(move |connection| read::page(connection, &topic, epoch, after, limit)).await
+    }
+
+    async fn expire(&self, expiry: Expiry) -> PortResult<u64> {
+        expiry::expire(&self.database, expiry).await
+    }
+}

@@ -1,0 +1,42 @@
+use labelcast_functions::model::{Epoch, Seq};
+use labelcast_functions::ports::{Head, HistoryEntry, HistoryPage};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::super::columns::{json, limit};
+
+/// A topic's id in this database and its newest number; `None` if nothing was ever appended.
+pub(super) fn topic(connection: &Connection, topic: &str) -> rusqlite::Result<Option<(i64, Seq)>> {
+    connection
+        .prepare_cached("SELECT id, newest FROM topics WHERE key = ?1")?
+        .query_row([topic], |row| Ok((row.get(0)?, Seq(row.get(1)?))))
+        .optional()
+}
+
+pub(super) fn page(
+    connection: &Connection,
+    name: &str,
+    epoch: Epoch,
+    after: Seq,
+    at_most: usize,
+) -> rusqlite::Result<HistoryPage> {
+    let Some((id, newest)) = topic(connection, name)? else {
+        let head = Head { epoch, newest: Seq(0), settled: Seq(0) };
+        return Ok(HistoryPage { head, oldest: Seq(1), entries: Vec::new() });
+    };
+    let oldest: Option<u64> = connection
+        .prepare_cached("SELECT min(seq) FROM entries WHERE topic = ?1")?
+        .query_row([id], |row| row.get(0))?;
+    // A number that SQLite cannot hold is after everything.
+    let after = i64::try_from(after.0).unwrap_or(i64::MAX);
+    let entries = connection
+        .prepare_cached(concat!(
+            "SELECT seq, body FROM entries JOIN notifications ON number = notification ",
+            "WHERE topic = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"
+        ))?
+        .query_map(params![id, after, limit(at_most)], |row| {
+            Ok(HistoryEntry { seq: Seq(row.get(0)?), notification: json(row, 1)? })
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    let oldest = oldest.map_or(newest.next(), Seq);
+    Ok(HistoryPage { head: Head { epoch, newest, settled: newest }, oldest, entries })
+}

@@ -1,0 +1,16 @@
+//! The ports that keep data, on the embedded database.
+
+pub mod api_keys;
+mod batches;
+mod columns;
+mod history;
+mod idempotency;
+mod images;
+mod keys;
+mod uploads;
+
+pub use history::SqliteHistory;
+pub use idempotency::SqliteIdempotency;
+pub use images::SqliteImages;
+pub use keys::SqliteKeys;
+pub use uploads::SqliteUploads;
