@@ -1,8 +1,11 @@
 //! Labelcast on one machine: the ports embedded, the gateway, the command line.
 
+pub mod data;
 pub mod database;
 pub mod detector;
 pub mod gateway;
+pub mod sign_in;
 pub mod store;
 pub mod translator;
+pub mod users;
 pub mod work;

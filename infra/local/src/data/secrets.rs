@@ -1,0 +1,110 @@
+//! What is secret in a data directory: made once, kept 0600.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use labelcast_functions::ports::Random;
+use labelcast_functions::signing::Credentials;
+
+use super::{DataDirectory, DataError};
+
+/// The region of one machine.
+pub const REGION: &str = "local";
+
+/// The secrets of a directory. They belong to it, not to the port it is served on (rule 18).
+#[derive(Clone)]
+pub struct Secrets {
+    /// Signs tokens: an RSA key of 2,048 bits, PKCS#8 in PEM.
+    pub signing_key: String,
+    /// Signs forms, links and `@connections` calls.
+    pub credentials: Credentials,
+    /// The `iss` of its tokens.
+    pub issuer: String,
+    /// The `aud` of its tokens.
+    pub client_id: String,
+}
+
+impl Secrets {
+    /// Reads the secrets of a directory; makes those that are missing.
+    pub fn of(directory: &DataDirectory, random: &dyn Random) -> Result<Self, DataError> {
+        let path = directory.path();
+        let signing_key = kept(&path.join("signing-key.pem"), make_key)?;
+        let credentials = kept(&path.join("credentials"), || Ok(make_credentials(random)))?;
+        let identity = kept(&path.join("identity"), || Ok(make_identity(random)))?;
+        let unreadable = |file: &str, what: &str| DataError::Secret(path.join(file), format!("it has no {what}"));
+        let credential = |name| value(&credentials, name).ok_or_else(|| unreadable("credentials", name));
+        let identity = |name| value(&identity, name).ok_or_else(|| unreadable("identity", name));
+        Ok(Self {
+            signing_key,
+            credentials: Credentials {
+                access_key_id: credential("aws_access_key_id")?,
+                secret_access_key: credential("aws_secret_access_key")?,
+                session_token: None,
+            },
+            issuer: identity("issuer")?,
+            client_id: identity("client_id")?,
+        })
+    }
+}
+
+fn kept(path: &Path, make: impl FnOnce() -> Result<String, String>) -> Result<String, DataError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let text = make().map_err(|error| DataError::Secret(path.to_owned(), error))?;
+            let failed = |source| DataError::Io { path: path.to_owned(), source };
+            write_secret(path, text.as_bytes()).map_err(failed)?;
+            Ok(text)
+        }
+        Err(source) => Err(DataError::Io { path: path.to_owned(), source }),
+    }
+}
+
+/// Writes a file for its owner alone, whole or not at all.
+pub fn write_secret(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let part = path.with_extension("part");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&part, path)
+}
+
+/// `NAME = VALUE` lines; the credentials are in the form that AWS tools read.
+fn value(text: &str, name: &str) -> Option<String> {
+    text.lines()
+        .filter_map(|line| line.split_once('='))
+        .find(|(key, _)| key.trim() == name)
+        .map(|(_, value)| value.trim().to_owned())
+}
+
+fn make_key() -> Result<String, String> {
+    let key = KeyPair::generate(KeySize::Rsa2048).map_err(|error| error.to_string())?;
+    let der: Pkcs8V1Der<'_> = key.as_der().map_err(|error| error.to_string())?;
+    let text = STANDARD.encode(der.as_ref());
+    let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+    Ok(format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n")))
+}
+
+fn make_credentials(random: &dyn Random) -> String {
+    let id = letters(random, 18).to_uppercase();
+    format!("[default]\naws_access_key_id = LC{id}\naws_secret_access_key = {}\n", letters(random, 40))
+}
+
+fn make_identity(random: &dyn Random) -> String {
+    format!("issuer = https://labelcast.local/{}\nclient_id = {}\n", letters(random, 16), letters(random, 26))
+}
+
+/// Random lower-case letters and digits, 5 bits each, without those that are mistaken for others.
+pub(crate) fn letters(random: &dyn Random, count: usize) -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut bytes = vec![0; count];
+    random.fill(&mut bytes);
+    // 32 divides 256, so every character is as likely as the others.
+    bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect()
+}

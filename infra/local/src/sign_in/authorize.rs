@@ -1,0 +1,131 @@
+//! `/oauth2/authorize`: begins the code flow, with PKCE.
+
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
+
+use super::grants::{Detail, Kind};
+use super::{SignIn, page};
+use crate::users::User;
+
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// What is asked for; handed on through the login page.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Asked {
+    pub(super) client_id: String,
+    pub(super) redirect_uri: String,
+    pub(super) response_type: String,
+    pub(super) scope: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) state: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) nonce: Option<String>,
+    pub(super) code_challenge: String,
+    pub(super) code_challenge_method: String,
+}
+
+pub(super) fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, UNRESERVED).to_string()
+}
+
+impl Asked {
+    /// As a query string.
+    pub(super) fn query(&self) -> String {
+        let fields = [
+            ("client_id", Some(&self.client_id)),
+            ("redirect_uri", Some(&self.redirect_uri)),
+            ("response_type", Some(&self.response_type)),
+            ("scope", Some(&self.scope)),
+            ("state", self.state.as_ref()),
+            ("nonce", self.nonce.as_ref()),
+            ("code_challenge", Some(&self.code_challenge)),
+            ("code_challenge_method", Some(&self.code_challenge_method)),
+        ];
+        let pairs =
+            fields.into_iter().filter_map(|(name, value)| value.map(|value| format!("{name}={}", encoded(value))));
+        pairs.collect::<Vec<_>>().join("&")
+    }
+
+    fn back(&self, outcome: &str) -> Response {
+        let state = self.state.as_ref().map(|state| format!("&state={}", encoded(state))).unwrap_or_default();
+        redirect(&format!("{}?{outcome}{state}", self.redirect_uri))
+    }
+
+    /// Why it cannot be done: on a page of ours where the address to return to is not to be trusted, else over there.
+    pub(super) fn refusal(&self, sign_in: &SignIn) -> Option<Response> {
+        let words = if self.client_id != sign_in.issuer.client_id() {
+            "The application that sent you here is not known."
+        } else if !sign_in.place.return_urls.contains(&self.redirect_uri) {
+            "The application wants to return to an address that it is not registered for."
+        } else if self.query().len() > 4_000 {
+            "The application sent more than can be handled."
+        } else if self.response_type != "code" {
+            return Some(self.back("error=unsupported_response_type"));
+        } else if self.code_challenge_method != "S256" || self.code_challenge.len() != 43 {
+            return Some(self.back("error=invalid_request&error_description=PKCE%20with%20S256%20is%20required"));
+        } else {
+            return None;
+        };
+        Some(page::message(StatusCode::BAD_REQUEST, "This sign-in cannot go on", words))
+    }
+}
+
+pub(super) fn redirect(to: &str) -> Response {
+    (StatusCode::FOUND, [(header::LOCATION, to), (header::CACHE_CONTROL, "no-store")]).into_response()
+}
+
+/// A cookie's value.
+pub(super) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
+}
+
+pub(super) async fn authorize(
+    State(sign_in): State<SignIn>,
+    headers: HeaderMap,
+    Query(asked): Query<Asked>,
+) -> Response {
+    if let Some(refusal) = asked.refusal(&sign_in) {
+        return refusal;
+    }
+    if let Some(session) = cookie(&headers, "labelcast_session") {
+        match sign_in.session(&session).await {
+            Ok(Some((user, detail))) => return sign_in.hand_over(&asked, &user, detail.signed_in_at).await,
+            Ok(None) => {}
+            Err(error) => return page::failed(&error),
+        }
+    }
+    redirect(&format!("/login?{}", asked.query()))
+}
+
+impl SignIn {
+    async fn session(&self, secret: &str) -> labelcast_functions::ports::PortResult<Option<(User, Detail)>> {
+        let Some((name, detail)) = self.grants.find(Kind::Session, secret).await? else { return Ok(None) };
+        Ok(self.users.find(&name).await?.map(|user| (user, detail)))
+    }
+
+    /// Sends somebody back with a code.
+    pub(super) async fn hand_over(
+        &self,
+        asked: &Asked,
+        user: &User,
+        signed_in_at: chrono::DateTime<chrono::Utc>,
+    ) -> Response {
+        let detail = Detail {
+            redirect_uri: asked.redirect_uri.clone(),
+            code_challenge: asked.code_challenge.clone(),
+            nonce: asked.nonce.clone(),
+            scope: if asked.scope.is_empty() { "openid".to_owned() } else { asked.scope.clone() },
+            signed_in_at,
+        };
+        match self.grants.make(Kind::Code, &user.name, &detail).await {
+            Ok(code) => asked.back(&format!("code={code}")),
+            Err(error) => page::failed(&error),
+        }
+    }
+}
