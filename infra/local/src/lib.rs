@@ -4,6 +4,8 @@ pub mod data;
 pub mod database;
 pub mod detector;
 pub mod gateway;
+pub mod objects;
+pub mod server;
 pub mod sign_in;
 pub mod store;
 pub mod translator;

@@ -1,0 +1,59 @@
+//! The bucket's door: forms in, signed links out.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use labelcast_functions::ports::PortResult;
+use labelcast_functions::signing::S3Error;
+use serde_json::Value;
+
+use super::FileObjects;
+use super::{posted, served};
+
+/// Told of each object that a form made, before the form is answered.
+#[async_trait]
+pub trait ObjectCreated: Send + Sync {
+    /// Takes the event as S3 sends it. Durable when answered.
+    async fn created(&self, event: Value) -> PortResult<()>;
+}
+
+/// What the handlers share.
+#[derive(Clone)]
+pub(super) struct Bucket {
+    pub(super) objects: FileObjects,
+    pub(super) created: Arc<dyn ObjectCreated>,
+}
+
+/// The routes.
+pub fn router(objects: FileObjects, created: Arc<dyn ObjectCreated>) -> Router {
+    Router::new()
+        .route("/objects", post(posted::post))
+        .route("/objects/", post(posted::post))
+        .route("/objects/{*key}", get(served::get))
+        // The form's own policy bounds the file while it is read.
+        .layer(DefaultBodyLimit::disable())
+        .with_state(Bucket { objects, created })
+}
+
+pub(super) fn refused(error: &S3Error) -> Response {
+    metrics::counter!("labelcast_objects_refused_total", "code" => error.code).increment(1);
+    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, error.to_xml()).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    response
+}
+
+pub(super) fn no_room() -> S3Error {
+    S3Error::new(507, "InsufficientStorage", "There is no room left to store this; ask the operator.")
+}
+
+/// Logged here, told without detail.
+pub(super) fn failed(error: &dyn std::fmt::Display) -> S3Error {
+    tracing::error!(%error, "an object could not be stored or read");
+    S3Error::new(500, "InternalError", "We encountered an internal error. Please try again.")
+}

@@ -1,0 +1,11 @@
+//! Objects as files, behind the same rules as S3's.
+
+mod door;
+mod file;
+mod posted;
+mod served;
+mod space;
+mod store;
+
+pub use door::{ObjectCreated, router};
+pub use store::{BUCKET, FileObjects};

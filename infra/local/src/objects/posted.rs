@@ -1,0 +1,166 @@
+//! `POST /objects`: takes a picture in a signed form.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chrono::SecondsFormat;
+use labelcast_functions::ports::{ObjectInfo, PortError};
+use labelcast_functions::signing::{Accepted, IncomingForm, PostPolicy, S3Error};
+use multer::{Field, Multipart};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+
+use super::door::{Bucket, failed, no_room, refused};
+use super::space;
+use super::store::{BUCKET, blocking, make_folder_of};
+
+/// Form-urlencoding as S3 writes keys, save that a blank is `+`.
+const IN_EVENTS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*').remove(b'/');
+/// What a field may have: all of them together are bounded again by the policy's check.
+const MAX_FIELD: usize = 20 << 10;
+/// Fields of a form.
+const MAX_FIELDS: usize = 64;
+
+pub(super) async fn post(State(bucket): State<Bucket>, request: Request) -> Response {
+    match take(&bucket, request).await {
+        Ok((accepted, info)) => answer(&accepted, &info),
+        Err(error) => refused(&error),
+    }
+}
+
+async fn take(bucket: &Bucket, request: Request) -> Result<(Accepted, ObjectInfo), S3Error> {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let boundary = multer::parse_boundary(kind).map_err(|_| {
+        S3Error::new(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+            .with("Condition", "Bucket POST must be of the enclosure-type multipart/form-data")
+    })?;
+    let mut form = Multipart::new(request.into_body().into_data_stream(), boundary);
+    let mut fields = Vec::new();
+    while let Some(field) = form.next_field().await.map_err(|error| malformed(&error))? {
+        let name = field.name().unwrap_or_default().to_owned();
+        if name.eq_ignore_ascii_case("file") {
+            // The file is the last: what comes after it is not looked at.
+            let incoming = IncomingForm { bucket: BUCKET, fields: &fields, filename: field.file_name() };
+            let accepted =
+                PostPolicy::check(&incoming, bucket.objects.clock().now(), |id: &str| bucket.objects.look_up(id))?;
+            let info = store(bucket, &accepted, field).await?;
+            return Ok((accepted, info));
+        }
+        fields.push((name, text(field).await?));
+        if fields.len() > MAX_FIELDS {
+            return Err(S3Error::new(
+                400,
+                "MaxPostPreDataLengthExceeded",
+                "The form has too many fields before the file.",
+            ));
+        }
+    }
+    Err(S3Error::new(400, "InvalidArgument", "POST requires exactly one file upload per request."))
+}
+
+fn malformed(error: &multer::Error) -> S3Error {
+    S3Error::new(
+        400,
+        "MalformedPOSTRequest",
+        format!("The body of your POST request is not well-formed multipart/form-data: {error}"),
+    )
+}
+
+async fn text(mut field: Field<'_>) -> Result<String, S3Error> {
+    let mut bytes = Vec::new();
+    while let Some(part) = field.chunk().await.map_err(|error| malformed(&error))? {
+        bytes.extend_from_slice(&part);
+        if bytes.len() > MAX_FIELD {
+            let message = "Your POST request fields preceding the upload file were too large.";
+            return Err(S3Error::new(400, "MaxPostPreDataLengthExceeded", message));
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| S3Error::new(400, "InvalidArgument", "A field of the form is not UTF-8."))
+}
+
+/// Streams the file to the disk, within the policy's size; durable, and told of, when it returns.
+async fn store(bucket: &Bucket, accepted: &Accepted, mut field: Field<'_>) -> Result<ObjectInfo, S3Error> {
+    let place = bucket.objects.place(&accepted.key);
+    let place = place.ok_or_else(|| S3Error::new(403, "AccessDenied", "This key is not for uploads."))?;
+    let room = space::has_room(bucket.objects.root(), *accepted.size.end()).map_err(|error| failed(&error))?;
+    if !room {
+        metrics::counter!("labelcast_no_space_total").increment(1);
+        return Err(no_room());
+    }
+    let mut writing = bucket.objects.begin().map_err(|error| failed(&error))?;
+    while let Some(part) = field.chunk().await.map_err(|error| malformed(&error))? {
+        if writing.size() + part.len() as u64 > *accepted.size.end() {
+            accepted.check_size(writing.size() + part.len() as u64)?;
+        }
+        // A picture has at most 15 MiB and the page cache takes it at once, so this does not hold up others.
+        writing.write(&part).map_err(|error| stored(&super::store::port_error(&error)))?;
+    }
+    accepted.check_size(writing.size())?;
+    let kept = blocking(move || {
+        make_folder_of(&place)?;
+        writing.keep(&place)
+    });
+    let info = kept.await.map_err(|error| stored(&error))?;
+    bucket.created.created(event(bucket, &accepted.key, &info)).await.map_err(|error| stored(&error))?;
+    metrics::counter!("labelcast_objects_posted_total").increment(1);
+    Ok(info)
+}
+
+fn stored(error: &PortError) -> S3Error {
+    match error {
+        PortError::Full { .. } => no_room(),
+        other => failed(other),
+    }
+}
+
+/// The event that S3 sends of a form upload (version 2.6 of its form).
+fn event(bucket: &Bucket, key: &str, info: &ObjectInfo) -> Value {
+    static SEQUENCE: AtomicU64 = AtomicU64::new(0);
+    let now = bucket.objects.clock().now();
+    // Grows with each object of a process, and with time beyond it.
+    let millis = now.timestamp_millis().unsigned_abs();
+    let sequencer = format!("{millis:012X}{:06X}", SEQUENCE.fetch_add(1, Ordering::Relaxed) & 0xFF_FFFF);
+    let encoded = utf8_percent_encode(key, IN_EVENTS).to_string().replace("%20", "+");
+    json!({"Records": [{
+        "eventVersion": "2.6",
+        "eventSource": "aws:s3",
+        "awsRegion": crate::data::REGION,
+        "eventTime": now.to_rfc3339_opts(SecondsFormat::Millis, true),
+        "eventName": "ObjectCreated:Post",
+        "userIdentity": {"principalId": "labelcast"},
+        "requestParameters": {"sourceIPAddress": "127.0.0.1"},
+        "responseElements": {"x-amz-request-id": bucket.objects.random().id(), "x-amz-id-2": ""},
+        "s3": {
+            "s3SchemaVersion": "1.0",
+            "configurationId": "images-created",
+            "bucket": {"name": BUCKET, "ownerIdentity": {"principalId": "labelcast"}, "arn": format!("arn:aws:s3:::{BUCKET}")},
+            "object": {"key": encoded, "size": info.size, "eTag": info.etag, "sequencer": sequencer}
+        }
+    }]})
+}
+
+fn answer(accepted: &Accepted, info: &ObjectInfo) -> Response {
+    let location = format!("/objects/{}", accepted.key);
+    let etag = format!("\"{}\"", info.etag);
+    let mut response = match accepted.success_action_status {
+        201 => {
+            let xml = format!(
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<PostResponse><Location>{location}</Location><Bucket>{BUCKET}</Bucket>\
+                 <Key>{}</Key><ETag>&quot;{}&quot;</ETag></PostResponse>",
+                accepted.key, info.etag
+            );
+            (StatusCode::CREATED, [(header::CONTENT_TYPE, "application/xml")], xml).into_response()
+        }
+        200 => Body::empty().into_response(),
+        _ => StatusCode::NO_CONTENT.into_response(),
+    };
+    for (name, value) in [(header::ETAG, etag), (header::LOCATION, location)] {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
