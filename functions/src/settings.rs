@@ -21,6 +21,8 @@ pub struct Settings {
     pub min_confidence: Confidence,
     /// Attempts at a job before it becomes a dead letter; the last one tells the uploader (rule 4).
     pub max_attempts: u32,
+    /// How long the detector may take with one picture; then the attempt has failed.
+    pub detector_patience: std::time::Duration,
     /// An upload that got no result within this time is told to have failed.
     pub upload_patience: Duration,
     /// Rows of uploads are kept this long.
@@ -51,6 +53,7 @@ impl Default for Settings {
             // 85 is within 0 to 10,000 hundredths.
             min_confidence: Confidence::from_hundredths(8_500).expect("85 percent is a confidence"),
             max_attempts: 3,
+            detector_patience: std::time::Duration::from_secs(20),
             upload_patience: Duration::minutes(15),
             uploads_kept: Duration::days(30),
             topics_per_connection: 100,

@@ -79,7 +79,12 @@ impl Analyze {
             // A repeat: what is stored is published again, so that `index` tells of it again.
             Some(stored) => stored.analysis,
             None => {
-                let detection = self.detector.detect(&job.image_id, job.content_type).await?;
+                let patience = self.settings.detector_patience;
+                let detecting = self.detector.detect(&job.image_id, job.content_type);
+                // A detector that hangs must fail within the function's own time, so that the last attempt can speak.
+                let detection = tokio::time::timeout(patience, detecting).await.map_err(|_| {
+                    DetectorError::Unavailable(format!("it took longer than {} s", patience.as_secs()))
+                })??;
                 decide::analysis(detection, &self.settings, self.clock.now())
             }
         };

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::model::{BusEvent, ImageId, UploadId, UploadRef};
-use crate::ports::{Bus, Images, ObjectKey, PortResult, Uploads};
+use crate::ports::{AnalysisJob, Bus, Images, ObjectKey, PortResult, Uploads};
 
 /// The function's parts.
 #[derive(Clone)]
@@ -72,6 +72,9 @@ fn concerned(payload: Value) -> Concerned {
         .and_then(|kind| BusEvent::from_parts(kind, payload.get("detail").unwrap_or(&Value::Null)))
     {
         return Concerned::Image(image_id);
+    }
+    if let Ok(job) = serde_json::from_value::<AnalysisJob>(payload.clone()) {
+        return Concerned::Image(job.image_id);
     }
     let Ok(event) = serde_json::from_value::<S3Event>(payload) else { return Concerned::Nobody };
     let keys = event.records.into_iter().filter_map(|record| record.s3.object.key);

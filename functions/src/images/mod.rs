@@ -14,7 +14,7 @@ mod upload;
 mod web;
 
 pub use analyze::Analyze;
-pub use failed::Failed;
+pub use failed::{Failed, FailureRecord};
 pub use image::ImageApi;
 pub use index::Index;
 pub use ingest::Ingest;

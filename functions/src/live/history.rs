@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 use super::render::{self, Shown};
 use super::replay::wanted;
 use crate::error::{Error, Result};
-use crate::model::{Cursor, Seq, Topic};
+use crate::model::{Cursor, Notification, Seq, Topic};
 use crate::ports::{History, Images, Objects, Placed};
 use crate::protocol::{NotificationFrame, ServerFrame};
 use crate::rest::{self, Door, ErrorBody, Json, Path, SignedIn};
@@ -100,7 +100,8 @@ async fn history(
     let page = api.history.read(&key, after.unwrap_or(Seq(0)), limit).await?;
     let recovered = after.is_some_and(|after| page.reaches_back_to(after));
     let reached = page.entries.last().map_or(page.head.newest, |entry| entry.seq);
-    let shown = Shown::of(page.entries.iter().map(|entry| &entry.notification), &*api.images).await?;
+    let all: Vec<&Notification> = page.entries.iter().map(|entry| &entry.notification).collect();
+    let shown = Shown::of(&all, &*api.images).await?;
     let notifications = page.entries.iter().filter_map(|entry| {
         let image = shown.image(&entry.notification);
         if !wanted(&entry.notification, &key, image, &caller, None) {

@@ -58,7 +58,8 @@ impl Notify {
             return Ok(());
         }
         let appended = self.history.append(&entries).await?;
-        let shown = Shown::of(entries.iter().map(|entry| &entry.notification), &*self.images).await?;
+        let all: Vec<&Notification> = entries.iter().map(|entry| &entry.notification).collect();
+        let shown = Shown::of(&all, &*self.images).await?;
         let mut frames = Vec::with_capacity(entries.len());
         for (entry, appended) in entries.iter().zip(&appended) {
             let image = shown.image(&entry.notification);

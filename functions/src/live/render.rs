@@ -13,12 +13,9 @@ pub(super) struct Shown(HashMap<ImageId, Image>);
 
 impl Shown {
     /// Reads the images of these notifications. Those that are gone are not shown any more.
-    pub(super) async fn of<'a>(
-        notifications: impl Iterator<Item = &'a Notification>,
-        images: &dyn Images,
-    ) -> PortResult<Self> {
+    pub(super) async fn of(notifications: &[&Notification], images: &dyn Images) -> PortResult<Self> {
         let mut ids: Vec<ImageId> =
-            notifications.filter_map(|notification| notification.subject.filtered_image().copied()).collect();
+            notifications.iter().filter_map(|notification| notification.subject.filtered_image().copied()).collect();
         ids.sort_unstable();
         ids.dedup();
         let mut shown = HashMap::with_capacity(ids.len());

@@ -126,8 +126,9 @@ impl Replayer {
         filter: Option<&Query>,
         missed: &[Missed],
     ) -> PortResult<Result<(), Unreached>> {
-        let all = missed.iter().flat_map(|topic| topic.entries.iter().map(|entry| &entry.notification));
-        let shown = Shown::of(all, &*self.images).await?;
+        let all: Vec<&Notification> =
+            missed.iter().flat_map(|topic| topic.entries.iter().map(|entry| &entry.notification)).collect();
+        let shown = Shown::of(&all, &*self.images).await?;
         let entries: Vec<&[HistoryEntry]> = missed.iter().map(|topic| topic.entries.as_slice()).collect();
         for message in replay_order::merge(&entries) {
             let notification = &message[0].1.notification;

@@ -1,10 +1,12 @@
 //! Labelcast on one machine: the ports embedded, the gateway, the command line.
 
+pub mod cli;
 pub mod data;
 pub mod database;
 pub mod detector;
 pub mod gateway;
 pub mod objects;
+pub mod serve;
 pub mod server;
 pub mod sign_in;
 pub mod store;

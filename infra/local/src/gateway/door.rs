@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError};
 use aws_lambda_events::encodings::Body as EventBody;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -29,9 +30,10 @@ const METHOD_ARN: &str = "arn:aws:execute-api:local:000000000000:labelcast/live/
 const ROUTES: [&str; 5] = ["subscribe", "unsubscribe", "set_notify_list", "refresh", "ping"];
 
 /// Answers a handshake.
-pub async fn upgrade(gateway: Gateway, routes: Arc<dyn Routes>, mut request: Request) -> Response {
-    let upgrade = request.extensions_mut().remove::<OnUpgrade>();
-    let Some(accept) = accept_key(request.headers()) else {
+pub async fn upgrade(gateway: Gateway, routes: Arc<dyn Routes>, request: Request) -> Response {
+    let (mut request, _) = request.into_parts();
+    let upgrade = request.extensions.remove::<OnUpgrade>();
+    let Some(accept) = accept_key(&request.headers) else {
         let wanted = [(header::UPGRADE, "websocket"), (header::SEC_WEBSOCKET_VERSION, "13")];
         return (StatusCode::UPGRADE_REQUIRED, wanted, "this address speaks WebSocket, version 13\n").into_response();
     };
@@ -70,15 +72,15 @@ fn accept_key(headers: &HeaderMap) -> Option<String> {
 async fn admit(
     gateway: &Gateway,
     routes: &dyn Routes,
-    request: &Request,
+    request: &Parts,
 ) -> Result<(Origin, Option<HeaderValue>), StatusCode> {
     if gateway.shared.draining.load(Ordering::Acquire) {
         return Err(StatusCode::SERVICE_UNAVAILABLE);
     }
     let _handshake = gateway.shared.handshakes.try_acquire().map_err(|_| StatusCode::TOO_MANY_REQUESTS)?;
-    let headers = request.headers();
+    let headers = &request.headers;
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string());
+    let address = request.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string());
     let mut origin = Origin {
         id: gateway.new_id(),
         connected_at: gateway.shared.clock.now(),

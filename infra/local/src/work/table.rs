@@ -139,6 +139,62 @@ impl WorkTable {
     }
 }
 
+/// A step that was given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Its row.
+    pub id: i64,
+    /// Who took it.
+    pub target: String,
+    /// How often.
+    pub attempts: u32,
+    /// Since when, in milliseconds.
+    pub dead_at: i64,
+    /// Of the last attempt.
+    pub error: String,
+}
+
+impl WorkTable {
+    /// The dead letters, oldest first.
+    pub async fn dead(&self) -> PortResult<Vec<DeadLetter>> {
+        self.database
+            .read(|connection| {
+                let mut select = connection.prepare_cached(
+                    "SELECT id, target, attempts, dead_at, COALESCE(error, '') FROM work
+                     WHERE dead_at IS NOT NULL ORDER BY dead_at, id",
+                )?;
+                let read = |row: &rusqlite::Row<'_>| {
+                    Ok(DeadLetter {
+                        id: row.get(0)?,
+                        target: row.get(1)?,
+                        attempts: row.get(2)?,
+                        dead_at: row.get(3)?,
+                        error: row.get(4)?,
+                    })
+                };
+                select.query_map([], read)?.collect()
+            })
+            .await
+    }
+
+    /// Makes dead letters steps again, with all of their attempts; all of them if none is named. Answers how many.
+    pub async fn redrive(&self, ids: Vec<i64>, now: DateTime<Utc>) -> PortResult<usize> {
+        self.database
+            .write(move |transaction| {
+                let mut update = transaction.prepare_cached(
+                    "UPDATE work SET dead_at = NULL, error = NULL, attempts = 0, interrupted = 0, visible_at = ?1
+                     WHERE dead_at IS NOT NULL AND (?2 IS NULL OR id = ?2)",
+                )?;
+                let now = now.timestamp_millis();
+                if ids.is_empty() {
+                    return update.execute(params![now, rusqlite::types::Null]);
+                }
+                ids.iter().map(|id| update.execute(params![now, id])).sum()
+            })
+            .await
+    }
+}
+
 /// Twice the time-out: while the process lives, an attempt has ended long before.
 fn lease_end(target: Target, now: DateTime<Utc>) -> i64 {
     (now + target.time_out() * 2).timestamp_millis()

@@ -1,0 +1,79 @@
+use aws_lc_rs::digest;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use clap::{Args, Subcommand};
+use labelcast_functions::model::Name;
+use labelcast_functions::ports::{ApiKey, Clock, Random, Scope};
+use serde_json::json;
+
+use super::{Data, Outcome, output};
+use crate::data::{DataDirectory, SystemClock, SystemRandom};
+use crate::database::Database;
+use crate::store::api_keys;
+
+#[derive(Debug, Args)]
+pub(super) struct KeysArguments {
+    #[command(flatten)]
+    data: Data,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Add a key and print it, this once
+    Add {
+        /// Who will hold it
+        name: Name,
+        /// What it allows: `search`, `publish:app:NAME`, `publish:app:BEGINNING*`
+        #[arg(long = "allow", required = true, value_delimiter = ',', value_name = "SCOPE,…")]
+        allow: Vec<Scope>,
+    },
+    /// List keys and what they allow
+    List {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove a key; it is refused from then on
+    Remove {
+        /// Whose
+        name: Name,
+    },
+}
+
+impl KeysArguments {
+    pub(super) async fn run(self) -> Outcome {
+        let directory = DataDirectory::existing(&self.data.data)?;
+        let database = Database::open(directory.path())?;
+        match self.action {
+            Action::Add { name, allow } => {
+                let mut bytes = [0; 32];
+                SystemRandom.fill(&mut bytes);
+                let secret = format!("lc_{}", URL_SAFE_NO_PAD.encode(bytes));
+                let sha256 = digest::digest(&digest::SHA256, secret.as_bytes());
+                let sha256 = sha256.as_ref().try_into().expect("SHA-256 has 32 bytes");
+                let key = ApiKey { name: name.clone(), scopes: allow };
+                if !api_keys::add(&database, &key, sha256, SystemClock.now()).await? {
+                    return Err(format!("there is a key `{name}` already; remove it first").into());
+                }
+                output::line(&secret)?;
+            }
+            Action::List { json } => {
+                for key in api_keys::list(&database).await? {
+                    let allow: Vec<String> = key.scopes.iter().map(Scope::to_string).collect();
+                    output::line(&match json {
+                        true => json!({"name": key.name, "allow": allow}).to_string(),
+                        false => format!("{:<20} {}", key.name.as_str(), allow.join(", ")),
+                    })?;
+                }
+            }
+            Action::Remove { name } => {
+                if !api_keys::remove(&database, &name).await? {
+                    return Err(format!("there is no key `{name}`").into());
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,155 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use chrono::Duration;
+use clap::{Args, ValueEnum};
+use labelcast_functions::model::Confidence;
+use labelcast_functions::settings::{ReaderRule, Readers, Settings};
+use tracing_subscriber::EnvFilter;
+
+use super::{Data, Outcome};
+use crate::server::Tls;
+
+/// What `serve` can be told.
+#[derive(Debug, Args)]
+pub struct ServeArguments {
+    /// Where to listen; anything but loopback needs TLS or --behind-proxy
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    #[command(flatten)]
+    data_arguments: Data,
+    /// What looks at pictures; `builtin` is the one there is
+    #[arg(long, default_value = "builtin", value_name = "SPEC")]
+    detector: DetectorSpec,
+    /// A certificate of one's own, in PEM
+    #[arg(long, requires = "tls_key", value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// Its key, in PEM
+    #[arg(long, requires = "tls_cert", value_name = "FILE")]
+    tls_key: Option<PathBuf>,
+    /// A proxy in front does TLS and sets X-Forwarded-For
+    #[arg(long, conflicts_with = "tls_cert")]
+    behind_proxy: bool,
+    /// How browsers reach it, for example https://labels.example.org; from --listen if not given
+    #[arg(long, value_name = "URL", value_parser = public_url)]
+    pub public_url: Option<String>,
+    /// Uploads that one user may begin within an hour
+    #[arg(long, default_value_t = 5_000, value_name = "N")]
+    uploads_per_hour: u32,
+    /// Connections that one user may have open
+    #[arg(long, default_value_t = 10_000, value_name = "N")]
+    connections_per_user: usize,
+    /// Topics that one connection may be subscribed to
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = at_least_one)]
+    topics_per_connection: usize,
+    /// Messages a second that one connection may send; twice that at once
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    messages_per_second: u32,
+    /// Labels kept of what the detector finds
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    max_labels: usize,
+    /// Labels below this confidence are dropped, in percent
+    #[arg(long, default_value = "85", value_name = "PERCENT", value_parser = confidence)]
+    min_confidence: Confidence,
+    /// Attempts at a step before it is a dead letter
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_attempts: u32,
+    /// Notifications replayed on a socket at most
+    #[arg(long, default_value_t = 1_000, value_name = "N")]
+    replay_limit: usize,
+    /// Hours that history is kept at least
+    #[arg(long, default_value_t = 24, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=87_600))]
+    history_hours: u32,
+    /// Notifications that are kept at least of each topic
+    #[arg(long, default_value_t = 10_000, value_name = "N")]
+    history_entries: u64,
+    /// Who reads topics like device:*, runs and app:*, for example `device:*=technicians`; may be given several times
+    #[arg(long = "reader", value_name = "PATTERN=GROUP,…")]
+    readers: Vec<ReaderRule>,
+    /// How logs are written, to standard error
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DetectorSpec {
+    /// What a picture tells without a model
+    Builtin,
+}
+
+fn confidence(text: &str) -> Result<Confidence, String> {
+    text.parse().ok().and_then(Confidence::from_percent).ok_or_else(|| "a number from 0 to 100".to_owned())
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "a number from 1 on".to_owned())
+}
+
+fn public_url(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let host = rest
+        .map(|rest| rest.trim_end_matches('/'))
+        .filter(|host| !host.is_empty() && !host.contains(['/', '?', '#', ' ']));
+    host.map(|_| text.to_owned())
+        .ok_or_else(|| "scheme and host only, for example https://labels.example.org".to_owned())
+}
+
+impl ServeArguments {
+    pub(super) async fn run(self) -> Outcome {
+        start_logging(self.log_format);
+        Ok(crate::serve::run(self).await?)
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> &std::path::Path {
+        &self.data_arguments.data
+    }
+
+    /// How TLS is done.
+    pub fn tls(&self) -> Tls {
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Tls::Own { certificate: certificate.clone(), key: key.clone() },
+            _ if self.behind_proxy => Tls::BehindProxy,
+            _ => Tls::None,
+        }
+    }
+
+    /// The settings of the functions.
+    pub fn settings(&self) -> Settings {
+        // There is one detector so far; the match says where another would go.
+        match self.detector {
+            DetectorSpec::Builtin => {}
+        }
+        Settings {
+            uploads_per_hour: self.uploads_per_hour,
+            connections_per_user: self.connections_per_user,
+            topics_per_connection: self.topics_per_connection,
+            messages_per_second: self.messages_per_second,
+            max_labels: self.max_labels,
+            min_confidence: self.min_confidence,
+            max_attempts: self.max_attempts,
+            replay_limit: self.replay_limit,
+            history_age: Duration::hours(self.history_hours.into()),
+            history_entries: self.history_entries,
+            readers: Readers::new(self.readers.clone()),
+            ..Settings::default()
+        }
+    }
+}
+
+fn start_logging(format: LogFormat) {
+    let filter = EnvFilter::try_from_env("LABELCAST_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),
+        LogFormat::Json => builder.json().init(),
+    }
+}

@@ -1,0 +1,34 @@
+use std::sync::Arc;
+
+use clap::Args;
+use labelcast_functions::model::Name;
+use labelcast_functions::ports::Clock;
+
+use super::{Data, Outcome, output};
+use crate::data::{DataDirectory, Secrets, SystemClock, SystemRandom};
+use crate::database::Database;
+use crate::sign_in::TokenIssuer;
+use crate::users::Users;
+
+#[derive(Debug, Args)]
+pub(super) struct TokenArguments {
+    /// The user's name
+    user: Name,
+    #[command(flatten)]
+    data: Data,
+}
+
+impl TokenArguments {
+    pub(super) async fn run(self) -> Outcome {
+        let directory = DataDirectory::existing(&self.data.data)?;
+        let database = Database::open(directory.path())?;
+        let users = Users::new(database, Arc::new(SystemClock), Arc::new(SystemRandom));
+        let user = users.find(&self.user).await?;
+        let user =
+            user.ok_or_else(|| format!("there is no user `{}`; `labelcast users list` shows them", self.user))?;
+        let secrets = Secrets::of(&directory, &SystemRandom)?;
+        let issuer = TokenIssuer::new(&secrets, Arc::new(SystemRandom))?;
+        output::line(&issuer.id_token(&user, SystemClock.now()))?;
+        Ok(())
+    }
+}

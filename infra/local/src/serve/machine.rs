@@ -1,0 +1,352 @@
+//! Puts the parts of one machine together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lambda_events::eventbridge::EventBridgeEvent;
+use axum::Router;
+use axum::extract::Request;
+use axum::http::header;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use labelcast_functions::images::{
+    Analyze, Failed, ImageApi, Index, Ingest, ModerationApi, SearchApi, UploadApi, Web, WebSettings,
+};
+use labelcast_functions::live::{Authorize, Connect, Disconnect, HistoryApi, Notify, PublishApi, Route, Sweep, Swept};
+use labelcast_functions::ports::{Clock, Detector, PortResult, Ports, Random};
+use labelcast_functions::rest::Door;
+use labelcast_functions::settings::Settings;
+use labelcast_functions::signing::{Received, check_signed_headers};
+use labelcast_functions::token::Verifier;
+use labelcast_functions::{api, ports};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::detector::BuiltinDetector;
+use super::pages::EmbeddedPages;
+use super::routes::LiveRoutes;
+use super::steps::{CreatedSteps, FunctionSteps};
+use super::{ServeError, health};
+use crate::data::{DataDirectory, Secrets};
+use crate::database::Database;
+use crate::gateway::{self, Gateway, SignatureCheck};
+use crate::objects::{self, FileObjects};
+use crate::sign_in::{self, SignIn, TokenIssuer};
+use crate::store::{SqliteHistory, SqliteIdempotency, SqliteImages, SqliteKeys, SqliteUploads};
+use crate::translator::Glossary;
+use crate::users::Users;
+use crate::work::{Dispatcher, LocalBus, LocalQueue, WorkTable};
+
+/// Where the machine is found.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// `scheme://host:port`, without a slash at the end.
+    pub public_url: String,
+}
+
+impl Place {
+    fn api(&self) -> String {
+        format!("{}/api", self.public_url)
+    }
+
+    fn live(&self) -> String {
+        format!("{}/live", self.public_url.replacen("http", "ws", 1))
+    }
+}
+
+/// What a machine is made of, so that tests bring their own.
+pub struct Parts {
+    /// The data directory.
+    pub directory: DataDirectory,
+    /// Its open database.
+    pub database: Database,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// What the operator set.
+    pub settings: Settings,
+    /// Where it is found.
+    pub place: Place,
+    /// What looks at pictures; the built-in one if none is given.
+    pub detector: Option<Arc<dyn Detector>>,
+}
+
+/// One machine.
+pub struct Machine {
+    /// Everything that is answered.
+    pub router: Router,
+    /// The users.
+    pub users: Users,
+    /// Makes tokens.
+    pub issuer: Arc<TokenIssuer>,
+    /// Open sockets.
+    pub gateway: Gateway,
+    /// Asynchronous steps.
+    pub dispatcher: Dispatcher,
+    /// The ports, for tests that look behind the doors.
+    pub ports: Ports,
+    steps: Arc<FunctionSteps>,
+    sweep: Sweep,
+    clock: Arc<dyn Clock>,
+}
+
+impl Machine {
+    /// Puts it together. Nothing runs yet.
+    pub async fn build(parts: Parts) -> Result<Self, ServeError> {
+        let Parts { directory, database, clock, random, settings, place, detector } = parts;
+        health::metrics();
+        let secrets = Secrets::of(&directory, &*random)?;
+        let issuer = Arc::new(TokenIssuer::new(&secrets, random.clone()).map_err(ServeError::SigningKey)?);
+        let objects = FileObjects::open(
+            directory.objects(),
+            place.public_url.clone(),
+            secrets.credentials.clone(),
+            clock.clone(),
+            random.clone(),
+        )
+        .map_err(ServeError::Objects)?;
+        let gateway = Gateway::new(clock.clone(), random.clone());
+        let table = WorkTable::new(database.clone());
+        let dispatcher = Dispatcher::new(table, clock.clone(), random.clone(), settings.max_attempts);
+        let glossary = Glossary::new();
+        let ports = Ports {
+            clock: clock.clone(),
+            random: random.clone(),
+            uploads: Arc::new(SqliteUploads::new(database.clone())),
+            images: Arc::new(SqliteImages::new(database.clone())),
+            objects: Arc::new(objects.clone()),
+            queue: Arc::new(LocalQueue::new(dispatcher.clone())),
+            bus: Arc::new(LocalBus::new(dispatcher.clone(), clock.clone(), random.clone())),
+            detector: detector.unwrap_or_else(|| Arc::new(BuiltinDetector::new(objects.clone()))),
+            translator: Arc::new(glossary),
+            history: Arc::new(SqliteHistory::open(database.clone(), clock.clone(), random.clone()).await?),
+            connections: Arc::new(gateway.clone()),
+            pusher: Arc::new(gateway.clone()),
+            keys: Arc::new(SqliteKeys::new(database.clone())),
+            idempotency: Arc::new(SqliteIdempotency::new(database.clone())),
+            pages: Arc::new(EmbeddedPages),
+        };
+        let settings = Arc::new(settings);
+        let verifier =
+            Arc::new(Verifier::new(issuer.issuer(), [issuer.client_id().to_owned()], Arc::new(issuer.jwks())));
+        let users = Users::new(database.clone(), clock.clone(), random.clone());
+        let sign_in = SignIn::new(
+            users.clone(),
+            database.clone(),
+            issuer.clone(),
+            clock.clone(),
+            random.clone(),
+            sign_in::Place {
+                public_url: place.public_url.clone(),
+                return_urls: vec![format!("{}/web/", place.public_url)],
+            },
+        );
+        let router = router(&Doors {
+            ports: &ports,
+            settings: &settings,
+            verifier: &verifier,
+            place: &place,
+            sign_in: &sign_in,
+            issuer: &issuer,
+            objects: &objects,
+            gateway: &gateway,
+            dispatcher: &dispatcher,
+        })
+        .merge(health::router(database));
+        let steps = Arc::new(steps(&ports, &settings));
+        let sweep = sweep(&ports, &settings);
+        Ok(Self { router, users, issuer, gateway, dispatcher, ports, steps, sweep, clock })
+    }
+
+    /// Works until `stop`: steps, timers, clean-up.
+    pub async fn work(&self, stop: CancellationToken) -> PortResult<()> {
+        let steps = self.dispatcher.run(self.steps.clone(), stop.clone());
+        let seconds = every(Duration::from_secs(1), &stop, async || self.gateway.reap(self.clock.now()));
+        let minutes = every(Duration::from_mins(1), &stop, async || {
+            health::metrics().run_upkeep();
+            if let Err(error) = self.sweep().await {
+                tracing::warn!(%error, "sweeping failed; it is tried again in a minute");
+            }
+        });
+        let (steps, (), ()) = tokio::join!(steps, seconds, minutes);
+        steps
+    }
+
+    /// Sweeps once, as the schedule does.
+    pub async fn sweep(&self) -> PortResult<Swept> {
+        let now = self.clock.now();
+        let event = json!({
+            "version": "0", "id": "sweep", "detail-type": "Scheduled Event", "source": "aws.events",
+            "account": "000000000000", "time": now, "region": "local",
+            "resources": ["arn:aws:events:local:000000000000:rule/sweep"], "detail": {},
+        });
+        let event: EventBridgeEvent<Value> =
+            serde_json::from_value(event).expect("this is the form of the event, with every field that is required");
+        self.sweep.handle(event).await
+    }
+}
+
+async fn every(period: Duration, stop: &CancellationToken, mut work: impl AsyncFnMut()) {
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => work().await,
+        }
+    }
+}
+
+fn steps(ports: &Ports, settings: &Arc<Settings>) -> FunctionSteps {
+    let Ports { clock, uploads, images, objects, queue, bus, detector, history, connections, pusher, .. } =
+        ports.clone();
+    let settings = settings.clone();
+    FunctionSteps {
+        ingest: Ingest {
+            clock: clock.clone(),
+            objects: objects.clone(),
+            uploads: uploads.clone(),
+            images: images.clone(),
+            queue,
+            bus: bus.clone(),
+            settings: settings.clone(),
+        },
+        analyze: Analyze {
+            clock: clock.clone(),
+            detector,
+            images: images.clone(),
+            uploads: uploads.clone(),
+            bus: bus.clone(),
+            settings,
+        },
+        index: Index { images: images.clone(), bus: bus.clone() },
+        notify: Notify { clock, images: images.clone(), objects, history, connections, pusher },
+        failed: Failed { images, uploads, bus },
+    }
+}
+
+fn sweep(ports: &Ports, settings: &Arc<Settings>) -> Sweep {
+    let Ports { clock, connections, pusher, uploads, objects, bus, history, idempotency, .. } = ports.clone();
+    Sweep { clock, connections, pusher, uploads, objects, bus, history, idempotency, settings: settings.clone() }
+}
+
+struct Doors<'a> {
+    ports: &'a Ports,
+    settings: &'a Arc<Settings>,
+    verifier: &'a Arc<Verifier>,
+    place: &'a Place,
+    sign_in: &'a SignIn,
+    issuer: &'a TokenIssuer,
+    objects: &'a FileObjects,
+    gateway: &'a Gateway,
+    dispatcher: &'a Dispatcher,
+}
+
+fn router(doors: &Doors<'_>) -> Router {
+    let home = format!("{}/web/", doors.place.public_url);
+    Router::new()
+        .route("/", get(move || async move { Redirect::temporary(&home) }))
+        .nest("/api", rest(doors))
+        .merge(web(doors))
+        .merge(doors.sign_in.clone().router())
+        .merge(objects::router(doors.objects.clone(), Arc::new(CreatedSteps(doors.dispatcher.clone()))))
+        .merge(live(doors))
+}
+
+fn rest(doors: &Doors<'_>) -> Router {
+    let Ports { clock, random, uploads, images, objects, bus, translator, history, keys, idempotency, .. } =
+        doors.ports.clone();
+    let door = Door { verifier: doors.verifier.clone(), keys, clock };
+    let settings = doors.settings.clone();
+    let functions = [
+        UploadApi {
+            door: door.clone(),
+            uploads,
+            objects: objects.clone(),
+            random: random.clone(),
+            settings: settings.clone(),
+        }
+        .router(),
+        SearchApi { door: door.clone(), images: images.clone(), objects: objects.clone(), translator }.router(),
+        ImageApi {
+            door: door.clone(),
+            images: images.clone(),
+            objects: objects.clone(),
+            bus: bus.clone(),
+            random: random.clone(),
+        }
+        .router(),
+        ModerationApi { door: door.clone(), images: images.clone(), objects: objects.clone() }.router(),
+        HistoryApi { door: door.clone(), history, images, objects, settings }.router(),
+        PublishApi { door, bus, idempotency, random }.router(),
+    ];
+    api::router(functions, &doors.place.api(), &doors.place.live())
+}
+
+fn web(doors: &Doors<'_>) -> Router {
+    let settings = WebSettings {
+        api: doors.place.api(),
+        live: doors.place.live(),
+        objects: doors.place.public_url.clone(),
+        authority: doors.issuer.issuer().to_owned(),
+        client_id: doors.issuer.client_id().to_owned(),
+        metadata: doors.sign_in.metadata(),
+        scope: "openid email profile".to_owned(),
+        languages: doors.ports.translator.languages(),
+        max_upload_bytes: doors.settings.max_upload_bytes,
+    };
+    let web = Web { pages: doors.ports.pages.clone(), settings: Arc::new(settings) };
+    // The page's addresses are of one origin, and so are its sign-in and its storage: `localhost` is led to it.
+    let public_url = doors.place.public_url.clone();
+    web.router().layer(from_fn(move |request: Request, next: Next| {
+        let public_url = public_url.clone();
+        async move { led_home(&public_url, request, next).await }
+    }))
+}
+
+async fn led_home(public_url: &str, request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let elsewhere = host.starts_with("localhost") && public_url.ends_with(&host.replacen("localhost", "127.0.0.1", 1));
+    if elsewhere && !host.is_empty() {
+        return Redirect::temporary(&format!("{public_url}{}", request.uri().path())).into_response();
+    }
+    next.run(request).await
+}
+
+fn live(doors: &Doors<'_>) -> Router {
+    let Ports { clock, images, objects, history, connections, pusher, .. } = doors.ports.clone();
+    let (verifier, settings) = (doors.verifier.clone(), doors.settings.clone());
+    let routes: Arc<dyn gateway::Routes> = Arc::new(LiveRoutes {
+        authorize: Authorize { verifier: verifier.clone(), clock: clock.clone() },
+        connect: Connect { connections: connections.clone(), settings: settings.clone() },
+        route: Route::new(clock.clone(), connections.clone(), pusher, history, images, objects, verifier, settings),
+        disconnect: Disconnect { connections },
+    });
+    let gateway = doors.gateway.clone();
+    let upgrade = move |request: Request| {
+        let (gateway, routes) = (gateway.clone(), routes.clone());
+        async move { gateway::upgrade(gateway, routes, request).await }
+    };
+    let check = signature_check(doors.objects.clone(), clock);
+    Router::new().route("/live", get(upgrade)).nest("/live", gateway::management_router(doors.gateway.clone(), check))
+}
+
+fn signature_check(objects: FileObjects, clock: Arc<dyn ports::Clock>) -> SignatureCheck {
+    Arc::new(move |parts, body| {
+        // Below a nested router the path is cut; what was signed is the whole.
+        let uri = parts.extensions.get::<axum::extract::OriginalUri>().map_or(&parts.uri, |original| &original.0);
+        let received = Received {
+            method: parts.method.as_str(),
+            path: uri.path(),
+            query: uri.query().unwrap_or_default(),
+            headers: &parts.headers,
+        };
+        let checked = check_signed_headers(&received, body, "execute-api", clock.now(), |id: &str| objects.look_up(id));
+        if let Err(error) = &checked {
+            tracing::info!(%error, "refused a management call");
+        }
+        checked.is_ok()
+    })
+}

@@ -1,0 +1,14 @@
+//! One machine, put together: the ports embedded, the functions on them, the doors in front.
+
+mod detector;
+mod health;
+mod machine;
+mod pages;
+mod routes;
+mod run;
+mod steps;
+mod translator;
+
+pub use detector::BuiltinDetector;
+pub use machine::{Machine, Parts, Place};
+pub use run::{ServeError, run};

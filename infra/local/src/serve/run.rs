@@ -1,0 +1,100 @@
+//! `labelcast serve`.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use labelcast_functions::ports::PortError;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::machine::{Machine, Parts, Place};
+use crate::cli::ServeArguments;
+use crate::data::{DataDirectory, DataError, SystemClock, SystemRandom};
+use crate::database::{Database, OpenError};
+use crate::server::{ListenError, Server, Tls};
+use crate::users::PasswordError;
+
+/// How long clients have to leave.
+const LEAVING: Duration = Duration::from_secs(5);
+
+/// Why serving did not begin, or ended.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each is told by its own words")]
+pub enum ServeError {
+    #[error(transparent)]
+    Data(#[from] DataError),
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error(transparent)]
+    Port(#[from] PortError),
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    #[error("the folder of objects cannot be used: {0}")]
+    Objects(std::io::Error),
+    #[error("the key that signs tokens cannot be read: {0}")]
+    SigningKey(String),
+    #[error("the system did not let the server run: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// Serves until Ctrl-C or SIGTERM.
+pub async fn run(arguments: ServeArguments) -> Result<(), ServeError> {
+    let directory = DataDirectory::open(arguments.data())?;
+    let _lock = directory.lock()?;
+    let first_start = directory.is_first_start();
+    let tls = arguments.tls();
+    let server = Server::listen(arguments.listen, &tls)?;
+    let address = server.address()?;
+    let scheme = if matches!(tls, Tls::Own { .. }) { "https" } else { "http" };
+    let public_url = arguments.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
+    let machine = Machine::build(Parts {
+        database: Database::open(directory.path())?,
+        directory: directory.clone(),
+        clock: Arc::new(SystemClock),
+        random: Arc::new(SystemRandom),
+        settings: arguments.settings(),
+        place: Place { public_url: public_url.trim_end_matches('/').to_owned() },
+        detector: None,
+    })
+    .await?;
+    let new_users = if first_start { machine.users.first().await? } else { Vec::new() };
+    greet(&public_url, directory.path(), &new_users);
+    let stop = CancellationToken::new();
+    let served = serve(&machine, server, stop).await;
+    tracing::info!("stopped");
+    served
+}
+
+async fn serve(machine: &Machine, server: Server, stop: CancellationToken) -> Result<(), ServeError> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let asked_to_stop = async {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("stopping: no new connections, clients are told to come back");
+        machine.gateway.drain(LEAVING).await;
+        stop.cancel();
+    };
+    let (worked, (), ()) =
+        tokio::join!(machine.work(stop.clone()), server.serve(machine.router.clone(), stop.clone()), asked_to_stop);
+    Ok(worked?)
+}
+
+/// What a person needs to begin.
+fn greet(public_url: &str, directory: &std::path::Path, new_users: &[crate::users::NewUser]) {
+    let mut text = format!("\nLabelcast is ready: {public_url}/web/\n  data: {}\n", directory.display());
+    if !new_users.is_empty() {
+        text.push_str("\nUsers made for this first start; the passwords are shown this once:\n");
+        for user in new_users {
+            text.push_str(&format!("  {:<10} {}\n", user.name.as_str(), user.password));
+        }
+    }
+    text.push_str("\nCtrl-C stops it.\n\n");
+    // Whoever closed the output does not want to read it.
+    let mut output = std::io::stdout().lock();
+    let _ = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+}
