@@ -14,7 +14,7 @@ use crate::database;
 /// Why there is no backup.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// It would be lost.
+    /// It would be overwritten.
     #[error("{0} is there already; choose another name")]
     Exists(std::path::PathBuf),
     /// The file system refused.
@@ -35,7 +35,8 @@ pub fn write(directory: &DataDirectory, file: &Path) -> Result<(), BackupError> 
     if file.exists() {
         return Err(BackupError::Exists(file.to_owned()));
     }
-    let part = file.with_extension("part");
+    let mut part = file.as_os_str().to_owned();
+    part.push(".part");
     let output = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
     let mut archive = Builder::new(output);
     archive.follow_symlinks(false);

@@ -7,6 +7,7 @@ use super::{Outcome, output};
 #[derive(Debug, Args)]
 pub(super) struct SearchArguments {
     /// In the search language, for example `dog -person` or `sun*`
+    #[arg(allow_hyphen_values = true)]
     query: String,
     #[command(flatten)]
     target: Target,

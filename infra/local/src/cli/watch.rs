@@ -14,7 +14,7 @@ pub(super) struct WatchArguments {
     /// For example `labels`, `uploads`, `moderation`, `app:builds`
     topic: String,
     /// A query in the search language, for topics about images
-    #[arg(long, value_name = "QUERY")]
+    #[arg(long, value_name = "QUERY", allow_hyphen_values = true)]
     filter: Option<String>,
     #[command(flatten)]
     target: Target,
@@ -110,15 +110,19 @@ async fn follow(mut live: Live, topic: &str, filter: Option<&str>, json: bool, w
         ask["since"] = json!({topic: cursor});
     }
     let resumed = watching.cursor.is_some();
-    live.send(&ask).await?;
+    if live.send(&ask).await.is_err() {
+        return Ok(());
+    }
     let mut pings = tokio::time::interval(Duration::from_mins(5));
     pings.tick().await;
     loop {
         let frame = tokio::select! {
             frame = live.frame() => frame,
             _ = pings.tick() => {
-                live.send(&json!({"action": "ping"})).await?;
-                continue;
+                match live.send(&json!({"action": "ping"})).await {
+                    Ok(()) => continue,
+                    Err(_) => None,
+                }
             }
         };
         let Some(frame) = frame else {
