@@ -39,6 +39,18 @@ impl fmt::Display for Result {
     }
 }
 
+/// How a run publishes.
+#[derive(Clone, Copy)]
+struct Pace {
+    window: u64,
+    /// Zero: as fast as the window allows.
+    pause: Duration,
+    begin: Instant,
+    time: Duration,
+    /// The number of its first message.
+    first: u64,
+}
+
 impl Fanout {
     /// Connects and subscribes; each is answered before the next batch begins.
     pub async fn open(server: &Measured, subscribers: u32) -> Self {
@@ -55,8 +67,9 @@ impl Fanout {
     /// Publishes for a while, at most `window` messages ahead of what everybody has, then waits for the rest.
     pub async fn run(&self, server: &Measured, window: u64, pause: Duration, time: Duration) -> Result {
         let (begin, cpu, before) = (Instant::now(), server.cpu(), self.count.delivered.get());
-        let wrong = self.count.wrong.get();
-        let publishers = (0..window.min(16)).map(|_| self.publish(server, window, pause, begin, time));
+        let (wrong, first) = (self.count.wrong.get(), self.published.get());
+        let pace = Pace { window, pause, begin, time, first };
+        let publishers = (0..window.min(16)).map(|_| self.publish(server, pace));
         futures_util::future::join_all(publishers).await;
         self.until(self.published.get()).await;
         let deliveries = self.count.delivered.get() - before;
@@ -81,7 +94,8 @@ impl Fanout {
         let _ = tokio::time::timeout(Duration::from_secs(20), all).await;
     }
 
-    async fn publish(&self, server: &Measured, window: u64, pause: Duration, begin: Instant, time: Duration) {
+    async fn publish(&self, server: &Measured, pace: Pace) {
+        let Pace { window, pause, begin, time, first } = pace;
         let mut stream = TcpStream::connect(&server.address).await.expect("the server listens");
         stream.set_nodelay(true).expect("a socket takes the option");
         while begin.elapsed() < time {
@@ -91,7 +105,7 @@ impl Fanout {
                 self.until((number + 1).saturating_sub(window)).await;
             } else {
                 // Each message is due at its own time; the publishers share them.
-                let sent = u32::try_from(number - self.first(number)).unwrap_or(u32::MAX);
+                let sent = u32::try_from(number - first).unwrap_or(u32::MAX);
                 tokio::time::sleep_until((begin + pause * sent).into()).await;
             }
             let body =
@@ -107,11 +121,6 @@ impl Fanout {
             let read = stream.read(&mut answer).await.expect("the server answers");
             assert!(answer[..read].starts_with(b"HTTP/1.1 202"), "{}", String::from_utf8_lossy(&answer[..read]));
         }
-    }
-
-    /// The number of the first message of a steady run: what everybody had when it began.
-    fn first(&self, number: u64) -> u64 {
-        number.min(self.count.delivered.get() / u64::from(self.subscribers))
     }
 }
 
