@@ -112,14 +112,16 @@ impl Users {
 
     /// The user of this name and password. An unknown name takes as long as a wrong password.
     pub async fn verify(&self, name: &str, password: String) -> Result<Option<User>, PasswordError> {
-        let user = match name.parse::<Name>() {
-            Ok(name) => self.find(&name).await?,
-            Err(_) => None,
-        };
-        let hash = match &user {
-            Some(user) => self.hash_of(&user.name).await?,
-            None => None,
-        };
+        let name = name.to_owned();
+        let found: Option<(User, String)> = self
+            .database
+            .read(move |connection| {
+                let mut select =
+                    connection.prepare_cached("SELECT name, sub, groups, password FROM users WHERE name = ?")?;
+                select.query_row([name], |row| Ok((read(row)?, row.get(3)?))).optional()
+            })
+            .await?;
+        let (user, hash) = found.unzip();
         let right = password::verify(password, hash).await?;
         Ok(user.filter(|_| right))
     }
@@ -137,16 +139,6 @@ impl Users {
             }
         }
         Ok(made)
-    }
-
-    async fn hash_of(&self, name: &Name) -> PortResult<Option<String>> {
-        let name = name.clone();
-        self.database
-            .read(move |connection| {
-                let mut select = connection.prepare_cached("SELECT password FROM users WHERE name = ?")?;
-                select.query_row([name.as_str()], |row| row.get(0)).optional()
-            })
-            .await
     }
 
     fn salt(&self) -> [u8; 16] {
