@@ -3,16 +3,19 @@
 mod clock;
 mod secrets;
 
-use std::fs::{self, File, Permissions, TryLockError};
+use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 pub use clock::{SystemClock, SystemRandom};
 pub(crate) use secrets::letters;
-pub use secrets::{REGION, Secrets, write_secret};
+pub use secrets::{REGION, Secrets};
 
 use crate::database;
+
+/// Set on folders in which everybody may keep something.
+const STICKY: u32 = 0o1000;
 
 /// A data directory, for its owner alone (0700).
 #[derive(Debug, Clone)]
@@ -31,6 +34,9 @@ pub enum DataError {
         /// Why.
         source: io::Error,
     },
+    /// Closing it to others would take it from them.
+    #[error("{0} is a folder that others use as well; name one for Labelcast alone with --data")]
+    Shared(PathBuf),
     /// Another `serve` has it.
     #[error("another `labelcast serve` uses the data directory {0}; stop it first, or choose another with --data")]
     InUse(PathBuf),
@@ -46,12 +52,24 @@ pub enum DataError {
 pub struct Lock(#[expect(dead_code, reason = "dropping it unlocks")] File);
 
 impl DataDirectory {
-    /// Opens a directory, making it if need be; one that others may look into is closed to them.
+    /// Opens a directory, making it if need be; one that others may look into is closed to them, unless it is for all
+    /// (like `/tmp`).
     pub fn open(path: &Path) -> Result<Self, DataError> {
         let failed = |source| DataError::Io { path: path.to_owned(), source };
-        fs::create_dir_all(path).map_err(failed)?;
-        fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(failed)?;
+        if !path.exists() {
+            DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
+        }
         let path = path.canonicalize().map_err(failed)?;
+        let mode = fs::metadata(&path).map_err(failed)?.permissions().mode() & 0o7777;
+        if mode & STICKY != 0 || path.parent().is_none() {
+            return Err(DataError::Shared(path));
+        }
+        if mode & 0o077 != 0 {
+            tracing::warn!(path = %path.display(), "others could look into the data directory; it is closed to them now (0700)");
+        }
+        if mode & 0o777 != 0o700 {
+            fs::set_permissions(&path, Permissions::from_mode(0o700)).map_err(failed)?;
+        }
         Ok(Self { path })
     }
 
@@ -61,11 +79,6 @@ impl DataDirectory {
             return Err(DataError::Empty(path.to_owned()));
         }
         Self::open(path)
-    }
-
-    /// Whether there is no Labelcast database in it, whatever else lies there (rule 24).
-    pub fn is_first_start(&self) -> bool {
-        !self.path.join(database::FILE_NAME).exists()
     }
 
     /// Takes the directory for serving.
@@ -92,6 +105,8 @@ impl DataDirectory {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn mode(path: &Path) -> u32 {
@@ -109,6 +124,42 @@ mod tests {
         assert_eq!(mode(&path), 0o700);
         assert_eq!(mode(&path.join("signing-key.pem")), 0o600);
         assert_eq!(mode(&path.join("credentials")), 0o600);
+    }
+
+    #[test]
+    fn a_secret_that_others_can_read_is_closed_to_them() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = DataDirectory::open(place.path()).unwrap();
+        Secrets::of(&directory, &SystemRandom).unwrap();
+        let path = place.path().join("credentials");
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        Secrets::of(&directory, &SystemRandom).unwrap();
+        assert_eq!(mode(&path), 0o600);
+    }
+
+    #[test]
+    fn a_folder_that_belongs_to_everybody_is_not_taken_from_them() {
+        let place = tempfile::tempdir().unwrap();
+        fs::set_permissions(place.path(), Permissions::from_mode(0o1777)).unwrap();
+        assert!(matches!(DataDirectory::open(place.path()), Err(DataError::Shared(_))));
+        assert!(matches!(DataDirectory::open(Path::new("/")), Err(DataError::Shared(_))));
+        assert_eq!(mode(place.path()), 0o777);
+    }
+
+    #[test]
+    fn commands_that_make_the_secrets_at_the_same_moment_agree_on_them() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = DataDirectory::open(place.path()).unwrap();
+        let made: BTreeSet<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> =
+                (0..4).map(|_| scope.spawn(|| Secrets::of(&directory, &SystemRandom).unwrap())).collect();
+            let secrets = threads.into_iter().map(|thread| thread.join().unwrap());
+            secrets.map(|all| (all.signing_key, all.credentials.secret_access_key, all.issuer, all.client_id)).collect()
+        });
+        assert_eq!(made.len(), 1);
+        let files =
+            fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect::<BTreeSet<_>>();
+        assert_eq!(files, ["credentials", "identity", "signing-key.pem"].map(Into::into).into());
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What is secret in a data directory: made once, kept 0600.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
@@ -11,6 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use labelcast_functions::ports::Random;
 use labelcast_functions::signing::Credentials;
+use tempfile::NamedTempFile;
 
 use super::{DataDirectory, DataError};
 
@@ -54,25 +55,40 @@ impl Secrets {
 }
 
 fn kept(path: &Path, make: impl FnOnce() -> Result<String, String>) -> Result<String, DataError> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(text),
+    let failed = |source| DataError::Io { path: path.to_owned(), source };
+    match read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let text = make().map_err(|error| DataError::Secret(path.to_owned(), error))?;
-            let failed = |source| DataError::Io { path: path.to_owned(), source };
-            write_secret(path, text.as_bytes()).map_err(failed)?;
-            Ok(text)
+            write_once(path, text.as_bytes()).map_err(failed)?;
+            // Of two commands that make it at the same moment both go on with what the first has written.
+            read(path).map_err(failed)
         }
-        Err(source) => Err(DataError::Io { path: path.to_owned(), source }),
+        other => other.map_err(failed),
     }
 }
 
-/// Writes a file for its owner alone, whole or not at all.
-pub fn write_secret(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let part = path.with_extension("part");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+/// Reads a secret; one that others may read is closed to them.
+fn read(path: &Path) -> io::Result<String> {
+    let text = fs::read_to_string(path)?;
+    if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
+        tracing::warn!(path = %path.display(), "others could read this secret; it is closed to them now (0600)");
+        fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    }
+    Ok(text)
+}
+
+/// Writes a file for its owner alone, whole or not at all, and never over another. Durable when it returns: tokens and
+/// links that were signed must stay good.
+fn write_once(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = NamedTempFile::new_in(folder)?;
     file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&part, path)
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(path) {
+        Ok(_) => File::open(folder)?.sync_all(),
+        Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(refused) => Err(refused.error),
+    }
 }
 
 /// `NAME = VALUE` lines; the credentials are in the form that AWS tools read.

@@ -2,6 +2,7 @@
 
 mod door;
 mod file;
+mod paced;
 mod posted;
 mod served;
 mod space;
@@ -9,3 +10,6 @@ mod store;
 
 pub use door::{ObjectCreated, router};
 pub use store::{BUCKET, FileObjects};
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,11 @@
 //! `POST /objects`: takes a picture in a signed form.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::SecondsFormat;
@@ -14,7 +16,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::door::{Bucket, failed, no_room, refused};
-use super::space;
+use super::paced::{Paced, TooMuchBeforeFile};
 use super::store::{BUCKET, blocking, make_folder_of};
 
 /// Form-urlencoding as S3 writes keys, save that a blank is `+`.
@@ -25,43 +27,57 @@ const MAX_FIELD: usize = 20 << 10;
 const MAX_FIELDS: usize = 64;
 
 pub(super) async fn post(State(bucket): State<Bucket>, request: Request) -> Response {
-    match take(&bucket, request).await {
-        Ok((accepted, info)) => answer(&accepted, &info),
-        Err(error) => refused(&error),
+    let (parts, body) = request.into_parts();
+    let mut body = Paced::new(body.into_data_stream());
+    match take(&bucket, &parts, &mut body).await {
+        Ok((accepted, info)) => answer(&bucket, &accepted, &info),
+        Err(error) => {
+            body.drain();
+            refused(&error)
+        }
     }
 }
 
-async fn take(bucket: &Bucket, request: Request) -> Result<(Accepted, ObjectInfo), S3Error> {
-    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+async fn take(bucket: &Bucket, parts: &Parts, body: &mut Paced) -> Result<(Accepted, ObjectInfo), S3Error> {
+    let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let boundary = multer::parse_boundary(kind).map_err(|_| {
         S3Error::new(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
             .with("Condition", "Bucket POST must be of the enclosure-type multipart/form-data")
     })?;
-    let mut form = Multipart::new(request.into_body().into_data_stream(), boundary);
+    let file_begins = body.file_begins();
+    let mut form = Multipart::new(body, boundary);
     let mut fields = Vec::new();
     while let Some(field) = form.next_field().await.map_err(|error| malformed(&error))? {
         let name = field.name().unwrap_or_default().to_owned();
         if name.eq_ignore_ascii_case("file") {
+            file_begins.now();
             // The file is the last: what comes after it is not looked at.
             let incoming = IncomingForm { bucket: BUCKET, fields: &fields, filename: field.file_name() };
             let accepted =
                 PostPolicy::check(&incoming, bucket.objects.clock().now(), |id: &str| bucket.objects.look_up(id))?;
             let info = store(bucket, &accepted, field).await?;
+            tell(bucket, parts, &accepted.key, &info).await?;
             return Ok((accepted, info));
         }
         fields.push((name, text(field).await?));
         if fields.len() > MAX_FIELDS {
-            return Err(S3Error::new(
-                400,
-                "MaxPostPreDataLengthExceeded",
-                "The form has too many fields before the file.",
-            ));
+            return Err(too_much());
         }
     }
     Err(S3Error::new(400, "InvalidArgument", "POST requires exactly one file upload per request."))
 }
 
+fn too_much() -> S3Error {
+    let message = "Your POST request fields preceding the upload file were too large.";
+    S3Error::new(400, "MaxPostPreDataLengthExceeded", message)
+}
+
 fn malformed(error: &multer::Error) -> S3Error {
+    if let multer::Error::StreamReadFailed(cause) = error
+        && cause.is::<TooMuchBeforeFile>()
+    {
+        return too_much();
+    }
     S3Error::new(
         400,
         "MalformedPOSTRequest",
@@ -74,18 +90,17 @@ async fn text(mut field: Field<'_>) -> Result<String, S3Error> {
     while let Some(part) = field.chunk().await.map_err(|error| malformed(&error))? {
         bytes.extend_from_slice(&part);
         if bytes.len() > MAX_FIELD {
-            let message = "Your POST request fields preceding the upload file were too large.";
-            return Err(S3Error::new(400, "MaxPostPreDataLengthExceeded", message));
+            return Err(too_much());
         }
     }
     String::from_utf8(bytes).map_err(|_| S3Error::new(400, "InvalidArgument", "A field of the form is not UTF-8."))
 }
 
-/// Streams the file to the disk, within the policy's size; durable, and told of, when it returns.
+/// Streams the file to the disk, within the policy's size; durable when it returns.
 async fn store(bucket: &Bucket, accepted: &Accepted, mut field: Field<'_>) -> Result<ObjectInfo, S3Error> {
     let place = bucket.objects.place(&accepted.key);
     let place = place.ok_or_else(|| S3Error::new(403, "AccessDenied", "This key is not for uploads."))?;
-    let room = space::has_room(bucket.objects.root(), *accepted.size.end()).map_err(|error| failed(&error))?;
+    let room = bucket.objects.has_room(*accepted.size.end()).map_err(|error| failed(&error))?;
     if !room {
         metrics::counter!("labelcast_no_space_total").increment(1);
         return Err(no_room());
@@ -103,10 +118,15 @@ async fn store(bucket: &Bucket, accepted: &Accepted, mut field: Field<'_>) -> Re
         make_folder_of(&place)?;
         writing.keep(&place)
     });
-    let info = kept.await.map_err(|error| stored(&error))?;
-    bucket.created.created(event(bucket, &accepted.key, &info)).await.map_err(|error| stored(&error))?;
+    kept.await.map_err(|error| stored(&error))
+}
+
+/// Tells of the object; that it will be looked at is durable when it returns.
+async fn tell(bucket: &Bucket, parts: &Parts, key: &str, info: &ObjectInfo) -> Result<(), S3Error> {
+    let client = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    bucket.created.created(event(bucket, client, key, info)).await.map_err(|error| stored(&error))?;
     metrics::counter!("labelcast_objects_posted_total").increment(1);
-    Ok(info)
+    Ok(())
 }
 
 fn stored(error: &PortError) -> S3Error {
@@ -117,7 +137,7 @@ fn stored(error: &PortError) -> S3Error {
 }
 
 /// The event that S3 sends of a form upload (version 2.6 of its form).
-fn event(bucket: &Bucket, key: &str, info: &ObjectInfo) -> Value {
+fn event(bucket: &Bucket, client: Option<IpAddr>, key: &str, info: &ObjectInfo) -> Value {
     static SEQUENCE: AtomicU64 = AtomicU64::new(0);
     let now = bucket.objects.clock().now();
     // Grows with each object of a process, and with time beyond it.
@@ -131,7 +151,7 @@ fn event(bucket: &Bucket, key: &str, info: &ObjectInfo) -> Value {
         "eventTime": now.to_rfc3339_opts(SecondsFormat::Millis, true),
         "eventName": "ObjectCreated:Post",
         "userIdentity": {"principalId": "labelcast"},
-        "requestParameters": {"sourceIPAddress": "127.0.0.1"},
+        "requestParameters": {"sourceIPAddress": client.map_or_else(String::new, |client| client.to_canonical().to_string())},
         "responseElements": {"x-amz-request-id": bucket.objects.random().id(), "x-amz-id-2": ""},
         "s3": {
             "s3SchemaVersion": "1.0",
@@ -142,8 +162,8 @@ fn event(bucket: &Bucket, key: &str, info: &ObjectInfo) -> Value {
     }]})
 }
 
-fn answer(accepted: &Accepted, info: &ObjectInfo) -> Response {
-    let location = format!("/objects/{}", accepted.key);
+fn answer(bucket: &Bucket, accepted: &Accepted, info: &ObjectInfo) -> Response {
+    let location = bucket.objects.url_of(&accepted.key);
     let etag = format!("\"{}\"", info.etag);
     let mut response = match accepted.success_action_status {
         201 => {

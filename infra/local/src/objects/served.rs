@@ -37,7 +37,7 @@ pub(super) async fn get(State(bucket): State<Bucket>, Path(key): Path<String>, r
     let known = parts.headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     let mut response = match known.is_some_and(|known| known == "*" || known.split(',').any(|one| one.trim() == etag)) {
         true => StatusCode::NOT_MODIFIED.into_response(),
-        false => match content(tokio::fs::File::from_std(opened), &info, &parts.headers).await {
+        false => match content(tokio::fs::File::from_std(opened), &info, &etag, &parts.headers).await {
             Ok(response) => response,
             Err(error) => return refused(&error),
         },
@@ -67,8 +67,15 @@ fn content_type(query: &str) -> Option<String> {
     percent_decode_str(value).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }
 
-async fn content(mut opened: tokio::fs::File, info: &ObjectInfo, headers: &HeaderMap) -> Result<Response, S3Error> {
-    let asked = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
+async fn content(
+    mut opened: tokio::fs::File,
+    info: &ObjectInfo,
+    etag: &str,
+    headers: &HeaderMap,
+) -> Result<Response, S3Error> {
+    // A range of another version of the object would not fit what the client has (RFC 9110, 13.1.5).
+    let fits = headers.get(header::IF_RANGE).is_none_or(|known| known.to_str().is_ok_and(|known| known == etag));
+    let asked = headers.get(header::RANGE).filter(|_| fits).and_then(|value| value.to_str().ok());
     let ranges = asked.and_then(|asked| parse_range_header(asked).ok()).map(|ranges| ranges.validate(info.size));
     let (status, start, length) = match ranges {
         Some(Ok(ranges)) if ranges.len() == 1 => {

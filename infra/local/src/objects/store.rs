@@ -16,6 +16,7 @@ use labelcast_functions::signing::{Credentials, PostForm, PresignedPost, post_fo
 use tokio_util::io::ReaderStream;
 
 use super::file::{self, Writing};
+use super::space;
 use crate::data::REGION;
 
 /// The bucket's name.
@@ -36,11 +37,24 @@ struct Shared {
     credentials: Credentials,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    /// Bytes of the disk that uploads leave free.
+    floor: u64,
 }
 
 impl FileObjects {
     /// Objects under this folder; what was broken off in it before is removed. `public_url` is `scheme://host:port`.
     pub fn open(
+        root: PathBuf,
+        public_url: String,
+        credentials: Credentials,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> io::Result<Self> {
+        Self::leaving_free(space::FLOOR, root, public_url, credentials, clock, random)
+    }
+
+    pub(super) fn leaving_free(
+        floor: u64,
         root: PathBuf,
         public_url: String,
         credentials: Credentials,
@@ -55,11 +69,19 @@ impl FileObjects {
             fs::remove_dir_all(&parts)?;
         }
         fs::create_dir_all(&parts)?;
-        Ok(Self { shared: Arc::new(Shared { root, public_url, credentials, clock, random }) })
+        file::sync_folder_of(&parts)?;
+        file::sync_folder_of(&root)?;
+        Ok(Self { shared: Arc::new(Shared { root, public_url, credentials, clock, random, floor }) })
     }
 
-    pub(super) fn root(&self) -> &Path {
-        &self.shared.root
+    /// Where an object is found; `key` is one of the bucket's, so that nothing in it needs encoding.
+    pub(super) fn url_of(&self, key: &str) -> String {
+        format!("{}/objects/{key}", self.shared.public_url)
+    }
+
+    /// Whether the disk has room for this many bytes more.
+    pub(super) fn has_room(&self, bytes: u64) -> io::Result<bool> {
+        space::has_room(&self.shared.root, bytes, self.shared.floor)
     }
 
     pub(super) fn clock(&self) -> &dyn Clock {

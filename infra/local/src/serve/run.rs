@@ -45,7 +45,6 @@ pub enum ServeError {
 pub async fn run(arguments: ServeArguments) -> Result<(), ServeError> {
     let directory = DataDirectory::open(arguments.data())?;
     let _lock = directory.lock()?;
-    let first_start = directory.is_first_start();
     let tls = arguments.tls();
     let server = Server::listen(arguments.listen, &tls)?;
     let address = server.address()?;
@@ -61,7 +60,7 @@ pub async fn run(arguments: ServeArguments) -> Result<(), ServeError> {
         detector: None,
     })
     .await?;
-    let new_users = if first_start { machine.users.first().await? } else { Vec::new() };
+    let new_users = machine.users.first().await?;
     greet(&public_url, directory.path(), &new_users);
     let stop = CancellationToken::new();
     let served = serve(&machine, server, stop).await;

@@ -1,6 +1,7 @@
 //! Listens: plain, with TLS, or behind a proxy that does TLS.
 
 mod connection;
+mod descriptors;
 mod tls;
 
 use std::net::SocketAddr;
@@ -14,7 +15,9 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Connections open at once; further ones wait to be accepted.
+use connection::{Patience, Shared};
+
+/// Connections open at once, if the system gives as many files; further ones wait to be accepted.
 const CONNECTIONS: usize = 15_000;
 /// How long requests may go on once the server ends.
 const LAST_REQUESTS: Duration = Duration::from_secs(10);
@@ -57,6 +60,7 @@ pub struct Server {
     listener: TcpListener,
     acceptor: Option<tokio_rustls::TlsAcceptor>,
     behind_proxy: bool,
+    patience: Patience,
 }
 
 impl Server {
@@ -70,7 +74,7 @@ impl Server {
             Tls::None | Tls::BehindProxy => None,
         };
         let listener = bind(address).map_err(|error| ListenError::Address(address, error))?;
-        Ok(Self { listener, acceptor, behind_proxy: matches!(tls, Tls::BehindProxy) })
+        Ok(Self { listener, acceptor, behind_proxy: matches!(tls, Tls::BehindProxy), patience: Patience::default() })
     }
 
     /// Where it listens; the port, if 0 was asked for.
@@ -80,18 +84,24 @@ impl Server {
 
     /// Serves until `stop`; then lets requests end.
     pub async fn serve(self, app: Router, stop: CancellationToken) {
-        let open = Arc::new(Semaphore::new(CONNECTIONS));
+        let open = Arc::new(Semaphore::new(descriptors::for_connections(CONNECTIONS)));
         let connections = TaskTracker::new();
+        let shared = Shared {
+            app,
+            acceptor: self.acceptor,
+            behind_proxy: self.behind_proxy,
+            patience: self.patience,
+            stop: stop.clone(),
+        };
         loop {
             let accepted = tokio::select! {
                 () = stop.cancelled() => break,
                 accepted = accept(&self.listener, &open) => accepted,
             };
             let Some((stream, address, permit)) = accepted else { continue };
-            let (app, acceptor, stop) = (app.clone(), self.acceptor.clone(), stop.clone());
-            let behind_proxy = self.behind_proxy;
+            let shared = shared.clone();
             connections.spawn(async move {
-                connection::serve(stream, address, acceptor, app, behind_proxy, stop).await;
+                connection::serve(stream, address, shared).await;
                 drop(permit);
             });
         }
@@ -114,6 +124,10 @@ async fn accept(
     listener: &TcpListener,
     open: &Arc<Semaphore>,
 ) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+    if open.available_permits() == 0 {
+        metrics::counter!("labelcast_connections_full_total").increment(1);
+        tracing::warn!("as many connections are open as can be; the next wait until one ends");
+    }
     let permit = open.clone().acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, address)) => Some((stream, address, permit)),
@@ -126,3 +140,6 @@ async fn accept(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

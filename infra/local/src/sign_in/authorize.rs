@@ -12,6 +12,9 @@ use crate::users::User;
 
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// What may be asked for.
+pub(super) const SCOPES: [&str; 4] = ["openid", "email", "profile", "phone"];
+
 /// What is asked for; handed on through the login page.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -65,6 +68,8 @@ impl Asked {
             "The application sent more than can be handled."
         } else if self.response_type != "code" {
             return Some(self.back("error=unsupported_response_type"));
+        } else if self.scope.split_ascii_whitespace().any(|scope| !SCOPES.contains(&scope)) {
+            return Some(self.back("error=invalid_scope"));
         } else if self.code_challenge_method != "S256" || self.code_challenge.len() != 43 {
             return Some(self.back("error=invalid_request&error_description=PKCE%20with%20S256%20is%20required"));
         } else {
@@ -120,8 +125,9 @@ impl SignIn {
             redirect_uri: asked.redirect_uri.clone(),
             code_challenge: asked.code_challenge.clone(),
             nonce: asked.nonce.clone(),
-            scope: if asked.scope.is_empty() { "openid".to_owned() } else { asked.scope.clone() },
+            scope: if asked.scope.trim().is_empty() { "openid".to_owned() } else { asked.scope.clone() },
             signed_in_at,
+            origin: self.random.id(),
         };
         match self.grants.make(Kind::Code, &user.name, &detail).await {
             Ok(code) => asked.back(&format!("code={code}")),

@@ -6,6 +6,7 @@ use jsonwebtoken::jwk::JwkSet;
 use serde_json::{Value, json};
 
 use super::SignIn;
+use super::authorize::SCOPES;
 
 pub(super) fn metadata(sign_in: &SignIn) -> Value {
     let at = |path: &str| format!("{}{path}", sign_in.place.public_url);
@@ -23,7 +24,7 @@ pub(super) fn metadata(sign_in: &SignIn) -> Value {
         "token_endpoint_auth_methods_supported": ["none"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "subject_types_supported": ["public"],
-        "scopes_supported": ["openid", "email", "profile"],
+        "scopes_supported": SCOPES,
     })
 }
 

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Duration, Utc};
 use labelcast_functions::model::Name;
 use labelcast_functions::ports::{Clock, PortResult, Random};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
 
 use crate::database::Database;
@@ -45,12 +45,22 @@ impl Kind {
 
 /// What a secret is bound to.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Detail {
     pub(super) redirect_uri: String,
     pub(super) code_challenge: String,
     pub(super) nonce: Option<String>,
     pub(super) scope: String,
     pub(super) signed_in_at: DateTime<Utc>,
+    /// Names the code from which all the rest came: what is shown as `origin_jti`, and what is revoked together.
+    pub(super) origin: String,
+}
+
+/// What a code was exchanged for.
+pub(super) struct Exchanged {
+    pub(super) user: Name,
+    pub(super) detail: Detail,
+    pub(super) refresh_token: String,
 }
 
 #[derive(Clone)]
@@ -71,9 +81,7 @@ impl Grants {
 
     /// Makes a secret for a user.
     pub(super) async fn make(&self, kind: Kind, user: &Name, detail: &Detail) -> PortResult<String> {
-        let mut bytes = [0; 32];
-        self.random.fill(&mut bytes);
-        let secret = URL_SAFE_NO_PAD.encode(bytes);
+        let secret = self.secret();
         let (key, user) = (sha256(&secret), user.clone());
         let detail = serde_json::to_string(detail).expect("a detail is plain data, which JSON can hold");
         let now = self.clock.now();
@@ -81,14 +89,47 @@ impl Grants {
         self.database
             .write(move |group| {
                 group.prepare_cached("DELETE FROM grants WHERE expires_at < ?")?.execute([now.timestamp_millis()])?;
-                group
-                    .prepare_cached(
-                        "INSERT INTO grants (secret, kind, user, detail, expires_at) VALUES (?, ?, ?, ?, ?)",
-                    )?
-                    .execute(params![key, kind.name(), user.as_str(), detail, expires_at])
+                insert(group, &key, kind, user.as_str(), &detail, expires_at)
             })
             .await?;
         Ok(secret)
+    }
+
+    /// Exchanges a code for a refresh token, if `accepts` what the code is bound to; the code is spent either way. A code
+    /// that is shown again may have been stolen: what came of it is good no longer (RFC 6749, 4.1.2).
+    pub(super) async fn exchange(
+        &self,
+        code: &str,
+        accepts: impl FnOnce(&Detail) -> bool + Send + 'static,
+    ) -> PortResult<Option<Exchanged>> {
+        let refresh_token = self.secret();
+        let (code, refresh) = (sha256(code), sha256(&refresh_token));
+        let now = self.clock.now();
+        let exchanged = self
+            .database
+            .write(move |group| {
+                let Some((kind, name, bound)) = code_row(group, &code, now)? else { return Ok(None) };
+                if kind != Kind::Code.name() {
+                    revoke_origin(group, &bound)?;
+                    return Ok(None);
+                }
+                group.prepare_cached("UPDATE grants SET kind = 'spent' WHERE secret = ?")?.execute([code])?;
+                let Some((user, detail)) = read(Some((name.clone(), bound.clone()))) else { return Ok(None) };
+                if !accepts(&detail) {
+                    return Ok(None);
+                }
+                let expires_at = (now + Kind::Refresh.lifetime()).timestamp_millis();
+                insert(group, &refresh, Kind::Refresh, &name, &bound, expires_at)?;
+                Ok(Some((user, detail)))
+            })
+            .await?;
+        Ok(exchanged.map(|(user, detail)| Exchanged { user, detail, refresh_token }))
+    }
+
+    fn secret(&self) -> String {
+        let mut bytes = [0; 32];
+        self.random.fill(&mut bytes);
+        URL_SAFE_NO_PAD.encode(bytes)
     }
 
     /// Whose secret it is, if it is good.
@@ -122,6 +163,43 @@ impl Grants {
             .await
             .map(read)
     }
+}
+
+fn insert(
+    group: &Transaction<'_>,
+    key: &[u8; 32],
+    kind: Kind,
+    user: &str,
+    detail: &str,
+    expires_at: i64,
+) -> rusqlite::Result<()> {
+    group
+        .prepare_cached("INSERT INTO grants (secret, kind, user, detail, expires_at) VALUES (?, ?, ?, ?, ?)")?
+        .execute(params![key, kind.name(), user, detail, expires_at])
+        .map(drop)
+}
+
+/// Kind, user and detail of a code; a spent one is remembered for as long as it would have been good.
+fn code_row(
+    group: &Transaction<'_>,
+    code: &[u8; 32],
+    now: DateTime<Utc>,
+) -> rusqlite::Result<Option<(String, String, String)>> {
+    group
+        .prepare_cached(
+            "SELECT kind, user, detail FROM grants WHERE secret = ? AND kind IN ('code', 'spent') AND expires_at >= ?",
+        )?
+        .query_row(params![code, now.timestamp_millis()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()
+}
+
+fn revoke_origin(group: &Transaction<'_>, detail: &str) -> rusqlite::Result<()> {
+    let revoked = group
+        .prepare_cached("DELETE FROM grants WHERE kind = 'refresh' AND detail ->> '$.origin' = ?1 ->> '$.origin'")?
+        .execute([detail])?;
+    metrics::counter!("labelcast_sign_in_codes_reused_total").increment(1);
+    tracing::warn!(revoked, "a code was shown twice; the refresh token that came of it was revoked");
+    Ok(())
 }
 
 fn read(row: Option<(String, String)>) -> Option<(Name, Detail)> {

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::authorize::{Asked, cookie};
 use super::grants::{Detail, Kind};
+use super::throttle::Key;
 use super::{SignIn, page};
 
 /// What the page sends.
@@ -24,11 +25,11 @@ pub(super) struct Sent {
     form: String,
 }
 
-pub(super) async fn show(State(sign_in): State<SignIn>, Query(asked): Query<Asked>) -> Response {
+pub(super) async fn show(State(sign_in): State<SignIn>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
     if let Some(refusal) = asked.refusal(&sign_in) {
         return refusal;
     }
-    sign_in.form(&asked, StatusCode::OK, "", None)
+    sign_in.form(&asked, &headers, StatusCode::OK, "", None)
 }
 
 pub(super) async fn sign_in(
@@ -41,18 +42,16 @@ pub(super) async fn sign_in(
     if let Some(refusal) = asked.refusal(&sign_in) {
         return refusal;
     }
-    let ours = cookie(&headers, "labelcast_form").is_some_and(|form| !form.is_empty() && form == sent.form);
-    if !ours {
+    if form_token(&headers).is_none_or(|form| form != sent.form) {
         let words = "The page was open for too long, or your browser keeps no cookies. Please try again.";
-        return sign_in.form(&asked, StatusCode::FORBIDDEN, &sent.username, Some(words));
+        return sign_in.form(&asked, &headers, StatusCode::FORBIDDEN, &sent.username, Some(words));
     }
     let now = sign_in.clock.now();
-    let user_key = format!("user:{}", sent.username.chars().take(64).collect::<String>());
-    let address = address.map_or_else(|| "unknown".to_owned(), |info| info.0.0.ip().to_string());
-    let keys = [user_key.clone(), format!("address:{address}")];
-    if let Some(seconds) = sign_in.throttle.wait(&keys, now) {
+    let keys = [Key::user(&sent.username), Key::address(address.map(|info| info.0.0.ip()))];
+    if let Err(seconds) = sign_in.throttle.begin(&keys, now) {
+        metrics::counter!("labelcast_sign_in_slowed_total").increment(1);
         let words = format!("Too many tries. Please wait {seconds} seconds and try again.");
-        let mut response = sign_in.form(&asked, StatusCode::TOO_MANY_REQUESTS, &sent.username, Some(&words));
+        let mut response = sign_in.form(&asked, &headers, StatusCode::TOO_MANY_REQUESTS, &sent.username, Some(&words));
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         return response;
     }
@@ -61,11 +60,11 @@ pub(super) async fn sign_in(
         Err(error) => return page::failed(&error),
     };
     let Some(user) = user else {
-        sign_in.throttle.failed(&keys, now);
+        metrics::counter!("labelcast_sign_in_failures_total").increment(1);
         let words = "The user name or the password is wrong.";
-        return sign_in.form(&asked, StatusCode::UNAUTHORIZED, &sent.username, Some(words));
+        return sign_in.form(&asked, &headers, StatusCode::UNAUTHORIZED, &sent.username, Some(words));
     };
-    sign_in.throttle.succeeded(&user_key);
+    sign_in.throttle.succeeded(&keys);
     let detail = Detail { signed_in_at: now, ..Detail::default() };
     let session = match sign_in.grants.make(Kind::Session, &user.name, &detail).await {
         Ok(session) => session,
@@ -77,10 +76,24 @@ pub(super) async fn sign_in(
     response
 }
 
+/// What ties a form to the browser that it was shown to. Only what could be ours counts.
+fn form_token(headers: &HeaderMap) -> Option<String> {
+    cookie(headers, "labelcast_form").filter(|form| form.len() == 32 && form.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
 impl SignIn {
-    fn form(&self, asked: &Asked, status: StatusCode, username: &str, words: Option<&str>) -> Response {
-        let form = self.random.id();
-        let mut response = page::login(status, &asked.query(), &form, username, words);
+    fn form(
+        &self,
+        asked: &Asked,
+        headers: &HeaderMap,
+        status: StatusCode,
+        username: &str,
+        words: Option<&str>,
+    ) -> Response {
+        // The same in all of a browser's tabs, so that none outdates the others.
+        let form = form_token(headers).unwrap_or_else(|| self.random.id());
+        let username: String = username.chars().take(64).collect();
+        let mut response = page::login(status, &asked.query(), &form, &username, words);
         self.set_cookie(&mut response, "labelcast_form", &form, 900);
         response
     }

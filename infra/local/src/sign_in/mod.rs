@@ -84,3 +84,6 @@ impl SignIn {
         discovery::metadata(self)
     }
 }
+
+#[cfg(test)]
+mod tests;

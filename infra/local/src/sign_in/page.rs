@@ -68,13 +68,17 @@ pub(super) fn message(status: StatusCode, title: &str, words: &str) -> Response 
 
 /// Something of ours failed: logged here, told without detail.
 pub(super) fn failed(error: &dyn Display) -> Response {
-    tracing::error!(%error, "the sign-in failed");
-    metrics::counter!("labelcast_port_errors_total", "kind" => "sign_in").increment(1);
+    note_failure(error);
     message(
         StatusCode::SERVICE_UNAVAILABLE,
         "This did not work",
         "Something went wrong on our side. Please try again in a moment.",
     )
+}
+
+pub(super) fn note_failure(error: &dyn Display) {
+    tracing::error!(%error, "the sign-in failed");
+    metrics::counter!("labelcast_port_errors_total", "kind" => "sign_in").increment(1);
 }
 
 pub(super) async fn style() -> Response {

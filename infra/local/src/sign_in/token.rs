@@ -1,10 +1,12 @@
 //! `/oauth2/token`, `/oauth2/revoke`, `/oauth2/userInfo`.
 
+use std::fmt::Display;
+
 use aws_lc_rs::digest;
 use axum::Form;
 use axum::extract::State;
 use axum::extract::rejection::FormRejection;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,7 +15,7 @@ use labelcast_functions::token;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::grants::{Detail, Kind};
+use super::grants::{Detail, Exchanged, Kind};
 use super::tokens::{LIFETIME, Occasion};
 use super::{SignIn, page};
 
@@ -38,26 +40,22 @@ fn answer(status: StatusCode, body: &Value) -> Response {
     (status, [(header::CACHE_CONTROL, "no-store")], axum::Json(body)).into_response()
 }
 
+/// Ours failed: logged here, told without detail.
+fn failed(error: &dyn Display) -> Response {
+    page::note_failure(error);
+    answer(StatusCode::SERVICE_UNAVAILABLE, &json!({"error": "temporarily_unavailable"}))
+}
+
 pub(super) async fn token(State(sign_in): State<SignIn>, form: Result<Form<Asked>, FormRejection>) -> Response {
     let Ok(Form(asked)) = form else { return refused("invalid_request") };
     if asked.client_id != sign_in.issuer.client_id() {
         return refused("invalid_client");
     }
-    let found = match asked.grant_type.as_str() {
-        "authorization_code" => sign_in.grants.take(Kind::Code, &asked.code).await,
-        "refresh_token" => sign_in.grants.find(Kind::Refresh, &asked.refresh_token).await,
-        _ => return refused("unsupported_grant_type"),
-    };
-    let (name, detail) = match found {
-        Ok(Some(grant)) => grant,
-        Ok(None) => return refused("invalid_grant"),
-        Err(error) => return page::failed(&error),
-    };
-    let by_code = asked.grant_type == "authorization_code";
-    if by_code && (detail.redirect_uri != asked.redirect_uri || !is_verified(&asked.code_verifier, &detail)) {
-        return refused("invalid_grant");
+    match asked.grant_type.as_str() {
+        "authorization_code" => sign_in.by_code(asked).await,
+        "refresh_token" => sign_in.by_refresh_token(&asked.refresh_token).await,
+        _ => refused("unsupported_grant_type"),
     }
-    sign_in.issue(&name, &detail, by_code).await
 }
 
 /// RFC 7636, 4.6.
@@ -67,32 +65,52 @@ fn is_verified(verifier: &str, detail: &Detail) -> bool {
 }
 
 impl SignIn {
-    async fn issue(&self, name: &Name, detail: &Detail, with_refresh: bool) -> Response {
+    async fn by_code(&self, asked: Asked) -> Response {
+        let Asked { code, redirect_uri, code_verifier, .. } = asked;
+        let accepts = move |detail: &Detail| detail.redirect_uri == redirect_uri && is_verified(&code_verifier, detail);
+        match self.grants.exchange(&code, accepts).await {
+            Ok(Some(Exchanged { user, detail, refresh_token })) => {
+                self.issue(&user, &detail, Some(refresh_token)).await
+            }
+            Ok(None) => refused("invalid_grant"),
+            Err(error) => failed(&error),
+        }
+    }
+
+    /// As Cognito: gives no new refresh token.
+    async fn by_refresh_token(&self, refresh_token: &str) -> Response {
+        match self.grants.find(Kind::Refresh, refresh_token).await {
+            Ok(Some((user, detail))) => self.issue(&user, &detail, None).await,
+            Ok(None) => refused("invalid_grant"),
+            Err(error) => failed(&error),
+        }
+    }
+
+    async fn issue(&self, name: &Name, detail: &Detail, refresh_token: Option<String>) -> Response {
         let user = match self.users.find(name).await {
             Ok(Some(user)) => user,
             Ok(None) => return refused("invalid_grant"),
-            Err(error) => return page::failed(&error),
+            Err(error) => return failed(&error),
         };
+        let event = self.random.id();
         let occasion = Occasion {
             now: self.clock.now(),
             signed_in_at: detail.signed_in_at,
             nonce: detail.nonce.as_deref(),
             scope: &detail.scope,
+            origin: &detail.origin,
+            event: &event,
         };
         let mut body = json!({
             "access_token": self.issuer.access_token(&user, &occasion),
             "token_type": "Bearer",
             "expires_in": LIFETIME.num_seconds(),
         });
-        if detail.scope.split(' ').any(|scope| scope == "openid") {
+        if detail.scope.split_ascii_whitespace().any(|scope| scope == "openid") {
             body["id_token"] = json!(self.issuer.id_token_for(&user, &occasion));
         }
-        // As Cognito: a refresh gives no new refresh token.
-        if with_refresh {
-            match self.grants.make(Kind::Refresh, name, detail).await {
-                Ok(secret) => body["refresh_token"] = json!(secret),
-                Err(error) => return page::failed(&error),
-            }
+        if let Some(refresh_token) = refresh_token {
+            body["refresh_token"] = json!(refresh_token);
         }
         answer(StatusCode::OK, &body)
     }
@@ -100,23 +118,35 @@ impl SignIn {
 
 pub(super) async fn revoke(State(sign_in): State<SignIn>, form: Result<Form<Asked>, FormRejection>) -> Response {
     let Ok(Form(asked)) = form else { return refused("invalid_request") };
+    if asked.client_id != sign_in.issuer.client_id() {
+        return refused("invalid_client");
+    }
+    if asked.token.is_empty() {
+        return refused("invalid_request");
+    }
     match sign_in.grants.take(Kind::Refresh, &asked.token).await {
         // A token that is good no longer is revoked already (RFC 7009, 2.2).
         Ok(_) => answer(StatusCode::OK, &json!({})),
-        Err(error) => page::failed(&error),
+        Err(error) => failed(&error),
     }
 }
 
 pub(super) async fn user_info(State(sign_in): State<SignIn>, headers: HeaderMap) -> Response {
     let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(token::bearer);
-    let name = token.and_then(|token| sign_in.issuer.verify_access(token, sign_in.clock.now()));
-    let user = match name.and_then(|name| name.parse::<Name>().ok()) {
+    let holder = token.and_then(|token| sign_in.issuer.verify_access(token, sign_in.clock.now()));
+    let user = match holder.as_ref().and_then(|holder| holder.username.parse::<Name>().ok()) {
         Some(name) => sign_in.users.find(&name).await,
         None => Ok(None),
     };
-    match user {
+    // Somebody else may have the name by now.
+    match user.map(|user| user.filter(|user| holder.is_some_and(|holder| holder.sub == user.sub.as_str()))) {
         Ok(Some(user)) => answer(StatusCode::OK, &json!({"sub": user.sub, "username": user.name})),
-        Ok(None) => answer(StatusCode::UNAUTHORIZED, &json!({"error": "invalid_token"})),
-        Err(error) => page::failed(&error),
+        Ok(None) => {
+            let mut response = answer(StatusCode::UNAUTHORIZED, &json!({"error": "invalid_token"}));
+            let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+            response
+        }
+        Err(error) => failed(&error),
     }
 }

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Duration, Utc};
-use jsonwebtoken::jwk::{Jwk, JwkSet};
+use jsonwebtoken::jwk::{Jwk, JwkSet, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use labelcast_functions::ports::Random;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::data::Secrets;
@@ -33,6 +32,19 @@ pub(super) struct Occasion<'a> {
     pub(super) signed_in_at: DateTime<Utc>,
     pub(super) nonce: Option<&'a str>,
     pub(super) scope: &'a str,
+    /// The same for all that comes of one sign-in.
+    pub(super) origin: &'a str,
+    /// The same for what is issued together.
+    pub(super) event: &'a str,
+}
+
+/// Whose access token it is.
+#[derive(Deserialize)]
+pub(super) struct Holder {
+    pub(super) sub: String,
+    pub(super) username: String,
+    token_use: String,
+    exp: i64,
 }
 
 impl TokenIssuer {
@@ -40,10 +52,8 @@ impl TokenIssuer {
     pub fn new(secrets: &Secrets, random: Arc<dyn Random>) -> Result<Self, String> {
         let key = EncodingKey::from_rsa_pem(secrets.signing_key.as_bytes()).map_err(|error| error.to_string())?;
         let mut public = Jwk::from_encoding_key(&key, Algorithm::RS256).map_err(|error| error.to_string())?;
-        // RFC 7638: the key's own digest names it.
-        let print = serde_json::to_string(&public.algorithm).map_err(|error| error.to_string())?;
-        let print = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, print.as_bytes());
-        let kid = URL_SAFE_NO_PAD.encode(&print.as_ref()[..16]);
+        // The key's own digest names it.
+        let kid = public.thumbprint(ThumbprintHash::SHA256).map_err(|error| error.to_string())?;
         public.common.key_id = Some(kid.clone());
         public.common.public_key_use = Some(jsonwebtoken::jwk::PublicKeyUse::Signature);
         Ok(Self { key, public, kid, issuer: secrets.issuer.clone(), client_id: secrets.client_id.clone(), random })
@@ -66,7 +76,10 @@ impl TokenIssuer {
 
     /// An ID token, good for an hour.
     pub fn id_token(&self, user: &User, now: DateTime<Utc>) -> String {
-        self.id_token_for(user, &Occasion { now, signed_in_at: now, nonce: None, scope: "openid" })
+        let (origin, event) = (self.random.id(), self.random.id());
+        let occasion =
+            Occasion { now, signed_in_at: now, nonce: None, scope: "openid", origin: &origin, event: &event };
+        self.id_token_for(user, &occasion)
     }
 
     pub(super) fn id_token_for(&self, user: &User, occasion: &Occasion<'_>) -> String {
@@ -90,17 +103,16 @@ impl TokenIssuer {
         self.sign(&claims)
     }
 
-    /// The username in a good access token.
-    pub(super) fn verify_access(&self, token: &str, now: DateTime<Utc>) -> Option<String> {
+    /// Whose a good access token is.
+    pub(super) fn verify_access(&self, token: &str, now: DateTime<Utc>) -> Option<Holder> {
         let mut validation = Validation::new(Algorithm::RS256);
         validation.set_issuer(&[&self.issuer]);
         validation.validate_aud = false;
         // Expiry is compared with the injected clock.
         validation.validate_exp = false;
         let key = DecodingKey::from_jwk(&self.public).ok()?;
-        let claims = jsonwebtoken::decode::<Value>(token, &key, &validation).ok()?.claims;
-        let good = claims["token_use"] == "access" && claims["exp"].as_i64()? > now.timestamp();
-        good.then(|| claims["username"].as_str().map(str::to_owned)).flatten()
+        let holder = jsonwebtoken::decode::<Holder>(token, &key, &validation).ok()?.claims;
+        (holder.token_use == "access" && holder.exp > now.timestamp()).then_some(holder)
     }
 
     fn claims(&self, user: &User, occasion: &Occasion<'_>) -> Value {
@@ -111,8 +123,8 @@ impl TokenIssuer {
             "exp": (occasion.now + LIFETIME).timestamp(),
             "auth_time": occasion.signed_in_at.timestamp(),
             "jti": self.random.id(),
-            "origin_jti": self.random.id(),
-            "event_id": self.random.id(),
+            "origin_jti": occasion.origin,
+            "event_id": occasion.event,
         });
         // Absent, not empty, for a user without groups.
         if !user.groups.is_empty() {

@@ -7,11 +7,14 @@ use std::sync::Arc;
 
 use labelcast_functions::model::{MODERATORS, Name, UserId};
 use labelcast_functions::ports::{Clock, PortResult, Random};
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use crate::data;
 use crate::database::Database;
 pub use password::PasswordError;
+
+/// The setting that tells that the first users were made, and when.
+const FIRST_USERS: &str = "first-users";
 
 /// A user, without the password.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,18 +54,7 @@ impl Users {
         let hash = password::hash(password, self.salt()).await?;
         let (name, groups) = (name.clone(), serde_json::json!(groups).to_string());
         let (sub, now) = (self.random.id(), self.clock.now().timestamp_millis());
-        let added = self
-            .database
-            .write(move |group| {
-                group
-                    .prepare_cached(
-                        "INSERT INTO users (name, sub, password, groups, created_at) VALUES (?, ?, ?, ?, ?)
-                         ON CONFLICT (name) DO NOTHING",
-                    )?
-                    .execute(params![name.as_str(), sub, hash, groups, now])
-            })
-            .await?;
-        Ok(added > 0)
+        Ok(self.database.write(move |group| insert(group, &name, &sub, &hash, &groups, now)).await?)
     }
 
     /// Changes a password, and ends what was signed in with the old one. False if there is no such user.
@@ -112,41 +104,52 @@ impl Users {
 
     /// The user of this name and password. An unknown name takes as long as a wrong password.
     pub async fn verify(&self, name: &str, password: String) -> Result<Option<User>, PasswordError> {
-        let user = match name.parse::<Name>() {
-            Ok(name) => self.find(&name).await?,
-            Err(_) => None,
-        };
-        let hash = match &user {
-            Some(user) => self.hash_of(&user.name).await?,
-            None => None,
-        };
+        let name = name.to_owned();
+        let found: Option<(User, String)> = self
+            .database
+            .read(move |connection| {
+                let mut select =
+                    connection.prepare_cached("SELECT name, sub, groups, password FROM users WHERE name = ?")?;
+                select.query_row([name], |row| Ok((read(row)?, row.get(3)?))).optional()
+            })
+            .await?;
+        let (user, hash) = found.unzip();
         let right = password::verify(password, hash).await?;
         Ok(user.filter(|_| right))
     }
 
-    /// The users of a directory's first start.
+    /// Makes the users of a directory's first start, all in one change that is remembered: a start that is broken off makes
+    /// none, and none of them comes back once it was removed (rule 24). Nothing on later starts.
     pub async fn first(&self) -> Result<Vec<NewUser>, PasswordError> {
-        let mut made = Vec::new();
-        for (name, groups) in [("viewer", None), ("moderator", Some(MODERATORS.to_owned()))] {
+        if self.database.read(had_first_users).await? {
+            return Ok(Vec::new());
+        }
+        let (mut told, mut rows) = (Vec::new(), Vec::new());
+        for (name, groups) in [("viewer", vec![]), ("moderator", vec![MODERATORS])] {
             let name: Name = name.parse().expect("a plain word is a name");
             // 16 characters of 5 bits, in fours that can be read out.
             let letters = data::letters(&*self.random, 16);
             let password = format!("{}-{}-{}-{}", &letters[..4], &letters[4..8], &letters[8..12], &letters[12..]);
-            if self.add(&name, &groups.into_iter().collect(), password.clone()).await? {
-                made.push(NewUser { name, password });
-            }
+            let hash = password::hash(password.clone(), self.salt()).await?;
+            rows.push((name.clone(), self.random.id(), hash, serde_json::json!(groups).to_string()));
+            told.push(NewUser { name, password });
         }
-        Ok(made)
-    }
-
-    async fn hash_of(&self, name: &Name) -> PortResult<Option<String>> {
-        let name = name.clone();
-        self.database
-            .read(move |connection| {
-                let mut select = connection.prepare_cached("SELECT password FROM users WHERE name = ?")?;
-                select.query_row([name.as_str()], |row| row.get(0)).optional()
+        let now = self.clock.now().timestamp_millis();
+        let made = self
+            .database
+            .write(move |group| {
+                if had_first_users(group)? {
+                    return Ok(Vec::new());
+                }
+                group.execute(
+                    "INSERT INTO settings (name, value) VALUES (?, ?)",
+                    params![FIRST_USERS, now.to_string()],
+                )?;
+                rows.iter().map(|(name, sub, hash, groups)| insert(group, name, sub, hash, groups, now)).collect()
             })
-            .await
+            .await?;
+        // Somebody may have added one of that name before.
+        Ok(told.into_iter().zip(made).filter_map(|(user, made)| made.then_some(user)).collect())
     }
 
     fn salt(&self) -> [u8; 16] {
@@ -154,6 +157,28 @@ impl Users {
         self.random.fill(&mut salt);
         salt
     }
+}
+
+fn had_first_users(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.prepare_cached("SELECT 1 FROM settings WHERE name = ?")?.exists([FIRST_USERS])
+}
+
+/// False if there is one of that name.
+fn insert(
+    group: &Transaction<'_>,
+    name: &Name,
+    sub: &str,
+    hash: &str,
+    groups: &str,
+    now: i64,
+) -> rusqlite::Result<bool> {
+    let added = group
+        .prepare_cached(
+            "INSERT INTO users (name, sub, password, groups, created_at) VALUES (?, ?, ?, ?, ?)
+             ON CONFLICT (name) DO NOTHING",
+        )?
+        .execute(params![name.as_str(), sub, hash, groups, now])?;
+    Ok(added > 0)
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<User> {
@@ -167,3 +192,6 @@ fn read(row: &Row<'_>) -> rusqlite::Result<User> {
         groups: serde_json::from_str(&groups).map_err(|_| wrong(2, "no list of groups"))?,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,6 +55,11 @@ async fn computed<T: Send + 'static>(
     compute: impl FnOnce() -> Result<T, String> + Send + 'static,
 ) -> Result<T, PasswordError> {
     let failed = |why: String| PasswordError::Port(PortError::Failed { what: "hashing a password", why });
-    let _turn = AT_ONCE.acquire().await.map_err(|error| failed(error.to_string()))?;
-    tokio::task::spawn_blocking(compute).await.map_err(|error| failed(error.to_string()))?.map_err(failed)
+    let turn = AT_ONCE.acquire().await.map_err(|error| failed(error.to_string()))?;
+    let computed = tokio::task::spawn_blocking(move || {
+        // Whoever asked may hang up; the turn lasts as long as the work, or hanging up would lift the bound.
+        let _turn = turn;
+        compute()
+    });
+    computed.await.map_err(|error| failed(error.to_string()))?.map_err(failed)
 }

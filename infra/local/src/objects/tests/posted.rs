@@ -1,0 +1,160 @@
+use std::sync::atomic::Ordering;
+
+use aws_lambda_events::s3::S3Event;
+use chrono::Duration;
+use labelcast_functions::ports::Objects;
+use md5::{Digest, Md5};
+use reqwest::StatusCode;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::{Site, key, multipart};
+
+#[tokio::test]
+async fn a_good_form_is_stored_told_of_as_s3_tells_and_then_answered() {
+    let site = Site::open();
+    let form = site.form("cat-1", 1..=100).await;
+    let answer = site.post(&form, b"bytes".to_vec()).await;
+    let etag = hex::encode(Md5::digest(b"bytes"));
+    assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+    assert_eq!(answer.headers()["etag"], format!("\"{etag}\""));
+    assert_eq!(answer.headers()["location"], format!("{}/objects/new/cat-1", site.url));
+    let info = site.objects.head(&key("cat-1")).await.unwrap().unwrap();
+    assert_eq!((info.size, &info.etag), (5, &etag));
+
+    let events = site.told.events.lock().unwrap().clone();
+    assert_eq!(events.len(), 1);
+    let event: S3Event = serde_json::from_value(events[0].clone()).unwrap();
+    let record = &event.records[0];
+    assert_eq!(record.event_name.as_deref(), Some("ObjectCreated:Post"));
+    assert_eq!(record.request_parameters.source_ip_address.as_deref(), Some("127.0.0.1"));
+    let object = &record.s3.object;
+    assert_eq!((object.key.as_deref(), object.size), (Some("new/cat-1"), Some(5)));
+    assert_eq!(object.e_tag.as_deref(), Some(etag.as_str()));
+}
+
+#[tokio::test]
+async fn a_later_post_has_a_higher_sequencer() {
+    let site = Site::open();
+    let form = site.form("cat", 1..=100).await;
+    for bytes in [b"one".to_vec(), b"two".to_vec()] {
+        assert_eq!(site.post(&form, bytes).await.status(), StatusCode::NO_CONTENT);
+    }
+    let events = site.told.events.lock().unwrap().clone();
+    let sequencer = |n: usize| events[n]["Records"][0]["s3"]["object"]["sequencer"].as_str().unwrap().to_owned();
+    assert!(sequencer(0) < sequencer(1), "{} {}", sequencer(0), sequencer(1));
+}
+
+#[tokio::test]
+async fn a_file_of_the_wrong_size_is_refused_in_words_and_leaves_nothing() {
+    let site = Site::open();
+    let form = site.form("cat", 10..=100).await;
+    // Far more than sockets buffer: the client must be able to read the answer all the same.
+    for (size, code) in [(101, "EntityTooLarge"), (20 << 20, "EntityTooLarge"), (9, "EntityTooSmall")] {
+        let answer = site.post(&form, vec![7; size]).await;
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(answer.headers()["content-type"], "application/xml");
+        assert!(answer.text().await.unwrap().contains(&format!("<Code>{code}</Code>")), "{size}");
+    }
+    assert_eq!(site.files(), Vec::<String>::new());
+    assert!(site.told.events.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_form_that_is_not_what_was_signed_is_refused() {
+    let site = Site::open();
+    let good = site.form("cat", 1..=100).await;
+    let refused = async |name: &str, value: Option<&str>, code: &str| {
+        let mut form = good.clone();
+        match value {
+            Some(value) => form.fields.insert(name.to_owned(), value.to_owned()),
+            None => form.fields.remove(name),
+        };
+        let answer = site.post(&form, b"bytes".to_vec()).await.text().await.unwrap();
+        assert!(answer.contains(&format!("<Code>{code}</Code>")), "{name}: {answer}");
+    };
+    refused("key", Some("processed/ab/evil"), "AccessDenied").await;
+    refused("key", Some("../../credentials"), "AccessDenied").await;
+    refused("x-amz-meta-more", Some("x"), "AccessDenied").await;
+    refused("x-amz-signature", Some(&"0".repeat(64)), "SignatureDoesNotMatch").await;
+    refused("x-amz-signature", None, "InvalidArgument").await;
+    site.pass(Duration::minutes(11));
+    refused("x-ignore-this", Some("x"), "AccessDenied").await;
+    assert_eq!(site.files(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_comes_after_the_file_is_not_looked_at() {
+    let site = Site::open();
+    let form = site.form("cat", 1..=100).await;
+    let late = multipart(&form, b"bytes".to_vec()).text("key", "new/another");
+    let answer = site.client.post(&form.url).multipart(late).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+    assert_eq!(site.files(), ["new/cat"]);
+}
+
+#[tokio::test]
+async fn what_could_not_be_told_of_is_not_accepted() {
+    let site = Site::open();
+    site.told.is_full.store(true, Ordering::Relaxed);
+    let form = site.form("cat", 1..=100).await;
+    assert_eq!(site.post(&form, b"bytes".to_vec()).await.status(), StatusCode::INSUFFICIENT_STORAGE);
+    site.told.is_full.store(false, Ordering::Relaxed);
+    assert_eq!(site.post(&form, b"bytes".to_vec()).await.status(), StatusCode::NO_CONTENT, "the form is still good");
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_before_it_accepts() {
+    let site = Site::leaving_free(u64::MAX);
+    let form = site.form("cat", 1..=100).await;
+    let answer = site.post(&form, b"bytes".to_vec()).await;
+    assert_eq!(answer.status(), StatusCode::INSUFFICIENT_STORAGE);
+    assert!(answer.text().await.unwrap().contains("<Code>InsufficientStorage</Code>"));
+    assert_eq!(site.files(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_is_no_form_is_refused_in_words() {
+    let site = Site::open();
+    let url = format!("{}/objects", site.url);
+    let plain = site.client.post(&url).body("hello").send().await.unwrap();
+    assert_eq!(plain.status(), StatusCode::PRECONDITION_FAILED);
+    for body in [
+        "",
+        "--x--\r\n",
+        "--x\r\n",
+        "--x\r\nnonsense\r\n\r\n",
+        "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb",
+    ] {
+        let post = site.client.post(&url).header("content-type", "multipart/form-data; boundary=x").body(body);
+        let answer = post.send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{body}");
+        assert!(answer.text().await.unwrap().contains("<Code>"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_never_comes_to_the_file_is_stopped_without_a_signature_and_without_end() {
+    let site = Site::open();
+    for endless in
+        ["Content-Disposition: form-data; name=\"a\"; x=\"", "Content-Disposition: form-data; name=\"a\"\r\n\r\n"]
+    {
+        let mut socket = TcpStream::connect(site.url.strip_prefix("http://").unwrap()).await.unwrap();
+        let head = format!(
+            "POST /objects HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=x\r\n\
+             content-length: 10000000000\r\n\r\n--x\r\n{endless}"
+        );
+        socket.write_all(head.as_bytes()).await.unwrap();
+        let (mut reading, mut writing) = socket.split();
+        let write = async {
+            // Until the server closes, which it does long before the length that was announced.
+            while writing.write_all(&[b'x'; 4096]).await.is_ok() {}
+        };
+        let mut answer = [0; 12];
+        tokio::select! {
+            () = write => {}
+            read = reading.read_exact(&mut answer) => assert_eq!(read.unwrap(), 12),
+        }
+        assert_eq!(&answer, b"HTTP/1.1 400");
+    }
+}

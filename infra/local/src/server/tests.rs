@@ -1,0 +1,146 @@
+use std::io::ErrorKind;
+
+use axum::body::Bytes;
+use axum::extract::ConnectInfo;
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_util::sync::DropGuard;
+
+use super::*;
+
+const ANYWHERE: &str = "127.0.0.1:0";
+
+fn app() -> Router {
+    let address =
+        |Extension(ConnectInfo(address)): Extension<ConnectInfo<SocketAddr>>| async move { address.ip().to_string() };
+    let length = |body: Bytes| async move { body.len().to_string() };
+    Router::new().route("/address", get(address)).route("/length", post(length))
+}
+
+fn serve(tls: &Tls) -> (SocketAddr, DropGuard) {
+    serve_with(tls, Patience::default())
+}
+
+fn serve_with(tls: &Tls, patience: Patience) -> (SocketAddr, DropGuard) {
+    let mut server = Server::listen(ANYWHERE.parse().unwrap(), tls).unwrap();
+    server.patience = patience;
+    let address = server.address().unwrap();
+    let stop = CancellationToken::new();
+    tokio::spawn(server.serve(app(), stop.clone()));
+    (address, stop.drop_guard())
+}
+
+/// What a server says to these bytes until it closes the connection.
+async fn said(address: SocketAddr, sent: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(sent.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    match stream.read_to_end(&mut answer).await {
+        Err(error) if error.kind() != ErrorKind::ConnectionReset => panic!("{error}"),
+        _ => String::from_utf8(answer).unwrap(),
+    }
+}
+
+#[tokio::test]
+async fn what_others_can_reach_is_not_served_without_tls() {
+    for open in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
+        let refused = Server::listen(open.parse().unwrap(), &Tls::None);
+        assert!(matches!(refused, Err(ListenError::Unprotected(_))), "{open}");
+    }
+    assert!(Server::listen("0.0.0.0:0".parse().unwrap(), &Tls::BehindProxy).is_ok());
+    assert!(Server::listen(ANYWHERE.parse().unwrap(), &Tls::None).is_ok());
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_named() {
+    let first = Server::listen(ANYWHERE.parse().unwrap(), &Tls::None).unwrap();
+    let address = first.address().unwrap();
+    let Err(error) = Server::listen(address, &Tls::None) else { panic!("two listen on {address}") };
+    assert!(error.to_string().contains(&address.to_string()), "{error}");
+}
+
+#[tokio::test]
+async fn a_certificate_of_ones_own_serves_tls_to_those_who_trust_it_and_no_plain_http() {
+    let place = tempfile::tempdir().unwrap();
+    let (certificate, key) = (place.path().join("cert.pem"), place.path().join("key.pem"));
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let (address, _serving) = serve(&Tls::Own { certificate: certificate.clone(), key: key.clone() });
+
+    let trusted = reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
+    let client = reqwest::Client::builder().tls_certs_only([trusted]).build().unwrap();
+    let url = format!("https://localhost:{}/address", address.port());
+    let client = client.get(url).send().await.unwrap();
+    assert_eq!(client.text().await.unwrap(), "127.0.0.1");
+    assert!(!said(address, "GET /address HTTP/1.1\r\nhost: x\r\n\r\n").await.contains("200"));
+
+    std::fs::write(&key, "no key").unwrap();
+    let tls = Tls::Own { certificate, key: key.clone() };
+    let Err(error) = Server::listen(ANYWHERE.parse().unwrap(), &tls) else { panic!("that is no key") };
+    assert!(error.to_string().contains(key.to_str().unwrap()), "{error}");
+}
+
+#[tokio::test]
+async fn what_a_proxy_says_of_the_client_is_believed_only_when_told_to() {
+    let client = reqwest::Client::new();
+    for (tls, expected) in [(Tls::BehindProxy, "203.0.113.9"), (Tls::None, "127.0.0.1")] {
+        let (address, _serving) = serve(&tls);
+        let get = client.get(format!("http://{address}/address")).header("x-forwarded-for", "10.0.0.1, 203.0.113.9");
+        assert_eq!(get.send().await.unwrap().text().await.unwrap(), expected);
+    }
+}
+
+/// Much for one of the three, little for the others.
+const SHORT: Duration = Duration::from_millis(300);
+const LONG: Duration = Duration::from_secs(600);
+
+#[tokio::test]
+async fn a_client_that_sends_its_headers_slowly_is_let_go() {
+    let (address, _serving) = serve_with(&Tls::None, Patience { head: SHORT, piece: LONG, body: LONG });
+    for beginning in ["", "GET /address HT", "GET /address HTTP/1.1\r\nhost: x\r\nx-slow: "] {
+        assert!(!said(address, beginning).await.contains("200"), "{beginning}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_asks_nothing_more_is_let_go() {
+    let (address, _serving) = serve_with(&Tls::None, Patience { head: SHORT, piece: LONG, body: LONG });
+    let answer = said(address, "GET /address HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("127.0.0.1"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_client_that_sends_its_body_slowly_is_let_go_whether_it_stops_or_drips() {
+    for patience in
+        [Patience { head: LONG, piece: SHORT, body: LONG }, Patience { head: LONG, piece: LONG, body: SHORT }]
+    {
+        let (address, _serving) = serve_with(&Tls::None, patience);
+        let begun = "POST /length HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nsome";
+        let answer = said(address, begun).await;
+        assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_ends_answers_what_it_was_asked_and_takes_no_more() {
+    let server = Server::listen(ANYWHERE.parse().unwrap(), &Tls::None).unwrap();
+    let address = server.address().unwrap();
+    let (asked, goes_on) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (asked_now, may_go_on) = (asked.clone(), goes_on.clone());
+    let slow = move || async move {
+        asked_now.add_permits(1);
+        may_go_on.acquire().await.unwrap().forget();
+        "done"
+    };
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(server.serve(Router::new().route("/slow", get(slow)), stop.clone()));
+    let answer = tokio::spawn(reqwest::get(format!("http://{address}/slow")));
+    asked.acquire().await.unwrap().forget();
+    stop.cancel();
+    goes_on.add_permits(1);
+    assert_eq!(answer.await.unwrap().unwrap().text().await.unwrap(), "done");
+    serving.await.unwrap();
+    assert!(TcpStream::connect(address).await.is_err());
+}

@@ -1,0 +1,152 @@
+//! What applications and strangers may not do.
+
+use chrono::Duration;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use super::{HOME, Site, VERIFIER, location, returned, set_cookies};
+
+#[tokio::test]
+async fn nobody_is_sent_to_an_address_that_is_not_registered() {
+    let site = Site::open().await;
+    let session = site.signed_in("ada").await.1;
+    for address in [
+        "https://evil.example/",
+        "https://labels.example.org/web",
+        "https://labels.example.org/web/../evil",
+        "https://labels.example.org/web/?x=1",
+        "https://labels.example.org.evil.example/web/",
+        "//evil.example/web/",
+        "javascript:alert(1)",
+        "https://labels.example.org/web/\r\nset-cookie: a=b",
+        "",
+    ] {
+        for path in ["/oauth2/authorize", "/login", "/logout"] {
+            let answer = site.get(path, &site.asked_with("redirect_uri", address), &session).await;
+            assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{path} {address}");
+            assert!(!answer.headers().contains_key("location"), "{path} {address}");
+        }
+        let leaving = [("client_id", site.client_id.clone()), ("logout_uri", address.to_owned())];
+        let answer = site.get("/logout", &leaving, "").await;
+        assert!(!answer.headers().contains_key("location"), "{address}");
+    }
+    let stranger = site.get("/oauth2/authorize", &site.asked_with("client_id", "x"), &session).await;
+    assert_eq!(stranger.status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn a_registered_application_hears_what_was_wrong_with_its_state() {
+    let site = Site::open().await;
+    for (name, value, error) in [
+        ("response_type", "token", "unsupported_response_type"),
+        ("code_challenge_method", "plain", "invalid_request"),
+        ("code_challenge", "", "invalid_request"),
+        ("scope", "openid everything", "invalid_scope"),
+    ] {
+        let answer = site.get("/oauth2/authorize", &site.asked_with(name, value), "").await;
+        assert!(location(&answer).starts_with(HOME), "{name}");
+        assert_eq!(returned(&answer, "error").as_deref(), Some(error), "{name}");
+        assert_eq!(returned(&answer, "state").as_deref(), Some("the&state=1 <\"'>"), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_sent_becomes_neither_a_header_nor_html() {
+    let site = Site::open().await;
+    let hostile = "x\r\nset-cookie: a=b\r\n\r\n\"><script>alert(1)</script>";
+    let shown = site.get("/login", &site.asked_with("state", hostile), "").await;
+    assert_eq!(shown.status(), StatusCode::OK);
+    assert_eq!(set_cookies(&shown).len(), 1);
+    assert!(!shown.text().await.unwrap().contains("<script"));
+    let answer = site.log_in("\"><script>alert(1)</script>", "wrong password", "192.0.2.1").await;
+    let page = answer.text().await.unwrap();
+    assert!(page.contains("&quot;&gt;&lt;script&gt;") && !page.contains("<script"));
+    let session = site.signed_in("ada").await.1;
+    let back = site.get("/oauth2/authorize", &site.asked_with("state", hostile), &session).await;
+    assert_eq!(returned(&back, "state").as_deref(), Some(hostile));
+    assert!(set_cookies(&back).is_empty());
+}
+
+#[tokio::test]
+async fn pages_allow_no_script_no_frame_and_no_cache() {
+    let site = Site::open().await;
+    let refused = site.get("/login", &[], "").await;
+    for answer in [site.get("/login", &site.asked(), "").await, refused] {
+        let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+        let policy = header("content-security-policy");
+        assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
+        assert!(!policy.contains("unsafe") && !policy.contains("script-src"), "{policy}");
+        assert_eq!((header("cache-control"), header("x-content-type-options")), ("no-store".into(), "nosniff".into()));
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_was_not_shown_to_this_browser_signs_nobody_in() {
+    let site = Site::open().await;
+    let shown = site.get("/login", &site.asked(), "").await;
+    let form = set_cookies(&shown).remove("labelcast_form").unwrap();
+    let send = async |cookie: &str, form: &str| {
+        let fields = [("username", "ada"), ("password", "correct horse ada"), ("form", form)];
+        let post = site.client.post(format!("{}/login", site.url)).query(&site.asked()).header("cookie", cookie);
+        let post = post.header("content-type", "application/x-www-form-urlencoded").body(super::encoded(&fields));
+        post.send().await.unwrap()
+    };
+    for (cookie, sent) in [("", form.as_str()), ("", ""), ("labelcast_form=", ""), ("labelcast_form=x", "x")] {
+        let answer = send(cookie, sent).await;
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{cookie} {sent}");
+        assert!(!set_cookies(&answer).contains_key("labelcast_session"));
+    }
+    assert_eq!(send(&format!("labelcast_form={form}"), "0".repeat(32).as_str()).await.status(), StatusCode::FORBIDDEN);
+    // A second tab shows the same form, so neither outdates the other.
+    let second = site.get("/login", &site.asked(), &format!("labelcast_form={form}")).await;
+    assert_eq!(set_cookies(&second)["labelcast_form"], form);
+    assert_eq!(send(&format!("labelcast_form={form}"), &form).await.status(), StatusCode::FOUND);
+}
+
+#[tokio::test]
+async fn a_code_is_good_once_and_what_came_of_it_ends_when_it_is_shown_again() {
+    let site = Site::open().await;
+    let other = site.exchange(&site.signed_in("ada").await.0).await.1;
+    let code = site.signed_in("ada").await.0;
+    let tokens = site.exchange(&code).await.1;
+    assert_eq!(site.refresh(&tokens["refresh_token"]).await.0, StatusCode::OK);
+    assert_eq!(site.exchange(&code).await, (StatusCode::BAD_REQUEST, json!({"error": "invalid_grant"})));
+    assert_eq!(site.refresh(&tokens["refresh_token"]).await.1["error"], "invalid_grant");
+    assert_eq!(site.refresh(&other["refresh_token"]).await.0, StatusCode::OK, "other sign-ins go on");
+}
+
+#[tokio::test]
+async fn a_code_is_good_for_five_minutes_and_for_whoever_began_with_it() {
+    let site = Site::open().await;
+    let late = site.signed_in("ada").await.0;
+    site.pass(Duration::minutes(5) + Duration::milliseconds(1));
+    assert_eq!(site.exchange(&late).await.1["error"], "invalid_grant");
+    let id = site.client_id.clone();
+    let try_with = async |client: &str, address: &str, verifier: &str| -> Value {
+        let code = site.signed_in("ada").await.0;
+        let kind = ("grant_type", "authorization_code");
+        let rest = [("code", code.as_str()), ("redirect_uri", address), ("code_verifier", verifier)];
+        let (status, answer) = site.token(&[kind, ("client_id", client), rest[0], rest[1], rest[2]]).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        answer["error"].clone()
+    };
+    assert_eq!(try_with("x", HOME, VERIFIER).await, "invalid_client");
+    assert_eq!(try_with(&id, "https://evil.example/", VERIFIER).await, "invalid_grant");
+    assert_eq!(try_with(&id, HOME, &VERIFIER.replace('a', "b")).await, "invalid_grant");
+    assert_eq!(try_with(&id, HOME, "").await, "invalid_grant");
+}
+
+#[tokio::test]
+async fn what_is_no_token_request_is_told_so_in_json() {
+    let site = Site::open().await;
+    let (status, answer) = site.token(&[("client_id", &site.client_id), ("grant_type", "password")]).await;
+    assert_eq!((status, answer), (StatusCode::BAD_REQUEST, json!({"error": "unsupported_grant_type"})));
+    let post = site.client.post(format!("{}/oauth2/token", site.url)).json(&json!({"grant_type": "x"}));
+    let answer = post.send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(answer.json::<Value>().await.unwrap(), json!({"error": "invalid_request"}));
+    // A session is no refresh token, nor a code.
+    let session = site.signed_in("ada").await.1.split_once('=').unwrap().1.to_owned();
+    assert_eq!(site.refresh(&json!(session)).await.1["error"], "invalid_grant");
+    assert_eq!(site.exchange(&session).await.1["error"], "invalid_grant");
+}
