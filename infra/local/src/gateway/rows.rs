@@ -80,6 +80,13 @@ impl Rows {
         entries.map(|entry| entry.subscription.clone()).collect()
     }
 
+    /// Whether a replay has begun and did not end.
+    pub(super) fn is_replaying(&self, id: &ConnectionId) -> bool {
+        let entry = |topic| self.topics.get(topic).and_then(|interest| interest.get(id));
+        let topics = self.connections.get(id).into_iter().flat_map(|row| &row.topics);
+        topics.filter_map(entry).any(|entry| entry.live_from.is_none())
+    }
+
     pub(super) fn subscribe(
         &mut self,
         id: &ConnectionId,
