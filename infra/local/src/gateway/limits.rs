@@ -31,5 +31,3 @@ pub(super) const HANDSHAKES: usize = 1_024;
 pub(super) const EXPIRY_GRACE_SECONDS: i64 = 22;
 /// Sockets flushed before other tasks have their turn.
 pub(super) const FLUSHED_AT_ONCE: usize = 128;
-/// Sockets queued to before other tasks have their turn: about as long as flushing [`FLUSHED_AT_ONCE`] takes.
-pub(super) const QUEUED_AT_ONCE: usize = 4_096;

@@ -81,6 +81,27 @@ impl Socket {
         self.outbound().push(frame)
     }
 
+    /// Queues several frames, as far as they are taken: the answer is [`Queued::First`] if it is for any, and why not if
+    /// some are not taken.
+    pub(super) fn queue_all(&self, frames: &[Bytes]) -> Queued {
+        let mut all = Queued::Behind;
+        let mut outbound = self.outbound();
+        for frame in frames {
+            let mut queued = outbound.push(frame.clone());
+            if queued == Queued::Full {
+                drop(outbound);
+                queued = self.queue(frame.clone());
+                outbound = self.outbound();
+            }
+            match queued {
+                Queued::First => all = Queued::First,
+                Queued::Behind => {}
+                Queued::Full | Queued::Closing => return queued,
+            }
+        }
+        all
+    }
+
     /// Does what follows from queueing one frame. False if it will not arrive.
     pub(super) fn settle(&self, queued: Queued) -> bool {
         match queued {
