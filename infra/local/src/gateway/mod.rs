@@ -16,7 +16,11 @@ mod pusher;
 mod reaper;
 mod rows;
 mod session;
+#[cfg(test)]
+mod simulation;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod transport;
 
 use std::collections::HashMap;

@@ -81,6 +81,13 @@ impl Outbound {
         self.bytes = self.frames.iter().map(Bytes::len).sum();
     }
 
+    /// What waits, as if it were written.
+    #[cfg(test)]
+    pub(super) fn take(&mut self) -> Vec<Bytes> {
+        self.bytes = 0;
+        self.frames.drain(..).collect()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.frames.is_empty()
     }
