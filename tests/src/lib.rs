@@ -1,1 +1,10 @@
-//! stub
+//! What the end-to-end tests share: the real binary, real sockets, pictures made for them.
+
+pub mod machine;
+pub mod picture;
+pub mod server;
+pub mod socket;
+
+pub use machine::TestMachine;
+pub use server::Server;
+pub use socket::Socket;

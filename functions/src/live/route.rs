@@ -110,7 +110,9 @@ impl Route {
             }
             ClientFrame::Unsubscribe(asked) => self.unsubscribe(connection, asked).await,
             ClientFrame::Refresh(asked) => self.refresh(connection, asked, now).await,
-            ClientFrame::Ping { reference } => Ok(Some(ServerFrame::Pong { reference })),
+            ClientFrame::Ping { reference } => {
+                Ok(Some(ServerFrame::Pong { reference, connection_id: connection.id.clone() }))
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::model::{Cursor, ImageId, Seq, Topic};
+use crate::model::{ConnectionId, Cursor, ImageId, Seq, Topic};
 
 /// A frame to a client.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -51,6 +51,9 @@ pub enum ServerFrame {
         /// From the request.
         #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
         reference: Option<String>,
+        /// What the `@connections` API calls this connection.
+        #[schema(value_type = String)]
+        connection_id: ConnectionId,
     },
     /// Something happened.
     Notification(NotificationFrame),

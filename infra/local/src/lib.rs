@@ -1,5 +1,6 @@
 //! Labelcast on one machine: the ports embedded, the gateway, the command line.
 
+pub mod backup;
 pub mod cli;
 pub mod data;
 pub mod database;

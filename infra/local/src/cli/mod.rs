@@ -1,11 +1,16 @@
 //! The command line.
 
+mod backup;
+mod client;
 mod dead;
 mod keys;
 mod output;
+mod search;
 mod serve;
 mod token;
+mod upload;
 mod users;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -32,6 +37,14 @@ enum Command {
     Users(users::UsersArguments),
     /// Add, list or remove the API keys of programs
     Keys(keys::KeysArguments),
+    /// Upload pictures and print their labels as they come
+    Upload(upload::UploadArguments),
+    /// Print a topic's notifications as they come; reconnects and resumes
+    Watch(watch::WatchArguments),
+    /// Search images by their labels
+    Search(search::SearchArguments),
+    /// Write everything of a data directory into one file, while it is served
+    Backup(backup::BackupArguments),
     /// List or redrive the dead letters of a data directory
     Dead(dead::DeadArguments),
 }
@@ -54,6 +67,10 @@ pub async fn run() -> ExitCode {
         Command::Token(arguments) => arguments.run().await,
         Command::Users(arguments) => arguments.run().await,
         Command::Keys(arguments) => arguments.run().await,
+        Command::Upload(arguments) => arguments.run().await,
+        Command::Watch(arguments) => arguments.run().await,
+        Command::Search(arguments) => arguments.run().await,
+        Command::Backup(arguments) => arguments.run().await,
         Command::Dead(arguments) => arguments.run().await,
     };
     match outcome {

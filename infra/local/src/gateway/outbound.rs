@@ -230,7 +230,9 @@ mod tests {
         outbound.drop_waiting();
         assert!(outbound.close_with([Bytes::from_static(b"bye")]));
         let flushed = outbound.flush(|slices| {
-            slices.iter().for_each(|slice| written.extend_from_slice(slice));
+            for slice in slices {
+                written.extend_from_slice(slice);
+            }
             Ok(slices.iter().map(|slice| slice.len()).sum())
         });
         assert_eq!(flushed.unwrap(), Flushed::All);

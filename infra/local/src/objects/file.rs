@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use labelcast_functions::ports::ObjectInfo;
 use md5::{Digest, Md5};
 
-const FOOTER: u64 = 16;
+const FOOTER: usize = 16;
 
 /// An object that is being written under a temporary name.
 pub(super) struct Writing {
@@ -71,9 +71,9 @@ pub(super) fn open(place: &Path) -> io::Result<Option<(File, ObjectInfo)>> {
         Err(error) => return Err(error),
     };
     let length = file.metadata()?.len();
-    let size = length.checked_sub(FOOTER).ok_or(io::ErrorKind::InvalidData)?;
+    let size = length.checked_sub(FOOTER as u64).ok_or(io::ErrorKind::InvalidData)?;
     file.seek(SeekFrom::Start(size))?;
-    let mut digest = [0; FOOTER as usize];
+    let mut digest = [0; FOOTER];
     file.read_exact(&mut digest)?;
     file.seek(SeekFrom::Start(0))?;
     Ok(Some((file, ObjectInfo { size, etag: hex::encode(digest) })))

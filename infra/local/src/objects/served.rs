@@ -71,12 +71,11 @@ async fn content(mut opened: tokio::fs::File, info: &ObjectInfo, headers: &Heade
     let asked = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
     let ranges = asked.and_then(|asked| parse_range_header(asked).ok()).map(|ranges| ranges.validate(info.size));
     let (status, start, length) = match ranges {
-        None => (StatusCode::OK, 0, info.size),
         Some(Ok(ranges)) if ranges.len() == 1 => {
             (StatusCode::PARTIAL_CONTENT, *ranges[0].start(), ranges[0].end() - ranges[0].start() + 1)
         }
         // Several ranges at once are not cut out; the whole is a right answer too (RFC 9110, 14.2).
-        Some(Ok(_)) => (StatusCode::OK, 0, info.size),
+        None | Some(Ok(_)) => (StatusCode::OK, 0, info.size),
         Some(Err(_)) => return Err(S3Error::new(416, "InvalidRange", "The requested range is not satisfiable")),
     };
     opened.seek(SeekFrom::Start(start)).await.map_err(|error| failed(&error))?;

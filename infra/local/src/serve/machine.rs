@@ -163,32 +163,45 @@ impl Machine {
     /// Works until `stop`: steps, timers, clean-up.
     pub async fn work(&self, stop: CancellationToken) -> PortResult<()> {
         let steps = self.dispatcher.run(self.steps.clone(), stop.clone());
-        let seconds = every(Duration::from_secs(1), &stop, async || self.gateway.reap(self.clock.now()));
-        let minutes = every(Duration::from_mins(1), &stop, async || {
-            health::metrics().run_upkeep();
-            if let Err(error) = self.sweep().await {
-                tracing::warn!(%error, "sweeping failed; it is tried again in a minute");
+        let (gateway, clock) = (self.gateway.clone(), self.clock.clone());
+        let reap = move || {
+            gateway.reap(clock.now());
+            std::future::ready(())
+        };
+        let (schedule, clock) = (self.sweep.clone(), self.clock.clone());
+        let tidy = move || {
+            let (schedule, clock) = (schedule.clone(), clock.clone());
+            async move {
+                health::metrics().run_upkeep();
+                if let Err(error) = sweep_once(&schedule, &*clock).await {
+                    tracing::warn!(%error, "sweeping failed; it is tried again in a minute");
+                }
             }
-        });
+        };
+        let seconds = every(Duration::from_secs(1), &stop, reap);
+        let minutes = every(Duration::from_mins(1), &stop, tidy);
         let (steps, (), ()) = tokio::join!(steps, seconds, minutes);
         steps
     }
 
     /// Sweeps once, as the schedule does.
     pub async fn sweep(&self) -> PortResult<Swept> {
-        let now = self.clock.now();
-        let event = json!({
-            "version": "0", "id": "sweep", "detail-type": "Scheduled Event", "source": "aws.events",
-            "account": "000000000000", "time": now, "region": "local",
-            "resources": ["arn:aws:events:local:000000000000:rule/sweep"], "detail": {},
-        });
-        let event: EventBridgeEvent<Value> =
-            serde_json::from_value(event).expect("this is the form of the event, with every field that is required");
-        self.sweep.handle(event).await
+        sweep_once(&self.sweep, &*self.clock).await
     }
 }
 
-async fn every(period: Duration, stop: &CancellationToken, mut work: impl AsyncFnMut()) {
+async fn sweep_once(sweep: &Sweep, clock: &dyn Clock) -> PortResult<Swept> {
+    let event = json!({
+        "version": "0", "id": "sweep", "detail-type": "Scheduled Event", "source": "aws.events",
+        "account": "000000000000", "time": clock.now(), "region": "local",
+        "resources": ["arn:aws:events:local:000000000000:rule/sweep"], "detail": {},
+    });
+    let event: EventBridgeEvent<Value> =
+        serde_json::from_value(event).expect("this is the form of the event, with every field that is required");
+    sweep.handle(event).await
+}
+
+async fn every<F: Future<Output = ()>>(period: Duration, stop: &CancellationToken, mut work: impl FnMut() -> F) {
     let mut ticks = tokio::time::interval(period);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {

@@ -1,5 +1,6 @@
 //! `labelcast serve`.
 
+use std::fmt::Write as _;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,7 +91,8 @@ fn greet(public_url: &str, directory: &std::path::Path, new_users: &[crate::user
     if !new_users.is_empty() {
         text.push_str("\nUsers made for this first start; the passwords are shown this once:\n");
         for user in new_users {
-            text.push_str(&format!("  {:<10} {}\n", user.name.as_str(), user.password));
+            // A String takes what is written.
+            let _ = writeln!(text, "  {:<10} {}", user.name.as_str(), user.password);
         }
     }
     text.push_str("\nCtrl-C stops it.\n\n");

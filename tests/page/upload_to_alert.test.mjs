@@ -1,0 +1,99 @@
+// The page in a real browser, two users at once, from upload to alert.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { chromium } from 'playwright-core'
+import { start } from './labelcast.mjs'
+import { picture } from './picture.mjs'
+
+let server, browser, viewer, moderator
+const foreign = []
+const violations = []
+
+before(async () => {
+  server = await start()
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking', '--disable-sync'],
+  })
+  viewer = await signIn('viewer')
+  moderator = await signIn('moderator')
+})
+
+after(async () => {
+  await browser?.close()
+  const status = await server?.stop()
+  assert.equal(status, 0, 'SIGTERM ends it cleanly')
+})
+
+const by = (page, id) => page.getByTestId(id)
+const file = (name, options) => ({ name, mimeType: 'image/png', buffer: picture(options) })
+
+async function signIn(name) {
+  const page = await (await browser.newContext()).newPage()
+  const home = new URL(server.url).host
+  page.on('request', (request) => {
+    const url = new URL(request.url())
+    if (url.protocol.startsWith('http') && url.host !== home) foreign.push(request.url())
+  })
+  page.on('console', (message) => {
+    if (/Content.Security.Policy/i.test(message.text())) violations.push(message.text())
+  })
+  await page.goto(server.url)
+  await by(page, 'sign-in').first().click()
+  await page.getByLabel('User name').fill(name)
+  await page.getByLabel('Password').fill(server.passwords[name])
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await by(page, 'connection-state').and(page.locator('[data-state=live]')).first().waitFor()
+  return page
+}
+
+test('a picture that is uploaded appears live, with its labels, for everybody', async () => {
+  await by(moderator, 'nav-live').first().click()
+  await by(viewer, 'nav-upload').first().click()
+  await by(viewer, 'file-input').first().setInputFiles([file('sea.png', { keywords: 'lighthouse' })])
+  await by(viewer, 'upload-row').and(viewer.locator('[data-state=labelled]')).first().waitFor()
+  const card = by(moderator, 'live-card').filter({ hasText: 'lighthouse' }).first()
+  await card.waitFor()
+  assert.match(await card.innerText(), /blue/)
+})
+
+test('a file that is no picture is refused in words', async () => {
+  await by(viewer, 'nav-upload').first().click()
+  const fake = { name: 'fake.png', mimeType: 'image/png', buffer: Buffer.from('this is no picture at all') }
+  await by(viewer, 'file-input').first().setInputFiles([fake])
+  const row = by(viewer, 'upload-row').and(viewer.locator('[data-state=rejected]')).first()
+  await row.waitFor()
+  assert.match(await row.innerText(), /not a picture/)
+})
+
+test('a moderator is alerted of an offensive picture, which stays hidden until clicked and from others', async () => {
+  await by(moderator, 'nav-alerts').first().click()
+  await by(viewer, 'nav-upload').first().click()
+  const offensive = file('fight.png', { color: [200, 20, 20], keywords: 'Graphic Violence' })
+  await by(viewer, 'file-input').first().setInputFiles([offensive])
+  await by(viewer, 'upload-row').and(viewer.locator('[data-state=review]')).first().waitFor()
+  const alert = by(moderator, 'alert-card').filter({ hasText: 'Graphic Violence' }).first()
+  await alert.waitFor()
+  assert.equal(await alert.locator('img').count(), 0, 'nothing is loaded before the click')
+  await alert.getByTestId('alert-reveal').click()
+  await alert.locator('img').first().waitFor()
+  await by(viewer, 'nav-live').first().click()
+  assert.equal(await by(viewer, 'live-card').filter({ hasText: 'violence' }).count(), 0)
+  assert.equal(await by(viewer, 'nav-alerts').count(), 0, 'viewers have no alerts')
+})
+
+test('a search finds the picture and opens it', async () => {
+  await by(viewer, 'nav-search').first().click()
+  await by(viewer, 'search-input').first().fill('lighthouse -person')
+  await by(viewer, 'search-input').first().press('Enter')
+  const result = by(viewer, 'search-result').first()
+  await result.waitFor()
+  await result.click()
+  await by(viewer, 'image-page').first().waitFor()
+  assert.match(await by(viewer, 'image-page').first().innerText(), /lighthouse/)
+})
+
+test('the page asks no other host for anything and keeps to its policy', () => {
+  assert.deepEqual(foreign, [])
+  assert.deepEqual(violations, [])
+})

@@ -1,0 +1,149 @@
+//! One machine within the test's own process, with a clock that the test sets and a detector that it chooses. The database,
+//! the files and the sockets are real.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Duration, Utc};
+use labelcast::data::{DataDirectory, SystemRandom};
+use labelcast::database::Database;
+use labelcast::serve::{Machine, Parts, Place};
+use labelcast::server::{Server, Tls};
+use labelcast_functions::model::{Detection, ImageId, ImageType, Name};
+use labelcast_functions::ports::{Clock, Detector, DetectorError};
+use labelcast_functions::settings::Settings;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use crate::Socket;
+
+/// A clock that only moves when it is told to.
+pub struct SetClock(AtomicI64);
+
+impl SetClock {
+    /// Lets time pass.
+    pub fn advance(&self, time: Duration) {
+        self.0.fetch_add(time.num_milliseconds(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for SetClock {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(self.0.load(Ordering::SeqCst)).expect("a moment of our time")
+    }
+}
+
+/// A stand-in for a detector that does what the test says. The built-in one never fails so.
+#[derive(Default)]
+pub struct ToldDetector {
+    mood: Mutex<Mood>,
+}
+
+/// What a detector does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mood {
+    /// Finds nothing, which is a result.
+    #[default]
+    Well,
+    /// Fails.
+    Failing,
+    /// Never answers.
+    Hanging,
+}
+
+impl ToldDetector {
+    /// From now on.
+    pub fn be(&self, mood: Mood) {
+        *self.mood.lock().unwrap_or_else(PoisonError::into_inner) = mood;
+    }
+}
+
+#[async_trait]
+impl Detector for ToldDetector {
+    async fn detect(&self, _: &ImageId, _: ImageType) -> Result<Detection, DetectorError> {
+        let mood = *self.mood.lock().unwrap_or_else(PoisonError::into_inner);
+        match mood {
+            Mood::Well => Ok(Detection::default()),
+            Mood::Failing => Err(DetectorError::Unavailable("it was told to fail".to_owned())),
+            Mood::Hanging => std::future::pending().await,
+        }
+    }
+}
+
+/// A machine that runs.
+pub struct TestMachine {
+    /// Its parts.
+    pub machine: Arc<Machine>,
+    /// Its time.
+    pub clock: Arc<SetClock>,
+    /// Its detector.
+    pub detector: Arc<ToldDetector>,
+    address: SocketAddr,
+    directory: TempDir,
+    stop: CancellationToken,
+}
+
+impl Drop for TestMachine {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl TestMachine {
+    /// Starts one with a user `ann`.
+    pub async fn start(settings: Settings) -> Self {
+        let place = TempDir::new().expect("a place for temporary files");
+        let directory = DataDirectory::open(place.path()).expect("a directory of our own");
+        let server = Server::listen("127.0.0.1:0".parse().expect("an address"), &Tls::None).expect("a free port");
+        let address = server.address().expect("it listens");
+        let clock = Arc::new(SetClock(AtomicI64::new(Utc::now().timestamp_millis())));
+        let detector = Arc::new(ToldDetector::default());
+        let parts = Parts {
+            database: Database::open(directory.path()).expect("a new database"),
+            directory,
+            clock: clock.clone(),
+            random: Arc::new(SystemRandom),
+            settings,
+            place: Place { public_url: format!("http://{address}") },
+            detector: Some(detector.clone()),
+        };
+        let machine = Arc::new(Machine::build(parts).await.expect("it can be put together"));
+        let ann: Name = "ann".parse().expect("a name");
+        machine.users.add(&ann, &BTreeSet::new(), "a password".to_owned()).await.expect("a user");
+        let stop = CancellationToken::new();
+        tokio::spawn(server.serve(machine.router.clone(), stop.clone()));
+        let (working, stopped) = (machine.clone(), stop.clone());
+        tokio::spawn(async move { working.work(stopped).await });
+        Self { machine, clock, detector, address, directory: place, stop }
+    }
+
+    /// `host:port`
+    pub fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// The data directory.
+    pub fn directory(&self) -> &std::path::Path {
+        self.directory.path()
+    }
+
+    /// A token of ann's, good for an hour of the machine's time.
+    pub async fn token(&self) -> String {
+        let ann: Name = "ann".parse().expect("a name");
+        let user = self.machine.users.find(&ann).await.expect("the database answers").expect("she was made");
+        self.machine.issuer.id_token(&user, self.clock.now())
+    }
+
+    /// A socket of ann's.
+    pub async fn connect(&self) -> Socket {
+        Socket::open(&self.address(), &self.token().await).await.expect("a good token opens a socket")
+    }
+
+    /// Takes up what waits for its time.
+    pub async fn poll(&self) {
+        self.machine.dispatcher.poll().await.expect("the table can be looked at");
+    }
+}

@@ -1,0 +1,152 @@
+//! The real binary, on a data directory of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::LazyLock;
+
+use reqwest::{Client, Method, Response, StatusCode};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::Socket;
+
+static HTTP: LazyLock<Client> = LazyLock::new(|| {
+    let client = Client::builder().redirect(reqwest::redirect::Policy::none());
+    client.build().expect("a client without special wishes")
+});
+
+/// A running server. It is killed when dropped.
+pub struct Server {
+    directory: TempDir,
+    process: Child,
+    address: String,
+}
+
+/// The binary stands beside the tests' own folder.
+fn binary() -> PathBuf {
+    let mut path = std::env::current_exe().expect("a test has a path");
+    path.pop();
+    path.pop();
+    path.push("labelcast");
+    assert!(path.exists(), "{} is missing: build the whole workspace", path.display());
+    path
+}
+
+impl Server {
+    /// Starts one on an empty directory.
+    pub async fn start(arguments: &[&str]) -> Self {
+        let directory = TempDir::new().expect("a place for temporary files");
+        let (process, address) = serve(directory.path(), arguments).await;
+        Self { directory, process, address }
+    }
+
+    /// Kills it as `kill -9` does and starts it again on the same directory.
+    pub async fn kill_and_restart(&mut self) {
+        self.process.kill().await.expect("it can be killed");
+        let (process, address) = serve(self.directory.path(), &[]).await;
+        self.process = process;
+        self.address = address;
+    }
+
+    /// Ends it with SIGTERM.
+    pub async fn terminate(mut self) -> ExitStatus {
+        let id = self.process.id().expect("it runs").to_string();
+        Command::new("kill").args(["-TERM", &id]).status().await.expect("it can be told");
+        self.process.wait().await.expect("it ends")
+    }
+
+    /// The data directory.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// `host:port`
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Runs another command on the same directory and answers what it printed.
+    pub async fn command(&self, arguments: &[&str]) -> String {
+        let output = Command::new(binary()).args(arguments).arg("--data").arg(self.directory.path()).output().await;
+        let output = output.expect("the command runs");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text").trim().to_owned()
+    }
+
+    /// A user's token.
+    pub async fn token(&self, user: &str) -> String {
+        self.command(&["token", user]).await
+    }
+
+    /// A socket that is open.
+    pub async fn connect(&self, token: &str) -> Socket {
+        Socket::open(&self.address, token).await.expect("a good token opens a socket")
+    }
+
+    /// A request; the path begins with a slash.
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        HTTP.request(method, format!("http://{}{path}", self.address))
+    }
+
+    /// Gets JSON with a token.
+    pub async fn get(&self, path: &str, token: &str) -> (StatusCode, Value) {
+        let answer = self.request(Method::GET, path).bearer_auth(token).send().await.expect("an answer");
+        let status = answer.status();
+        (status, answer.json().await.unwrap_or(Value::Null))
+    }
+
+    /// Begins an upload: its id, and its form.
+    pub async fn begin(&self, token: &str, kind: &str, size: usize) -> Value {
+        let wish = json!({"name": "picture", "content_type": kind, "size": size});
+        let begin = self.request(Method::POST, "/api/uploads").bearer_auth(token).json(&wish);
+        let answer = begin.send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::CREATED);
+        answer.json().await.expect("JSON")
+    }
+
+    /// Posts a file with a form.
+    pub async fn post(&self, begun: &Value, bytes: Vec<u8>) -> reqwest::Result<Response> {
+        let fields = begun["fields"].as_object().expect("fields");
+        let form = fields.iter().fold(reqwest::multipart::Form::new(), |form, (name, value)| {
+            form.text(name.clone(), value.as_str().expect("texts").to_owned())
+        });
+        let file = reqwest::multipart::Part::bytes(bytes).file_name("picture");
+        // The server may have come back on another port; the form's signature does not name it.
+        let url = format!("http://{}/objects", self.address);
+        HTTP.post(url).multipart(form.part("file", file)).send().await
+    }
+
+    /// Uploads a picture; answers its upload's id once it is accepted.
+    pub async fn upload(&self, token: &str, kind: &str, bytes: Vec<u8>) -> String {
+        let begun = self.begin(token, kind, bytes.len()).await;
+        let answer = self.post(&begun, bytes).await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::NO_CONTENT, "{:?}", answer.text().await);
+        begun["upload_id"].as_str().expect("an id").to_owned()
+    }
+}
+
+async fn serve(directory: &Path, arguments: &[&str]) -> (Child, String) {
+    let mut process = Command::new(binary())
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(directory)
+        .args(arguments)
+        .env("LABELCAST_LOG", "warn")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("the binary runs");
+    let mut lines = BufReader::new(process.stdout.take().expect("it was piped")).lines();
+    let mut address = None;
+    while let Some(line) = lines.next_line().await.expect("it prints text") {
+        if let Some((_, rest)) = line.split_once("http://") {
+            address = rest.split('/').next().map(str::to_owned);
+        }
+        if line.contains("Ctrl-C") {
+            break;
+        }
+    }
+    (process, address.expect("it says where it is"))
+}

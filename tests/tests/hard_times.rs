@@ -1,0 +1,202 @@
+//! What happens when parts fail, time passes, or a client does not read.
+
+use std::time::Duration as Real;
+
+use chrono::Duration;
+use labelcast::database::Database;
+use labelcast::work::WorkTable;
+use labelcast_functions::model::{BusEvent, Upload, UploadState};
+use labelcast_functions::ports::{Clock, NewImage, ObjectKey, Quota};
+use labelcast_functions::settings::Settings;
+use labelcast_tests::machine::Mood;
+use labelcast_tests::{TestMachine, picture};
+use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
+
+/// Puts a picture where a form would have put it, and tells `ingest` of it.
+async fn upload(test: &TestMachine, number: u32) -> Upload {
+    let ports = &test.machine.ports;
+    let user = json!(test.machine.users.list().await.unwrap()[0].sub);
+    let upload = Upload {
+        id: format!("upload-{number}").parse().unwrap(),
+        user: serde_json::from_value(user).unwrap(),
+        name: "picture".to_owned(),
+        state: UploadState::Pending,
+        image_id: None,
+        reason: None,
+        created_at: test.clock.now(),
+    };
+    let quota = Quota { per_hour: 1_000, since: test.clock.now() - Duration::hours(1) };
+    ports.uploads.create(&upload, quota).await.unwrap();
+    let key = ObjectKey::new_upload(&upload.id);
+    ports.objects.write(&key, "image/jpeg", picture::jpeg(number).into()).await.unwrap();
+    let sample = include_str!("samples/s3-post.json");
+    let mut event: serde_json::Value = serde_json::from_str(sample).unwrap();
+    event["Records"][0]["s3"]["object"]["key"] = json!(key.as_str());
+    let step = (labelcast::work::Target::Ingest, event.to_string());
+    test.machine.dispatcher.accept(vec![step]).await.unwrap();
+    upload
+}
+
+#[tokio::test]
+async fn a_detector_that_fails_is_tried_again_then_the_uploader_is_told_and_the_job_can_be_redriven() {
+    let test = TestMachine::start(Settings::default()).await;
+    let mut socket = test.connect().await;
+    socket.subscribe(&["uploads"]).await;
+    test.detector.be(Mood::Failing);
+    let upload = upload(&test, 1).await;
+    let database = Database::open(test.directory()).unwrap();
+    let table = WorkTable::new(database.clone());
+    let waiting = "SELECT count(*) FROM work WHERE target = 'analyze' AND claimed = 0 AND dead_at IS NULL";
+    let (failed, ()) = tokio::join!(socket.notification("upload.failed"), async {
+        while table.dead().await.unwrap().is_empty() {
+            // Time passes only while the job waits for its next attempt.
+            if database.read(move |rows| rows.query_row(waiting, [], |row| row.get::<_, u32>(0))).await.unwrap() > 0 {
+                test.clock.advance(Duration::seconds(20));
+                test.poll().await;
+            }
+        }
+    });
+    assert_eq!(failed["data"]["upload_id"], json!(upload.id));
+    let dead = table.dead().await.unwrap();
+    assert_eq!((dead.len(), dead[0].target.as_str(), dead[0].attempts), (1, "analyze", 3));
+    test.detector.be(Mood::Well);
+    assert_eq!(table.redrive(Vec::new(), test.clock.now()).await.unwrap(), 1);
+    test.poll().await;
+    let labelled = socket.notification("image.labelled").await;
+    assert_eq!(labelled["data"]["upload_id"], json!(upload.id), "a later success replaces the failure (rule 4)");
+}
+
+#[tokio::test]
+async fn a_detector_that_hangs_is_cut_off_and_the_uploader_is_told() {
+    let settings = Settings { detector_patience: Real::from_millis(20), max_attempts: 1, ..Settings::default() };
+    let test = TestMachine::start(settings).await;
+    let mut socket = test.connect().await;
+    socket.subscribe(&["uploads"]).await;
+    test.detector.be(Mood::Hanging);
+    let upload = upload(&test, 2).await;
+    assert_eq!(socket.notification("upload.failed").await["data"]["upload_id"], json!(upload.id));
+}
+
+#[tokio::test]
+async fn an_upload_that_hangs_is_told_to_have_failed() {
+    let test = TestMachine::start(Settings::default()).await;
+    let mut socket = test.connect().await;
+    socket.subscribe(&["uploads"]).await;
+    // Its row says `received`, and nothing works on it.
+    let hanging = Upload {
+        id: "hanging".parse().unwrap(),
+        user: serde_json::from_value(json!(test.machine.users.list().await.unwrap()[0].sub)).unwrap(),
+        name: "picture".to_owned(),
+        state: UploadState::Pending,
+        image_id: None,
+        reason: None,
+        created_at: test.clock.now(),
+    };
+    let quota = Quota { per_hour: 10, since: test.clock.now() - Duration::hours(1) };
+    test.machine.ports.uploads.create(&hanging, quota).await.unwrap();
+    let image = NewImage {
+        id: "ab".repeat(32).parse().unwrap(),
+        content_type: labelcast_functions::model::ImageType::Png,
+        size: 1,
+        width: 100,
+        height: 100,
+        uploaded_at: test.clock.now(),
+    };
+    test.machine.ports.images.attach(&image, &hanging.id).await.unwrap();
+    assert_eq!(test.machine.sweep().await.unwrap().failed, 0, "not yet");
+    test.clock.advance(Duration::minutes(20));
+    assert_eq!(test.machine.sweep().await.unwrap().failed, 1);
+    assert_eq!(socket.notification("upload.failed").await["data"]["upload_id"], "hanging");
+}
+
+/// Lets time pass in steps shorter than the idle time, with a sign of life in each.
+async fn pass(test: &TestMachine, socket: &mut labelcast_tests::Socket, minutes: i64) {
+    for _ in 0..minutes / 5 {
+        test.clock.advance(Duration::minutes(5));
+        test.machine.gateway.reap(test.clock.now());
+        let (_, pong) = socket.ask(json!({"action": "ping"})).await;
+        assert_eq!(pong["type"], "pong");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_ends_with_its_token_and_not_before_the_grace() {
+    let test = TestMachine::start(Settings::default()).await;
+    let mut socket = test.connect().await;
+    socket.subscribe(&["labels"]).await;
+    pass(&test, &mut socket, 60).await;
+    test.clock.advance(Duration::seconds(20));
+    test.machine.gateway.reap(test.clock.now());
+    let (_, pong) = socket.ask(json!({"action": "ping"})).await;
+    assert_eq!(pong["type"], "pong", "within the grace");
+    test.clock.advance(Duration::seconds(4));
+    test.machine.gateway.reap(test.clock.now());
+    let closing = socket.frame().await;
+    assert_eq!((&closing["code"], &closing["retry"]), (&json!("token_expired"), &json!(true)));
+}
+
+#[tokio::test]
+async fn a_new_token_of_the_same_user_lets_a_connection_go_on() {
+    let test = TestMachine::start(Settings::default()).await;
+    let mut socket = test.connect().await;
+    socket.subscribe(&["labels"]).await;
+    pass(&test, &mut socket, 55).await;
+    let (_, refreshed) = socket.ask(json!({"action": "refresh", "token": test.token().await})).await;
+    assert_eq!(refreshed["type"], "refreshed", "{refreshed}");
+    pass(&test, &mut socket, 50).await;
+}
+
+#[tokio::test]
+async fn idle_and_old_connections_are_told_and_closed_with_1001() {
+    let test = TestMachine::start(Settings::default()).await;
+    let mut socket = test.connect().await;
+    socket.subscribe(&["labels"]).await;
+    test.clock.advance(Duration::minutes(9));
+    test.machine.gateway.reap(test.clock.now());
+    let (_, pong) = socket.ask(json!({"action": "ping"})).await;
+    assert_eq!(pong["type"], "pong");
+    test.clock.advance(Duration::minutes(11));
+    test.machine.gateway.reap(test.clock.now());
+    assert_eq!(socket.frame().await["code"], "limit");
+    match socket.next().await {
+        Some(Message::Close(Some(close))) => assert_eq!(u16::from(close.code), 1001),
+        other => panic!("a close should have come, not {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_read_is_cut_off_and_slows_nobody() {
+    let test = TestMachine::start(Settings::default()).await;
+    let (mut reader, mut idler) = (test.connect().await, test.connect().await);
+    reader.subscribe(&["app:news"]).await;
+    idler.subscribe(&["app:news"]).await;
+    let mut published = 0;
+    let publish = async |number: u32| {
+        let event = BusEvent::TopicPublished {
+            id: format!("news-{number}"),
+            topic: "app:news".parse().unwrap(),
+            event: "news".to_owned(),
+            data: json!({"number": number, "text": "x".repeat(24_000)}),
+        };
+        test.machine.ports.bus.publish_all(&[event]).await.unwrap();
+    };
+    // Until more waits for the idler than its queue and the system's buffers hold.
+    while published < 800 {
+        publish(published).await;
+        assert_eq!(reader.notification("news").await["data"]["number"], published);
+        published += 1;
+    }
+    let mut heard = 0;
+    loop {
+        let frame = idler.frame().await;
+        match frame["type"].as_str() {
+            Some("notification") => heard += 1,
+            Some("closing") => {
+                break assert_eq!((&frame["code"], &frame["retry"]), (&json!("slow_consumer"), &json!(true)));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(heard < published, "it was cut off");
+}
