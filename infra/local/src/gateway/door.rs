@@ -16,14 +16,16 @@ use bytes::Bytes;
 use hyper::upgrade::OnUpgrade;
 use labelcast_functions::live::AuthorizerEvent;
 use labelcast_functions::model::ConnectionId;
+use labelcast_functions::protocol::ClosingCode;
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
 use tungstenite::handshake::derive_accept_key;
 
 use super::event::{Origin, single};
-use super::socket::Socket;
+use super::socket::{Ended, Socket};
 use super::transport::Transport;
-use super::{Gateway, Routes, frame, limits};
+use super::{Gateway, Routes, frame, limits, session};
 
 const METHOD_ARN: &str = "arn:aws:execute-api:local:000000000000:labelcast/live/$connect";
 /// Routes that are matched exactly; everything else is `$default`.
@@ -33,21 +35,41 @@ const ROUTES: [&str; 5] = ["subscribe", "unsubscribe", "set_notify_list", "refre
 pub async fn upgrade(gateway: Gateway, routes: Arc<dyn Routes>, request: Request) -> Response {
     let (mut request, _) = request.into_parts();
     let upgrade = request.extensions.remove::<OnUpgrade>();
-    let Some(accept) = accept_key(&request.headers) else {
+    let Some((accept, upgrade)) = accept_key(&request.headers).zip(upgrade) else {
         let wanted = [(header::UPGRADE, "websocket"), (header::SEC_WEBSOCKET_VERSION, "13")];
         return (StatusCode::UPGRADE_REQUIRED, wanted, "this address speaks WebSocket, version 13\n").into_response();
     };
-    match admit(&gateway, &*routes, &request).await {
-        Ok((origin, protocol)) => {
-            let Some(upgrade) = upgrade else { return StatusCode::UPGRADE_REQUIRED.into_response() };
-            tokio::spawn(serve(gateway, routes, origin, upgrade));
-            switching(&accept, protocol)
-        }
+    let (answer, answered) = oneshot::channel();
+    // In a task of its own: a client that hangs up meanwhile does not stop half-way what has to be undone again.
+    gateway.shared.connections.clone().spawn(connection(gateway, routes, request, upgrade, answer));
+    // Without an answer a function has panicked.
+    match answered.await.unwrap_or(Err(StatusCode::BAD_GATEWAY)) {
+        Ok(protocol) => switching(&accept, protocol),
         Err(status) => {
             // Of its own, not among the functions' errors: refusals are everyday (rule 19).
             metrics::counter!("labelcast_handshakes_refused_total", "status" => status.as_str().to_owned())
                 .increment(1);
             (status, axum::Json(json!({"message": status.canonical_reason()}))).into_response()
+        }
+    }
+}
+
+/// A connection from its handshake to its `$disconnect`.
+async fn connection(
+    gateway: Gateway,
+    routes: Arc<dyn Routes>,
+    request: Parts,
+    upgrade: OnUpgrade,
+    answer: oneshot::Sender<Result<Option<HeaderValue>, StatusCode>>,
+) {
+    // Boxed, like all that is over soon: an idle connection's task stays small.
+    match Box::pin(admit(&gateway, &*routes, request)).await {
+        Err(status) => drop(answer.send(Err(status))),
+        Ok((origin, protocol)) => {
+            // Nobody waits for it if the client is gone; then the upgrade fails, and what was connected is undone.
+            let _ = answer.send(Ok(protocol));
+            let ended = serve(&gateway, &routes, &origin, upgrade).await;
+            Box::pin(disconnect(&gateway, &*routes, &origin, ended)).await;
         }
     }
 }
@@ -72,8 +94,8 @@ fn accept_key(headers: &HeaderMap) -> Option<String> {
 async fn admit(
     gateway: &Gateway,
     routes: &dyn Routes,
-    request: &Parts,
-) -> Result<(Origin, Option<HeaderValue>), StatusCode> {
+    request: Parts,
+) -> Result<(Arc<Origin>, Option<HeaderValue>), StatusCode> {
     if gateway.shared.draining.load(Ordering::Acquire) {
         return Err(StatusCode::SERVICE_UNAVAILABLE);
     }
@@ -91,20 +113,28 @@ async fn admit(
     };
     let asked = json!({"type": "REQUEST", "methodArn": METHOD_ARN, "headers": single(headers)});
     let asked: AuthorizerEvent = serde_json::from_value(asked).map_err(|_| StatusCode::BAD_REQUEST)?;
-    let answer = routes.authorize(asked).await.map_err(|_| StatusCode::UNAUTHORIZED)?;
-    origin.authorized(answer);
-    let connected = routes.connect(origin.connect(headers, &gateway.request_id())).await.map_err(|error| {
-        tracing::error!(%error, "`$connect` failed");
-        StatusCode::BAD_GATEWAY
-    })?;
+    let authorized = tokio::time::timeout(limits::MESSAGE_TIME, routes.authorize(asked)).await;
+    origin.authorized(
+        authorized.map_err(|_| failed("the authorizer", &"it took too long"))?.map_err(|_| StatusCode::UNAUTHORIZED)?,
+    );
+    let event = origin.connect(headers, &gateway.request_id());
+    let connected = tokio::time::timeout(limits::MESSAGE_TIME, routes.connect(event)).await;
+    let connected = connected
+        .map_err(|_| failed("`$connect`", &"it took too long"))?
+        .map_err(|error| failed("`$connect`", &error))?;
     match u16::try_from(connected.status_code).ok().and_then(|status| StatusCode::from_u16(status).ok()) {
         // The only header that is copied.
         Some(status) if status.is_success() => {
-            Ok((origin, connected.headers.get(header::SEC_WEBSOCKET_PROTOCOL).cloned()))
+            Ok((Arc::new(origin), connected.headers.get(header::SEC_WEBSOCKET_PROTOCOL).cloned()))
         }
         Some(status) => Err(status),
         None => Err(StatusCode::BAD_GATEWAY),
     }
+}
+
+fn failed(what: &str, why: &dyn std::fmt::Display) -> StatusCode {
+    tracing::error!(%why, "{what} failed");
+    StatusCode::BAD_GATEWAY
 }
 
 fn switching(accept: &str, protocol: Option<HeaderValue>) -> Response {
@@ -122,57 +152,59 @@ fn switching(accept: &str, protocol: Option<HeaderValue>) -> Response {
     response
 }
 
-/// A connection from its 101 to its `$disconnect`.
-async fn serve(gateway: Gateway, routes: Arc<dyn Routes>, origin: Origin, upgrade: OnUpgrade) {
-    let (code, reason) = match open(&gateway, &origin, upgrade).await {
-        Some((socket, sent_already)) => {
-            let (code, reason) = run(&gateway, &routes, &origin, &socket, sent_already).await;
-            gateway.shared.sockets.write().unwrap_or_else(PoisonError::into_inner).remove(&origin.id);
-            metrics::gauge!("labelcast_connections").decrement(1.0);
-            (code, reason)
-        }
-        None => (1006, "Connection Closed Abnormally".to_owned()),
+/// A connection from its 101 to its end.
+async fn serve(gateway: &Gateway, routes: &Arc<dyn Routes>, origin: &Arc<Origin>, upgrade: OnUpgrade) -> Ended {
+    let Some((socket, sent_already)) = Box::pin(open(gateway, origin, upgrade)).await else {
+        return Ended::abnormally();
     };
-    let event = origin.disconnect(code, &reason, &gateway.request_id(), gateway.shared.clock.now());
-    if let Err(error) = routes.disconnect(event).await {
-        tracing::warn!(%error, connection = %origin.id, "`$disconnect` failed; the row stays until it is swept");
-    }
+    let handle = |text: String| message(gateway.clone(), routes.clone(), origin.clone(), text);
+    let ended = session::run(&socket, sent_already, handle).await;
+    gateway.shared.sockets.write().unwrap_or_else(PoisonError::into_inner).remove(&origin.id);
+    metrics::gauge!("labelcast_connections").decrement(1.0);
+    ended
 }
 
-async fn open(gateway: &Gateway, origin: &Origin, upgrade: OnUpgrade) -> Option<(Arc<Socket>, Vec<u8>)> {
+async fn open(gateway: &Gateway, origin: &Arc<Origin>, upgrade: OnUpgrade) -> Option<(Arc<Socket>, Bytes)> {
     let upgraded = upgrade.await.ok()?;
     let (transport, sent_already) = Transport::of(upgraded).ok()?;
-    let shared = gateway.shared.clone();
-    let now = Arc::new(move || shared.now.load(Ordering::Relaxed));
-    let socket = Arc::new(Socket::new(origin, transport, now));
-    gateway.shared.sockets.write().unwrap_or_else(PoisonError::into_inner).insert(origin.id.clone(), socket.clone());
+    let shared = &gateway.shared;
+    let socket = Arc::new(Socket::new(origin.clone(), transport, shared.now.clone()));
+    shared.sockets.write().unwrap_or_else(PoisonError::into_inner).insert(origin.id.clone(), socket.clone());
     metrics::gauge!("labelcast_connections").increment(1.0);
     metrics::counter!("labelcast_connections_opened_total").increment(1);
+    if shared.draining.load(Ordering::Acquire) {
+        // It came while the others were sent away.
+        socket.close(Some(ClosingCode::ServerShutdown), 1001, "Going away");
+    }
     Some((socket, sent_already))
 }
 
-async fn run(
-    gateway: &Gateway,
-    routes: &Arc<dyn Routes>,
-    origin: &Origin,
-    socket: &Socket,
-    sent_already: Vec<u8>,
-) -> (u16, String) {
-    let handle = |text: String| message(gateway.clone(), routes.clone(), origin.clone(), text);
-    let ended = socket.run(sent_already, handle).await;
-    (ended.code, ended.reason)
+/// After the socket is gone; once, whatever comes of it.
+async fn disconnect(gateway: &Gateway, routes: &dyn Routes, origin: &Origin, ended: Ended) {
+    metrics::counter!("labelcast_disconnected_total", "code" => ended.code.to_string()).increment(1);
+    let event = origin.disconnect(&ended, &gateway.request_id(), gateway.shared.clock.now());
+    match tokio::time::timeout(limits::MESSAGE_TIME, routes.disconnect(event)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => failed_to_disconnect(origin, &error),
+        Err(_) => failed_to_disconnect(origin, &"it took too long"),
+    }
+}
+
+fn failed_to_disconnect(origin: &Origin, why: &dyn std::fmt::Display) {
+    metrics::counter!("labelcast_disconnects_failed_total").increment(1);
+    tracing::warn!(%why, connection = %origin.id, "`$disconnect` failed; the row stays until it is swept");
 }
 
 /// Brings a message to its route; what the route answers is the frame.
-async fn message(gateway: Gateway, routes: Arc<dyn Routes>, origin: Origin, text: String) -> Option<Bytes> {
+async fn message(gateway: Gateway, routes: Arc<dyn Routes>, origin: Arc<Origin>, text: String) -> Option<Bytes> {
     metrics::counter!("labelcast_messages_total").increment(1);
     let request = gateway.request_id();
     let event = origin.message(route_of(&text), &text, &request, gateway.shared.clock.now());
     // In a task of its own: a panic ends the message, not the connection.
     let handled = AbortOnDropHandle::new(tokio::spawn(async move { routes.message(event).await }));
-    match tokio::time::timeout(limits::MESSAGE_TIME, handled).await {
-        Ok(Ok(answer)) => match answer.body? {
-            EventBody::Text(text) => Some(frame::text(text.as_bytes())),
+    let answer = match tokio::time::timeout(limits::MESSAGE_TIME, handled).await {
+        Ok(Ok(answer)) => match answer.body {
+            Some(EventBody::Text(text)) => Some(frame::text(text.as_bytes())),
             _ => None,
         },
         Ok(Err(_)) | Err(_) => {
@@ -184,6 +216,20 @@ async fn message(gateway: Gateway, routes: Arc<dyn Routes>, origin: Origin, text
                 origin.id
             );
             Some(frame::text(text.as_bytes()))
+        }
+    };
+    let abandoned = gateway.rows().is_replaying(&origin.id);
+    match gateway.socket(&origin.id).filter(|_| abandoned) {
+        None => answer,
+        Some(socket) => {
+            // Nobody would end the replay, and what is notified would pass the subscription over for good (rule 9).
+            metrics::counter!("labelcast_replays_abandoned_total").increment(1);
+            tracing::warn!(connection = %origin.id, "a replay was not ended; its connection is closed and can resume");
+            if let Some(answer) = answer {
+                socket.queue(answer);
+            }
+            socket.close(None, 1011, "the replay could not be ended; connect again and resume");
+            None
         }
     }
 }

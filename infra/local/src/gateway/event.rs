@@ -7,8 +7,9 @@ use labelcast_functions::live::AuthorizerAnswer;
 use labelcast_functions::model::ConnectionId;
 use serde_json::{Map, Value, json};
 
+use super::socket::Ended;
+
 /// What every event of a connection carries.
-#[derive(Clone)]
 pub(super) struct Origin {
     pub(super) id: ConnectionId,
     pub(super) connected_at: DateTime<Utc>,
@@ -70,14 +71,13 @@ impl Origin {
     /// `$disconnect`
     pub(super) fn disconnect(
         &self,
-        code: u16,
-        reason: &str,
+        ended: &Ended,
         request: &str,
         now: DateTime<Utc>,
     ) -> ApiGatewayWebsocketProxyRequest {
         let mut context = self.context("$disconnect", "DISCONNECT", request, now);
-        context["disconnectStatusCode"] = json!(code);
-        context["disconnectReason"] = json!(reason);
+        context["disconnectStatusCode"] = json!(ended.code);
+        context["disconnectReason"] = json!(ended.reason);
         read(json!({"headers": {"Host": self.host}, "requestContext": context, "isBase64Encoded": false}))
     }
 }

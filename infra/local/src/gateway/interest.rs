@@ -1,9 +1,9 @@
 //! Who is interested in a topic, found without trying everyone (rule 13).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use labelcast_functions::model::{ConnectionId, Seq, Subscription};
+use labelcast_functions::model::{Caller, ConnectionId, Seq, Subscription, SubscriptionState};
 use labelcast_functions::ports::Which;
 use labelcast_functions::query::Filing;
 
@@ -17,54 +17,66 @@ pub(super) struct Entry {
 /// The subscriptions to one topic.
 #[derive(Default)]
 pub(super) struct Interest {
-    entries: HashMap<ConnectionId, Arc<Entry>>,
-    /// Connections without a filter, one after the other: most topics have many of them.
-    unfiltered: Vec<Arc<Entry>>,
+    /// Without a filter, one beside the other: most topics have many of them, and each notification goes through all.
+    unfiltered: Vec<Entry>,
+    /// Where each of those stands.
     places: HashMap<ConnectionId, usize>,
-    filed: HashMap<Filing, HashMap<ConnectionId, Arc<Entry>>>,
-    /// The highest number that was visited for. What replays must reach it before it goes live.
+    filtered: HashMap<ConnectionId, Entry>,
+    filed: HashMap<Filing, HashSet<ConnectionId>>,
+    /// The highest number that was visited for. What is replayed must reach it before it goes live.
     visited: Seq,
 }
 
 impl Interest {
     pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.unfiltered.is_empty() && self.filtered.is_empty()
     }
 
-    pub(super) fn get(&self, id: &ConnectionId) -> Option<&Arc<Entry>> {
-        self.entries.get(id)
+    pub(super) fn get(&self, id: &ConnectionId) -> Option<&Entry> {
+        let unfiltered = || self.places.get(id).and_then(|place| self.unfiltered.get(*place));
+        self.filtered.get(id).or_else(unfiltered)
+    }
+
+    fn get_mut(&mut self, id: &ConnectionId) -> Option<&mut Entry> {
+        match self.places.get(id) {
+            Some(place) => self.unfiltered.get_mut(*place),
+            None => self.filtered.get_mut(id),
+        }
     }
 
     pub(super) fn visited(&self) -> Seq {
         self.visited
     }
 
-    pub(super) fn insert(&mut self, entry: Entry) {
-        let id = entry.subscription.connection.clone();
+    /// Puts a subscription, which is to be replayed, in the place of the connection's last one.
+    pub(super) fn insert(&mut self, subscription: &Subscription) {
+        let subscription = Subscription { state: SubscriptionState::Replaying, ..subscription.clone() };
+        let id = subscription.connection.clone();
         self.remove(&id);
-        let entry = Arc::new(entry);
-        match &entry.subscription.filter {
+        let filter = subscription.filter.clone();
+        let entry = Entry { subscription, live_from: None };
+        match filter {
             None => {
-                self.places.insert(id.clone(), self.unfiltered.len());
-                self.unfiltered.push(entry.clone());
+                self.places.insert(id, self.unfiltered.len());
+                self.unfiltered.push(entry);
             }
             Some(filter) => {
                 for filing in filter.filings() {
-                    self.filed.entry(filing).or_default().insert(id.clone(), entry.clone());
+                    self.filed.entry(filing).or_default().insert(id.clone());
                 }
+                self.filtered.insert(id, entry);
             }
         }
-        self.entries.insert(id, entry);
     }
 
     pub(super) fn remove(&mut self, id: &ConnectionId) {
-        let Some(entry) = self.entries.remove(id) else { return };
         if let Some(place) = self.places.remove(id) {
             self.unfiltered.swap_remove(place);
             if let Some(moved) = self.unfiltered.get(place) {
                 self.places.insert(moved.subscription.connection.clone(), place);
             }
         }
+        let Some(entry) = self.filtered.remove(id) else { return };
         for filing in entry.subscription.filter.iter().flat_map(|filter| filter.filings()) {
             if let Some(filed) = self.filed.get_mut(&filing) {
                 filed.remove(id);
@@ -72,6 +84,20 @@ impl Interest {
                     self.filed.remove(&filing);
                 }
             }
+        }
+    }
+
+    /// Its replay has reached this number.
+    pub(super) fn go_live(&mut self, id: &ConnectionId, from: Seq) {
+        if let Some(entry) = self.get_mut(id) {
+            entry.subscription.state = SubscriptionState::Live;
+            entry.live_from = Some(from);
+        }
+    }
+
+    pub(super) fn refresh(&mut self, id: &ConnectionId, caller: &Arc<Caller>) {
+        if let Some(entry) = self.get_mut(id) {
+            entry.subscription.caller = caller.clone();
         }
     }
 
@@ -83,19 +109,20 @@ impl Interest {
                 visitor(&entry.subscription);
             }
         };
-        let filings = match which {
-            Which::All => return self.entries.values().for_each(|entry| show(entry)),
-            Which::FiledUnder(filings) => filings,
+        let everything = match which {
+            Which::All => true,
+            Which::FiledUnder(filings) => filings.contains(&Filing::Everything),
         };
-        self.unfiltered.iter().for_each(|entry| show(entry));
-        let mut filed = filings.iter().filter_map(|filing| self.filed.get(filing));
-        let (Some(first), second) = (filed.next(), filed.next()) else { return };
-        let Some(second) = second else { return first.values().for_each(|entry| show(entry)) };
-        // One filter can be filed in several places; it is shown once.
-        let mut shown = HashSet::new();
-        for (id, entry) in first.iter().chain(second).chain(filed.flatten()) {
-            if shown.insert(id) {
-                show(entry);
+        if everything {
+            self.unfiltered.iter().for_each(&mut show);
+        }
+        match which {
+            Which::All => self.filtered.values().for_each(show),
+            Which::FiledUnder(filings) => {
+                // One filter can be filed in several places; it is shown once.
+                let due: BTreeSet<&ConnectionId> =
+                    filings.iter().filter_map(|filing| self.filed.get(filing)).flatten().collect();
+                due.into_iter().filter_map(|id| self.filtered.get(id)).for_each(show);
             }
         }
     }

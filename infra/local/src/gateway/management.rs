@@ -13,7 +13,6 @@ use chrono::{DateTime, SecondsFormat};
 use labelcast_functions::model::ConnectionId;
 use labelcast_functions::ports::{Connections, Pusher};
 use serde_json::json;
-use std::sync::atomic::Ordering;
 
 use super::outbound::Queued;
 use super::{Gateway, frame, limits};
@@ -27,6 +26,8 @@ const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 pub fn router(gateway: Gateway, check: SignatureCheck) -> Router {
     Router::new()
         .route("/@connections/{id}", post(send).get(show).delete(close))
+        // As the documentation's own example writes it.
+        .route("/%40connections/{id}", post(send).get(show).delete(close))
         .layer(from_fn_with_state(check, signed))
         .layer(DefaultBodyLimit::max(limits::MAX_MESSAGE + 1))
         .with_state(gateway)
@@ -91,12 +92,12 @@ async fn show(State(gateway): State<Gateway>, Path(id): Path<String>) -> Respons
         Err(refused) => return *refused,
     };
     let (Some(socket), Ok(Some(connection))) = (gateway.socket(&id), gateway.get(&id).await) else { return gone() };
-    let active = DateTime::from_timestamp_millis(socket.active_at.load(Ordering::Relaxed));
+    let active = DateTime::from_timestamp_millis(socket.active_at());
     let time = |time: DateTime<chrono::Utc>| time.to_rfc3339_opts(SecondsFormat::Millis, true);
     axum::Json(json!({
         "connectedAt": time(connection.connected_at),
         "lastActiveAt": time(active.unwrap_or(connection.connected_at)),
-        "identity": {"sourceIp": socket.source_ip, "userAgent": socket.user_agent},
+        "identity": {"sourceIp": socket.origin.source_ip, "userAgent": socket.origin.user_agent},
     }))
     .into_response()
 }

@@ -1,7 +1,7 @@
 //! The WebSocket gateway: behaves as API Gateway does, and pushes in process.
 //!
-//! A connection is a [`socket`] with an [`outbound`] queue and a task of its own; what it is subscribed to stands in
-//! [`rows`] and is found by way of [`interest`]. [`door`] lets connections in, [`management`] is the `@connections` API.
+//! A connection is a [`socket`] with an [`outbound`] queue, and a task of its own, its [`session`]; what it is subscribed
+//! to stands in [`rows`] and is found by way of [`interest`]. [`door`] lets connections in, [`management`] is the `@connections` API.
 
 mod connections;
 mod door;
@@ -11,15 +11,21 @@ mod interest;
 mod limits;
 mod management;
 mod outbound;
+mod protocol;
 mod pusher;
 mod reaper;
 mod rows;
+mod session;
+#[cfg(test)]
+mod simulation;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod transport;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
@@ -27,6 +33,7 @@ use labelcast_functions::live::{AuthorizerAnswer, AuthorizerEvent, Unauthorized}
 use labelcast_functions::model::ConnectionId;
 use labelcast_functions::ports::{Clock, PortResult, Random};
 use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 
 pub use door::upgrade;
 pub use management::{SignatureCheck, router as management_router};
@@ -58,15 +65,17 @@ struct Shared {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     /// The time as of the last second, in milliseconds: near enough for idle times, and free to read.
-    now: AtomicI64,
+    now: Arc<AtomicI64>,
     handshakes: Semaphore,
     draining: AtomicBool,
+    /// From each handshake to its `$disconnect`.
+    connections: TaskTracker,
 }
 
 impl Gateway {
     /// A gateway without connections.
     pub fn new(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-        let now = AtomicI64::new(clock.now().timestamp_millis());
+        let now = Arc::new(AtomicI64::new(clock.now().timestamp_millis()));
         Self {
             shared: Arc::new(Shared {
                 sockets: RwLock::default(),
@@ -76,6 +85,7 @@ impl Gateway {
                 now,
                 handshakes: Semaphore::new(limits::HANDSHAKES),
                 draining: AtomicBool::new(false),
+                connections: TaskTracker::new(),
             }),
         }
     }
@@ -88,7 +98,7 @@ impl Gateway {
         self.shared.sockets.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
-    fn rows(&self) -> std::sync::MutexGuard<'_, Rows> {
+    fn rows(&self) -> MutexGuard<'_, Rows> {
         self.shared.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

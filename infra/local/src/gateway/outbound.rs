@@ -17,6 +17,8 @@ pub(super) struct Outbound {
     bytes: usize,
     /// Whether the first frame was written in part: it has to be ended, whatever else is dropped.
     begun: bool,
+    /// Whether the stream took no more at the last flush: the socket's task waits for it, and nobody else tries.
+    blocked: bool,
     /// Nothing more is taken: the close frame is in the queue or written.
     closing: bool,
 }
@@ -79,6 +81,13 @@ impl Outbound {
         self.bytes = self.frames.iter().map(Bytes::len).sum();
     }
 
+    /// What waits, as if it were written.
+    #[cfg(test)]
+    pub(super) fn take(&mut self) -> Vec<Bytes> {
+        self.bytes = 0;
+        self.frames.drain(..).collect()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.frames.is_empty()
     }
@@ -87,12 +96,22 @@ impl Outbound {
         self.closing
     }
 
+    pub(super) fn is_blocked(&self) -> bool {
+        self.blocked
+    }
+
     pub(super) fn has_room(&self) -> bool {
         self.bytes < ROOM_BYTES && self.frames.len() < ROOM_FRAMES
     }
 
     /// Writes what waits, many frames at once.
-    pub(super) fn flush(&mut self, mut write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>) -> io::Result<Flushed> {
+    pub(super) fn flush(&mut self, write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>) -> io::Result<Flushed> {
+        let flushed = self.write(write);
+        self.blocked = matches!(flushed, Ok(Flushed::Blocked));
+        flushed
+    }
+
+    fn write(&mut self, mut write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>) -> io::Result<Flushed> {
         while !self.frames.is_empty() {
             let mut slices = [IoSlice::new(&[]); GATHERED];
             let gathered = self.frames.len().min(GATHERED);

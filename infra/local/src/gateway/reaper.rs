@@ -20,32 +20,27 @@ impl Gateway {
             }
         }
         for socket in self.sockets() {
-            let closing_since = socket.closing_since.load(Ordering::Relaxed);
-            if closing_since != 0 {
-                if millis - closing_since > limits::CLOSING {
+            let opened_at = socket.origin.connected_at.timestamp_millis();
+            if let Some(since) = socket.closing_since() {
+                if millis - since > limits::CLOSING {
                     socket.kill();
                 }
-            } else if millis - socket.opened_at >= limits::AGE
-                || millis - socket.active_at.load(Ordering::Relaxed) >= limits::IDLE
-            {
+            } else if millis - opened_at >= limits::AGE || millis - socket.active_at() >= limits::IDLE {
                 socket.close(Some(ClosingCode::Limit), 1001, "Going away");
             }
         }
     }
 
-    /// Lets nobody in any more, tells everybody to come back, and waits for them to leave, up to a bound.
+    /// Lets nobody in any more, tells everybody to come back, and waits until they have left and their `$disconnect` is
+    /// done, up to a bound.
     pub async fn drain(&self, most: Duration) {
         self.shared.draining.store(true, Ordering::Release);
         for socket in self.sockets() {
             socket.close(Some(ClosingCode::ServerShutdown), 1001, "Going away");
         }
-        let gone = async {
-            while !self.sockets().is_empty() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        if tokio::time::timeout(most, gone).await.is_err() {
-            tracing::warn!(left = self.sockets().len(), "some connections did not leave in time");
+        self.shared.connections.close();
+        if tokio::time::timeout(most, self.shared.connections.wait()).await.is_err() {
+            tracing::warn!(left = self.shared.connections.len(), "some connections did not leave in time");
         }
     }
 }

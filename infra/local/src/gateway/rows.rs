@@ -4,12 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use labelcast_functions::model::{
-    Caller, Connection, ConnectionId, Cursor, Seq, Subscription, SubscriptionState, TopicKey, UserId,
-};
+use labelcast_functions::model::{Caller, Connection, ConnectionId, Cursor, Seq, Subscription, TopicKey, UserId};
 use labelcast_functions::ports::{MessageAllowed, Replacing, Subscribed, Which};
 
-use super::interest::{Entry, Interest};
+use super::interest::Interest;
 
 /// All rows.
 #[derive(Default)]
@@ -80,6 +78,13 @@ impl Rows {
         entries.map(|entry| entry.subscription.clone()).collect()
     }
 
+    /// Whether a replay has begun and did not end.
+    pub(super) fn is_replaying(&self, id: &ConnectionId) -> bool {
+        let entry = |topic| self.topics.get(topic).and_then(|interest| interest.get(id));
+        let topics = self.connections.get(id).into_iter().flat_map(|row| &row.topics);
+        topics.filter_map(entry).any(|entry| entry.live_from.is_none())
+    }
+
     pub(super) fn subscribe(
         &mut self,
         id: &ConnectionId,
@@ -101,11 +106,7 @@ impl Rows {
             self.unsubscribe(id, &ended);
         }
         for subscription in subscriptions {
-            let entry = Entry {
-                subscription: Subscription { state: SubscriptionState::Replaying, ..subscription.clone() },
-                live_from: None,
-            };
-            self.topics.entry(subscription.topic.clone()).or_default().insert(entry);
+            self.topics.entry(subscription.topic.clone()).or_default().insert(subscription);
         }
         if let Some(row) = self.connections.get_mut(id) {
             row.topics.extend(asked.into_iter().cloned());
@@ -136,10 +137,9 @@ impl Rows {
             return false;
         }
         for (topic, position) in positions {
-            self.change(topic, id, |subscription| {
-                subscription.state = SubscriptionState::Live;
-                Some(position.seq)
-            });
+            if let Some(interest) = self.topics.get_mut(topic) {
+                interest.go_live(id, position.seq);
+            }
         }
         true
     }
@@ -147,28 +147,13 @@ impl Rows {
     pub(super) fn refresh(&mut self, id: &ConnectionId, caller: &Caller) -> bool {
         let Some(row) = self.connections.get_mut(id) else { return false };
         row.connection.caller = caller.clone();
-        let topics: Vec<TopicKey> = row.topics.iter().cloned().collect();
         let caller = Arc::new(caller.clone());
-        for topic in topics {
-            let live_from =
-                self.topics.get(&topic).and_then(|interest| interest.get(id)).and_then(|entry| entry.live_from);
-            self.change(&topic, id, |subscription| {
-                subscription.caller = caller.clone();
-                live_from
-            });
+        for topic in &row.topics {
+            if let Some(interest) = self.topics.get_mut(topic) {
+                interest.refresh(id, &caller);
+            }
         }
         true
-    }
-
-    /// Puts a changed subscription in the place of one.
-    fn change(&mut self, topic: &TopicKey, id: &ConnectionId, change: impl FnOnce(&mut Subscription) -> Option<Seq>) {
-        if let Some(interest) = self.topics.get_mut(topic)
-            && let Some(entry) = interest.get(id)
-        {
-            let mut subscription = entry.subscription.clone();
-            let live_from = change(&mut subscription);
-            interest.insert(Entry { subscription, live_from });
-        }
     }
 
     /// Deletes a connection that still is the one that was read.

@@ -2,10 +2,17 @@
 
 use std::io::{self, IoSlice};
 
+use bytes::Bytes;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::io::{Interest, Ready};
+use socket2::SockRef;
+use std::net::Shutdown;
+use tokio::io::{Interest, Ready, copy_bidirectional_with_sizes};
 use tokio::net::{TcpStream, UnixStream};
+
+/// Buffers of an encrypted connection, in bytes: there for every idle one. Clients send little.
+const FROM_CLIENT: usize = 1024;
+const TO_CLIENT: usize = 4096;
 
 /// A stream whose reads and writes never wait.
 pub(super) enum Transport {
@@ -16,15 +23,17 @@ pub(super) enum Transport {
 
 impl Transport {
     /// The stream of an upgraded connection, and what the client sent with the handshake already.
-    pub(super) fn of(upgraded: Upgraded) -> io::Result<(Self, Vec<u8>)> {
+    pub(super) fn of(upgraded: Upgraded) -> io::Result<(Self, Bytes)> {
         match upgraded.downcast::<TokioIo<TcpStream>>() {
-            Ok(parts) => Ok((Self::Tcp(parts.io.into_inner()), parts.read_buf.to_vec())),
+            Ok(parts) => Ok((Self::Tcp(parts.io.into_inner()), parts.read_buf)),
             Err(encrypted) => {
                 let (ours, mut theirs) = UnixStream::pair()?;
                 let mut encrypted = TokioIo::new(encrypted);
                 // Ends when either side does; the socket's own task says why.
-                tokio::spawn(async move { tokio::io::copy_bidirectional(&mut encrypted, &mut theirs).await });
-                Ok((Self::Pair(ours), Vec::new()))
+                tokio::spawn(async move {
+                    copy_bidirectional_with_sizes(&mut encrypted, &mut theirs, FROM_CLIENT, TO_CLIENT).await
+                });
+                Ok((Self::Pair(ours), Bytes::new()))
             }
         }
     }
@@ -34,6 +43,14 @@ impl Transport {
             Self::Tcp(stream) => stream.ready(interest).await,
             Self::Pair(stream) => stream.ready(interest).await,
         }
+    }
+
+    /// Ends our side: the peer reads the end after what was written. One that is gone is fine.
+    pub(super) fn shut_down(&self) {
+        let _ = match self {
+            Self::Tcp(stream) => SockRef::from(stream).shutdown(Shutdown::Write),
+            Self::Pair(stream) => SockRef::from(stream).shutdown(Shutdown::Write),
+        };
     }
 
     pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -1,0 +1,134 @@
+//! What clients send.
+
+use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+
+use super::routes::Happened;
+use super::{Client, House, soon};
+use futures_util::StreamExt;
+
+async fn message(house: &mut House) -> (String, String) {
+    loop {
+        if let Happened::Message(event) = house.next().await {
+            assert!(event.headers.is_empty(), "a message has no headers");
+            assert_eq!(event.request_context.event_type.as_deref(), Some("MESSAGE"));
+            assert_eq!(event.request_context.authorizer.fields["level"], "7");
+            return (event.request_context.route_key.unwrap(), event.body.unwrap());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_message_goes_to_the_route_that_its_action_names_exactly_and_else_to_default() {
+    let mut house = House::open().await;
+    let mut client = house.client().await;
+    let cases = [
+        (r#"{"action":"subscribe"}"#, "subscribe"),
+        (r#"{ "action" : "ping" }"#, "ping"),
+        (r#"{"action":"Subscribe"}"#, "$default"),
+        (r#"{"action":"$connect"}"#, "$default"),
+        (r#"{"action":7}"#, "$default"),
+        (r#"["subscribe"]"#, "$default"),
+        ("{}", "$default"),
+        ("no JSON", "$default"),
+        ("", "$default"),
+    ];
+    for (text, route) in cases {
+        client.send(text).await;
+        assert_eq!(message(&mut house).await, (route.to_owned(), text.to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn messages_are_handled_one_at_a_time_and_answered_in_order() {
+    let mut house = House::open().await;
+    let mut client = house.client().await;
+    client.send(r#"{"do":"wait"}"#).await;
+    for number in 0..50 {
+        client.send(json!({"do": "say", "text": number.to_string()}).to_string()).await;
+    }
+    message(&mut house).await;
+    assert!(house.happened.try_recv().is_err(), "the others wait for the first");
+    house.routes.go_on.notify_one();
+    for number in 0..50 {
+        assert_eq!(client.text().await, number.to_string());
+    }
+}
+
+#[tokio::test]
+async fn a_ping_is_answered_even_while_a_message_is_handled() {
+    let mut house = House::open().await;
+    let mut client = house.client().await;
+    client.send(r#"{"do":"wait"}"#).await;
+    message(&mut house).await;
+    client.send(Message::Ping("here?".into())).await;
+    assert_eq!(soon(client.stream.next()).await.unwrap().unwrap(), Message::Pong("here?".into()));
+    house.routes.go_on.notify_one();
+}
+
+async fn fails(client: &mut Client) {
+    let text = client.text().await;
+    let request = text.split("\"requestId\":\"").nth(1).unwrap().trim_end_matches("\"}");
+    let expected = format!(
+        "{{\"message\": \"Internal server error\", \"connectionId\":\"{}\", \"requestId\":\"{request}\"}}",
+        client.id
+    );
+    assert_eq!(text, expected);
+    client.send(r#"{"do":"say","text":"still here"}"#).await;
+    assert_eq!(client.text().await, "still here");
+}
+
+#[tokio::test]
+async fn a_message_that_fails_is_answered_as_api_gateway_does_and_the_connection_stays() {
+    let mut house = House::open().await;
+    let mut client = house.client().await;
+    client.send(r#"{"do":"panic"}"#).await;
+    fails(&mut client).await;
+}
+
+#[tokio::test]
+async fn a_message_is_given_up_after_29_seconds_and_the_connection_stays() {
+    let mut house = House::open().await;
+    let mut client = house.client().await;
+    // While everything waits, time passes by itself.
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    client.send(r#"{"do":"hang"}"#).await;
+    fails(&mut client).await;
+    assert_eq!(begun.elapsed().as_secs(), 29);
+}
+
+#[tokio::test]
+async fn what_may_not_be_sent_closes_with_its_code() {
+    let mut house = House::open().await;
+    let text = |bytes: Vec<u8>| Message::Frame(Frame::message(bytes, OpCode::Data(Data::Text), true));
+    let cases = [
+        (Message::binary(b"binary".as_slice()), 1003),
+        (text(vec![b'x'; 32 * 1024 + 1]), 1009),
+        (text(b"not \xff UTF-8".to_vec()), 1007),
+        (Message::Frame(Frame::message(b"continues nothing".as_slice(), OpCode::Data(Data::Continue), true)), 1002),
+    ];
+    for (message, code) in cases {
+        let mut client = house.client().await;
+        client.send(message).await;
+        assert_eq!(client.closed().await.1, code);
+        // Reads the end, so that the other side sees it.
+        while soon(client.stream.next()).await.is_some() {}
+        drop(client);
+        assert_eq!(house.disconnected().await.0, i64::from(code));
+    }
+}
+
+#[tokio::test]
+async fn a_frame_has_32_kib_and_a_message_128() {
+    let mut house = House::open().await;
+    let mut client = house.client().await;
+    let part = |opcode, last| Message::Frame(Frame::message(vec![b'x'; 32 * 1024], OpCode::Data(opcode), last));
+    client.send(part(Data::Text, false)).await;
+    client.send(part(Data::Continue, false)).await;
+    client.send(part(Data::Continue, false)).await;
+    client.send(part(Data::Continue, true)).await;
+    assert_eq!(message(&mut house).await.1.len(), 128 * 1024);
+}
