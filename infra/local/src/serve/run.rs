@@ -50,6 +50,12 @@ pub async fn run(arguments: ServeArguments) -> Result<(), ServeError> {
     let address = server.address()?;
     let scheme = if matches!(tls, Tls::Own { .. }) { "https" } else { "http" };
     let public_url = arguments.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
+    if arguments.public_url.is_none() && (address.ip().is_unspecified() || matches!(tls, Tls::BehindProxy)) {
+        tracing::warn!(
+            public_url,
+            "browsers cannot sign in by this address: say how they reach the server with --public-url"
+        );
+    }
     let machine = Machine::build(Parts {
         database: Database::open(directory.path())?,
         directory: directory.clone(),
