@@ -141,7 +141,7 @@ mod tests {
         match u16::try_from(payload.len()) {
             Ok(short) if short < 126 => frame.push(0x80 | u8::try_from(short).unwrap()),
             Ok(medium) => {
-                frame.push(0x80 | 126);
+                frame.push(0xfe);
                 frame.extend(medium.to_be_bytes());
             }
             Err(_) => {
