@@ -30,11 +30,11 @@ impl Running {
         serde_json::from_str(&self.line().await).unwrap()
     }
 
-    /// Waits until it tells people something.
-    pub async fn tells(&mut self, words: &str) {
+    /// Waits until it tells people something; answers the whole line.
+    pub async fn tells(&mut self, words: &str) -> String {
         while let Some(line) = self.told.next_line().await.unwrap() {
             if line.contains(words) {
-                return;
+                return line;
             }
         }
         panic!("it ended without a word of {words}");
