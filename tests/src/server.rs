@@ -24,6 +24,14 @@ pub struct Server {
     address: String,
 }
 
+/// A command; its output is piped, and it ends with the test at the latest.
+pub fn labelcast(arguments: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    command.args(arguments).env_remove("LABELCAST_TOKEN").env_remove("LABELCAST_DATA");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
 /// The binary stands beside the tests' own folder.
 fn binary() -> PathBuf {
     let mut path = std::env::current_exe().expect("a test has a path");
@@ -39,6 +47,12 @@ impl Server {
     pub async fn start(arguments: &[&str]) -> Self {
         let directory = TempDir::new().expect("a place for temporary files");
         let (process, address) = serve(directory.path(), arguments).await;
+        Self { directory, process, address }
+    }
+
+    /// Starts one on a directory that was made before.
+    pub async fn on(directory: TempDir) -> Self {
+        let (process, address) = serve(directory.path(), &[]).await;
         Self { directory, process, address }
     }
 
@@ -141,7 +155,7 @@ async fn serve(directory: &Path, arguments: &[&str]) -> (Child, String) {
     let mut lines = BufReader::new(process.stdout.take().expect("it was piped")).lines();
     let mut address = None;
     while let Some(line) = lines.next_line().await.expect("it prints text") {
-        if let Some((_, rest)) = line.split_once("http://") {
+        if let Some((_, rest)) = line.split_once("://") {
             address = rest.split('/').next().map(str::to_owned);
         }
         if line.contains("Ctrl-C") {

@@ -61,7 +61,7 @@ async fn a_detector_that_fails_is_tried_again_then_the_uploader_is_told_and_the_
     let dead = table.dead().await.unwrap();
     assert_eq!((dead.len(), dead[0].target.as_str(), dead[0].attempts), (1, "analyze", 3));
     test.detector.be(Mood::Well);
-    assert_eq!(table.redrive(Vec::new(), test.clock.now()).await.unwrap(), 1);
+    assert_eq!(table.redrive(Vec::new(), test.clock.now()).await.unwrap().count, 1);
     test.poll().await;
     let labelled = socket.notification("image.labelled").await;
     assert_eq!(labelled["data"]["upload_id"], json!(upload.id), "a later success replaces the failure (rule 4)");

@@ -5,17 +5,23 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use labelcast::database::Database;
+use serde_json::{Value, json};
+
+fn command(arguments: &[&str], directory: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_labelcast"));
+    command.args(arguments).env("LABELCAST_DATA", directory).env_remove("LABELCAST_TOKEN");
+    command
+}
 
 fn labelcast(arguments: &[&str], directory: &Path, input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_labelcast"))
-        .args(arguments)
-        .env("LABELCAST_DATA", directory)
+    let mut child = command(arguments, directory)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    // A command that needs no input may have ended before it is written.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
 }
 
@@ -23,27 +29,137 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).trim().to_owned()
 }
 
+fn records(output: &Output) -> Vec<Value> {
+    text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+const COMMANDS: [&[&str]; 18] = [
+    &[],
+    &["serve"],
+    &["token"],
+    &["users"],
+    &["users", "add"],
+    &["users", "list"],
+    &["users", "passwd"],
+    &["users", "remove"],
+    &["keys"],
+    &["keys", "add"],
+    &["keys", "list"],
+    &["keys", "remove"],
+    &["upload"],
+    &["watch"],
+    &["search"],
+    &["dead", "list"],
+    &["dead", "redrive"],
+    &["backup"],
+];
+
 #[test]
-fn usage_errors_end_with_2_failures_with_1_and_help_with_0() {
+fn every_command_has_help_and_a_version_on_standard_output_without_colour() {
     let place = tempfile::tempdir().unwrap();
-    for (arguments, status) in [
-        (&["--version"][..], 0),
-        (&["serve", "--help"], 0),
-        (&["fly"], 2),
-        (&["serve", "--detector", "magic"], 2),
-        (&["users", "list"], 1),
-        (&["serve", "--listen", "0.0.0.0:0"], 1),
+    for arguments in COMMANDS {
+        let help = labelcast(&[arguments, &["--help"]].concat(), place.path(), "");
+        assert_eq!(help.status.code(), Some(0), "{arguments:?}");
+        assert!(text(&help.stdout).contains("Usage: labelcast"), "{arguments:?}");
+        assert!(!help.stdout.contains(&0x1b) && help.stderr.is_empty(), "{arguments:?}");
+        let version = labelcast(&[arguments, &["--version"]].concat(), place.path(), "");
+        assert_eq!(version.status.code(), Some(0), "{arguments:?}");
+        assert!(text(&version.stdout).ends_with(env!("CARGO_PKG_VERSION")), "{arguments:?}");
+    }
+}
+
+#[test]
+fn what_is_not_understood_ends_with_2_and_words_on_standard_error() {
+    let place = tempfile::tempdir().unwrap();
+    for arguments in [
+        &[][..],
+        &["fly"],
+        &["serve", "--detector", "magic"],
+        &["serve", "--tls-cert", "a.pem"],
+        &["users", "add", "a b"],
+        &["users", "add", "ann", "a password as an argument"],
+        &["keys", "add", "ci"],
+        &["keys", "add", "ci", "--allow", "everything"],
+        &["dead", "redrive", "one"],
+        &["upload", "--token", "t"],
+        &["watch", "cats", "--token", "t"],
+        &["search", "dog", "--limit", "0", "--token", "t"],
+        &["search", "dog", "--min-confidence", "101", "--token", "t"],
+        &["search", "dog", "--token", "t", "--url", "ftp://labels.example.org"],
+        &["search", "dog", "--token", "t", "--url", "here"],
     ] {
         let output = labelcast(arguments, place.path(), "");
-        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {}", text(&output.stderr));
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", text(&output.stderr));
+        assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{arguments:?}");
     }
+}
+
+#[test]
+fn what_fails_ends_with_1_and_words_and_makes_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("backup.tar");
+    for arguments in [
+        &["users", "list"][..],
+        &["users", "add", "ann"],
+        &["token", "ann"],
+        &["keys", "list"],
+        &["dead", "list"],
+        &["dead", "redrive"],
+        &["backup", file.to_str().unwrap()],
+    ] {
+        let output = labelcast(arguments, place.path(), "a long password");
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{arguments:?}");
+    }
+    assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 0);
 }
 
 #[test]
 fn a_server_that_others_can_reach_does_not_start_without_tls() {
     let place = tempfile::tempdir().unwrap();
     let output = labelcast(&["serve", "--listen", "0.0.0.0:0"], place.path(), "");
+    assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("--behind-proxy"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_token_goes_nowhere_where_others_could_read_it() {
+    let place = tempfile::tempdir().unwrap();
+    for arguments in [&["search", "dog"][..], &["watch", "labels"], &["upload", "cat.jpg"]] {
+        for url in ["http://labels.example.org", "http://192.0.2.7:8080/stage"] {
+            let mut command = command(&[arguments, &["--url", url]].concat(), place.path());
+            let output = command.env("LABELCAST_TOKEN", "s3cret").output().unwrap();
+            assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+            assert!(text(&output.stderr).contains("not encrypted"), "{}", text(&output.stderr));
+            assert!(!text(&output.stderr).contains("s3cret"));
+        }
+    }
+}
+
+#[test]
+fn without_a_token_nothing_is_asked_and_help_does_not_show_one() {
+    let place = tempfile::tempdir().unwrap();
+    for token in ["", " "] {
+        let output = command(&["search", "dog"], place.path()).env("LABELCAST_TOKEN", token).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains("LABELCAST_TOKEN"), "{}", text(&output.stderr));
+    }
+    let help = command(&["watch", "--help"], place.path()).env("LABELCAST_TOKEN", "s3cret").output().unwrap();
+    assert!(!text(&help.stdout).contains("s3cret"));
+}
+
+#[test]
+fn a_server_that_is_not_there_is_named() {
+    let place = tempfile::tempdir().unwrap();
+    // A port for privileged programs that nobody uses any more.
+    let url = "http://127.0.0.1:1";
+    for arguments in [&["search", "dog"][..], &["watch", "labels"], &["upload", "cat.jpg"]] {
+        let mut command = command(&[arguments, &["--url", url]].concat(), place.path());
+        let output = command.env("LABELCAST_TOKEN", "s3cret\n-token").output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(text(&output.stderr).contains(url), "{arguments:?}: {}", text(&output.stderr));
+        assert!(!text(&output.stderr).contains("s3cret"), "{arguments:?}");
+    }
 }
 
 #[test]
@@ -55,11 +171,14 @@ fn users_and_keys_are_kept_without_their_secrets() {
     assert_eq!(added.status.code(), Some(0), "{}", text(&added.stderr));
     assert_eq!(run(&["users", "add", "ann"], "another password").status.code(), Some(1));
     assert_eq!(run(&["users", "add", "bob"], "short").status.code(), Some(1));
-    assert!(text(&run(&["users", "list", "--json"], "").stdout).contains(r#""groups":["moderators"]"#));
+    let listed = records(&run(&["users", "list", "--json"], ""));
+    assert_eq!((&listed[0]["name"], &listed[0]["groups"]), (&json!("ann"), &json!(["moderators"])));
     assert_eq!(text(&run(&["token", "ann"], "").stdout).split('.').count(), 3);
     let key = text(&run(&["keys", "add", "builds", "--allow", "search,publish:app:builds"], "").stdout);
     assert!(key.starts_with("lc_") && key.len() == 46, "{key}");
     assert_eq!(text(&run(&["keys", "list"], "").stdout).split_whitespace().next(), Some("builds"));
+    let expected = json!({"name": "builds", "allow": ["search", "publish:app:builds"]});
+    assert_eq!(records(&run(&["keys", "list", "--json"], "")), [expected]);
     for file in std::fs::read_dir(place.path()).unwrap() {
         let bytes = std::fs::read(file.unwrap().path()).unwrap_or_default();
         for secret in ["a long password", key.as_str()] {
@@ -67,7 +186,83 @@ fn users_and_keys_are_kept_without_their_secrets() {
         }
     }
     assert_eq!(run(&["keys", "remove", "builds"], "").status.code(), Some(0));
+    assert_eq!(run(&["keys", "remove", "builds"], "").status.code(), Some(1));
     assert_eq!(run(&["users", "remove", "nobody"], "").status.code(), Some(1));
-    assert_eq!(text(&run(&["dead", "list"], "").stdout), "");
-    assert_eq!(text(&run(&["dead", "redrive"], "").stdout), "0 redriven");
+}
+
+#[test]
+fn a_password_is_read_whole_from_standard_input_or_not_taken() {
+    let place = tempfile::tempdir().unwrap();
+    Database::open(place.path()).unwrap();
+    let run = |arguments: &[&str], input: &str| labelcast(arguments, place.path(), input);
+    assert_eq!(run(&["users", "add", "ann"], " a pass phrase \r\n").status.code(), Some(0));
+    let status = |input: &str| run(&["users", "passwd", "ann"], input).status.code();
+    assert_eq!(status("another password\n"), Some(0));
+    assert_eq!((status(""), status("short\n"), status(&"x".repeat(100_000))), (Some(1), Some(1), Some(1)));
+    let nobody = run(&["users", "passwd", "nobody"], "another password\n");
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(text(&nobody.stderr).contains("no user `nobody`"), "{}", text(&nobody.stderr));
+}
+
+async fn with_dead_letters(directory: &Path, ids: std::ops::Range<i64>) {
+    let change = move |group: &rusqlite::Transaction<'_>| {
+        let mut insert = group.prepare(
+            "INSERT INTO work (id, target, payload, attempts, visible_at, created_at, dead_at, error)
+             VALUES (?1, 'analyze', '{}', 3, 5, 5, 1000, ?2)",
+        )?;
+        for id in ids {
+            insert.execute(rusqlite::params![id, "out of reach\u{1b}[2J"])?;
+        }
+        Ok(())
+    };
+    Database::open(directory).unwrap().write(change).await.unwrap();
+}
+
+#[tokio::test]
+async fn dead_letters_are_listed_and_redriven_and_an_id_that_is_none_fails() {
+    let place = tempfile::tempdir().unwrap();
+    with_dead_letters(place.path(), 7..9).await;
+    let run = |arguments: &[&str]| labelcast(arguments, place.path(), "");
+    let listed = records(&run(&["dead", "list", "--json"]));
+    let expected = json!({"id": 7, "target": "analyze", "attempts": 3, "dead_at": "1970-01-01T00:00:01Z",
+        "error": "out of reach\u{1b}[2J"});
+    assert_eq!((listed.len(), &listed[0]), (2, &expected));
+    let plain = run(&["dead", "list"]);
+    assert!(text(&plain.stdout).contains("out of reach\\u{1b}[2J") && !plain.stdout.contains(&0x1b));
+
+    let redriven = run(&["dead", "redrive", "99"]);
+    assert_eq!((redriven.status.code(), text(&redriven.stdout).as_str()), (Some(1), "0 redriven"));
+    assert!(text(&redriven.stderr).contains("no dead letter has the id 99"), "{}", text(&redriven.stderr));
+    let redriven = run(&["dead", "redrive", "7", "99", "7"]);
+    assert_eq!((redriven.status.code(), text(&redriven.stdout).as_str()), (Some(1), "1 redriven"));
+    let redriven = run(&["dead", "redrive"]);
+    assert_eq!((redriven.status.code(), text(&redriven.stdout).as_str()), (Some(0), "1 redriven"));
+    assert_eq!(text(&run(&["dead", "list"]).stdout), "");
+}
+
+#[tokio::test]
+async fn an_output_that_nobody_reads_ends_the_command_quietly() {
+    let place = tempfile::tempdir().unwrap();
+    with_dead_letters(place.path(), 1..3).await;
+    for arguments in [&["dead", "list"][..], &["dead", "list", "--json"], &["--help"], &["--version"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = command(arguments, place.path()).stdout(writer).output().unwrap();
+        assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_backup_is_written_once() {
+    let (place, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    Database::open(place.path()).unwrap();
+    let file = elsewhere.path().join("labelcast.tar");
+    let run = || labelcast(&["backup", file.to_str().unwrap()], place.path(), "");
+    let first = run();
+    assert_eq!(first.status.code(), Some(0), "{}", text(&first.stderr));
+    let written = std::fs::read(&file).unwrap();
+    let second = run();
+    assert_eq!(second.status.code(), Some(1));
+    assert!(text(&second.stderr).contains("is there already"), "{}", text(&second.stderr));
+    assert!(std::fs::read(&file).unwrap() == written, "the first backup stays as it is");
 }

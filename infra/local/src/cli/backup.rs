@@ -1,14 +1,21 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
-use super::{Data, Outcome};
+use super::arguments::Data;
+use super::failure::Outcome;
 use crate::backup;
 use crate::data::DataDirectory;
 
+/// Write everything of a data directory into one tar file, while it is served
+///
+/// The file can be read by its owner only: it holds a consistent copy of the database, the secrets and all pictures. To
+/// restore it, unpack it into a new directory: mkdir DIR && tar -xpf FILE -C DIR && labelcast serve --data DIR
 #[derive(Debug, Args)]
 pub(super) struct BackupArguments {
-    /// The tar file to write; it holds secrets, so keep it well
+    /// The file to write, which must not be there yet; keep it well
     file: PathBuf,
     #[command(flatten)]
     data: Data,
@@ -17,7 +24,17 @@ pub(super) struct BackupArguments {
 impl BackupArguments {
     pub(super) async fn run(self) -> Outcome {
         let directory = DataDirectory::existing(&self.data.data)?;
-        tokio::task::spawn_blocking(move || backup::write(&directory, &self.file)).await??;
+        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let stop = CancellationToken::new();
+        let stopping = stop.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            stopping.cancel();
+        });
+        tokio::task::spawn_blocking(move || backup::write(&directory, &self.file, &stop)).await??;
         Ok(())
     }
 }

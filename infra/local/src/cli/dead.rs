@@ -3,11 +3,16 @@ use clap::{Args, Subcommand};
 use labelcast_functions::ports::Clock;
 use serde_json::json;
 
-use super::{Data, Outcome, output};
+use super::arguments::Data;
+use super::failure::{Failure, Outcome};
+use super::output;
 use crate::data::{DataDirectory, SystemClock};
 use crate::database::Database;
 use crate::work::WorkTable;
 
+/// List or redrive the dead letters of a data directory
+///
+/// Dead letters are steps that failed as often as `serve --max-attempts` allows, and wait for somebody to look at them.
 #[derive(Debug, Args)]
 pub(super) struct DeadArguments {
     #[command(flatten)]
@@ -18,16 +23,17 @@ pub(super) struct DeadArguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// List dead letters: number, function, attempts, since when, why
+    /// List dead letters, the oldest first: id, function, attempts, since when, why
     List {
         /// One JSON object a line
         #[arg(long)]
         json: bool,
     },
-    /// Try dead letters again; a running `serve` takes them up at once
+    /// Try dead letters again with all of their attempts; a running `serve` takes them up at once
     Redrive {
-        /// Their numbers; all of them if none is given
-        numbers: Vec<i64>,
+        /// Which, as `list` shows them; all of them if none is given
+        #[arg(value_name = "ID")]
+        ids: Vec<i64>,
     },
 }
 
@@ -36,26 +42,35 @@ impl DeadArguments {
         let directory = DataDirectory::existing(&self.data.data)?;
         let table = WorkTable::new(Database::open(directory.path())?);
         match self.action {
-            Action::List { json } => {
-                for letter in table.dead().await? {
-                    let since = DateTime::from_timestamp_millis(letter.dead_at).unwrap_or_default();
-                    let since = since.to_rfc3339_opts(SecondsFormat::Secs, true);
-                    output::line(&match json {
-                        true => json!({"id": letter.id, "target": letter.target, "attempts": letter.attempts,
-                            "dead_at": since, "error": letter.error})
-                        .to_string(),
-                        false => format!(
-                            "{:<8} {:<8} {:<3} {since}  {}",
-                            letter.id, letter.target, letter.attempts, letter.error
-                        ),
-                    })?;
-                }
-            }
-            Action::Redrive { numbers } => {
-                let redriven = table.redrive(numbers, SystemClock.now()).await?;
-                output::line(&format!("{redriven} redriven"))?;
-            }
+            Action::List { json } => list(&table, json).await,
+            Action::Redrive { ids } => redrive(&table, ids).await,
         }
-        Ok(())
     }
+}
+
+async fn list(table: &WorkTable, json: bool) -> Outcome {
+    for letter in table.dead().await? {
+        let since = DateTime::from_timestamp_millis(letter.dead_at).unwrap_or_default();
+        let since = since.to_rfc3339_opts(SecondsFormat::Secs, true);
+        if json {
+            output::json(&json!({"id": letter.id, "target": letter.target, "attempts": letter.attempts,
+                "dead_at": since, "error": letter.error}))?;
+        } else {
+            output::line(&format!(
+                "{:<8} {:<8} {:<3} {since}  {}",
+                letter.id, letter.target, letter.attempts, letter.error
+            ))?;
+        }
+    }
+    Ok(())
+}
+
+async fn redrive(table: &WorkTable, ids: Vec<i64>) -> Outcome {
+    let redriven = table.redrive(ids, SystemClock.now()).await?;
+    output::line(&format!("{} redriven", redriven.count))?;
+    if redriven.unknown.is_empty() {
+        return Ok(());
+    }
+    let unknown: Vec<String> = redriven.unknown.iter().map(i64::to_string).collect();
+    Err(Failure::failed(format!("no dead letter has the id {}; `labelcast dead list` shows them", unknown.join(", "))))
 }

@@ -6,11 +6,16 @@ use labelcast_functions::model::Name;
 use labelcast_functions::ports::{ApiKey, Clock, Random, Scope};
 use serde_json::json;
 
-use super::{Data, Outcome, output};
+use super::arguments::Data;
+use super::failure::{Failure, Outcome};
+use super::output;
 use crate::data::{DataDirectory, SystemClock, SystemRandom};
 use crate::database::Database;
 use crate::store::api_keys;
 
+/// Add, list or remove the API keys of programs
+///
+/// A change takes effect at once, also in a `serve` that runs.
 #[derive(Debug, Args)]
 pub(super) struct KeysArguments {
     #[command(flatten)]
@@ -55,22 +60,23 @@ impl KeysArguments {
                 let sha256 = sha256.as_ref().try_into().expect("SHA-256 has 32 bytes");
                 let key = ApiKey { name: name.clone(), scopes: allow };
                 if !api_keys::add(&database, &key, sha256, SystemClock.now()).await? {
-                    return Err(format!("there is a key `{name}` already; remove it first").into());
+                    return Err(Failure::failed(format!("there is a key `{name}` already; remove it first")));
                 }
                 output::line(&secret)?;
             }
             Action::List { json } => {
                 for key in api_keys::list(&database).await? {
                     let allow: Vec<String> = key.scopes.iter().map(Scope::to_string).collect();
-                    output::line(&match json {
-                        true => json!({"name": key.name, "allow": allow}).to_string(),
-                        false => format!("{:<20} {}", key.name.as_str(), allow.join(", ")),
-                    })?;
+                    if json {
+                        output::json(&json!({"name": key.name, "allow": allow}))?;
+                    } else {
+                        output::line(&format!("{:<20} {}", key.name.as_str(), allow.join(", ")))?;
+                    }
                 }
             }
             Action::Remove { name } => {
                 if !api_keys::remove(&database, &name).await? {
-                    return Err(format!("there is no key `{name}`").into());
+                    return Err(Failure::failed(format!("there is no key `{name}`; `labelcast keys list` shows them")));
                 }
             }
         }

@@ -1,68 +1,72 @@
 //! The command line.
 
+mod arguments;
 mod backup;
-mod client;
 mod dead;
+mod failure;
 mod keys;
 mod output;
+mod password;
+mod remote;
 mod search;
 mod serve;
 mod token;
 mod upload;
 mod users;
 mod watch;
+mod words;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
+use failure::{Outcome, USAGE};
 pub use serve::ServeArguments;
 
 /// Pictures labelled live: upload, watch, be alerted, search.
 #[derive(Debug, Parser)]
-#[command(name = "labelcast", version, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "labelcast", version, propagate_version = true, arg_required_else_help = true, after_help = AFTER_HELP)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
 }
 
+const AFTER_HELP: &str = "Exit status: 0 done, 1 failed (why is on standard error), 2 not understood.\n\
+    `upload`, `watch` and `search` talk to a server, on this machine or on AWS; the others work on a data directory, also \
+    while `serve` runs on it.";
+
+/// What each does stands at its arguments.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve everything on this machine
     Serve(Box<ServeArguments>),
-    /// Print an ID token for a local user
     Token(token::TokenArguments),
-    /// Add, list, change or remove local users
     Users(users::UsersArguments),
-    /// Add, list or remove the API keys of programs
     Keys(keys::KeysArguments),
-    /// Upload pictures and print their labels as they come
     Upload(upload::UploadArguments),
-    /// Print a topic's notifications as they come; reconnects and resumes
     Watch(watch::WatchArguments),
-    /// Search images by their labels
     Search(search::SearchArguments),
-    /// Write everything of a data directory into one file, while it is served
-    Backup(backup::BackupArguments),
-    /// List or redrive the dead letters of a data directory
     Dead(dead::DeadArguments),
+    Backup(backup::BackupArguments),
 }
 
-/// Which data directory.
-#[derive(Debug, Clone, Args)]
-struct Data {
-    /// The data directory
-    #[arg(long, env = "LABELCAST_DATA", default_value = ".labelcast", value_name = "DIR", global = true)]
-    data: PathBuf,
-}
-
-/// What a command ends with if it fails: words for people.
-type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
-
-/// Runs what the arguments say. 0 is success, 1 failed, 2 not understood.
+/// Reads the arguments of the process, does what they ask, and tells how it went.
 pub async fn run() -> ExitCode {
-    let outcome = match CommandLine::parse().command {
+    let asked = match CommandLine::try_parse() {
+        Ok(asked) => asked,
+        Err(refused) => {
+            // Nobody may be left to read the help.
+            let _ = refused.print();
+            return ExitCode::from(if refused.use_stderr() { USAGE } else { 0 });
+        }
+    };
+    match execute(asked.command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn execute(command: Command) -> Outcome {
+    match command {
         Command::Serve(arguments) => arguments.run().await,
         Command::Token(arguments) => arguments.run().await,
         Command::Users(arguments) => arguments.run().await,
@@ -70,14 +74,25 @@ pub async fn run() -> ExitCode {
         Command::Upload(arguments) => arguments.run().await,
         Command::Watch(arguments) => arguments.run().await,
         Command::Search(arguments) => arguments.run().await,
-        Command::Backup(arguments) => arguments.run().await,
         Command::Dead(arguments) => arguments.run().await,
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            output::complain(&format!("labelcast: {error}"));
-            ExitCode::FAILURE
-        }
+        Command::Backup(arguments) => arguments.run().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_do_not_contradict_each_other() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn a_token_is_not_shown() {
+        let asked = CommandLine::try_parse_from(["labelcast", "watch", "labels", "--token", "secret"]).unwrap();
+        assert!(!format!("{asked:?}").contains("secret"));
     }
 }

@@ -1,53 +1,70 @@
+use chrono::SecondsFormat;
 use clap::Args;
-use serde_json::Value;
+use labelcast_functions::model::Confidence;
 
-use super::client::{Target, answered, labels};
-use super::{Outcome, output};
+use super::arguments::Target;
+use super::failure::{Failure, Outcome};
+use super::remote::{Api, ImageLine, Service};
+use super::{output, serve, words};
 
+/// Search images by their labels, newest first
+///
+/// Prints the id, the time of the upload and the labels of each. A query is written like this: `dog cat` (both) · `dog OR
+/// cat` · `-person` (not) · `"hot dog"` · `sun*` · `dog:95` (at least that sure) · `by:me`
 #[derive(Debug, Args)]
 pub(super) struct SearchArguments {
-    /// In the search language, for example `dog -person` or `sun*`
+    /// In the search language, for example `dog -person` or `sun*`; an empty one finds everything
     #[arg(allow_hyphen_values = true)]
     query: String,
     #[command(flatten)]
     target: Target,
     /// Images at most
-    #[arg(long, default_value_t = 50, value_name = "N")]
-    limit: usize,
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
     /// Labels below this confidence do not count, in percent
-    #[arg(long, value_name = "PERCENT")]
-    min_confidence: Option<String>,
+    #[arg(long, value_name = "PERCENT", value_parser = serve::confidence)]
+    min_confidence: Option<Confidence>,
     /// The language of the query's words, for example `nl`
     #[arg(long, value_name = "LANGUAGE")]
     language: Option<String>,
-    /// One JSON object a line
+    /// One JSON object a line, with all that is known of each image
     #[arg(long)]
     json: bool,
 }
 
+/// The server's own limit of a page.
+const LARGEST_PAGE: u32 = 200;
+
 impl SearchArguments {
     pub(super) async fn run(self) -> Outcome {
-        let server = self.target.server().await?;
+        let api = Api::new(Service::discover(&self.target).await?);
         let mut left = self.limit;
-        let mut cursor: Option<String> = None;
-        while left > 0 {
-            let mut asked = vec![("q", self.query.clone()), ("limit", left.min(200).to_string())];
-            asked.extend(self.min_confidence.clone().map(|least| ("min_confidence", least)));
-            asked.extend(self.language.clone().map(|language| ("language", language)));
-            asked.extend(cursor.take().map(|cursor| ("cursor", cursor)));
-            let page: Value = answered(server.get("/images").query(&asked)).await?;
-            for image in page["images"].as_array().map(Vec::as_slice).unwrap_or_default() {
-                left = left.saturating_sub(1);
-                output::line(&match self.json {
-                    true => image.to_string(),
-                    false => format!("{}  {}", image["image_id"].as_str().unwrap_or_default(), labels(image)),
-                })?;
+        let mut cursor = None;
+        loop {
+            let mut query = vec![("q", self.query.clone()), ("limit", left.min(LARGEST_PAGE).to_string())];
+            query.extend(self.min_confidence.map(|least| ("min_confidence", least.percent().to_string())));
+            query.extend(self.language.clone().map(|language| ("language", language)));
+            query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
+            let page = api.search(&query).await?;
+            for image in page.images.iter().take(left as usize) {
+                self.print(image)?;
+                left -= 1;
             }
-            match page["next"].as_str() {
-                Some(next) => cursor = Some(next.to_owned()),
-                None => break,
+            // A page may be short, even empty: only a missing `next` is the end.
+            match page.next {
+                Some(next) if left > 0 => cursor = Some(next),
+                _ => return Ok(()),
             }
         }
-        Ok(())
+    }
+
+    fn print(&self, image: &serde_json::Value) -> Outcome {
+        if self.json {
+            return Ok(output::json(image)?);
+        }
+        let image: ImageLine = serde_json::from_value(image.clone())
+            .map_err(|error| Failure::failed(format!("the server sent an image that cannot be read: {error}")))?;
+        let at = image.uploaded_at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        Ok(output::line(&format!("{}  {at}  {}", image.image_id, words::labels(&image.labels)))?)
     }
 }

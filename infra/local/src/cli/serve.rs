@@ -7,10 +7,11 @@ use labelcast_functions::model::Confidence;
 use labelcast_functions::settings::{ReaderRule, Readers, Settings};
 use tracing_subscriber::EnvFilter;
 
-use super::{Data, Outcome};
+use super::arguments::Data;
+use super::failure::Outcome;
 use crate::server::Tls;
 
-/// What `serve` can be told.
+/// Serve everything on this machine, until Ctrl-C or SIGTERM
 #[derive(Debug, Args)]
 pub struct ServeArguments {
     /// Where to listen; anything but loopback needs TLS or --behind-proxy
@@ -85,7 +86,7 @@ enum DetectorSpec {
     Builtin,
 }
 
-fn confidence(text: &str) -> Result<Confidence, String> {
+pub(super) fn confidence(text: &str) -> Result<Confidence, String> {
     text.parse().ok().and_then(Confidence::from_percent).ok_or_else(|| "a number from 0 to 100".to_owned())
 }
 

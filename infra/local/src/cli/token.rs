@@ -4,12 +4,17 @@ use clap::Args;
 use labelcast_functions::model::Name;
 use labelcast_functions::ports::Clock;
 
-use super::{Data, Outcome, output};
+use super::arguments::Data;
+use super::failure::{Failure, Outcome};
+use super::output;
 use crate::data::{DataDirectory, Secrets, SystemClock, SystemRandom};
 use crate::database::Database;
 use crate::sign_in::TokenIssuer;
 use crate::users::Users;
 
+/// Print an ID token for a local user
+///
+/// Whoever has it can do what the user can, for an hour.
 #[derive(Debug, Args)]
 pub(super) struct TokenArguments {
     /// The user's name
@@ -24,10 +29,11 @@ impl TokenArguments {
         let database = Database::open(directory.path())?;
         let users = Users::new(database, Arc::new(SystemClock), Arc::new(SystemRandom));
         let user = users.find(&self.user).await?;
-        let user =
-            user.ok_or_else(|| format!("there is no user `{}`; `labelcast users list` shows them", self.user))?;
+        let user = user.ok_or_else(|| {
+            Failure::failed(format!("there is no user `{}`; `labelcast users list` shows them", self.user))
+        })?;
         let secrets = Secrets::of(&directory, &SystemRandom)?;
-        let issuer = TokenIssuer::new(&secrets, Arc::new(SystemRandom))?;
+        let issuer = TokenIssuer::new(&secrets, Arc::new(SystemRandom)).map_err(Failure::failed)?;
         output::line(&issuer.id_token(&user, SystemClock.now()))?;
         Ok(())
     }

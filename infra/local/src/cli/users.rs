@@ -1,16 +1,20 @@
 use std::collections::BTreeSet;
-use std::io::Read;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use labelcast_functions::model::Name;
 use serde_json::json;
 
-use super::{Data, Outcome, output};
+use super::arguments::Data;
+use super::failure::{Failure, Outcome};
+use super::{output, password};
 use crate::data::{DataDirectory, SystemClock, SystemRandom};
 use crate::database::Database;
 use crate::users::Users;
 
+/// Add, list, change or remove local users
+///
+/// Passwords are read from standard input, never from the arguments, which others can see.
 #[derive(Debug, Args)]
 pub(super) struct UsersArguments {
     #[command(flatten)]
@@ -54,40 +58,37 @@ impl UsersArguments {
         match self.action {
             Action::Add { name, groups } => {
                 let groups: BTreeSet<String> = groups.iter().map(Name::to_string).collect();
-                if !users.add(&name, &groups, password()?).await? {
-                    return Err(format!("there is a user `{name}` already; `users passwd` changes the password").into());
+                if !users.add(&name, &groups, password::read()?).await? {
+                    return Err(Failure::failed(format!(
+                        "there is a user `{name}` already; `users passwd` changes the password"
+                    )));
                 }
             }
             Action::List { json } => {
                 for user in users.list().await? {
                     let groups: Vec<&str> = user.groups.iter().map(String::as_str).collect();
-                    output::line(&match json {
-                        true => json!({"name": user.name, "sub": user.sub, "groups": groups}).to_string(),
-                        false => format!("{:<20} {}", user.name.as_str(), groups.join(", ")).trim_end().to_owned(),
-                    })?;
+                    if json {
+                        output::json(&json!({"name": user.name, "sub": user.sub, "groups": groups}))?;
+                    } else {
+                        output::line(format!("{:<20} {}", user.name.as_str(), groups.join(", ")).trim_end())?;
+                    }
                 }
             }
             Action::Passwd { name } => {
-                if !users.set_password(&name, password()?).await? {
-                    return Err(format!("there is no user `{name}`").into());
+                if !users.set_password(&name, password::read()?).await? {
+                    return Err(Failure::failed(format!(
+                        "there is no user `{name}`; `labelcast users list` shows them"
+                    )));
                 }
             }
             Action::Remove { name } => {
                 if !users.remove(&name).await? {
-                    return Err(format!("there is no user `{name}`").into());
+                    return Err(Failure::failed(format!(
+                        "there is no user `{name}`; `labelcast users list` shows them"
+                    )));
                 }
             }
         }
         Ok(())
     }
-}
-
-/// From standard input, never from the arguments, which others can see.
-fn password() -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
-    if std::io::IsTerminal::is_terminal(&std::io::stdin()) {
-        output::complain("Password, then Enter and Ctrl-D (it is shown as you type):");
-    }
-    let mut text = String::new();
-    std::io::stdin().lock().take(4096).read_to_string(&mut text)?;
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }

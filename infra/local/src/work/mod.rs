@@ -12,5 +12,5 @@ mod target;
 pub use bus::LocalBus;
 pub use dispatcher::{Dispatcher, Outcome, Steps};
 pub use queue::LocalQueue;
-pub use table::{DeadLetter, Job, WorkTable};
+pub use table::{DeadLetter, Job, Redriven, WorkTable};
 pub use target::Target;

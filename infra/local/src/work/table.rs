@@ -1,5 +1,7 @@
 //! The table of steps.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use labelcast_functions::ports::PortResult;
 use rusqlite::{Transaction, params};
@@ -177,8 +179,8 @@ impl WorkTable {
             .await
     }
 
-    /// Makes dead letters steps again, with all of their attempts; all of them if none is named. Answers how many.
-    pub async fn redrive(&self, ids: Vec<i64>, now: DateTime<Utc>) -> PortResult<usize> {
+    /// Makes dead letters steps again, with all of their attempts; all of them if none is named.
+    pub async fn redrive(&self, ids: Vec<i64>, now: DateTime<Utc>) -> PortResult<Redriven> {
         self.database
             .write(move |transaction| {
                 let mut update = transaction.prepare_cached(
@@ -186,13 +188,30 @@ impl WorkTable {
                      WHERE dead_at IS NOT NULL AND (?2 IS NULL OR id = ?2)",
                 )?;
                 let now = now.timestamp_millis();
+                let mut redriven = Redriven::default();
                 if ids.is_empty() {
-                    return update.execute(params![now, rusqlite::types::Null]);
+                    redriven.count = update.execute(params![now, rusqlite::types::Null])?;
                 }
-                ids.iter().map(|id| update.execute(params![now, id])).sum()
+                // The same id twice is one letter.
+                for id in BTreeSet::from_iter(ids) {
+                    match update.execute(params![now, id])? {
+                        0 => redriven.unknown.push(id),
+                        some => redriven.count += some,
+                    }
+                }
+                Ok(redriven)
             })
             .await
     }
+}
+
+/// What came of redriving.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Redriven {
+    /// Dead letters that are steps again.
+    pub count: usize,
+    /// Ids that are no dead letters.
+    pub unknown: Vec<i64>,
 }
 
 /// Twice the time-out: while the process lives, an attempt has ended long before.

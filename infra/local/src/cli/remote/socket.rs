@@ -1,0 +1,204 @@
+//! The WebSocket.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use labelcast_functions::protocol::{ClientFrame, ServerFrame};
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode, header};
+use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use super::Service;
+use crate::cli::output;
+
+/// Well within the ten minutes after which API Gateway closes an idle connection, and soon enough to notice one that died.
+const PING_EVERY: Duration = Duration::from_secs(30);
+/// This many pings without anything coming back, and the connection is dead.
+const MAX_UNANSWERED: u32 = 2;
+/// Connecting and sending take no longer, or have failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// What is told of an error or an end that this version does not know.
+const LONGEST_WORDS: usize = 1_000;
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(in crate::cli) enum ConnectError {
+    /// Trying again is of no use.
+    Refused(String),
+    /// It may work later.
+    Unreachable(String),
+}
+
+/// A frame, and as it came.
+#[derive(Debug)]
+pub(in crate::cli) struct Incoming {
+    pub(in crate::cli) frame: ServerFrame,
+    pub(in crate::cli) text: String,
+}
+
+/// An open connection.
+pub(in crate::cli) struct Socket<S = MaybeTlsStream<TcpStream>> {
+    stream: WebSocketStream<S>,
+    pings: Interval,
+    unanswered: u32,
+}
+
+impl Socket {
+    /// Connects as a user.
+    pub(in crate::cli) async fn connect(service: &Service) -> Result<Self, ConnectError> {
+        // Whoever was first in this process has installed the same.
+        let _ = aws_lc_rs::default_provider().install_default();
+        let refused = |error: tungstenite::Error| ConnectError::Refused(error.to_string());
+        let mut request = service.live.as_str().into_client_request().map_err(refused)?;
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", service.token.as_str()))
+            .map_err(|_| ConnectError::Refused("the token holds characters that no token has".to_owned()))?;
+        bearer.set_sensitive(true);
+        request.headers_mut().insert(header::AUTHORIZATION, bearer);
+        let unreachable = |why: String| ConnectError::Unreachable(format!("{} cannot be reached: {why}", service.live));
+        match timeout(PATIENCE, connect_async(request)).await {
+            Err(_) => Err(unreachable("it did not answer in time".to_owned())),
+            Ok(Err(tungstenite::Error::Http(answer))) => Err(refusal(answer.status())),
+            Ok(Err(error)) => Err(unreachable(error.to_string())),
+            Ok(Ok((stream, _))) => Ok(Self::over(stream)),
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
+    fn over(stream: WebSocketStream<S>) -> Self {
+        let mut pings = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { stream, pings, unanswered: 0 }
+    }
+
+    /// Sends a frame; the error says in words that the connection is lost.
+    pub(in crate::cli) async fn send(&mut self, frame: &ClientFrame) -> Result<(), String> {
+        let text = serde_json::to_string(frame).expect("a frame is plain data, which JSON can hold");
+        match timeout(PATIENCE, self.stream.send(Message::text(text))).await {
+            Ok(sent) => sent.map_err(|error| format!("the connection was lost: {error}")),
+            Err(_) => Err("the connection was lost: the server takes nothing more".to_owned()),
+        }
+    }
+
+    /// The next frame; the error says in words that the connection is lost.
+    pub(in crate::cli) async fn next(&mut self) -> Result<Incoming, String> {
+        loop {
+            tokio::select! {
+                message = self.stream.next() => {
+                    self.unanswered = 0;
+                    match message {
+                        Some(Ok(Message::Text(text))) => match serde_json::from_str(&text) {
+                            Ok(frame) => return Ok(Incoming { frame, text: text.to_string() }),
+                            Err(error) => unreadable(&text, &error)?,
+                        },
+                        Some(Ok(Message::Close(Some(close)))) if !close.reason.is_empty() => {
+                            return Err(format!("the server closed the connection: {}", close.reason));
+                        }
+                        Some(Ok(Message::Close(_))) | None => return Err("the server closed the connection".to_owned()),
+                        // Answered by the library.
+                        Some(Ok(_)) => {}
+                        Some(Err(error)) => return Err(format!("the connection was lost: {error}")),
+                    }
+                }
+                _ = self.pings.tick() => {
+                    if self.unanswered == MAX_UNANSWERED {
+                        return Err("the connection was lost: the server went silent".to_owned());
+                    }
+                    self.unanswered += 1;
+                    self.send(&ClientFrame::Ping { reference: None }).await?;
+                }
+            }
+        }
+    }
+}
+
+/// Tells of a frame that a newer server sent. One that ends what was asked for, in a way unknown to this version, ends the
+/// connection: waiting for more would be waiting for ever.
+fn unreadable(text: &str, error: &serde_json::Error) -> Result<(), String> {
+    let frame: Value = serde_json::from_str(text).unwrap_or_default();
+    if matches!(frame["type"].as_str(), Some("error" | "closing")) {
+        let words = frame["message"].as_str().unwrap_or("the server gave no reason");
+        return Err(words.chars().take(LONGEST_WORDS).collect());
+    }
+    output::tell(&format!("left out a message that this version cannot read: {error}"));
+    Ok(())
+}
+
+/// What an answer other than a switch to WebSocket means.
+fn refusal(status: StatusCode) -> ConnectError {
+    let passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+    match status {
+        StatusCode::UNAUTHORIZED => ConnectError::Refused(
+            "the token is not accepted, it may have expired (401): get a new one and give it with --token".to_owned(),
+        ),
+        _ if passing => ConnectError::Unreachable(format!("the server does not take the connection now ({status})")),
+        _ => ConnectError::Refused(format!("the server refused the connection ({status})")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tokio::io::{DuplexStream, duplex};
+    use tokio_tungstenite::tungstenite::protocol::Role;
+
+    use super::*;
+
+    /// Both ends of a connection in memory, so that time can be set forward while nothing happens on it.
+    async fn connected() -> (Socket<DuplexStream>, WebSocketStream<DuplexStream>) {
+        let (ours, theirs) = duplex(64 << 10);
+        let server = WebSocketStream::from_raw_socket(theirs, Role::Server, None).await;
+        (Socket::over(WebSocketStream::from_raw_socket(ours, Role::Client, None).await), server)
+    }
+
+    #[test]
+    fn what_a_new_attempt_cannot_mend_is_not_tried_again() {
+        for (status, mends) in [(401, false), (403, false), (404, false), (429, true), (500, true), (503, true)] {
+            let error = refusal(StatusCode::from_u16(status).unwrap());
+            assert_eq!(matches!(error, ConnectError::Unreachable(_)), mends, "{status}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_on_which_nothing_comes_back_is_lost_after_two_pings() {
+        let (mut socket, mut server) = connected().await;
+        let begun = Instant::now();
+        let lost = socket.next().await.unwrap_err();
+        assert!(lost.contains("silent"), "{lost}");
+        assert_eq!(begun.elapsed(), PING_EVERY * (MAX_UNANSWERED + 1));
+        for _ in 0..MAX_UNANSWERED {
+            let ping = server.next().await.unwrap().unwrap().into_text().unwrap();
+            assert_eq!(serde_json::from_str::<Value>(&ping).unwrap(), json!({"action": "ping"}));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_quiet_connection_whose_pings_are_answered_stays() {
+        let (mut socket, mut server) = connected().await;
+        let pong = json!({"type": "pong", "connection_id": "c"}).to_string();
+        tokio::spawn(async move {
+            for _ in 0..100 {
+                server.next().await.unwrap().unwrap();
+                server.send(Message::text(pong.clone())).await.unwrap();
+            }
+        });
+        for _ in 0..100 {
+            assert!(matches!(socket.next().await.unwrap().frame, ServerFrame::Pong { .. }));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_error_that_this_version_does_not_know_ends_the_connection_in_its_words_and_other_news_do_not() {
+        let (mut socket, mut server) = connected().await;
+        for frame in [json!({"type": "news"}), json!({"type": "error", "code": "new", "message": "not today"})] {
+            server.send(Message::text(frame.to_string())).await.unwrap();
+        }
+        assert_eq!(socket.next().await.unwrap_err(), "not today");
+    }
+}

@@ -1,0 +1,104 @@
+//! `watch`: what is tried again, what is not, and what is told.
+
+use axum::http::StatusCode;
+use serde_json::json;
+use tokio_tungstenite::accept_hdr_async;
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+
+use crate::frames::{answer, cursor, notification};
+use crate::running::{Running, text};
+use crate::server::{Server, TOKEN, send};
+
+#[tokio::test]
+async fn a_watch_resumes_where_it_was_prints_nothing_twice_and_tells_what_it_missed() {
+    let server = Server::start().await;
+    let mut watch = Running::start(server.labelcast(&["watch", "app:x", "--json"]));
+    let (mut socket, asked) = server.subscribed(&[], answer("app:x", false, 1)).await;
+    assert_eq!(asked, json!({"action": "subscribe", "topics": ["app:x"]}));
+    let first = notification("a", "app:x", 2, "e", &json!({"text": "one\ntwo", "large": u64::MAX}));
+    send(&mut socket, &first).await;
+    assert_eq!(watch.record().await, first);
+    drop(socket);
+
+    let second = notification("b", "app:x", 3, "e", &json!({}));
+    let (socket, asked) = server.subscribed(&[first, second], answer("app:x", true, 3)).await;
+    assert_eq!(asked["since"], json!({"app:x": cursor(2)}));
+    assert_eq!(watch.record().await["id"], "b");
+    drop(socket);
+
+    let (_socket, asked) = server.subscribed(&[], answer("app:x", false, 9)).await;
+    assert_eq!(asked["since"], json!({"app:x": cursor(3)}));
+    assert_eq!(watch.record().await, json!({"type": "missed", "topic": "app:x"}));
+    watch.tells("were missed").await;
+    assert_eq!(watch.interrupt().await, Some(0));
+}
+
+#[tokio::test]
+async fn a_watch_tries_again_after_what_passes_with_longer_waits_until_it_is_subscribed() {
+    let server = Server::start().await;
+    let mut watch = Running::start(server.labelcast(&["watch", "labels"]));
+    let mut told = String::new();
+    for error in [
+        json!({"type": "error", "code": "internal", "message": "our fault"}),
+        json!({"type": "error", "code": "rate_limited", "message": "too fast"}),
+        json!({"type": "closing", "code": "server_shutdown", "message": "back soon", "retry": true}),
+    ] {
+        let _socket = server.subscribed(&[], error.clone()).await;
+        told = watch.tells(error["message"].as_str().unwrap()).await;
+    }
+    // The first wait is half a second at most, the third at least one, the fourth at least two.
+    assert!(told.contains("again in 1.") || told.contains("again in 2.0"), "{told}");
+    let (socket, _) = server.subscribed(&[], answer("labels", false, 0)).await;
+    drop(socket);
+    let told = watch.tells("again in").await;
+    assert!(told.contains("again in 0."), "{told}");
+    assert_eq!(watch.interrupt().await, Some(0));
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_accepted_ends_a_watch_with_status_1_and_is_not_shown() {
+    let server = Server::start().await;
+    let watch = server.run(&["watch", "labels"]);
+    let stream = server.stream().await;
+    #[expect(clippy::result_large_err, reason = "the signature is the library's")]
+    let refuse = |_: &Request, _: Response| {
+        let mut refusal = ErrorResponse::new(None);
+        *refusal.status_mut() = StatusCode::UNAUTHORIZED;
+        Err(refusal)
+    };
+    assert!(accept_hdr_async(stream, refuse).await.is_err());
+    let output = watch.await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("token is not accepted") && !text(&output.stderr).contains(TOKEN));
+}
+
+#[tokio::test]
+async fn a_watch_whose_output_nobody_reads_any_more_ends_quietly() {
+    let server = Server::start().await;
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut command = server.labelcast(&["watch", "labels"]);
+    let watch = command.stdout(writer).spawn().unwrap();
+    // It holds the other end as well.
+    drop(command);
+    let (mut socket, _) = server.subscribed(&[], answer("labels", false, 0)).await;
+    drop(reader);
+    send(&mut socket, &notification("a", "labels", 1, "e", &json!({}))).await;
+    let output = watch.wait_with_output().await.unwrap();
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
+}
+
+#[tokio::test]
+async fn a_watch_that_is_refused_or_sent_away_for_good_ends_with_status_1_and_the_words_of_the_server() {
+    let server = Server::start().await;
+    for refusal in [
+        json!({"type": "error", "code": "forbidden", "message": "moderation is for moderators"}),
+        json!({"type": "error", "code": "bad_request", "message": "the filter cannot be read"}),
+        json!({"type": "closing", "code": "limit", "message": "never again", "retry": false}),
+    ] {
+        let watch = server.run(&["watch", "moderation"]);
+        let _socket = server.subscribed(&[], refusal.clone()).await;
+        let output = watch.await.unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stderr).contains(refusal["message"].as_str().unwrap()), "{}", text(&output.stderr));
+    }
+}
