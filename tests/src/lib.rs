@@ -1,9 +1,11 @@
 //! What the end-to-end tests share: the real binary, real sockets, pictures made for them.
 
+pub mod contract;
 pub mod machine;
 pub mod picture;
 pub mod server;
 pub mod socket;
+pub mod uploads;
 
 pub use machine::TestMachine;
 pub use server::Server;

@@ -2,20 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::sync::LazyLock;
 
-use reqwest::{Client, Method, Response, StatusCode};
-use serde_json::{Value, json};
+use reqwest::{Method, Response, StatusCode};
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::Socket;
-
-static HTTP: LazyLock<Client> = LazyLock::new(|| {
-    let client = Client::builder().redirect(reqwest::redirect::Policy::none());
-    client.build().expect("a client without special wishes")
-});
+use crate::uploads::{self, HTTP};
 
 /// A running server. It is killed when dropped.
 pub struct Server {
@@ -99,31 +94,17 @@ impl Server {
 
     /// Begins an upload: its id, and its form.
     pub async fn begin(&self, token: &str, kind: &str, size: usize) -> Value {
-        let wish = json!({"name": "picture", "content_type": kind, "size": size});
-        let begin = self.request(Method::POST, "/api/uploads").bearer_auth(token).json(&wish);
-        let answer = begin.send().await.expect("an answer");
-        assert_eq!(answer.status(), StatusCode::CREATED);
-        answer.json().await.expect("JSON")
+        uploads::begin(&self.address, token, kind, size).await
     }
 
     /// Posts a file with a form.
     pub async fn post(&self, begun: &Value, bytes: Vec<u8>) -> reqwest::Result<Response> {
-        let fields = begun["fields"].as_object().expect("fields");
-        let form = fields.iter().fold(reqwest::multipart::Form::new(), |form, (name, value)| {
-            form.text(name.clone(), value.as_str().expect("texts").to_owned())
-        });
-        let file = reqwest::multipart::Part::bytes(bytes).file_name("picture");
-        // The server may have come back on another port; the form's signature does not name it.
-        let url = format!("http://{}/objects", self.address);
-        HTTP.post(url).multipart(form.part("file", file)).send().await
+        uploads::post(&self.address, begun, bytes).await
     }
 
     /// Uploads a picture; answers its upload's id once it is accepted.
     pub async fn upload(&self, token: &str, kind: &str, bytes: Vec<u8>) -> String {
-        let begun = self.begin(token, kind, bytes.len()).await;
-        let answer = self.post(&begun, bytes).await.expect("an answer");
-        assert_eq!(answer.status(), StatusCode::NO_CONTENT, "{:?}", answer.text().await);
-        begun["upload_id"].as_str().expect("an id").to_owned()
+        uploads::upload(&self.address, token, kind, bytes).await
     }
 }
 
