@@ -1,8 +1,8 @@
 //! What the end-to-end tests share: the real binary, real sockets, pictures made for them.
 
-pub mod contract;
 pub mod machine;
 pub mod picture;
+pub mod schemas;
 pub mod server;
 pub mod socket;
 pub mod uploads;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use labelcast_tests::Server;
-use labelcast_tests::contract::Document;
+use labelcast_tests::schemas::Document;
 use serde_json::{Map, Value};
 
 use crate::document;

@@ -1,8 +1,8 @@
 //! The socket: every request, every answer, every event.
 
 use labelcast_functions::settings::Settings;
-use labelcast_tests::contract::AsyncApi;
 use labelcast_tests::machine::Mood;
+use labelcast_tests::schemas::AsyncApi;
 use labelcast_tests::{Server, Socket, TestMachine, picture, uploads};
 use reqwest::{Method, StatusCode};
 use serde_json::{Map, Value, json};

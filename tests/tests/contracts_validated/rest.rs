@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use labelcast_tests::contract::OpenApi;
+use labelcast_tests::schemas::OpenApi;
 use labelcast_tests::{Server, Socket, picture};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
