@@ -1,5 +1,6 @@
 //! What the end-to-end tests share: the real binary, real sockets, pictures made for them.
 
+pub mod contract;
 pub mod machine;
 pub mod picture;
 pub mod schemas;

@@ -24,6 +24,11 @@ use crate::Socket;
 pub struct SetClock(AtomicI64);
 
 impl SetClock {
+    /// One that stands at this moment.
+    pub fn at(moment: DateTime<Utc>) -> Self {
+        Self(AtomicI64::new(moment.timestamp_millis()))
+    }
+
     /// Lets time pass.
     pub fn advance(&self, time: Duration) {
         self.0.fetch_add(time.num_milliseconds(), Ordering::SeqCst);
@@ -99,7 +104,7 @@ impl TestMachine {
         let directory = DataDirectory::open(place.path()).expect("a directory of our own");
         let server = Server::listen("127.0.0.1:0".parse().expect("an address"), &Tls::None).expect("a free port");
         let address = server.address().expect("it listens");
-        let clock = Arc::new(SetClock(AtomicI64::new(Utc::now().timestamp_millis())));
+        let clock = Arc::new(SetClock::at(Utc::now()));
         let detector = Arc::new(ToldDetector::default());
         let parts = Parts {
             database: Database::open(directory.path()).expect("a new database"),

@@ -53,6 +53,11 @@ impl Socket {
         }
     }
 
+    /// Whether it ends next, rather than saying more.
+    pub async fn ends(&mut self) -> bool {
+        matches!(self.next().await, None | Some(Message::Close(_)))
+    }
+
     /// Sends a request and answers the frame that answers it, with the notifications that came before.
     pub async fn ask(&mut self, request: Value) -> (Vec<Value>, Value) {
         self.send(request.to_string()).await;

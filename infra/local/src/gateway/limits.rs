@@ -31,3 +31,5 @@ pub(super) const HANDSHAKES: usize = 1_024;
 pub(super) const EXPIRY_GRACE_SECONDS: i64 = 22;
 /// Sockets flushed before other tasks have their turn.
 pub(super) const FLUSHED_AT_ONCE: usize = 128;
+/// Sockets queued to before the first of them are flushed.
+pub(super) const QUEUED_AT_ONCE: usize = 1_024;

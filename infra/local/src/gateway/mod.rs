@@ -1,11 +1,12 @@
 //! The WebSocket gateway: behaves as API Gateway does, and pushes in process.
 //!
 //! A connection is a [`socket`] with an [`outbound`] queue, and a task of its own, its [`session`]; what it is subscribed
-//! to stands in [`rows`] and is found by way of [`interest`]. [`door`] lets connections in, [`management`] is the `@connections` API.
+//! to stands in [`rows`] and is found by way of [`interest`]. The [`pusher`] queues, the [`flusher`] writes. [`door`] lets connections in, [`management`] is the `@connections` API.
 
 mod connections;
 mod door;
 mod event;
+mod flusher;
 mod frame;
 mod interest;
 mod limits;
@@ -24,7 +25,7 @@ mod tests;
 mod transport;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use async_trait::async_trait;
@@ -36,6 +37,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 pub use door::upgrade;
+use flusher::Flusher;
 pub use management::{SignatureCheck, router as management_router};
 use rows::Rows;
 use socket::Socket;
@@ -66,6 +68,9 @@ struct Shared {
     random: Arc<dyn Random>,
     /// The time as of the last second, in milliseconds: near enough for idle times, and free to read.
     now: Arc<AtomicI64>,
+    flusher: Arc<Flusher>,
+    /// The place of the last push among what is flushed.
+    pushed_until: AtomicU64,
     handshakes: Semaphore,
     draining: AtomicBool,
     /// From each handshake to its `$disconnect`.
@@ -83,6 +88,8 @@ impl Gateway {
                 clock,
                 random,
                 now,
+                flusher: Arc::default(),
+                pushed_until: AtomicU64::new(0),
                 handshakes: Semaphore::new(limits::HANDSHAKES),
                 draining: AtomicBool::new(false),
                 connections: TaskTracker::new(),

@@ -1,10 +1,11 @@
 //! The port `Pusher`: fan-out.
 //!
 //! A write to a socket costs a system call, about 5 µs, whatever is in it; everything else here is small beside that. So
-//! a frame is encoded once and shared, and what goes to one socket in one push is written together, by the pusher itself:
-//! waking a task a socket would cost more. Frames that follow each other to the same receivers (most do: everybody who
-//! watches a topic) are handed to each receiver at once, while what is known of it is still in the processor's cache.
+//! a frame is encoded once and shared, and what waits for one socket is written together, by the [`Flusher`]: waking a task
+//! a socket would cost more. Frames that follow each other to the same receivers (most do: everybody who watches a topic)
+//! are handed to each receiver at once, while what is known of it is still in the processor's cache.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
@@ -35,18 +36,18 @@ fn runs(pushed: Vec<Pushed>) -> Vec<Run> {
     runs
 }
 
-/// One push: frames go into the queues first, then queues are flushed.
-struct FanOut<'a> {
-    gateway: &'a Gateway,
+/// What one push came to.
+#[derive(Default)]
+struct FanOut {
     to_flush: Vec<Arc<Socket>>,
     unreached: Vec<(ConnectionId, Unreached)>,
     deliveries: usize,
     bytes: usize,
 }
 
-impl FanOut<'_> {
-    fn queue(&mut self, frames: &[Bytes], to: &[ConnectionId]) {
-        let sockets = self.gateway.shared.sockets.read().unwrap_or_else(PoisonError::into_inner);
+impl FanOut {
+    fn queue(&mut self, gateway: &Gateway, frames: &[Bytes], to: &[ConnectionId]) {
+        let sockets = gateway.shared.sockets.read().unwrap_or_else(PoisonError::into_inner);
         let bytes: usize = frames.iter().map(Bytes::len).sum();
         for id in to {
             let Some(socket) = sockets.get(id) else {
@@ -70,44 +71,28 @@ impl FanOut<'_> {
             self.bytes += bytes;
         }
     }
-
-    /// Flushes all that was queued to; others have their turn in between.
-    async fn flush(&mut self) {
-        while !self.to_flush.is_empty() {
-            let rest = self.to_flush.len().saturating_sub(limits::FLUSHED_AT_ONCE);
-            self.to_flush.drain(rest..).for_each(|socket| socket.flush());
-            tokio::task::yield_now().await;
-        }
-    }
-}
-
-impl Drop for FanOut<'_> {
-    /// Whoever queued flushes, even if the push is given up half-way: nobody else would.
-    fn drop(&mut self) {
-        self.to_flush.drain(..).for_each(|socket| socket.flush());
-        metrics::counter!("labelcast_deliveries_total").increment(self.deliveries as u64);
-        metrics::counter!("labelcast_delivered_bytes_total").increment(self.bytes as u64);
-    }
 }
 
 #[async_trait]
 impl Pusher for Gateway {
     async fn push(&self, frames: Vec<Pushed>) -> Vec<(ConnectionId, Unreached)> {
-        let mut fan_out =
-            FanOut { gateway: self, to_flush: Vec::new(), unreached: Vec::new(), deliveries: 0, bytes: 0 };
-        let runs = runs(frames);
-        let is_single = runs.len() == 1;
-        for run in runs {
-            for some in run.to.chunks(limits::FLUSHED_AT_ONCE) {
-                fan_out.queue(&run.frames, some);
-                if is_single {
-                    fan_out.flush().await;
-                }
+        let mut fan_out = FanOut::default();
+        let flusher = &self.shared.flusher;
+        let mut place = 0;
+        for run in runs(frames) {
+            for some in run.to.chunks(limits::QUEUED_AT_ONCE) {
+                fan_out.queue(self, &run.frames, some);
+                // Whoever queued hands over before anything else happens: nobody else would.
+                place = flusher.hand_over(std::mem::take(&mut fan_out.to_flush));
+                tokio::task::yield_now().await;
             }
-            tokio::task::yield_now().await;
         }
-        fan_out.flush().await;
-        std::mem::take(&mut fan_out.unreached)
+        metrics::counter!("labelcast_deliveries_total").increment(fan_out.deliveries as u64);
+        metrics::counter!("labelcast_delivered_bytes_total").increment(fan_out.bytes as u64);
+        // This one may still be written while the next is prepared; the one before is done with. So no more than two wait
+        // for a reader that keeps up, however slow the server itself is.
+        flusher.reached(self.shared.pushed_until.swap(place, Ordering::Relaxed)).await;
+        fan_out.unreached
     }
 
     async fn post(&self, to: &ConnectionId, frame: Frame) -> Result<(), Unreached> {

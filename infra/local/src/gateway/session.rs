@@ -15,7 +15,7 @@ pub(super) async fn run<F>(socket: &Socket, sent_already: Bytes, handle: impl Fn
 where
     F: Future<Output = Option<Bytes>> + Send,
 {
-    let reader = Reader::new(sent_already);
+    let reader = Reader::new(&sent_already);
     let mut session = Session { socket, reader, waiting: None, left: false, violated: false, shut: false };
     let mut handling: Option<Pin<Box<F>>> = None;
     loop {

@@ -61,7 +61,7 @@ async fn what_is_no_handshake_is_told_to_upgrade() {
 async fn only_the_subprotocol_is_copied_from_the_answer_of_connect() {
     let house = House::open().await;
     let request = house.request(&[("sec-websocket-protocol", "labelcast.v1, bearer.x")]);
-    let (_stream, response) = soon(tokio_tungstenite::connect_async(request)).await.unwrap();
+    let (_stream, response) = soon(Box::pin(tokio_tungstenite::connect_async(request))).await.unwrap();
     assert_eq!(response.headers()[header::SEC_WEBSOCKET_PROTOCOL], "labelcast.v1");
     assert!(response.headers().get("x-other").is_none());
 }

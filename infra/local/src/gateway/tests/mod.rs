@@ -96,7 +96,7 @@ impl House {
     }
 
     async fn client_with(&mut self, headers: &[(&'static str, &'static str)]) -> Result<Client, Error> {
-        let (stream, _) = soon(tokio_tungstenite::connect_async(self.request(headers))).await?;
+        let (stream, _) = soon(Box::pin(tokio_tungstenite::connect_async(self.request(headers)))).await?;
         loop {
             if let Happened::Connected(event) = self.next().await {
                 let id = event.request_context.connection_id.unwrap().parse().unwrap();
@@ -115,7 +115,7 @@ impl House {
 
     /// The status that a handshake is refused with.
     async fn refusal(&mut self, headers: &[(&'static str, &'static str)]) -> u16 {
-        match soon(tokio_tungstenite::connect_async(self.request(headers))).await {
+        match soon(Box::pin(tokio_tungstenite::connect_async(self.request(headers)))).await {
             Err(Error::Http(response)) => response.status().as_u16(),
             Ok(_) => panic!("it was let in"),
             Err(error) => panic!("it was not answered: {error}"),

@@ -1,0 +1,174 @@
+//! [`labelcast_functions::ports::Connections`]: rows.
+
+use chrono::TimeDelta;
+use labelcast_functions::model::{Connection, ConnectionId, Topic, TopicKey};
+use labelcast_functions::ports::{Added, Clock, MessageAllowed, Replacing, Subscribed};
+
+use super::Home;
+use super::samples::{app, caller, connect, connection, connection_id, subscription};
+
+async fn topics(home: &impl Home, id: &ConnectionId) -> Vec<String> {
+    let found = home.ports().connections.subscriptions(id).await.unwrap();
+    let mut topics: Vec<String> = found.iter().map(|subscription| format!("{:?}", subscription.topic)).collect();
+    topics.sort();
+    topics
+}
+
+fn named(topics: &[TopicKey]) -> Vec<String> {
+    let mut named: Vec<String> = topics.iter().map(|topic| format!("{topic:?}")).collect();
+    named.sort();
+    named
+}
+
+/// Who, with which groups, until when.
+pub async fn a_connection_is_read_as_it_was_added(home: impl Home) {
+    let anna = connect(&home, "a1", "anna").await;
+    assert_eq!(home.ports().connections.get(&anna.id).await.unwrap(), Some(anna));
+    assert_eq!(home.ports().connections.get(&connection_id("unknown")).await.unwrap(), None);
+}
+
+/// However they race.
+pub async fn a_user_has_no_more_connections_than_allowed(home: impl Home) {
+    let connections: Vec<Connection> = (0..6).map(|n| connection(&home, &format!("a{n}"), "anna")).collect();
+    let port = &home.ports().connections;
+    let added = futures_util::future::join_all(connections.iter().map(|connection| port.add(connection, 3))).await;
+    let stored: Vec<&Connection> = added
+        .into_iter()
+        .zip(&connections)
+        .filter(|(added, _)| *added.as_ref().unwrap() == Added::Stored)
+        .map(|(_, connection)| connection)
+        .collect();
+    assert_eq!(stored.len(), 3);
+    assert_eq!(port.add(&connection(&home, "b", "bert"), 3).await.unwrap(), Added::Stored, "others may go on");
+    assert!(port.remove(stored[0]).await.unwrap());
+    assert_eq!(port.add(&connection(&home, "late", "anna"), 3).await.unwrap(), Added::Stored, "one went");
+}
+
+/// Promise 6.
+pub async fn a_late_clean_up_does_not_kill_a_new_session(home: impl Home) {
+    let old = connect(&home, "a1", "anna").await;
+    assert!(home.ports().connections.remove(&old).await.unwrap());
+    home.clock().advance(TimeDelta::seconds(1));
+    let new = connect(&home, "a1", "anna").await;
+    assert!(!home.ports().connections.remove(&old).await.unwrap(), "it is not the one that was read");
+    assert_eq!(home.ports().connections.get(&new.id).await.unwrap(), Some(new));
+}
+
+/// And with it what hangs on it.
+pub async fn a_removed_connection_has_no_subscriptions(home: impl Home) {
+    let anna = connect(&home, "a1", "anna").await;
+    let builds = subscription(&anna, app("builds"), None);
+    let subscribe =
+        |replacing| home.ports().connections.subscribe(&anna.id, std::slice::from_ref(&builds), replacing, 10);
+    assert_eq!(subscribe(Replacing::Same).await.unwrap(), Subscribed::Stored);
+    assert!(home.ports().connections.remove(&anna).await.unwrap());
+    assert_eq!(topics(&home, &anna.id).await, named(&[]));
+    assert_eq!(subscribe(Replacing::Same).await.unwrap(), Subscribed::Gone);
+    assert!(!home.ports().connections.remove(&anna).await.unwrap());
+    assert!(!home.ports().connections.refresh(&anna.id, &anna.caller, &[]).await.unwrap());
+}
+
+/// A token bucket: twice the rate at once, and the rate from then on.
+pub async fn messages_beyond_the_rate_are_refused(home: impl Home) {
+    let anna = connect(&home, "a1", "anna").await;
+    let now = home.clock().now();
+    let message = async |now| home.ports().connections.on_message(&anna.id, 2, now).await.unwrap().unwrap();
+    for _ in 0..4 {
+        assert_eq!(message(now).await, (anna.clone(), MessageAllowed::Yes));
+    }
+    assert_eq!(message(now).await.1, MessageAllowed::RateLimited);
+    let later = now + TimeDelta::seconds(1);
+    assert_eq!(message(later).await.1, MessageAllowed::Yes);
+    assert_eq!(message(later).await.1, MessageAllowed::Yes);
+    assert_eq!(message(later).await.1, MessageAllowed::RateLimited);
+    let unknown = home.ports().connections.on_message(&connection_id("unknown"), 2, now).await.unwrap();
+    assert_eq!(unknown, None);
+}
+
+/// Rule 12.
+pub async fn a_topic_has_one_subscription_a_connection(home: impl Home) {
+    let anna = connect(&home, "a1", "anna").await;
+    let port = &home.ports().connections;
+    let labels = TopicKey::Shared(Topic::Labels);
+    for filter in ["dog", "cat"] {
+        let asked = [subscription(&anna, labels.clone(), Some(filter)), subscription(&anna, app("builds"), None)];
+        assert_eq!(port.subscribe(&anna.id, &asked, Replacing::Same, 10).await.unwrap(), Subscribed::Stored);
+    }
+    let found = port.subscriptions(&anna.id).await.unwrap();
+    assert_eq!(found.len(), 2);
+    let filter = found.iter().find(|found| found.topic == labels).and_then(|found| found.filter.clone());
+    assert_eq!(filter, subscription(&anna, labels, Some("cat")).filter, "the last one counts");
+}
+
+/// `set_notify_list`.
+pub async fn replacing_all_ends_what_is_not_named(home: impl Home) {
+    let anna = connect(&home, "a1", "anna").await;
+    let port = &home.ports().connections;
+    let asked = |names: &[&str]| names.iter().map(|name| subscription(&anna, app(name), None)).collect::<Vec<_>>();
+    port.subscribe(&anna.id, &asked(&["a", "b"]), Replacing::Same, 10).await.unwrap();
+    port.subscribe(&anna.id, &asked(&["b", "c"]), Replacing::All, 10).await.unwrap();
+    assert_eq!(topics(&home, &anna.id).await, named(&[app("b"), app("c")]));
+    port.subscribe(&anna.id, &[], Replacing::All, 10).await.unwrap();
+    assert_eq!(topics(&home, &anna.id).await, named(&[]));
+}
+
+/// Nothing changes then.
+pub async fn too_many_subscriptions_are_refused_as_a_whole(home: impl Home) {
+    let anna = connect(&home, "a1", "anna").await;
+    let port = &home.ports().connections;
+    let asked = |names: &[&str]| names.iter().map(|name| subscription(&anna, app(name), None)).collect::<Vec<_>>();
+    assert_eq!(port.subscribe(&anna.id, &asked(&["a", "b"]), Replacing::Same, 3).await.unwrap(), Subscribed::Stored);
+    let refused = port.subscribe(&anna.id, &asked(&["c", "d"]), Replacing::Same, 3).await.unwrap();
+    assert_eq!(refused, Subscribed::TooMany);
+    assert_eq!(topics(&home, &anna.id).await, named(&[app("a"), app("b")]));
+    // Those that are there count once.
+    assert_eq!(port.subscribe(&anna.id, &asked(&["b", "c"]), Replacing::Same, 3).await.unwrap(), Subscribed::Stored);
+    let all = port.subscribe(&anna.id, &asked(&["w", "x", "y", "z"]), Replacing::All, 3).await.unwrap();
+    assert_eq!(all, Subscribed::TooMany);
+    assert_eq!(topics(&home, &anna.id).await.len(), 3);
+}
+
+/// Those that are not there are fine.
+pub async fn ended_subscriptions_are_gone(home: impl Home) {
+    let anna = connect(&home, "a1", "anna").await;
+    let port = &home.ports().connections;
+    let asked = ["a", "b"].map(|name| subscription(&anna, app(name), None));
+    port.subscribe(&anna.id, &asked, Replacing::Same, 10).await.unwrap();
+    port.unsubscribe(&anna.id, &[app("a"), app("unknown")]).await.unwrap();
+    assert_eq!(topics(&home, &anna.id).await, named(&[app("b")]));
+}
+
+/// Rule 16: in the row and in what hangs on it.
+pub async fn a_refresh_rewrites_who_one_is(home: impl Home) {
+    let anna = connect(&home, "a1", "anna").await;
+    let port = &home.ports().connections;
+    let asked = ["a", "b"].map(|name| subscription(&anna, app(name), None));
+    port.subscribe(&anna.id, &asked, Replacing::Same, 10).await.unwrap();
+    let mut longer = caller(&home, "anna");
+    longer.expires_at += TimeDelta::hours(1);
+    let dropped: Topic = "app:a".parse().unwrap();
+    assert!(port.refresh(&anna.id, &longer, &[dropped]).await.unwrap());
+    assert_eq!(port.get(&anna.id).await.unwrap().unwrap().caller, longer);
+    let left = port.subscriptions(&anna.id).await.unwrap();
+    assert_eq!(left.len(), 1);
+    assert_eq!((&left[0].topic, &*left[0].caller), (&app("b"), &longer));
+}
+
+/// Promise 7: found when the grace is over, and not before.
+pub async fn connections_whose_grace_is_over_are_found(home: impl Home) {
+    let anna = connect(&home, "a1", "anna").await;
+    let expiry = anna.caller.expires_at;
+    let port = &home.ports().connections;
+    let grace = TimeDelta::seconds(Connection::GRACE_SECONDS);
+    assert!(port.expired(expiry + grace, 10).await.unwrap().is_empty(), "within its grace");
+    let over = expiry + grace + TimeDelta::seconds(1);
+    assert_eq!(port.expired(over, 10).await.unwrap(), std::slice::from_ref(&anna));
+    let mut longer = anna.caller.clone();
+    longer.expires_at += TimeDelta::hours(1);
+    port.refresh(&anna.id, &longer, &[]).await.unwrap();
+    assert!(port.expired(over, 10).await.unwrap().is_empty(), "it has a new token");
+    for number in 0..3 {
+        connect(&home, &format!("b{number}"), "bert").await;
+    }
+    assert_eq!(port.expired(over, 2).await.unwrap().len(), 2, "at most as many as asked for");
+}

@@ -1,0 +1,147 @@
+//! [`labelcast_functions::ports::Images`]: rows, results, the moderation queue.
+
+use chrono::TimeDelta;
+use labelcast_functions::model::{Status, UploadState};
+use labelcast_functions::ports::Clock;
+
+use super::Home;
+use super::samples::{
+    analysis, begin, bring, image_id, labelled, new_image, offensive, state_of, status_of, upload_id, user,
+};
+
+/// With what it is, and who brought it.
+pub async fn an_image_is_read_as_it_was_attached(home: impl Home) {
+    let now = home.clock().now();
+    let attached = bring(&home, 1, "u1", "anna").await;
+    assert_eq!((attached.id, attached.uploaded_at), (image_id(1), now));
+    assert_eq!((attached.size, attached.width, attached.height), (1_001, 640, 480));
+    assert_eq!(attached.result, None);
+    assert!(attached.is_only_uploaded_by(&user("anna")));
+    assert_eq!(state_of(&home, "u1").await, UploadState::Received);
+    let home = home.reopened().await;
+    assert_eq!(home.ports().images.get(&image_id(1)).await.unwrap(), Some(attached), "durably");
+    assert_eq!(home.ports().images.get(&image_id(2)).await.unwrap(), None);
+}
+
+/// Rule 3: a retry goes on from the row.
+pub async fn attaching_again_answers_the_same(home: impl Home) {
+    let first = bring(&home, 1, "u1", "anna").await;
+    home.clock().advance(TimeDelta::minutes(1));
+    let again = home.ports().images.attach(&new_image(1, home.clock().now()), &upload_id("u1")).await.unwrap();
+    assert_eq!(again, Some(first));
+}
+
+/// Rule 3: an upload leaves `pending` once.
+pub async fn an_upload_is_attached_to_one_image_only(home: impl Home) {
+    bring(&home, 1, "u1", "anna").await;
+    let now = home.clock().now();
+    assert_eq!(home.ports().images.attach(&new_image(2, now), &upload_id("u1")).await.unwrap(), None);
+    assert_eq!(home.ports().images.get(&image_id(2)).await.unwrap(), None, "nothing changed");
+    begin(&home, "rejected", "anna").await;
+    home.ports().uploads.reject(&upload_id("rejected"), "no picture").await.unwrap();
+    assert_eq!(home.ports().images.attach(&new_image(2, now), &upload_id("rejected")).await.unwrap(), None);
+    assert_eq!(home.ports().images.attach(&new_image(2, now), &upload_id("unknown")).await.unwrap(), None);
+}
+
+/// The first stays, and the image is what the first upload made it.
+pub async fn two_uploads_of_the_same_bytes_are_one_image(home: impl Home) {
+    let first = bring(&home, 1, "u1", "anna").await;
+    home.clock().advance(TimeDelta::minutes(1));
+    let second = bring(&home, 1, "u2", "bert").await;
+    assert_eq!(second.uploaded_at, first.uploaded_at);
+    let brought: Vec<_> = second.uploads.iter().map(|upload| upload.upload_id.as_str()).collect();
+    assert_eq!(brought, ["u1", "u2"], "in the order in which they came");
+    assert!(!second.is_only_uploaded_by(&user("anna")));
+}
+
+/// Rule 2: however ingest and index race, every upload becomes `labelled`, and one of the two sees the other.
+pub async fn a_duplicate_that_races_with_the_result_is_not_forgotten(home: impl Home) {
+    for number in 0..8 {
+        bring(&home, number, &format!("first-{number}"), "anna").await;
+        let second = format!("second-{number}");
+        begin(&home, &second, "bert").await;
+        let now = home.clock().now();
+        let (images, found, new) = (&home.ports().images, analysis(&["dog"], now), new_image(number, now));
+        let second = upload_id(&second);
+        let id = image_id(number);
+        let (attached, stored) = tokio::join!(images.attach(&new, &second), images.store_result(&id, &found));
+        let (attached, stored) = (attached.unwrap().unwrap(), stored.unwrap().unwrap());
+        assert!(attached.result.is_some() || stored.uploads.len() == 2, "neither saw the other");
+        for upload in ["first", "second"] {
+            assert_eq!(state_of(&home, &format!("{upload}-{number}")).await, UploadState::Labelled);
+        }
+    }
+}
+
+/// And everyone who brought it is done.
+pub async fn a_result_is_stored_once(home: impl Home) {
+    let now = home.clock().now();
+    bring(&home, 1, "u1", "anna").await;
+    bring(&home, 1, "u2", "bert").await;
+    let first = home.ports().images.store_result(&image_id(1), &analysis(&["dog"], now)).await.unwrap().unwrap();
+    assert_eq!(first.uploads.len(), 2);
+    assert_eq!(status_of(&first), Some(Status::Visible));
+    let again = home.ports().images.store_result(&image_id(1), &analysis(&["cat"], now)).await.unwrap().unwrap();
+    assert_eq!(again, first, "the first stays");
+    assert_eq!(state_of(&home, "u1").await, UploadState::Labelled);
+    assert_eq!(state_of(&home, "u2").await, UploadState::Labelled);
+    // Who comes later is done at once.
+    let late = bring(&home, 1, "u3", "cleo").await;
+    assert_eq!((late.result.is_some(), late.uploads.len()), (true, 3));
+    assert_eq!(state_of(&home, "u3").await, UploadState::Labelled);
+}
+
+/// It was deleted meanwhile.
+pub async fn an_image_that_is_not_there_gets_no_result(home: impl Home) {
+    let found = analysis(&["dog"], home.clock().now());
+    assert_eq!(home.ports().images.store_result(&image_id(1), &found).await.unwrap(), None);
+    assert_eq!(home.ports().images.get(&image_id(1)).await.unwrap(), None);
+}
+
+/// Rule 4.
+pub async fn a_late_result_replaces_failed(home: impl Home) {
+    bring(&home, 1, "u1", "anna").await;
+    home.ports().uploads.fail(&upload_id("u1"), "gave up").await.unwrap();
+    home.ports().images.store_result(&image_id(1), &analysis(&["dog"], home.clock().now())).await.unwrap();
+    let upload = home.ports().uploads.get(&upload_id("u1")).await.unwrap().unwrap();
+    assert_eq!((upload.state, upload.reason), (UploadState::Labelled, None));
+}
+
+/// As many as are there.
+pub async fn several_images_are_read_at_once(home: impl Home) {
+    let now = home.clock().now();
+    for number in 1..=3 {
+        labelled(&home, number, "anna", &analysis(&["dog"], now)).await;
+    }
+    let ids = [image_id(3), image_id(9), image_id(1)];
+    let mut found: Vec<_> =
+        home.ports().images.get_many(&ids).await.unwrap().into_iter().map(|image| image.id).collect();
+    found.sort_by_key(ToString::to_string);
+    assert_eq!(found, [image_id(1), image_id(3)]);
+    assert!(home.ports().images.get_many(&[]).await.unwrap().is_empty());
+}
+
+/// Each image once, whatever comes in meanwhile.
+pub async fn the_moderation_queue_is_paged_oldest_first(home: impl Home) {
+    let now = home.clock().now();
+    for number in 1..=5 {
+        let found = if number == 3 { analysis(&["dog"], now) } else { offensive(&["dog"], now) };
+        labelled(&home, number, "anna", &found).await;
+    }
+    let mut seen = Vec::new();
+    let mut after = None;
+    loop {
+        let page = home.ports().images.with_status(Status::Pending, after, 2).await.unwrap();
+        assert!(page.images.len() <= 2);
+        seen.extend(page.images.iter().map(|image| image.id));
+        if seen.len() == 2 {
+            labelled(&home, 6, "anna", &offensive(&["cat"], now)).await;
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, [1, 2, 4, 5, 6].map(image_id));
+    assert!(home.ports().images.with_status(Status::Removed, None, 10).await.unwrap().images.is_empty());
+}

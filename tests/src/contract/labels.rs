@@ -1,0 +1,53 @@
+//! [`labelcast_functions::ports::Images::labels`]: counts and what they begin with.
+
+use labelcast_functions::ports::{Audience, Clock};
+
+use super::Home;
+use super::samples::{analysis, image_id, labelled, offensive, user};
+
+async fn labels(home: &impl Home, prefix: &str, audience: Audience<'_>, limit: usize) -> Vec<(String, u64)> {
+    let found = home.ports().images.labels(prefix, audience, limit).await.unwrap();
+    found.into_iter().map(|label| (label.name.to_string(), label.count)).collect()
+}
+
+fn counted(expected: &[(&str, u64)]) -> Vec<(String, u64)> {
+    expected.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
+}
+
+/// Then by name.
+pub async fn labels_come_most_frequent_first(home: impl Home) {
+    let now = home.clock().now();
+    labelled(&home, 1, "anna", &analysis(&["dog", "dome", "cat"], now)).await;
+    labelled(&home, 2, "anna", &analysis(&["dog", "door"], now)).await;
+    let all = Audience::Viewer(None);
+    assert_eq!(labels(&home, "do", all, 10).await, counted(&[("dog", 2), ("dome", 1), ("door", 1)]));
+    assert_eq!(labels(&home, "do", all, 2).await, counted(&[("dog", 2), ("dome", 1)]));
+    assert_eq!(labels(&home, "dog", all, 10).await, counted(&[("dog", 2)]));
+    assert_eq!(labels(&home, "", all, 2).await, counted(&[("dog", 2), ("cat", 1)]));
+    assert_eq!(labels(&home, "x", all, 10).await, counted(&[]));
+}
+
+/// Promise 7: not even how many there are.
+pub async fn labels_of_what_one_may_not_see_do_not_exist(home: impl Home) {
+    let now = home.clock().now();
+    labelled(&home, 1, "anna", &analysis(&["dog"], now)).await;
+    labelled(&home, 2, "anna", &offensive(&["dog", "knife"], now)).await;
+    let anna = user("anna");
+    assert_eq!(labels(&home, "", Audience::Viewer(Some(&anna)), 10).await, counted(&[("dog", 1)]));
+    let moderator = labels(&home, "", Audience::Moderator(&anna), 10).await;
+    assert_eq!(moderator, counted(&[("dog", 2), ("knife", 1)]));
+}
+
+/// A result that is stored again counts once; what is removed does not count.
+pub async fn every_image_counts_once(home: impl Home) {
+    let found = analysis(&["dog"], home.clock().now());
+    labelled(&home, 1, "anna", &found).await;
+    labelled(&home, 2, "anna", &found).await;
+    home.ports().images.store_result(&image_id(1), &found).await.unwrap();
+    let all = Audience::Viewer(None);
+    assert_eq!(labels(&home, "d", all, 10).await, counted(&[("dog", 2)]));
+    home.ports().images.remove(&image_id(1), None).await.unwrap();
+    assert_eq!(labels(&home, "d", all, 10).await, counted(&[("dog", 1)]));
+    home.ports().images.remove(&image_id(2), None).await.unwrap();
+    assert_eq!(labels(&home, "d", all, 10).await, counted(&[]));
+}

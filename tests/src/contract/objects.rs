@@ -1,0 +1,151 @@
+//! [`labelcast_functions::ports::Objects`], its forms and links over HTTP.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::TimeDelta;
+use futures_util::TryStreamExt;
+use labelcast_functions::model::ImageType;
+use labelcast_functions::ports::{Clock, ObjectKey, UploadForm};
+use labelcast_functions::signing::PresignedPost;
+use reqwest::multipart::{Form, Part};
+use reqwest::{Response, StatusCode};
+
+use super::Home;
+use super::samples::{image_id, upload_id};
+
+async fn bytes_of(home: &impl Home, key: &ObjectKey) -> Option<Vec<u8>> {
+    let read = home.ports().objects.read(key).await.unwrap()?;
+    let parts: Vec<Bytes> = read.bytes.try_collect().await.unwrap();
+    let bytes = parts.concat();
+    assert_eq!(bytes.len() as u64, read.info.size);
+    Some(bytes)
+}
+
+async fn form(home: &impl Home, upload: &str) -> PresignedPost {
+    let form = UploadForm {
+        key: ObjectKey::new_upload(&upload_id(upload)),
+        content_type: ImageType::Png,
+        size: 1..=100,
+        expires_at: home.clock().now() + TimeDelta::minutes(10),
+    };
+    home.ports().objects.sign_post(&form).await.unwrap()
+}
+
+async fn post(signed: &PresignedPost, changed: &[(&str, &str)], bytes: &[u8]) -> Response {
+    let mut fields = signed.fields.clone();
+    for (name, value) in changed {
+        fields.insert((*name).to_owned(), (*value).to_owned());
+    }
+    let form = fields.into_iter().fold(Form::new(), |form, (name, value)| form.text(name, value));
+    let form = form.part("file", Part::bytes(bytes.to_vec()).file_name("picture"));
+    reqwest::Client::new().post(&signed.url).multipart(form).send().await.expect("an answer")
+}
+
+/// Also an empty one, and one that is overwritten.
+pub async fn an_object_is_read_as_it_was_written(home: impl Home) {
+    let objects = &home.ports().objects;
+    let key = ObjectKey::processed(&image_id(1));
+    assert!(objects.read(&key).await.unwrap().is_none());
+    assert!(objects.head(&key).await.unwrap().is_none());
+    let mut etags = Vec::new();
+    let large = vec![7; 300_000];
+    for bytes in [&b"a picture"[..], &large, b""] {
+        objects.write(&key, "image/png", Bytes::copy_from_slice(bytes)).await.unwrap();
+        assert_eq!(bytes_of(&home, &key).await.as_deref(), Some(bytes));
+        let info = objects.head(&key).await.unwrap().expect("it is there");
+        assert_eq!(info.size, bytes.len() as u64);
+        etags.push(info.etag);
+    }
+    assert!(etags[0] != etags[1] && etags[1] != etags[2] && !etags[0].contains('"'));
+    let home = home.reopened().await;
+    assert_eq!(bytes_of(&home, &key).await.as_deref(), Some(&b""[..]));
+}
+
+/// Twice is fine.
+pub async fn a_deleted_object_is_gone(home: impl Home) {
+    let key = ObjectKey::thumbnail(&image_id(1));
+    home.ports().objects.write(&key, "image/jpeg", Bytes::from_static(b"small")).await.unwrap();
+    home.ports().objects.delete(&key).await.unwrap();
+    assert_eq!(bytes_of(&home, &key).await, None);
+    home.ports().objects.delete(&key).await.unwrap();
+}
+
+/// Rule 3: nobody swaps the bytes between the check and the copy.
+pub async fn only_what_was_checked_is_copied(home: impl Home) {
+    let objects = &home.ports().objects;
+    let (from, to) = (ObjectKey::new_upload(&upload_id("u1")), ObjectKey::processed(&image_id(1)));
+    objects.write(&from, "image/png", Bytes::from_static(b"good")).await.unwrap();
+    let checked = objects.head(&from).await.unwrap().expect("it is there").etag;
+    objects.write(&from, "image/png", Bytes::from_static(b"evil")).await.unwrap();
+    assert!(!objects.copy_if_unchanged(&from, &checked, &to).await.unwrap());
+    assert_eq!(bytes_of(&home, &to).await, None);
+    objects.write(&from, "image/png", Bytes::from_static(b"good")).await.unwrap();
+    assert!(objects.copy_if_unchanged(&from, &checked, &to).await.unwrap());
+    assert_eq!(bytes_of(&home, &to).await.as_deref(), Some(&b"good"[..]));
+    objects.delete(&from).await.unwrap();
+    assert!(!objects.copy_if_unchanged(&from, &checked, &to).await.unwrap(), "it is gone");
+}
+
+/// And its creation is told.
+pub async fn a_signed_form_makes_its_object(home: impl Home) {
+    let signed = form(&home, "u1").await;
+    let answer = post(&signed, &[], b"a picture").await;
+    assert_eq!(answer.status(), StatusCode::NO_CONTENT, "{:?}", answer.text().await);
+    let key = ObjectKey::new_upload(&upload_id("u1"));
+    assert_eq!(bytes_of(&home, &key).await.as_deref(), Some(&b"a picture"[..]));
+    assert_eq!(home.next_created().await, key.as_str());
+}
+
+/// Neither its bounds nor its place.
+pub async fn a_form_allows_nothing_else(home: impl Home) {
+    let signed = form(&home, "u1").await;
+    let attempts = [
+        (&[][..], &[7; 101][..], "EntityTooLarge"),
+        (&[], b"", "EntityTooSmall"),
+        (&[("key", "processed/ab/abcd")], b"a picture", "AccessDenied"),
+        (&[("Content-Type", "text/html")], b"a picture", "AccessDenied"),
+        (&[("x-amz-signature", "00")], b"a picture", "SignatureDoesNotMatch"),
+    ];
+    for (changed, bytes, code) in attempts {
+        let answer = post(&signed, changed, bytes).await;
+        assert!(answer.status().is_client_error(), "{changed:?}");
+        let text = answer.text().await.unwrap();
+        assert!(text.contains(&format!("<Code>{code}</Code>")), "{changed:?}: {text}");
+    }
+    assert_eq!(bytes_of(&home, &ObjectKey::new_upload(&upload_id("u1"))).await, None);
+}
+
+/// With the type it was signed for.
+pub async fn a_signed_link_fetches_its_object(home: impl Home) {
+    let key = ObjectKey::original(&image_id(1));
+    home.ports().objects.write(&key, "image/png", Bytes::from_static(b"a picture")).await.unwrap();
+    let link = home.ports().objects.sign_get(&key, "image/png", Duration::from_mins(5));
+    let answer = reqwest::get(&link).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(answer.headers()["content-type"], "image/png");
+    assert_eq!(answer.bytes().await.unwrap(), &b"a picture"[..]);
+    let part = reqwest::Client::new().get(&link).header("range", "bytes=2-4").send().await.unwrap();
+    assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
+    assert_eq!(part.bytes().await.unwrap(), &b"pic"[..]);
+    let missing =
+        home.ports().objects.sign_get(&ObjectKey::original(&image_id(2)), "image/png", Duration::from_mins(5));
+    assert!(reqwest::get(&missing).await.unwrap().status().is_client_error());
+}
+
+/// Nor does it open anything else.
+pub async fn a_link_that_was_changed_is_refused(home: impl Home) {
+    for number in [1, 2] {
+        let key = ObjectKey::original(&image_id(number));
+        home.ports().objects.write(&key, "image/png", Bytes::from_static(b"a picture")).await.unwrap();
+    }
+    let link = home.ports().objects.sign_get(&ObjectKey::original(&image_id(1)), "image/png", Duration::from_mins(5));
+    let (one, two) = (image_id(1).to_string(), image_id(2).to_string());
+    let other = link.replace(&one, &two).replace("/01/", "/02/");
+    let longer = link.replace("X-Amz-Expires=300", "X-Amz-Expires=3000");
+    let unsigned = link.split('?').next().unwrap_or_default().to_owned();
+    for changed in [other, longer, unsigned] {
+        assert_ne!(changed, link);
+        assert_eq!(reqwest::get(&changed).await.unwrap().status(), StatusCode::FORBIDDEN, "{changed}");
+    }
+}

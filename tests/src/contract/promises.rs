@@ -1,0 +1,160 @@
+/// Makes a test of every promise of the contract for a home.
+#[macro_export]
+macro_rules! contract {
+    ($home:ty) => {
+        $crate::promises! { $home;
+            uploads: [
+                an_upload_is_read_as_it_was_stored,
+                a_user_over_the_quota_stores_nothing,
+                uploads_begun_at_once_do_not_exceed_the_quota,
+                uploads_are_counted_by_user_and_age,
+                only_a_pending_upload_is_rejected,
+                pending_and_received_uploads_fail,
+                stale_uploads_come_oldest_first,
+                old_uploads_that_have_ended_are_forgotten,
+            ],
+            images: [
+                an_image_is_read_as_it_was_attached,
+                attaching_again_answers_the_same,
+                an_upload_is_attached_to_one_image_only,
+                two_uploads_of_the_same_bytes_are_one_image,
+                a_duplicate_that_races_with_the_result_is_not_forgotten,
+                a_result_is_stored_once,
+                an_image_that_is_not_there_gets_no_result,
+                a_late_result_replaces_failed,
+                several_images_are_read_at_once,
+                the_moderation_queue_is_paged_oldest_first,
+            ],
+            labels: [
+                labels_come_most_frequent_first,
+                labels_of_what_one_may_not_see_do_not_exist,
+                every_image_counts_once,
+            ],
+            removal: [
+                a_removed_image_is_gone,
+                an_uploader_removes_only_what_nobody_else_brought,
+                removing_and_bringing_at_once_leave_no_half_image,
+            ],
+            candidates: [
+                pages_are_what_a_reading_of_all_images_finds,
+            ],
+            history: [
+                entries_are_numbered_without_holes,
+                an_entry_is_read_as_it_was_appended,
+                a_repeat_keeps_its_number_and_adds_nothing,
+                appending_at_once_leaves_no_holes_and_no_doubles,
+                an_empty_topic_has_a_head,
+                epochs_and_entries_survive_a_restart,
+                the_mark_reaches_what_is_settled_and_never_passes_what_is_written,
+                history_is_read_in_parts,
+                what_is_young_or_among_the_newest_is_kept,
+                numbers_go_on_after_everything_was_forgotten,
+            ],
+            idempotency: [
+                a_repeat_gets_the_first_id,
+                a_repeat_tells_whether_the_first_was_done,
+                the_same_key_for_something_else_is_a_conflict,
+                two_programs_do_not_share_keys,
+                a_claim_counts_for_24_hours,
+                only_claims_older_than_24_hours_are_forgotten,
+                a_claim_outlives_a_restart,
+                of_claims_at_once_one_is_first,
+            ],
+            keys: [
+                a_key_is_found_with_what_it_allows,
+                an_unknown_secret_finds_no_key,
+                a_removed_key_is_not_found,
+            ],
+            connections: [
+                a_connection_is_read_as_it_was_added,
+                a_user_has_no_more_connections_than_allowed,
+                a_late_clean_up_does_not_kill_a_new_session,
+                a_removed_connection_has_no_subscriptions,
+                messages_beyond_the_rate_are_refused,
+                a_topic_has_one_subscription_a_connection,
+                replacing_all_ends_what_is_not_named,
+                too_many_subscriptions_are_refused_as_a_whole,
+                ended_subscriptions_are_gone,
+                a_refresh_rewrites_who_one_is,
+                connections_whose_grace_is_over_are_found,
+            ],
+            fan_out: [
+                nobody_is_due_what_was_or_will_be_replayed,
+                going_live_sends_the_answer_after_the_replay,
+                a_connection_that_is_gone_does_not_go_live,
+                filters_are_found_by_where_they_are_filed,
+                who_is_no_longer_subscribed_is_due_nothing,
+            ],
+            push: [
+                a_frame_reaches_everyone_it_is_for,
+                who_is_gone_is_named,
+                a_frame_of_32_kib_arrives_whole,
+                a_connection_is_closed_after_what_was_sent_to_it,
+            ],
+            objects: [
+                an_object_is_read_as_it_was_written,
+                a_deleted_object_is_gone,
+                only_what_was_checked_is_copied,
+                a_signed_form_makes_its_object,
+                a_form_allows_nothing_else,
+                a_signed_link_fetches_its_object,
+                a_link_that_was_changed_is_refused,
+            ],
+            delivery: [
+                a_job_reaches_the_other_end_of_the_queue,
+                events_reach_the_other_end_of_the_bus,
+                every_event_has_its_own_outcome,
+            ],
+            translation: [
+                words_become_english_labels,
+            ],
+        }
+    };
+}
+
+/// A module of tests for each module of the contract.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! promises {
+    ($home:ty; $($part:ident: [$($promise:ident,)*],)*) => {
+        $(mod $part {
+            use super::*;
+            $(#[tokio::test]
+            async fn $promise() {
+                let home = <$home as $crate::contract::Home>::fresh().await;
+                $crate::contract::$part::$promise(home).await;
+            })*
+        })*
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    /// A promise that stands in a file but not in the list would never be tried.
+    #[test]
+    fn every_promise_is_in_the_list() {
+        let list = include_str!("promises.rs");
+        let files = [
+            include_str!("uploads.rs"),
+            include_str!("images.rs"),
+            include_str!("labels.rs"),
+            include_str!("removal.rs"),
+            include_str!("candidates.rs"),
+            include_str!("history.rs"),
+            include_str!("idempotency.rs"),
+            include_str!("keys.rs"),
+            include_str!("connections.rs"),
+            include_str!("fan_out.rs"),
+            include_str!("push.rs"),
+            include_str!("objects.rs"),
+            include_str!("delivery.rs"),
+            include_str!("translation.rs"),
+        ];
+        let promises = files.iter().flat_map(|file| file.split("\npub async fn ").skip(1));
+        let names: Vec<&str> = promises.filter_map(|promise| promise.split('(').next()).collect();
+        assert!(names.len() > 50, "{names:?}");
+        for name in names {
+            assert!(list.contains(&format!(" {name},\n")), "`{name}` is missing in the list");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! [`labelcast_functions::ports::Images::remove`]
+
+use labelcast_functions::model::Position;
+use labelcast_functions::ports::{Audience, Clock, Removal};
+use labelcast_functions::query::Conjunction;
+
+use super::Home;
+use super::samples::{analysis, bring, image_id, labelled, new_image, pending, upload_id, user};
+
+/// From search too, and it can come again.
+pub async fn a_removed_image_is_gone(home: impl Home) {
+    let now = home.clock().now();
+    let image = labelled(&home, 1, "anna", &analysis(&["dog"], now)).await;
+    let Removal::Removed(removed) = home.ports().images.remove(&image.id, None).await.unwrap() else {
+        panic!("it is there")
+    };
+    assert_eq!(*removed, image, "what it was");
+    assert_eq!(home.ports().images.get(&image.id).await.unwrap(), None);
+    let everything = Conjunction::default();
+    let page = home.ports().images.candidates(&everything, Audience::Viewer(None), Position::NEWEST, 10).await.unwrap();
+    assert!(page.found.is_empty());
+    assert_eq!(home.ports().images.remove(&image.id, None).await.unwrap(), Removal::NotFound);
+    let upload = home.ports().uploads.get(&upload_id("anna-1")).await.unwrap().unwrap();
+    assert_eq!(upload.image_id, None, "its upload does not lead to it any more");
+
+    let again = bring(&home, 1, "again", "bert").await;
+    assert_eq!(again.result, None);
+    assert!(again.is_only_uploaded_by(&user("bert")));
+}
+
+/// Checked with the deletion, so that nobody's picture goes while they bring it.
+pub async fn an_uploader_removes_only_what_nobody_else_brought(home: impl Home) {
+    labelled(&home, 1, "anna", &analysis(&["dog"], home.clock().now())).await;
+    let (anna, bert) = (user("anna"), user("bert"));
+    assert_eq!(home.ports().images.remove(&image_id(1), Some(&bert)).await.unwrap(), Removal::SharedWithOthers);
+    bring(&home, 1, "u2", "bert").await;
+    assert_eq!(home.ports().images.remove(&image_id(1), Some(&anna)).await.unwrap(), Removal::SharedWithOthers);
+    assert!(matches!(home.ports().images.remove(&image_id(1), None).await.unwrap(), Removal::Removed(_)));
+}
+
+/// Either the image stays and is shared, or it goes and comes again as new.
+pub async fn removing_and_bringing_at_once_leave_no_half_image(home: impl Home) {
+    let now = home.clock().now();
+    let anna = user("anna");
+    for number in 0..8 {
+        labelled(&home, number, "anna", &analysis(&["dog"], now)).await;
+        let upload = pending(&format!("bert-{number}"), "bert", now);
+        home.ports().uploads.create(&upload, super::samples::no_quota(now)).await.unwrap();
+        let (images, id, new) = (&home.ports().images, image_id(number), new_image(number, now));
+        let (removal, attached) = tokio::join!(images.remove(&id, Some(&anna)), images.attach(&new, &upload.id));
+        let attached = attached.unwrap().expect("the upload was pending");
+        let kept =
+            images.get(&id).await.unwrap().expect("bert brought it in any case, at the latest after the removal");
+        assert!(kept.is_uploaded_by(&user("bert")));
+        match removal.unwrap() {
+            Removal::SharedWithOthers => assert_eq!(kept.uploads.len(), 2),
+            Removal::Removed(_) => assert_eq!((kept.uploads.len(), kept.result.is_none()), (1, true), "{attached:?}"),
+            Removal::NotFound => panic!("it was there"),
+        }
+    }
+}

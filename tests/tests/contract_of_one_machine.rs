@@ -1,0 +1,150 @@
+//! The contract of the ports, held against one machine: a real database, real files, real sockets.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_lambda_events::eventbridge::EventBridgeEvent;
+use aws_lambda_events::s3::S3Event;
+use chrono::Utc;
+use labelcast::data::{DataDirectory, SystemRandom};
+use labelcast::database::Database;
+use labelcast::serve::{Machine, Parts, Place};
+use labelcast::server::{Server, Tls};
+use labelcast::store::api_keys;
+use labelcast::work::{Job, Outcome, Steps, Target};
+use labelcast_functions::model::{BusEvent, ConnectionId, Name};
+use labelcast_functions::ports::{AnalysisJob, ApiKey, Clock, Ports};
+use labelcast_functions::settings::Settings;
+use labelcast_tests::Socket;
+use labelcast_tests::contract::Home;
+use labelcast_tests::machine::SetClock;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::Mutex;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+labelcast_tests::contract!(OneMachine);
+
+/// What arrives where the functions would be.
+struct Arrivals(UnboundedSender<(Target, String)>);
+
+#[async_trait]
+impl Steps for Arrivals {
+    async fn run(&self, target: Target, jobs: &[Job]) -> Vec<Outcome> {
+        let arrived = |job: &Job| self.0.send((target, job.payload.clone())).map_err(|error| error.to_string());
+        jobs.iter().map(arrived).collect()
+    }
+
+    async fn gave_up(&self, _: &Job) -> Outcome {
+        Ok(())
+    }
+}
+
+struct OneMachine {
+    machine: Machine,
+    database: Database,
+    clock: Arc<SetClock>,
+    address: SocketAddr,
+    arrivals: Mutex<UnboundedReceiver<(Target, String)>>,
+    directory: TempDir,
+    tasks: JoinSet<()>,
+    stop: CancellationToken,
+}
+
+impl OneMachine {
+    async fn open(directory: TempDir, clock: Arc<SetClock>) -> Self {
+        let data = DataDirectory::open(directory.path()).unwrap();
+        let database = Database::open(data.path()).unwrap();
+        let server = Server::listen("127.0.0.1:0".parse().unwrap(), &Tls::None).unwrap();
+        let address = server.address().unwrap();
+        let machine = Machine::build(Parts {
+            database: database.clone(),
+            directory: data,
+            clock: clock.clone(),
+            random: Arc::new(SystemRandom),
+            settings: Settings::default(),
+            place: Place { public_url: format!("http://{address}") },
+            detector: None,
+        })
+        .await
+        .unwrap();
+        let ann: Name = "ann".parse().unwrap();
+        if machine.users.find(&ann).await.unwrap().is_none() {
+            machine.users.add(&ann, &[].into(), "a password".to_owned()).await.unwrap();
+        }
+        let (sender, arrivals) = unbounded_channel();
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(server.serve(machine.router.clone(), stop.clone()));
+        let (dispatcher, stopped) = (machine.dispatcher.clone(), stop.clone());
+        tasks.spawn(async move { dispatcher.run(Arc::new(Arrivals(sender)), stopped).await.unwrap() });
+        Self { machine, database, clock, address, arrivals: Mutex::new(arrivals), directory, tasks, stop }
+    }
+
+    /// The next that arrives there.
+    async fn next(&self, wanted: &[Target]) -> String {
+        let mut arrivals = self.arrivals.lock().await;
+        loop {
+            let (target, payload) = arrivals.recv().await.expect("the dispatcher runs");
+            if wanted.contains(&target) {
+                return payload;
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Home for OneMachine {
+    async fn fresh() -> Self {
+        Self::open(TempDir::new().unwrap(), Arc::new(SetClock::at(Utc::now()))).await
+    }
+
+    async fn reopened(self) -> Self {
+        let Self { clock, directory, mut tasks, stop, .. } = self;
+        stop.cancel();
+        while tasks.join_next().await.is_some() {}
+        Self::open(directory, clock).await
+    }
+
+    fn clock(&self) -> &SetClock {
+        &self.clock
+    }
+
+    fn ports(&self) -> &Ports {
+        &self.machine.ports
+    }
+
+    async fn open(&self) -> (ConnectionId, Socket) {
+        let ann = self.machine.users.find(&"ann".parse().unwrap()).await.unwrap().unwrap();
+        let token = self.machine.issuer.id_token(&ann, self.clock.now());
+        let mut socket = Socket::open(&self.address.to_string(), &token).await.unwrap();
+        let (_, pong) = socket.ask(json!({"action": "ping"})).await;
+        (pong["connection_id"].as_str().unwrap().parse().unwrap(), socket)
+    }
+
+    async fn next_job(&self) -> AnalysisJob {
+        serde_json::from_str(&self.next(&[Target::Analyze]).await).unwrap()
+    }
+
+    async fn next_event(&self) -> BusEvent {
+        let text = self.next(&[Target::Index, Target::Notify]).await;
+        let event: EventBridgeEvent<Value> = serde_json::from_str(&text).unwrap();
+        BusEvent::from_parts(&event.detail_type, &event.detail).unwrap()
+    }
+
+    async fn next_created(&self) -> String {
+        let event: S3Event = serde_json::from_str(&self.next(&[Target::Ingest]).await).unwrap();
+        event.records[0].s3.object.key.clone().unwrap()
+    }
+
+    async fn add_key(&self, key: &ApiKey, sha256: [u8; 32]) {
+        assert!(api_keys::add(&self.database, key, sha256, self.clock.now()).await.unwrap());
+    }
+
+    async fn remove_key(&self, key: &ApiKey) {
+        assert!(api_keys::remove(&self.database, &key.name).await.unwrap());
+    }
+}
