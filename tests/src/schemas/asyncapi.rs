@@ -47,18 +47,18 @@ impl AsyncApi {
             [name] => {
                 self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone());
             }
-            [] => panic!("no message of the document is like this{}: {frame:#}", why(messages, frame)),
+            [] => panic!("no message of the document is like this: {:?}\n{frame:#}", why(messages, frame)),
             _ => panic!("this could be any of {fitting:?}: {frame:#}"),
         }
     }
 }
 
 /// What keeps the frame from being the message whose name it bears.
-fn why(messages: &BTreeMap<String, Validator>, frame: &Value) -> String {
-    let names = ["event", "type", "action"].into_iter().filter_map(|field| frame[field].as_str());
-    let message = names.filter_map(|name| messages.get(name)).next();
+fn why(messages: &BTreeMap<String, Validator>, frame: &Value) -> Vec<String> {
+    let mut names = ["event", "type", "action"].into_iter().filter_map(|field| frame[field].as_str());
+    let message = names.find_map(|name| messages.get(name));
     let errors = message.into_iter().flat_map(|validator| validator.iter_errors(frame));
-    errors.map(|error| format!("; {}: {error}", error.instance_path())).collect()
+    errors.map(|error| format!("{}: {error}", error.instance_path())).collect()
 }
 
 /// One for each message of an operation, by the message's name.
