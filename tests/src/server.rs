@@ -6,7 +6,7 @@ use std::process::{ExitStatus, Stdio};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::Socket;
@@ -64,8 +64,20 @@ impl Server {
 
     /// Runs another command on the same directory and answers what it printed.
     pub async fn command(&self, arguments: &[&str]) -> String {
-        let output = Command::new(binary()).args(arguments).arg("--data").arg(self.directory.path()).output().await;
-        let output = output.expect("the command runs");
+        self.command_with_input(arguments, "").await
+    }
+
+    /// The same, with something to read.
+    pub async fn command_with_input(&self, arguments: &[&str], input: &str) -> String {
+        let mut command = Command::new(binary());
+        command.args(arguments).arg("--data").arg(self.directory.path()).kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().expect("the command runs");
+        let mut to_read = process.stdin.take().expect("it was piped");
+        // A command that reads nothing may be gone already.
+        let _ = to_read.write_all(input.as_bytes()).await;
+        drop(to_read);
+        let output = process.wait_with_output().await.expect("the command ends");
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).expect("text").trim().to_owned()
     }
@@ -122,7 +134,7 @@ async fn serve(directory: &Path, arguments: &[&str]) -> (Child, String) {
     let mut lines = BufReader::new(process.stdout.take().expect("it was piped")).lines();
     let mut address = None;
     while let Some(line) = lines.next_line().await.expect("it prints text") {
-        if let Some((_, rest)) = line.split_once("http://") {
+        if let Some((_, rest)) = line.split_once("://") {
             address = rest.split('/').next().map(str::to_owned);
         }
         if line.contains("Ctrl-C") {
