@@ -43,7 +43,9 @@ async fn the_notify_list_replaces_everything() {
     assert_eq!(heard, ["app:three", "app:two"]);
     assert_eq!(socket.ask(json!({"action": "set_notify_list", "topics": []})).await.1["topics"], json!([]));
     publish(&server, &key, "app:two", json!("unheard")).await;
-    assert_eq!(socket.ask(json!({"action": "ping"})).await.0, Vec::<serde_json::Value>::new());
+    socket.subscribe(&["app:last"]).await;
+    publish(&server, &key, "app:last", json!("heard")).await;
+    assert_eq!(socket.notification("e").await["data"], "heard", "an empty list ends all");
 }
 
 #[tokio::test]
