@@ -6,6 +6,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, Responses};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 
@@ -66,9 +67,41 @@ pub fn router(functions: impl IntoIterator<Item = OpenApiRouter>, base: &str, li
 }
 
 fn contract_text(mut contract: utoipa::openapi::OpenApi, base: &str) -> String {
+    for path in contract.paths.paths.values_mut() {
+        let operations = [&mut path.get, &mut path.post, &mut path.delete];
+        operations.into_iter().flatten().for_each(|operation| complete(&mut operation.responses));
+    }
     env!("CARGO_PKG_VERSION").clone_into(&mut contract.info.version);
     contract.servers = Some(vec![utoipa::openapi::Server::new(base)]);
     serde_json::to_string(&contract).expect("the contract is plain data, which JSON can hold")
+}
+
+/// Adds what every call may answer, and says in words what nobody said more about.
+fn complete(responses: &mut Responses) {
+    for status in ["500", "503"] {
+        let body = ContentBuilder::new().schema(Some(Ref::from_schema_name("ErrorBody"))).build();
+        let response = ResponseBuilder::new().content("application/json", body).build();
+        responses.responses.entry(status.to_owned()).or_insert_with(|| response.into());
+    }
+    for (status, response) in &mut responses.responses {
+        if let RefOr::T(response) = response
+            && response.description.is_empty()
+        {
+            words(status).clone_into(&mut response.description);
+        }
+    }
+}
+
+fn words(status: &str) -> &'static str {
+    match status {
+        "400" => "it cannot be read, or means nothing; the message says what is expected",
+        "401" => "no token, or none that is good",
+        "403" => "not for this caller",
+        "404" => "there is none, or none for this caller",
+        "500" => "our fault; the operator can see why in the log",
+        "503" => "something that is needed does not answer; try again in a moment",
+        _ => "done",
+    }
 }
 
 fn json(text: String) -> Response {

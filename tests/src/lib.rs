@@ -3,8 +3,10 @@
 pub mod contract;
 pub mod machine;
 pub mod picture;
+pub mod schemas;
 pub mod server;
 pub mod socket;
+pub mod uploads;
 
 pub use machine::TestMachine;
 pub use server::Server;

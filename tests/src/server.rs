@@ -2,20 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::sync::LazyLock;
 
-use reqwest::{Client, Method, Response, StatusCode};
-use serde_json::{Value, json};
+use reqwest::{Method, Response, StatusCode};
+use serde_json::Value;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::Socket;
-
-static HTTP: LazyLock<Client> = LazyLock::new(|| {
-    let client = Client::builder().redirect(reqwest::redirect::Policy::none());
-    client.build().expect("a client without special wishes")
-});
+use crate::uploads::{self, HTTP};
 
 /// A running server. It is killed when dropped.
 pub struct Server {
@@ -83,8 +78,20 @@ impl Server {
 
     /// Runs another command on the same directory and answers what it printed.
     pub async fn command(&self, arguments: &[&str]) -> String {
-        let output = Command::new(binary()).args(arguments).arg("--data").arg(self.directory.path()).output().await;
-        let output = output.expect("the command runs");
+        self.command_with_input(arguments, "").await
+    }
+
+    /// The same, with something to read.
+    pub async fn command_with_input(&self, arguments: &[&str], input: &str) -> String {
+        let mut command = Command::new(binary());
+        command.args(arguments).arg("--data").arg(self.directory.path()).kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().expect("the command runs");
+        let mut to_read = process.stdin.take().expect("it was piped");
+        // A command that reads nothing may be gone already.
+        let _ = to_read.write_all(input.as_bytes()).await;
+        drop(to_read);
+        let output = process.wait_with_output().await.expect("the command ends");
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).expect("text").trim().to_owned()
     }
@@ -113,31 +120,17 @@ impl Server {
 
     /// Begins an upload: its id, and its form.
     pub async fn begin(&self, token: &str, kind: &str, size: usize) -> Value {
-        let wish = json!({"name": "picture", "content_type": kind, "size": size});
-        let begin = self.request(Method::POST, "/api/uploads").bearer_auth(token).json(&wish);
-        let answer = begin.send().await.expect("an answer");
-        assert_eq!(answer.status(), StatusCode::CREATED);
-        answer.json().await.expect("JSON")
+        uploads::begin(&self.address, token, kind, size).await
     }
 
     /// Posts a file with a form.
     pub async fn post(&self, begun: &Value, bytes: Vec<u8>) -> reqwest::Result<Response> {
-        let fields = begun["fields"].as_object().expect("fields");
-        let form = fields.iter().fold(reqwest::multipart::Form::new(), |form, (name, value)| {
-            form.text(name.clone(), value.as_str().expect("texts").to_owned())
-        });
-        let file = reqwest::multipart::Part::bytes(bytes).file_name("picture");
-        // The server may have come back on another port; the form's signature does not name it.
-        let url = format!("http://{}/objects", self.address);
-        HTTP.post(url).multipart(form.part("file", file)).send().await
+        uploads::post(&self.address, begun, bytes).await
     }
 
     /// Uploads a picture; answers its upload's id once it is accepted.
     pub async fn upload(&self, token: &str, kind: &str, bytes: Vec<u8>) -> String {
-        let begun = self.begin(token, kind, bytes.len()).await;
-        let answer = self.post(&begun, bytes).await.expect("an answer");
-        assert_eq!(answer.status(), StatusCode::NO_CONTENT, "{:?}", answer.text().await);
-        begun["upload_id"].as_str().expect("an id").to_owned()
+        uploads::upload(&self.address, token, kind, bytes).await
     }
 }
 

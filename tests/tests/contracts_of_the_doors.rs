@@ -40,7 +40,7 @@ async fn the_rest_contract_names_every_call_and_every_call_it_names_is_there() {
 async fn the_sockets_contract_names_every_action_and_every_kind_of_frame() {
     let server = Server::start(&[]).await;
     let contract: Value = server.request(Method::GET, "/api/asyncapi.json").send().await.unwrap().json().await.unwrap();
-    let schemas = contract["components"]["schemas"].to_string();
+    let messages = contract["components"]["messages"].to_string();
     for word in [
         "subscribe",
         "unsubscribe",
@@ -56,7 +56,7 @@ async fn the_sockets_contract_names_every_action_and_every_kind_of_frame() {
         "error",
         "closing",
     ] {
-        assert!(schemas.contains(&format!("\"{word}\"")), "{word}");
+        assert!(messages.contains(&format!("\"{word}\"")), "{word}");
     }
 }
 

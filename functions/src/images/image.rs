@@ -56,9 +56,9 @@ impl ImageApi {
 }
 
 /// Show an image.
-#[utoipa::path(get, path = "/images/{image_id}", tag = "images", security(("token" = [])),
+#[utoipa::path(get, operation_id = "show_image", path = "/images/{image_id}", tag = "images", security(("token" = [])),
     params(("image_id" = String, Path)), responses(
-    (status = 200, body = ImageView), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
+    (status = 200, body = ImageView, description = "the image"), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
 ))]
 async fn show(State(api): State<ImageApi>, caller: SignedIn, Path(id): Path<String>) -> Result<Json<ImageView>> {
     let image = api.visible(&caller, &id).await?;
@@ -66,9 +66,10 @@ async fn show(State(api): State<ImageApi>, caller: SignedIn, Path(id): Path<Stri
 }
 
 /// The picture, without private metadata.
-#[utoipa::path(get, path = "/images/{image_id}/original", tag = "images", security(("token" = [])),
+#[utoipa::path(get, operation_id = "fetch_original", path = "/images/{image_id}/original", tag = "images", security(("token" = [])),
     params(("image_id" = String, Path)), responses(
-    (status = 302, description = "to a signed URL, good for five minutes"),
+    (status = 302, description = "to a signed URL, good for five minutes",
+        headers(("Location" = String, description = "the signed URL"))),
     (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
 ))]
 async fn original(State(api): State<ImageApi>, caller: SignedIn, Path(id): Path<String>) -> Result<Response> {
@@ -81,9 +82,10 @@ async fn original(State(api): State<ImageApi>, caller: SignedIn, Path(id): Path<
 }
 
 /// The thumbnail, a JPEG of at most 320 pixels a side.
-#[utoipa::path(get, path = "/images/{image_id}/thumbnail", tag = "images", security(("token" = [])),
+#[utoipa::path(get, operation_id = "fetch_thumbnail", path = "/images/{image_id}/thumbnail", tag = "images", security(("token" = [])),
     params(("image_id" = String, Path)), responses(
-    (status = 302, description = "to a signed URL, good for five minutes"),
+    (status = 302, description = "to a signed URL, good for five minutes",
+        headers(("Location" = String, description = "the signed URL"))),
     (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
 ))]
 async fn thumbnail(State(api): State<ImageApi>, caller: SignedIn, Path(id): Path<String>) -> Result<Response> {
@@ -98,12 +100,13 @@ fn redirect(url: &str) -> Response {
 }
 
 /// Delete an image: moderators, or its only uploader.
-#[utoipa::path(delete, path = "/images/{image_id}", tag = "images", security(("token" = [])),
+#[utoipa::path(delete, operation_id = "delete_image", path = "/images/{image_id}", tag = "images", security(("token" = [])),
     params(("image_id" = String, Path)), responses(
     (status = 204, description = "it is gone, and those who had seen it are told"),
     (status = 401, body = ErrorBody),
     (status = 403, body = ErrorBody, description = "somebody else uploaded it (too)"),
     (status = 404, body = ErrorBody),
+    (status = 507, body = ErrorBody, description = "no room left to write down that it is told"),
 ))]
 async fn delete(State(api): State<ImageApi>, caller: SignedIn, Path(id): Path<String>) -> Result<StatusCode> {
     let none = || Error::not_found("there is no such image");

@@ -39,8 +39,8 @@ pub struct CountedLabel {
 }
 
 /// Complete a label.
-#[utoipa::path(get, path = "/labels", tag = "search", params(LabelsQuery), security(("token" = [])), responses(
-    (status = 200, body = LabelsPage), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+#[utoipa::path(get, operation_id = "complete_label", path = "/labels", tag = "search", params(LabelsQuery), security(("token" = [])), responses(
+    (status = 200, body = LabelsPage, description = "labels with counts"), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
 ))]
 pub(super) async fn complete(
     State(api): State<SearchApi>,

@@ -58,6 +58,7 @@ pub struct QueueView {
     /// Oldest first.
     images: Vec<QueuedImage>,
     /// The `cursor` of the page after this one; `null` at the end.
+    #[schema(required)]
     next: Option<String>,
 }
 
@@ -71,8 +72,8 @@ pub struct QueuedImage {
 }
 
 /// List offensive images by what was decided of them. Moderators only.
-#[utoipa::path(get, path = "/moderation", tag = "moderation", params(QueueQuery), security(("token" = [])), responses(
-    (status = 200, body = QueueView), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+#[utoipa::path(get, operation_id = "list_moderation", path = "/moderation", tag = "moderation", params(QueueQuery), security(("token" = [])), responses(
+    (status = 200, body = QueueView, description = "a page of the queue"), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
     (status = 403, body = ErrorBody, description = "moderators only"),
 ))]
 async fn queue(

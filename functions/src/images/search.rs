@@ -87,12 +87,13 @@ pub struct ImagesPage {
     /// Newest first.
     images: Vec<ImageView>,
     /// The `cursor` of the page after this one.
+    #[schema(required)]
     next: Option<String>,
 }
 
 /// Search images, newest first.
-#[utoipa::path(get, path = "/images", tag = "search", params(SearchQuery), security(("token" = [])), responses(
-    (status = 200, body = ImagesPage),
+#[utoipa::path(get, operation_id = "search_images", path = "/images", tag = "search", params(SearchQuery), security(("token" = [])), responses(
+    (status = 200, body = ImagesPage, description = "a page of images"),
     (status = 400, body = ErrorBody, description = "a query that cannot be read, with the position and what was expected"),
     (status = 401, body = ErrorBody),
     (status = 403, body = ErrorBody, description = "`is:offensive` is for moderators"),
@@ -106,8 +107,8 @@ async fn search(
 }
 
 /// Search by label with an API key, for integrators; a viewer's rights.
-#[utoipa::path(get, path = "/search", tag = "search", params(KeySearchQuery), security(("key" = [])), responses(
-    (status = 200, body = ImagesPage), (status = 400, body = ErrorBody),
+#[utoipa::path(get, operation_id = "search_by_key", path = "/search", tag = "search", params(KeySearchQuery), security(("key" = [])), responses(
+    (status = 200, body = ImagesPage, description = "a page of images"), (status = 400, body = ErrorBody),
     (status = 403, body = ErrorBody, description = "no good key, or one that does not allow `search`"),
 ))]
 async fn search_by_key(

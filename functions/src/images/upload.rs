@@ -76,15 +76,18 @@ pub struct BegunUpload {
 /// How far an upload has come.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UploadView {
+    /// Made when the form was handed out.
     #[schema(value_type = String)]
     upload_id: UploadId,
+    /// Where it stands.
     state: UploadState,
     /// From `received` on.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = String, required = false)]
     image_id: Option<ImageId>,
     /// Why it was rejected or failed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     reason: Option<String>,
 }
 
@@ -95,8 +98,8 @@ impl From<Upload> for UploadView {
 }
 
 /// Begin an upload: get the form to post the picture with.
-#[utoipa::path(post, path = "/uploads", tag = "uploads", request_body = BeginUpload, security(("token" = [])), responses(
-    (status = 201, body = BegunUpload),
+#[utoipa::path(post, operation_id = "begin_upload", path = "/uploads", tag = "uploads", request_body = BeginUpload, security(("token" = [])), responses(
+    (status = 201, body = BegunUpload, description = "the form"),
     (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
     (status = 413, body = ErrorBody, description = "larger than is taken"),
     (status = 415, body = ErrorBody, description = "not a JPEG, PNG or WebP"),
@@ -152,9 +155,9 @@ fn check(request: &BeginUpload, max_bytes: u64) -> Result<ImageType> {
 }
 
 /// How far an upload of one's own has come.
-#[utoipa::path(get, path = "/uploads/{upload_id}", tag = "uploads", security(("token" = [])),
+#[utoipa::path(get, operation_id = "show_upload", path = "/uploads/{upload_id}", tag = "uploads", security(("token" = [])),
     params(("upload_id" = String, Path)), responses(
-    (status = 200, body = UploadView), (status = 401, body = ErrorBody),
+    (status = 200, body = UploadView, description = "its state"), (status = 401, body = ErrorBody),
     (status = 404, body = ErrorBody, description = "no such upload of yours"),
 ))]
 async fn show(

@@ -69,9 +69,9 @@ pub struct HistoryView {
 }
 
 /// Read a topic's history.
-#[utoipa::path(get, path = "/history/{topic}", tag = "topics", security(("token" = [])),
+#[utoipa::path(get, operation_id = "read_history", path = "/history/{topic}", tag = "topics", security(("token" = [])),
     params(("topic" = String, Path, example = "labels"), HistoryQuery), responses(
-    (status = 200, body = HistoryView), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+    (status = 200, body = HistoryView, description = "what was notified"), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
     (status = 403, body = ErrorBody, description = "a topic that is not for this user"),
 ))]
 async fn history(

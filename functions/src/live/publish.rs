@@ -64,7 +64,7 @@ pub struct Published {
 }
 
 /// Publish to an `app:` topic.
-#[utoipa::path(post, path = "/topics/{topic}", tag = "topics", request_body = Publish, security(("key" = [])),
+#[utoipa::path(post, operation_id = "publish", path = "/topics/{topic}", tag = "topics", request_body = Publish, security(("key" = [])),
     params(
         ("topic" = String, Path, example = "app:builds"),
         ("Idempotency-Key" = Option<String>, Header,
@@ -74,6 +74,7 @@ pub struct Published {
         (status = 400, body = ErrorBody), (status = 403, body = ErrorBody),
         (status = 409, body = ErrorBody, description = "the idempotency key was used for something else"),
         (status = 413, body = ErrorBody, description = "`data` is over 24 KiB"),
+        (status = 415, body = ErrorBody, description = "the body is not sent as application/json"),
         (status = 507, body = ErrorBody, description = "no room left to store it"),
 ))]
 async fn publish(

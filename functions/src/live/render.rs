@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 
 use crate::model::{Image, ImageId, Notification, Status, Subject, Topic, TopicKey};
 use crate::ports::{Images, Objects, Placed, PortResult};
-use crate::protocol::{ImageView, NotificationFrame, NotificationTopic, ServerFrame, data_of_pending_image};
+use crate::protocol::event::{
+    ImageLabelled, ImageOffensive, ImageRemoved, LabelledImage, PendingImage, UploadEnded, UploadReceived,
+};
+use crate::protocol::{ImageView, NotificationFrame, NotificationTopic, ServerFrame};
 
 /// The images that notifications are about, read once.
 pub(super) struct Shown(HashMap<ImageId, Image>);
@@ -71,25 +74,26 @@ fn data(
 ) -> Option<Value> {
     let view = |image: &Image| ImageView::of(image, objects);
     Some(match &notification.subject {
-        Subject::UploadReceived { upload_id } => json!({"upload_id": upload_id}),
+        Subject::UploadReceived { upload_id } => json!(UploadReceived { upload_id }),
         Subject::UploadRejected { upload_id, reason } | Subject::UploadFailed { upload_id, reason } => {
-            json!({"upload_id": upload_id, "reason": reason})
+            json!(UploadEnded { upload_id, reason })
         }
         Subject::ImageLabelled { upload_id, .. } => {
             let image = image?;
             let public = image.result.as_ref()?.status.is_public();
-            let shown = if public { json!(view(image)?) } else { data_of_pending_image(&image.id) };
+            let shown = match public {
+                true => LabelledImage::Public(Box::new(view(image)?)),
+                false => LabelledImage::Pending(PendingImage::new(image.id)),
+            };
             // The upload's id stands only in its uploader's frame (rule 2).
-            match topics.iter().any(|placed| placed.topic.topic() == Topic::Uploads) {
-                true => json!({"upload_id": upload_id, "image": shown}),
-                false => json!({"image": shown}),
-            }
+            let own = topics.iter().any(|placed| placed.topic.topic() == Topic::Uploads);
+            json!(ImageLabelled { upload_id: own.then_some(upload_id), image: shown })
         }
         Subject::ImageOffensive { .. } => {
             let image = image?;
-            json!({"image": view(image)?, "moderation": image.result.as_ref()?.analysis.moderation})
+            json!(ImageOffensive { image: view(image)?, moderation: &image.result.as_ref()?.analysis.moderation })
         }
-        Subject::ImageRemoved { image_id } => json!({"image_id": image_id}),
+        Subject::ImageRemoved { image_id } => json!(ImageRemoved { image_id }),
         Subject::Published { data, .. } => data.clone(),
     })
 }

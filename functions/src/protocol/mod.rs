@@ -1,11 +1,10 @@
 //! The frames of the WebSocket: one enum a direction.
 
 mod client;
+pub mod event;
 mod image;
 mod server;
 
 pub use client::{ClientFrame, FrameError, Refresh, SetNotifyList, Subscribe, Unsubscribe, read};
 pub use image::ImageView;
-pub use server::{
-    ClosingCode, ErrorCode, NotificationFrame, NotificationTopic, ServerFrame, SubscribedTopic, data_of_pending_image,
-};
+pub use server::{ClosingCode, ErrorCode, NotificationFrame, NotificationTopic, ServerFrame, SubscribedTopic};

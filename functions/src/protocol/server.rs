@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::model::{ConnectionId, Cursor, ImageId, Seq, Topic};
+use crate::model::{ConnectionId, Cursor, Seq, Topic};
 
 /// A frame to a client.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -175,9 +175,4 @@ impl ClosingCode {
         };
         ServerFrame::Closing { code: self, message: message.to_owned(), retry }
     }
-}
-
-/// What an offensive picture's uploader hears of it: this, and nothing more (rule 5).
-pub fn data_of_pending_image(image_id: &ImageId) -> serde_json::Value {
-    serde_json::json!({"image_id": image_id, "status": "pending"})
 }

@@ -24,9 +24,11 @@ pub struct ErrorDetail {
     pub message: String,
     /// Of a query that cannot be read: where, 0-based, in characters.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = usize, required = false)]
     pub position: Option<usize>,
     /// Of a query that cannot be read: what would have been right there.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     pub expected: Option<String>,
 }
 

@@ -266,3 +266,43 @@ fn a_backup_is_written_once() {
     assert!(text(&second.stderr).contains("is there already"), "{}", text(&second.stderr));
     assert!(std::fs::read(&file).unwrap() == written, "the first backup stays as it is");
 }
+
+#[test]
+fn every_command_says_its_version_and_helps() {
+    let place = tempfile::tempdir().unwrap();
+    for command in ["serve", "token", "users", "keys", "upload", "watch", "search", "dead", "backup"] {
+        for (flag, said) in [("--version", env!("CARGO_PKG_VERSION")), ("--help", "Usage:")] {
+            let output = labelcast(&[command, flag], place.path(), "");
+            assert_eq!(output.status.code(), Some(0), "{command} {flag}");
+            assert!(text(&output.stdout).contains(said), "{command} {flag}: {}", text(&output.stdout));
+        }
+    }
+}
+
+#[test]
+fn a_directory_of_a_newer_version_is_refused_in_words_and_left_alone() {
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join(labelcast::database::FILE_NAME);
+    let database = rusqlite::Connection::open(&file).unwrap();
+    database.pragma_update(None, "user_version", labelcast::database::VERSION + 1).unwrap();
+    database.close().unwrap();
+    let before = std::fs::read(&file).unwrap();
+    let output = labelcast(&["serve", "--listen", "127.0.0.1:0"], place.path(), "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("newer"), "{}", text(&output.stderr));
+    let version = |bytes: &[u8]| bytes[60..64].to_vec();
+    assert_eq!(version(&std::fs::read(&file).unwrap()), version(&before), "its version stays");
+}
+
+#[test]
+fn a_password_is_changed_and_a_user_removed() {
+    let place = tempfile::tempdir().unwrap();
+    Database::open(place.path()).unwrap();
+    let run = |arguments: &[&str], input: &str| labelcast(arguments, place.path(), input).status.code();
+    assert_eq!(run(&["users", "add", "ann"], "a long password"), Some(0));
+    assert_eq!(run(&["users", "passwd", "ann"], "another long password"), Some(0));
+    assert_eq!(run(&["users", "passwd", "ann"], "short"), Some(1));
+    assert_eq!(run(&["users", "passwd", "nobody"], "another long password"), Some(1));
+    assert_eq!(run(&["users", "remove", "ann"], ""), Some(0));
+    assert_eq!(run(&["token", "ann"], ""), Some(1), "who is gone gets no token");
+}

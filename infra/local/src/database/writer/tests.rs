@@ -101,3 +101,11 @@ async fn a_look_up_sees_one_moment() {
     assert_eq!(looked.unwrap(), (vec![], vec![]));
     assert_eq!(database.read(names).await.unwrap(), ["a"]);
 }
+
+#[tokio::test]
+async fn a_commit_waits_for_the_disk() {
+    let (_directory, database) = open();
+    let pragma = |name: &'static str| move |group: &Transaction<'_>| group.query_row(name, [], |row| row.get(0));
+    // 2 is FULL (https://sqlite.org/pragma.html#pragma_synchronous): with a write-ahead log, each commit is synced.
+    assert_eq!(database.write::<u32, _>(pragma("PRAGMA synchronous")).await.unwrap(), 2);
+}

@@ -1,17 +1,21 @@
 //! The WebSocket's contract, AsyncAPI 3.0, made from the frames' own types.
 
-use serde_json::{Map, Value, json};
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::Schema;
-use utoipa::{PartialSchema, ToSchema};
+mod messages;
 
+use serde_json::{Map, Value, json};
+
+use self::messages::Messages;
 use crate::live::SUBPROTOCOL;
-use crate::protocol::{ClientFrame, ImageView, ServerFrame};
 
 /// The document, for a socket at this URL.
 pub fn document(live: &str) -> Value {
     let (scheme, rest) = live.split_once("://").unwrap_or(("ws", live));
     let (host, path) = rest.split_once('/').map_or((rest, ""), |(host, path)| (host, path));
+    let Messages { client, server, schemas } = Messages::all();
+    let (requests, told) = (references_to("/channels/live", &client), references_to("/channels/live", &server));
+    let messages: Map<String, Value> = client.into_iter().chain(server).collect();
+    let listed: Map<String, Value> =
+        messages.keys().map(|name| (name.clone(), reference("/components", name))).collect();
     json!({
         "asyncapi": "3.0.0",
         "info": {
@@ -28,25 +32,19 @@ pub fn document(live: &str) -> Value {
         }},
         "channels": {"live": {
             "address": "/",
-            "messages": {
-                "client": {"$ref": "#/components/messages/client"},
-                "server": {"$ref": "#/components/messages/server"}
-            }
+            "messages": listed
         }},
         "operations": {
             "request": {"action": "receive", "channel": {"$ref": "#/channels/live"},
-                "messages": [{"$ref": "#/channels/live/messages/client"}],
+                "messages": requests,
                 "summary": "What a client sends; each is answered, with the same `ref`."},
             "tell": {"action": "send", "channel": {"$ref": "#/channels/live"},
-                "messages": [{"$ref": "#/channels/live/messages/server"}],
+                "messages": told,
                 "summary": "Answers, notifications, and why the connection ends."}
         },
         "components": {
-            "messages": {
-                "client": {"name": "client", "payload": {"$ref": "#/components/schemas/ClientFrame"}},
-                "server": {"name": "server", "payload": {"$ref": "#/components/schemas/ServerFrame"}}
-            },
-            "schemas": schemas(),
+            "messages": messages,
+            "schemas": schemas,
             "securitySchemes": {
                 "subprotocol": {"type": "httpApiKey", "in": "header", "name": "Sec-WebSocket-Protocol",
                     "description": format!("`{SUBPROTOCOL}, bearer.ID_TOKEN`: for browsers, which cannot set headers. Answered by `{SUBPROTOCOL}`.")},
@@ -56,20 +54,12 @@ pub fn document(live: &str) -> Value {
     })
 }
 
-fn schemas() -> Map<String, Value> {
-    let mut all: Vec<(String, RefOr<Schema>)> = vec![
-        ("ClientFrame".to_owned(), ClientFrame::schema()),
-        ("ServerFrame".to_owned(), ServerFrame::schema()),
-        ("ImageView".to_owned(), ImageView::schema()),
-    ];
-    ClientFrame::schemas(&mut all);
-    ServerFrame::schemas(&mut all);
-    ImageView::schemas(&mut all);
-    all.into_iter()
-        .map(|(name, schema)| {
-            (name, serde_json::to_value(schema).expect("a schema is plain data, which JSON can hold"))
-        })
-        .collect()
+fn reference(place: &str, message: &str) -> Value {
+    json!({"$ref": format!("#{place}/messages/{message}")})
+}
+
+fn references_to(place: &str, messages: &Map<String, Value>) -> Vec<Value> {
+    messages.keys().map(|name| reference(place, name)).collect()
 }
 
 #[cfg(test)]

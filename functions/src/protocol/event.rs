@@ -1,0 +1,90 @@
+//! What a notification's `data` holds, event by event.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::{Object, ObjectBuilder};
+
+use super::ImageView;
+use crate::model::{ImageId, ModerationLabel, Status, UploadId};
+
+/// `data` of `upload.received`
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UploadReceived<'a> {
+    /// Whose picture is good and is being analyzed.
+    #[schema(value_type = String)]
+    pub upload_id: &'a UploadId,
+}
+
+/// `data` of `upload.rejected` and `upload.failed`
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UploadEnded<'a> {
+    /// What ended without a result.
+    #[schema(value_type = String)]
+    pub upload_id: &'a UploadId,
+    /// Why, in words for the uploader.
+    pub reason: &'a str,
+}
+
+/// `data` of `image.labelled`
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ImageLabelled<'a> {
+    /// The upload that it answers; on `uploads` only (rule 2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    pub upload_id: Option<&'a UploadId>,
+    /// What was found.
+    pub image: LabelledImage,
+}
+
+/// The image of `image.labelled`.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum LabelledImage {
+    /// Fit to be seen.
+    Public(Box<ImageView>),
+    /// Offensive, and this is its uploader.
+    Pending(PendingImage),
+}
+
+/// What an offensive picture's uploader hears of it: this, and nothing more (rule 5).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PendingImage {
+    /// SHA-256 of the uploaded bytes, in hex.
+    #[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
+    pub image_id: ImageId,
+    /// Always `pending`: what was decided is not told here.
+    #[schema(schema_with = pending)]
+    status: Status,
+}
+
+impl PendingImage {
+    /// Of this image.
+    pub const fn new(image_id: ImageId) -> Self {
+        Self { image_id, status: Status::Pending }
+    }
+}
+
+fn pending() -> Object {
+    ObjectBuilder::new()
+        .schema_type(utoipa::openapi::Type::String)
+        .enum_values(Some([Status::Pending.as_str()]))
+        .description(Some("Always `pending`: what was decided is not told here."))
+        .build()
+}
+
+/// `data` of `image.offensive`
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ImageOffensive<'a> {
+    /// What was found.
+    pub image: ImageView,
+    /// Why it is offensive.
+    pub moderation: &'a [ModerationLabel],
+}
+
+/// `data` of `image.removed`
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ImageRemoved<'a> {
+    /// What is gone: no longer shown, found or fetched.
+    #[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
+    pub image_id: &'a ImageId,
+}

@@ -1,0 +1,9 @@
+//! Holds what really goes over the wire against the documents that describe it.
+
+mod asyncapi;
+mod document;
+mod openapi;
+
+pub use asyncapi::AsyncApi;
+pub use document::Document;
+pub use openapi::OpenApi;

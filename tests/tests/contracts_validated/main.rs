@@ -1,0 +1,19 @@
+//! Every answer and every frame is what the contracts say, and everything that the contracts say is seen.
+
+mod documents;
+mod live;
+mod rest;
+
+use labelcast_tests::Server;
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+
+/// A contract as it is served.
+async fn document(server: &Server, name: &str) -> Value {
+    let answer = server.request(Method::GET, &format!("/api/{name}")).send().await.unwrap();
+    assert_eq!(
+        (answer.status(), &answer.headers()["content-type"]),
+        (StatusCode::OK, &"application/json".parse().unwrap())
+    );
+    answer.json().await.unwrap()
+}

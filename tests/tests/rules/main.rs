@@ -1,0 +1,18 @@
+//! The rules behind the promises, each from outside, where no test beside the code holds it already.
+
+mod directory;
+mod figures;
+mod pictures;
+mod rights;
+mod subscriptions;
+mod tls;
+
+use labelcast_tests::Server;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+/// Publishes; answers the status.
+async fn publish(server: &Server, key: &str, topic: &str, data: Value) -> StatusCode {
+    let request = server.request(Method::POST, &format!("/api/topics/{topic}")).header("x-api-key", key);
+    request.json(&json!({"event": "e", "data": data})).send().await.unwrap().status()
+}
