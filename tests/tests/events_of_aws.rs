@@ -1,0 +1,308 @@
+//! Every handler takes the events that AWS really sends, in the form of its documentation (`samples/`).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
+use aws_lambda_events::s3::S3Event;
+use bytes::Bytes;
+use chrono::Duration;
+use labelcast_functions::images::{Analyze, Index, Ingest};
+use labelcast_functions::live::{Authorize, Connect, Disconnect, Notify, Route, Sweep};
+use labelcast_functions::model::{BusEvent, ConnectionId, ImageType, UploadId, UploadRef, UploadState};
+use labelcast_functions::ports::{AnalysisJob, Clock, ObjectKey, Ports};
+use labelcast_functions::settings::Settings;
+use labelcast_functions::token::Verifier;
+use labelcast_tests::{TestMachine, picture};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+macro_rules! sample {
+    ($name:literal) => {
+        serde_json::from_str::<Value>(include_str!(concat!("samples/", $name))).unwrap()
+    };
+}
+
+fn read<T: DeserializeOwned>(event: &Value) -> T {
+    serde_json::from_value(event.clone()).unwrap()
+}
+
+fn settings() -> Arc<Settings> {
+    Arc::new(Settings::default())
+}
+
+fn ingest(ports: &Ports) -> Ingest {
+    let Ports { clock, objects, uploads, images, queue, bus, .. } = ports.clone();
+    Ingest { clock, objects, uploads, images, queue, bus, settings: settings() }
+}
+
+fn analyze(ports: &Ports) -> Analyze {
+    let Ports { clock, detector, images, uploads, bus, .. } = ports.clone();
+    Analyze { clock, detector, images, uploads, bus, settings: settings() }
+}
+
+fn notify(ports: &Ports) -> Notify {
+    let Ports { clock, images, objects, history, connections, pusher, .. } = ports.clone();
+    Notify { clock, images, objects, history, connections, pusher }
+}
+
+fn verifier(machine: &TestMachine) -> Arc<Verifier> {
+    let issuer = &machine.machine.issuer;
+    Arc::new(Verifier::new(issuer.issuer(), [issuer.client_id().to_owned()], Arc::new(issuer.jwks())))
+}
+
+/// Begins an upload and puts its object there, as if a form had; answers its id.
+async fn uploaded(machine: &TestMachine, bytes: Vec<u8>) -> UploadId {
+    let answer = reqwest::Client::new()
+        .post(format!("http://{}/api/uploads", machine.address()))
+        .bearer_auth(machine.token().await)
+        .json(&json!({"name": "cat.jpg", "content_type": "image/jpeg", "size": bytes.len()}));
+    let begun: Value = answer.send().await.unwrap().json().await.unwrap();
+    let id: UploadId = begun["upload_id"].as_str().unwrap().parse().unwrap();
+    let key = ObjectKey::new_upload(&id);
+    machine.machine.ports.objects.write(&key, "image/jpeg", Bytes::from(bytes)).await.unwrap();
+    id
+}
+
+async fn state(machine: &TestMachine, id: &UploadId) -> UploadState {
+    machine.machine.ports.uploads.get(id).await.unwrap().unwrap().state
+}
+
+/// The object keys of events are form-encoded.
+#[tokio::test]
+async fn a_created_object_is_taken_once_whether_put_or_posted_and_however_its_key_is_written() {
+    let machine = TestMachine::start(Settings::default()).await;
+    let mut socket = machine.connect().await;
+    socket.subscribe(&["uploads"]).await;
+    let mut told: HashMap<String, Value> = HashMap::new();
+    for (number, mut event) in [sample!("s3-put-2018.json"), sample!("s3-post.json")].into_iter().enumerate() {
+        let id = uploaded(&machine, picture::jpeg(u32::try_from(number).unwrap())).await;
+        event["Records"][0]["s3"]["object"]["key"] = json!(format!("new%2F{id}"));
+        for _ in 0..3 {
+            ingest(&machine.machine.ports).handle(read(&event)).await.unwrap();
+        }
+        loop {
+            let labelled = socket.notification("image.labelled").await;
+            let upload = labelled["data"]["upload_id"].to_string();
+            // A repeat may be told again, under the same id.
+            let told = told.entry(upload.clone()).or_insert_with(|| labelled["id"].clone());
+            assert_eq!(*told, labelled["id"]);
+            if upload == json!(id).to_string() {
+                break;
+            }
+        }
+        assert_eq!(state(&machine, &id).await, UploadState::Labelled);
+    }
+}
+
+#[tokio::test]
+async fn object_events_that_are_not_ours_are_passed_over() {
+    let machine = TestMachine::start(Settings::default()).await;
+    let id = uploaded(&machine, picture::jpeg(1)).await;
+    let mut removed = sample!("s3-removed.json");
+    removed["Records"][0]["s3"]["object"]["key"] = json!(format!("new/{id}"));
+    let foreign = sample!("s3-put-2018.json");
+    let mut strange = sample!("s3-put-2018.json");
+    strange["Records"][0]["s3"]["object"]["key"] = json!("new/..%2F..%2Fetc%2Fpasswd");
+    for event in [removed, foreign, strange, json!({"Records": []})] {
+        ingest(&machine.machine.ports).handle(read::<S3Event>(&event)).await.unwrap();
+    }
+    assert_eq!(state(&machine, &id).await, UploadState::Pending, "nothing was taken");
+}
+
+/// The queue sends only those again that failed.
+#[tokio::test]
+async fn of_a_batch_only_the_broken_message_is_answered_as_failed() {
+    let machine = TestMachine::start(Settings::default()).await;
+    let mut socket = machine.connect().await;
+    socket.subscribe(&["uploads"]).await;
+    let id = uploaded(&machine, picture::jpeg(1)).await;
+    let mut created = sample!("s3-post.json");
+    created["Records"][0]["s3"]["object"]["key"] = json!(format!("new/{id}"));
+    ingest(&machine.machine.ports).handle(read(&created)).await.unwrap();
+    let first = socket.notification("image.labelled").await;
+
+    // The same job once more, beside one that is none.
+    let image_id = first["data"]["image"]["image_id"].as_str().unwrap().parse().unwrap();
+    let job = AnalysisJob { image_id, content_type: ImageType::Jpeg };
+    let mut batch = sample!("sqs-batch.json");
+    batch["Records"][0]["body"] = json!(serde_json::to_string(&job).unwrap());
+    let answer = analyze(&machine.machine.ports).handle(read(&batch)).await;
+    let answer = serde_json::to_value(answer).unwrap();
+    assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "2e1424d4-f796-459a-8184-9c92662be6da"}]}));
+    let again = socket.notification("image.labelled").await;
+    assert_eq!(again["id"], first["id"], "a repeat is told under the same id");
+}
+
+#[tokio::test]
+async fn bus_events_that_are_not_ours_are_passed_over() {
+    let machine = TestMachine::start(Settings::default()).await;
+    let ports = &machine.machine.ports;
+    let index = Index { images: ports.images.clone(), bus: ports.bus.clone() };
+    let foreign = sample!("bus.json");
+    let mut broken = sample!("bus.json");
+    broken["detail-type"] = json!("image.labelled");
+    broken["source"] = json!(BusEvent::SOURCE);
+    for event in [foreign, broken] {
+        notify(ports).handle(read(&event)).await.unwrap();
+        index.handle(read(&event)).await.unwrap();
+    }
+}
+
+/// Three times, and out of order.
+#[tokio::test]
+async fn an_event_that_comes_again_keeps_its_number() {
+    let machine = TestMachine::start(Settings::default()).await;
+    let mut socket = machine.connect().await;
+    socket.subscribe(&["app:builds"]).await;
+    let event = |id: &str| {
+        let topic = "app:builds".parse().unwrap();
+        let ours = BusEvent::TopicPublished {
+            id: id.to_owned(),
+            topic,
+            event: "build.done".to_owned(),
+            data: json!({"id": id}),
+        };
+        let mut event = sample!("bus.json");
+        event["detail-type"] = json!(ours.detail_type());
+        event["source"] = json!(BusEvent::SOURCE);
+        event["detail"] = ours.detail();
+        event
+    };
+    for (id, seq) in [("b", 1), ("a", 2), ("b", 1), ("a", 2), ("c", 3), ("a", 2)] {
+        notify(&machine.machine.ports).handle(read(&event(id))).await.unwrap();
+        let frame = socket.frame().await;
+        assert_eq!((&frame["id"], &frame["topics"][0]["seq"]), (&json!(id), &json!(seq)));
+    }
+}
+
+/// An image that was removed before its label event came is nothing to tell of.
+#[tokio::test]
+async fn an_event_of_an_image_that_is_gone_shows_nothing() {
+    let machine = TestMachine::start(Settings::default()).await;
+    let mut socket = machine.connect().await;
+    socket.subscribe(&["labels", "uploads"]).await;
+    let id = uploaded(&machine, picture::jpeg(1)).await;
+    let mut created = sample!("s3-post.json");
+    created["Records"][0]["s3"]["object"]["key"] = json!(format!("new/{id}"));
+    ingest(&machine.machine.ports).handle(read(&created)).await.unwrap();
+    let told = socket.notification("image.labelled").await;
+    let image = told["data"]["image"]["image_id"].as_str().unwrap().parse().unwrap();
+    machine.machine.ports.images.remove(&image, None).await.unwrap();
+    let upload = UploadRef { upload_id: id, user: "someone".parse().unwrap() };
+    let late = BusEvent::ImageLabelled { image_id: image, upload, first: true };
+    let mut event = sample!("bus.json");
+    event["detail-type"] = json!(late.detail_type());
+    event["detail"] = late.detail();
+    notify(&machine.machine.ports).handle(read(&event)).await.unwrap();
+    // What comes next is the answer to the ping: nothing was shown before it.
+    let (before, pong) = socket.ask(json!({"action": "ping"})).await;
+    assert_eq!((before, &pong["type"]), (Vec::new(), &json!("pong")));
+}
+
+#[tokio::test]
+async fn the_schedules_event_sweeps() {
+    let machine = TestMachine::start(Settings::default()).await;
+    let id = uploaded(&machine, b"never taken".to_vec()).await;
+    let mut event = sample!("scheduled.json");
+    event["time"] = json!(machine.clock.now());
+    machine.clock.advance(Duration::days(1));
+    let Ports { clock, connections, pusher, uploads, objects, bus, history, idempotency, .. } =
+        machine.machine.ports.clone();
+    let settings = settings();
+    let sweep = Sweep { clock, connections, pusher, uploads, objects, bus, history, idempotency, settings };
+    // Its object lies there, and nobody ever told of it.
+    assert_eq!(sweep.handle(read(&event)).await.unwrap().failed, 1);
+    assert_eq!(state(&machine, &id).await, UploadState::Failed);
+    assert_eq!(sweep.handle(read(&event)).await.unwrap().failed, 0, "once");
+}
+
+/// In the shape that API Gateway takes; a refusal is the one word that becomes a 401.
+#[tokio::test]
+async fn the_authorizer_answers_a_policy_for_what_was_asked() {
+    let machine = TestMachine::start(Settings::default()).await;
+    let authorize = Authorize { verifier: verifier(&machine), clock: machine.clock.clone() };
+    let token = machine.token().await;
+    for (name, value) in [
+        ("Sec-WebSocket-Protocol", format!("labelcast.v1, bearer.{token}")),
+        ("sec-websocket-protocol", format!("bearer.{token},labelcast.v1")),
+        ("Authorization", format!("Bearer {token}")),
+        ("authorization", token.clone()),
+    ] {
+        let mut event = sample!("authorizer.json");
+        event["headers"][name] = json!(value);
+        let answer = serde_json::to_value(authorize.handle(read(&event)).await.unwrap()).unwrap();
+        let allow = json!({"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": event["methodArn"].as_str().unwrap()});
+        assert_eq!(answer["policyDocument"], json!({"Version": "2012-10-17", "Statement": [allow]}));
+        assert!(answer["principalId"].is_string());
+        assert_eq!(answer["context"]["username"], "ann");
+        assert!(answer["context"].as_object().unwrap().values().all(Value::is_string), "no lists, no objects");
+    }
+    let mut in_the_url = sample!("authorizer.json");
+    in_the_url["queryStringParameters"] = json!({"token": token});
+    for event in [sample!("authorizer.json"), in_the_url] {
+        assert_eq!(authorize.handle(read(&event)).await.unwrap_err().to_string(), "Unauthorized");
+    }
+}
+
+/// From `$connect` to `$disconnect`, with the three kinds of event.
+#[tokio::test]
+async fn a_connection_lives_by_the_events_of_api_gateway() {
+    let machine = TestMachine::start(Settings::default()).await;
+    let ports = machine.machine.ports.clone();
+    let authorize = Authorize { verifier: verifier(&machine), clock: machine.clock.clone() };
+    let mut asked = sample!("authorizer.json");
+    asked["headers"]["Authorization"] = json!(machine.token().await);
+    let context = serde_json::to_value(authorize.handle(read(&asked)).await.unwrap().context).unwrap();
+    let authorized = |mut event: Value, connected_at: i64| -> ApiGatewayWebsocketProxyRequest {
+        event["requestContext"]["connectedAt"] = json!(connected_at);
+        for (name, value) in context.as_object().unwrap() {
+            event["requestContext"]["authorizer"][name] = value.clone();
+        }
+        read(&event)
+    };
+    let connected_at = machine.clock.now().timestamp_millis();
+    let connect = Connect { connections: ports.connections.clone(), settings: settings() };
+    let answer = connect.handle(authorized(sample!("websocket-connect.json"), connected_at)).await.unwrap();
+    assert_eq!(
+        (answer.status_code, &answer.headers["sec-websocket-protocol"]),
+        (200, &"labelcast.v1".parse().unwrap())
+    );
+    // What the authorizer did not let through is let through by nobody.
+    let stranger = read(&sample!("websocket-connect.json"));
+    assert_eq!(connect.handle(stranger).await.unwrap().status_code, 403);
+
+    let id: ConnectionId = "EzhJ9dpbjoECI5w=".parse().unwrap();
+    assert!(ports.connections.get(&id).await.unwrap().is_some());
+    let route = Route::new(
+        ports.clock.clone(),
+        ports.connections.clone(),
+        ports.pusher.clone(),
+        ports.history.clone(),
+        ports.images.clone(),
+        ports.objects.clone(),
+        verifier(&machine),
+        settings(),
+    );
+    for (body, kind) in [
+        (r#"{"action":"ping","ref":"5"}"#, "pong"),
+        ("no json", "error"),
+        (r#"{"action":"dance"}"#, "error"),
+        (r#"{"action":"unsubscribe","topics":["labels"],"ref":"2"}"#, "unsubscribed"),
+        (r#"{"action":"subscribe","topics":["moderation"],"ref":"3"}"#, "error"),
+    ] {
+        let mut event = sample!("websocket-message.json");
+        event["body"] = json!(body);
+        let answer = route.handle(authorized(event, connected_at)).await;
+        let text = answer.body.map(|body| String::from_utf8(body.to_vec()).unwrap()).unwrap_or_default();
+        let frame: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((answer.status_code, &frame["type"]), (200, &json!(kind)), "{body}");
+    }
+
+    let disconnect = Disconnect { connections: ports.connections.clone() };
+    // One that comes late, of a session before (promise 6).
+    disconnect.handle(authorized(sample!("websocket-disconnect.json"), connected_at - 1)).await.unwrap();
+    assert!(ports.connections.get(&id).await.unwrap().is_some());
+    disconnect.handle(authorized(sample!("websocket-disconnect.json"), connected_at)).await.unwrap();
+    assert_eq!(ports.connections.get(&id).await.unwrap(), None);
+}
