@@ -83,11 +83,11 @@ async fn a_created_object_is_taken_once_whether_put_or_posted_and_however_its_ke
         }
         loop {
             let labelled = socket.notification("image.labelled").await;
-            let upload = labelled["data"]["upload_id"].to_string();
+            let upload = labelled["data"]["upload_id"].as_str().unwrap().to_owned();
             // A repeat may be told again, under the same id.
             let told = told.entry(upload.clone()).or_insert_with(|| labelled["id"].clone());
             assert_eq!(*told, labelled["id"]);
-            if upload == json!(id).to_string() {
+            if upload == id.as_str() {
                 break;
             }
         }
