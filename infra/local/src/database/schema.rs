@@ -5,7 +5,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::OpenError;
 
 /// Each brings the schema from its index to the next version.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/1.sql"), include_str!("migrations/2.sql")];
 
 /// The newest version; kept in SQLite's `user_version`.
 #[expect(clippy::cast_possible_truncation, reason = "a handful of migrations")]
@@ -46,6 +46,32 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate(&mut connection).unwrap();
         assert_eq!(version(&connection), VERSION);
+    }
+
+    #[test]
+    fn images_of_the_first_version_are_found_by_what_every_image_has() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate_through(&mut connection, &MIGRATIONS[..1]).unwrap();
+        for (number, status) in [(1, "visible"), (2, "pending"), (3, "approved")] {
+            let image = "INSERT INTO images (key, id, content_type, size, width, height, uploaded_at)
+                         VALUES (?1, randomblob(32), 'image/png', 1, 1, 1, 0)";
+            connection.execute(image, [number]).unwrap();
+            let result = "INSERT INTO results (number, image, status, version, analysis) VALUES (?1, ?1, ?2, 1, '{}')";
+            connection.execute(result, rusqlite::params![number, status]).unwrap();
+        }
+        migrate(&mut connection).unwrap();
+        let counts = connection.query_row("SELECT visible, total FROM terms WHERE name = 'everything'", [], |row| {
+            Ok((row.get::<_, u32>(0)?, row.get::<_, u32>(1)?))
+        });
+        assert_eq!(counts.unwrap(), (2, 3));
+        let hidden: Vec<u32> = connection
+            .prepare("SELECT number FROM postings WHERE hidden = 1 AND confidence = 10000")
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .collect::<rusqlite::Result<_>>()
+            .unwrap();
+        assert_eq!(hidden, [2]);
     }
 
     #[test]

@@ -1,9 +1,12 @@
-//! `make bench`: fan-out measured on the real binary, against a ceiling in the same run. The server has one core, this
-//! program the other (`taskset`); what is printed are figures, never verdicts.
+//! `make bench`: fan-out measured on the real binary, against a ceiling in the same run; the server has one core, this
+//! program the other (`taskset`). Then search in a database of a million images. `bench fanout` and `bench search [IMAGES]`
+//! do one of them. What is printed are figures, never verdicts.
 
 mod ceiling;
 mod client;
 mod process;
+mod search;
+mod search_data;
 
 use std::time::Duration;
 
@@ -19,10 +22,23 @@ async fn main() {
         ceiling::serve(port.parse().expect("a port")).await.expect("it can listen");
         return;
     }
-    tokio::task::LocalSet::new().run_until(all()).await;
+    match arguments.get(1).map(String::as_str) {
+        Some("search") => search::run(images(&arguments)).await,
+        Some("fanout") => tokio::task::LocalSet::new().run_until(fan_out()).await,
+        _ => {
+            tokio::task::LocalSet::new().run_until(fan_out()).await;
+            println!();
+            search::run(images(&arguments)).await;
+        }
+    }
 }
 
-async fn all() {
+/// How many images are searched: the second argument, or a million.
+fn images(arguments: &[String]) -> u32 {
+    arguments.get(2).and_then(|number| number.parse().ok()).unwrap_or(1_000_000)
+}
+
+async fn fan_out() {
     println!(
         "| what | subscribers | deliveries/s | server CPU s per million | lost or reordered |\n| --- | --- | --- | --- | --- |"
     );

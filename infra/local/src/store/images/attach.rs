@@ -1,53 +1,52 @@
-//! Attaches uploads to images.
-
-use labelcast_functions::model::{Confidence, Image, UploadId, UploadState};
+use labelcast_functions::model::{AttachedUpload, Confidence, Image, Upload, UploadId, UploadState};
 use labelcast_functions::ports::NewImage;
 use rusqlite::{Transaction, params};
 
-use super::super::uploads;
-use super::rows;
-use super::terms::{self, Term};
+use super::term::Term;
+use super::{index, rows};
+use crate::store::uploads;
 
-pub(super) fn attach(group: &Transaction<'_>, image: &NewImage, upload: &UploadId) -> rusqlite::Result<Option<Image>> {
-    let Some(row) = uploads::get(group, upload)? else { return Ok(None) };
-    if row.state != UploadState::Pending {
-        return if row.image_id == Some(image.id) { rows::by_id(group, &image.id) } else { Ok(None) };
+pub(super) fn attach(group: &Transaction<'_>, new: &NewImage, upload: &UploadId) -> rusqlite::Result<Option<Image>> {
+    let Some(upload) = uploads::get(group, upload)? else { return Ok(None) };
+    match (upload.state, upload.image_id) {
+        (_, Some(image)) if image == new.id => rows::by_id(group, &new.id).map(rows::without_key),
+        // A late success of what had failed before there was an image (rule 4).
+        (UploadState::Pending | UploadState::Failed, None) => attach_first_time(group, new, &upload).map(Some),
+        _ => Ok(None),
     }
-    insert_image(group, image)?;
-    group
-        .prepare_cached(
-            "INSERT INTO attached (image, place, upload, user)
-             SELECT key, (SELECT COUNT(*) FROM attached WHERE image = key), ?, ? FROM images WHERE id = ?",
-        )?
-        .execute(params![upload.as_str(), row.user.as_str(), image.id.digest().as_slice()])?;
-    let attached = rows::by_id(group, &image.id)?;
-    let result = attached.as_ref().and_then(|attached| attached.result.as_ref());
-    if let Some(result) = result {
-        let hidden = !result.status.is_public();
-        terms::file(group, Term::Uploader(&row.user), rows::number(result.position), Confidence::FULL, hidden)?;
-    }
-    let state = if result.is_some() { UploadState::Labelled } else { UploadState::Received };
-    group.prepare_cached("UPDATE uploads SET state = ?, image = ? WHERE id = ?")?.execute(params![
-        state.as_str(),
-        image.id.digest().as_slice(),
-        upload.as_str()
-    ])?;
-    Ok(attached)
 }
 
-fn insert_image(group: &Transaction<'_>, image: &NewImage) -> rusqlite::Result<()> {
+fn attach_first_time(group: &Transaction<'_>, new: &NewImage, upload: &Upload) -> rusqlite::Result<Image> {
+    insert_unless_there(group, new)?;
+    let (key, mut image) = rows::by_id(group, &new.id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    if !image.is_uploaded_by(&upload.user) {
+        index::add(group, &image, Term::Uploader(&upload.user), Confidence::FULL)?;
+    }
     group
-        .prepare_cached(
-            "INSERT INTO images (id, content_type, size, width, height, uploaded_at) VALUES (?, ?, ?, ?, ?, ?)
-             ON CONFLICT (id) DO NOTHING",
-        )?
+        .prepare_cached("INSERT INTO attached (image, place, upload, user) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![key, image.uploads.len(), upload.id.as_str(), upload.user.as_str()])?;
+    image.uploads.push(AttachedUpload { upload_id: upload.id.clone(), user: upload.user.clone() });
+
+    let state = if image.result.is_some() { UploadState::Labelled } else { UploadState::Received };
+    group
+        .prepare_cached("UPDATE uploads SET state = ?2, image = ?3, reason = NULL WHERE id = ?1")?
+        .execute(params![upload.id.as_str(), state.as_str(), new.id.digest()])?;
+    Ok(image)
+}
+
+fn insert_unless_there(group: &Transaction<'_>, new: &NewImage) -> rusqlite::Result<()> {
+    group
+        .prepare_cached(concat!(
+            "INSERT INTO images (id, content_type, size, width, height, uploaded_at) ",
+            "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING"
+        ))?
         .execute(params![
-            image.id.digest().as_slice(),
-            image.content_type.media_type(),
-            image.size,
-            image.width,
-            image.height,
-            image.uploaded_at.timestamp_millis(),
+            new.id.digest(),
+            new.content_type.media_type(),
+            new.size,
+            new.width,
+            new.height,
+            new.uploaded_at.timestamp_millis(),
         ])
         .map(drop)
 }

@@ -1,12 +1,20 @@
-//! Images, their labels, and the index over them.
+//! Images, and the index by which they are found.
+//!
+//! Every image with a result has a number; a higher one is newer. Every term (a label, an uploader, `is:offensive`, and
+//! one that all images have) has its postings: the numbers of the images that have it. A search walks the postings of
+//! its rarest term and seeks in the others, so that its cost follows the rarest, within a bound.
 
 mod attach;
 mod candidates;
+mod conjunction;
+mod index;
 mod labels;
-mod remove;
+mod listing;
+mod postings;
+mod removal;
 mod results;
 mod rows;
-mod terms;
+mod term;
 
 use async_trait::async_trait;
 use labelcast_functions::model::{Analysis, Image, ImageId, Position, Status, UploadId, UserId};
@@ -28,15 +36,16 @@ impl SqliteImages {
     }
 }
 
-/// An [`Audience`] that can be taken along to another thread.
-struct Looking {
-    moderator: bool,
+/// [`Audience`], to be taken along to another thread.
+#[derive(Clone)]
+struct Viewer {
+    sees_hidden: bool,
     user: Option<UserId>,
 }
 
-impl Looking {
-    fn of(audience: Audience<'_>) -> Self {
-        Self { moderator: matches!(audience, Audience::Moderator(_)), user: audience.user().cloned() }
+impl From<Audience<'_>> for Viewer {
+    fn from(audience: Audience<'_>) -> Self {
+        Self { sees_hidden: matches!(audience, Audience::Moderator(_)), user: audience.user().cloned() }
     }
 }
 
@@ -49,22 +58,17 @@ impl Images for SqliteImages {
 
     async fn store_result(&self, id: &ImageId, analysis: &Analysis) -> PortResult<Option<Image>> {
         let (id, analysis) = (*id, analysis.clone());
-        self.database.write(move |group| results::store(group, &id, &analysis)).await
+        self.database.write(move |group| results::store(group, &id, analysis)).await
     }
 
     async fn get(&self, id: &ImageId) -> PortResult<Option<Image>> {
         let id = *id;
-        self.database.read(move |connection| rows::by_id(connection, &id)).await
+        self.database.read(move |connection| rows::by_id(connection, &id)).await.map(rows::without_key)
     }
 
     async fn get_many(&self, ids: &[ImageId]) -> PortResult<Vec<Image>> {
         let ids = ids.to_vec();
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.database
-            .read(move |connection| ids.iter().filter_map(|id| rows::by_id(connection, id).transpose()).collect())
-            .await
+        self.database.read(move |connection| rows::several(connection, &ids)).await
     }
 
     async fn candidates(
@@ -74,21 +78,23 @@ impl Images for SqliteImages {
         before: Position,
         limit: usize,
     ) -> PortResult<Candidates<Image>> {
-        let (conjunction, looking) = (conjunction.clone(), Looking::of(audience));
-        self.database.read(move |connection| candidates::find(connection, &conjunction, &looking, before, limit)).await
+        let (conjunction, viewer) = (conjunction.clone(), audience.into());
+        self.database
+            .read(move |connection| candidates::candidates(connection, &conjunction, &viewer, before, limit))
+            .await
     }
 
     async fn labels(&self, prefix: &str, audience: Audience<'_>, limit: usize) -> PortResult<Vec<LabelCount>> {
-        let (prefix, looking) = (prefix.to_owned(), Looking::of(audience));
-        self.database.read(move |connection| labels::labels(connection, &prefix, &looking, limit)).await
+        let (prefix, viewer) = (prefix.to_owned(), Viewer::from(audience));
+        self.database.read(move |connection| labels::labels(connection, &prefix, viewer.sees_hidden, limit)).await
     }
 
     async fn with_status(&self, status: Status, after: Option<Position>, limit: usize) -> PortResult<QueuePage> {
-        self.database.read(move |connection| rows::with_status(connection, status, after, limit)).await
+        self.database.read(move |connection| listing::with_status(connection, status, after, limit)).await
     }
 
     async fn remove(&self, id: &ImageId, only_uploader: Option<&UserId>) -> PortResult<Removal> {
         let (id, only_uploader) = (*id, only_uploader.cloned());
-        self.database.write(move |group| remove::remove(group, &id, only_uploader.as_ref())).await
+        self.database.write(move |group| removal::remove(group, &id, only_uploader.as_ref())).await
     }
 }

@@ -1,51 +1,42 @@
-//! Reads images.
+use labelcast_functions::model::{AttachedUpload, Image, ImageId, Position, StoredResult};
+use rusqlite::{Connection, OptionalExtension, Params, Row};
 
-use labelcast_functions::model::{AttachedUpload, Image, ImageId, Position, Status, StoredResult};
-use labelcast_functions::ports::QueuePage;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use super::super::columns::{image_id, json, moment, parsed};
 
-use super::super::columns::{image_id, json, limit, moment, parsed};
+/// A row's key in this database, and the image.
+pub(super) type Keyed = (i64, Image);
 
-/// The columns that [`read`] reads, of `images` and a `results` that may be missing.
-const COLUMNS: &str =
-    "images.key, images.id, content_type, size, width, height, uploaded_at, number, status, version, analysis";
-
-/// What SQLite numbers results with, as a place.
-pub(super) fn position(number: i64) -> Position {
-    Position(u128::from(number.unsigned_abs()))
+macro_rules! columns {
+    () => {
+        "SELECT key, id, content_type, size, width, height, uploaded_at, number, status, version, analysis "
+    };
 }
 
-/// The way back; what is beyond SQLite's numbers is beyond every result.
-pub(super) fn number(position: Position) -> i64 {
-    i64::try_from(position.0).unwrap_or(i64::MAX)
-}
-
-pub(super) fn by_id(connection: &Connection, id: &ImageId) -> rusqlite::Result<Option<Image>> {
-    one(connection, "LEFT JOIN results ON image = images.key WHERE images.id = ?", params![id.digest().as_slice()])
+pub(super) fn by_id(connection: &Connection, id: &ImageId) -> rusqlite::Result<Option<Keyed>> {
+    let sql = concat!(columns!(), "FROM images LEFT JOIN results ON image = key WHERE id = ?1");
+    one(connection, sql, [id.digest()])
 }
 
 pub(super) fn by_number(connection: &Connection, number: i64) -> rusqlite::Result<Option<Image>> {
-    one(connection, "JOIN results ON image = images.key WHERE number = ?", params![number])
+    let sql = concat!(columns!(), "FROM results JOIN images ON key = image WHERE number = ?1");
+    one(connection, sql, [number]).map(without_key)
 }
 
-fn one(connection: &Connection, rest: &str, values: &[&dyn rusqlite::ToSql]) -> rusqlite::Result<Option<Image>> {
-    let sql = format!("SELECT {COLUMNS} FROM images {rest}");
-    let found = connection.prepare_cached(&sql)?.query_row(values, read).optional()?;
-    let Some((key, mut image)) = found else { return Ok(None) };
-    image.uploads = uploads(connection, key)?;
-    Ok(Some(image))
+pub(super) fn several(connection: &Connection, ids: &[ImageId]) -> rusqlite::Result<Vec<Image>> {
+    ids.iter().filter_map(|id| by_id(connection, id).map(without_key).transpose()).collect()
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<(i64, Image)> {
-    let result = match row.get::<_, Option<i64>>(7)? {
-        None => None,
-        Some(number) => Some(StoredResult {
-            analysis: json(row, 10)?,
-            status: parsed(row, 8)?,
-            version: row.get(9)?,
-            position: position(number),
-        }),
-    };
+pub(super) fn without_key(found: Option<Keyed>) -> Option<Image> {
+    found.map(|(_, image)| image)
+}
+
+fn one(connection: &Connection, sql: &'static str, params: impl Params) -> rusqlite::Result<Option<Keyed>> {
+    let found = connection.prepare_cached(sql)?.query_row(params, keyed).optional()?;
+    found.map(|(key, image)| Ok((key, Image { uploads: uploads(connection, key)?, ..image }))).transpose()
+}
+
+/// Without its uploads.
+fn keyed(row: &Row<'_>) -> rusqlite::Result<Keyed> {
     let image = Image {
         id: image_id(row, 1)?,
         content_type: parsed(row, 2)?,
@@ -54,33 +45,34 @@ fn read(row: &Row<'_>) -> rusqlite::Result<(i64, Image)> {
         height: row.get(5)?,
         uploaded_at: moment(row, 6)?,
         uploads: Vec::new(),
-        result,
+        result: result(row)?,
     };
     Ok((row.get(0)?, image))
 }
 
+fn result(row: &Row<'_>) -> rusqlite::Result<Option<StoredResult>> {
+    let Some(number) = row.get::<_, Option<i64>>(7)? else { return Ok(None) };
+    Ok(Some(StoredResult {
+        status: parsed(row, 8)?,
+        version: row.get(9)?,
+        analysis: json(row, 10)?,
+        position: position(number),
+    }))
+}
+
 fn uploads(connection: &Connection, key: i64) -> rusqlite::Result<Vec<AttachedUpload>> {
     connection
-        .prepare_cached("SELECT upload, user FROM attached WHERE image = ? ORDER BY place")?
+        .prepare_cached("SELECT upload, user FROM attached WHERE image = ?1 ORDER BY place")?
         .query_map([key], |row| Ok(AttachedUpload { upload_id: parsed(row, 0)?, user: parsed(row, 1)? }))?
         .collect()
 }
 
-/// A page of the images of a status, oldest first.
-pub(super) fn with_status(
-    connection: &Connection,
-    status: Status,
-    after: Option<Position>,
-    at_most: usize,
-) -> rusqlite::Result<QueuePage> {
-    let after = after.map_or(0, number);
-    let numbers: Vec<i64> = connection
-        .prepare_cached("SELECT number FROM results WHERE status = ? AND number > ? ORDER BY number LIMIT ?")?
-        .query_map(params![status.as_str(), after, limit(at_most.saturating_add(1))], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    let more = numbers.len() > at_most;
-    let shown = &numbers[..numbers.len().min(at_most)];
-    let images = shown.iter().filter_map(|number| by_number(connection, *number).transpose());
-    let images = images.collect::<rusqlite::Result<_>>()?;
-    Ok(QueuePage { images, next: shown.last().filter(|_| more).map(|last| position(*last)) })
+/// The place of an image's number; numbers begin at 1.
+pub(super) fn position(number: i64) -> Position {
+    Position(u128::from(number.unsigned_abs()))
+}
+
+/// The number of a place. A place beyond all numbers is the last of them.
+pub(super) fn number(position: Position) -> i64 {
+    i64::try_from(position.0).unwrap_or(i64::MAX)
 }

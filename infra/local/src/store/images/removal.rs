@@ -1,0 +1,22 @@
+use labelcast_functions::model::{ImageId, UserId};
+use labelcast_functions::ports::Removal;
+use rusqlite::Transaction;
+
+use super::{index, rows};
+
+pub(super) fn remove(
+    group: &Transaction<'_>,
+    id: &ImageId,
+    only_uploader: Option<&UserId>,
+) -> rusqlite::Result<Removal> {
+    let Some((key, image)) = rows::by_id(group, id)? else { return Ok(Removal::NotFound) };
+    if only_uploader.is_some_and(|user| !image.is_only_uploaded_by(user)) {
+        return Ok(Removal::SharedWithOthers);
+    }
+    index::remove_all(group, &image)?;
+    // An upload stays as what became of it, without an image to show.
+    group.prepare_cached("UPDATE uploads SET image = NULL WHERE image = ?1")?.execute([id.digest()])?;
+    // With it goes what refers to it: its result and who brought it.
+    group.prepare_cached("DELETE FROM images WHERE key = ?1")?.execute([key])?;
+    Ok(Removal::Removed(Box::new(image)))
+}
