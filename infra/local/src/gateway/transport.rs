@@ -25,7 +25,8 @@ impl Transport {
     /// The stream of an upgraded connection, and what the client sent with the handshake already.
     pub(super) fn of(upgraded: Upgraded) -> io::Result<(Self, Bytes)> {
         match upgraded.downcast::<TokioIo<TcpStream>>() {
-            Ok(parts) => Ok((Self::Tcp(parts.io.into_inner()), parts.read_buf)),
+            // Copied: a slice, even an empty one, would keep the whole buffer of the handshake, 8 KiB.
+            Ok(parts) => Ok((Self::Tcp(parts.io.into_inner()), Bytes::copy_from_slice(&parts.read_buf))),
             Err(encrypted) => {
                 let (ours, mut theirs) = UnixStream::pair()?;
                 let mut encrypted = TokioIo::new(encrypted);
