@@ -39,7 +39,7 @@ format: ## Format everything
 	cargo fmt --all
 	cd web && npm run format
 
-bench: web ## Measure fan-out (the server has one core, the client the other) and search
+bench: web ## Measure fan-out, filters, uploads and search (the server has one core, the client the other)
 	cargo build --release --package labelcast --package labelcast-tests
 	ulimit -n 20000; taskset -c 1 target/release/bench
 

@@ -1,7 +1,6 @@
 //! Subscribers and a publisher.
 
 use std::cell::Cell;
-use std::fmt;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -27,16 +26,13 @@ pub struct Fanout {
 }
 
 /// What a run came to.
-pub struct Result {
-    per_second: f64,
-    cpu_per_million: f64,
-    wrong: u64,
-}
-
-impl fmt::Display for Result {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.0} | {:.2} | {}", self.per_second, self.cpu_per_million, self.wrong)
-    }
+pub struct Outcome {
+    /// Deliveries that were read.
+    pub per_second: f64,
+    /// Seconds of the server's CPU, per million deliveries.
+    pub cpu_per_million: f64,
+    /// Lost, doubled or reordered.
+    pub wrong: u64,
 }
 
 /// How a run publishes.
@@ -65,7 +61,7 @@ impl Fanout {
     }
 
     /// Publishes for a while, at most `window` messages ahead of what everybody has, then waits for the rest.
-    pub async fn run(&self, server: &Measured, window: u64, pause: Duration, time: Duration) -> Result {
+    pub async fn run(&self, server: &Measured, window: u64, pause: Duration, time: Duration) -> Outcome {
         let (begin, cpu, before) = (Instant::now(), server.cpu(), self.count.delivered.get());
         let (wrong, first) = (self.count.wrong.get(), self.published.get());
         let pace = Pace { window, pause, begin, time, first };
@@ -75,7 +71,7 @@ impl Fanout {
         let deliveries = self.count.delivered.get() - before;
         #[expect(clippy::cast_precision_loss, reason = "figures for people")]
         let deliveries = deliveries as f64;
-        Result {
+        Outcome {
             per_second: deliveries / begin.elapsed().as_secs_f64(),
             cpu_per_million: (server.cpu() - cpu) * 1e6 / deliveries,
             wrong: self.count.wrong.get() - wrong,
