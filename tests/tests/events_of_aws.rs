@@ -7,9 +7,9 @@ use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
 use aws_lambda_events::s3::S3Event;
 use bytes::Bytes;
 use chrono::Duration;
-use labelcast_functions::images::{Analyze, Index, Ingest};
+use labelcast_functions::images::{Analyze, Failed, FailureRecord, Index, Ingest};
 use labelcast_functions::live::{Authorize, Connect, Disconnect, Notify, Route, Sweep};
-use labelcast_functions::model::{BusEvent, ConnectionId, ImageType, UploadId, UploadRef, UploadState};
+use labelcast_functions::model::{BusEvent, ConnectionId, ImageType, RemovedImage, UploadId, UploadRef, UploadState};
 use labelcast_functions::ports::{AnalysisJob, Clock, ObjectKey, Ports};
 use labelcast_functions::settings::Settings;
 use labelcast_functions::token::Verifier;
@@ -39,6 +39,11 @@ fn ingest(ports: &Ports) -> Ingest {
 fn analyze(ports: &Ports) -> Analyze {
     let Ports { clock, detector, images, uploads, bus, .. } = ports.clone();
     Analyze { clock, detector, images, uploads, bus, settings: settings() }
+}
+
+fn index(ports: &Ports) -> Index {
+    let Ports { images, objects, bus, .. } = ports.clone();
+    Index { images, objects, bus }
 }
 
 fn notify(ports: &Ports) -> Notify {
@@ -138,7 +143,7 @@ async fn of_a_batch_only_the_broken_message_is_answered_as_failed() {
 async fn bus_events_that_are_not_ours_are_passed_over() {
     let machine = TestMachine::start(Settings::default()).await;
     let ports = &machine.machine.ports;
-    let index = Index { images: ports.images.clone(), bus: ports.bus.clone() };
+    let index = index(ports);
     let foreign = sample!("bus.json");
     let mut broken = sample!("bus.json");
     broken["detail-type"] = json!("image.labelled");
@@ -176,6 +181,53 @@ async fn an_event_that_comes_again_keeps_its_number() {
     }
 }
 
+/// An earlier run wrote the row and was cut off before it told anybody.
+#[tokio::test]
+async fn an_upload_that_failed_is_told_of_again() {
+    let machine = TestMachine::start(Settings::default()).await;
+    let mut socket = machine.connect().await;
+    socket.subscribe(&["uploads"]).await;
+    let Ports { images, uploads, bus, .. } = machine.machine.ports.clone();
+    let id = uploaded(&machine, picture::jpeg(1)).await;
+    assert!(uploads.fail(&id, "the first reason").await.unwrap());
+    let mut created = sample!("s3-post.json");
+    created["Records"][0]["s3"]["object"]["key"] = json!(format!("new/{id}"));
+    let failed = Failed { images, uploads, bus };
+    let record: FailureRecord = read(&json!({"requestPayload": created}));
+    failed.handle(record).await.unwrap();
+    let told = socket.notification("upload.failed").await;
+    assert_eq!(told["data"]["reason"], "the first reason");
+}
+
+/// Whoever asked for it was cut off in between, or came first; the same event again changes nothing.
+#[tokio::test]
+async fn an_image_that_is_unwanted_goes_and_is_told_of_once() {
+    let machine = TestMachine::start(Settings::default()).await;
+    let mut socket = machine.connect().await;
+    socket.subscribe(&["labels"]).await;
+    let ports = &machine.machine.ports;
+    let id = uploaded(&machine, picture::jpeg(1)).await;
+    let mut created = sample!("s3-post.json");
+    created["Records"][0]["s3"]["object"]["key"] = json!(format!("new/{id}"));
+    ingest(ports).handle(read(&created)).await.unwrap();
+    let told = socket.notification("image.labelled").await;
+    let image_id = told["data"]["image"]["image_id"].as_str().unwrap().parse().unwrap();
+    let uploaded_at = ports.images.get(&image_id).await.unwrap().unwrap().uploaded_at;
+    let image = RemovedImage { image_id, uploaded_at, uploaders: vec!["someone".parse().unwrap()], was_public: true };
+    let unwanted = BusEvent::ImageUnwanted { image, only_uploader: None };
+    let mut event = sample!("bus.json");
+    event["detail-type"] = json!(unwanted.detail_type());
+    event["detail"] = unwanted.detail();
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        index(ports).handle(read(&event)).await.unwrap();
+        ids.push(socket.notification("image.removed").await["id"].clone());
+    }
+    assert_eq!(ids[0], ids[1], "a repeat is told under the same id");
+    assert_eq!(ports.images.get(&image_id).await.unwrap(), None);
+    assert_eq!(ports.objects.head(&ObjectKey::original(&image_id)).await.unwrap(), None);
+}
+
 /// An image that was removed before its label event came is nothing to tell of.
 #[tokio::test]
 async fn an_event_of_an_image_that_is_gone_shows_nothing() {
@@ -188,7 +240,9 @@ async fn an_event_of_an_image_that_is_gone_shows_nothing() {
     ingest(&machine.machine.ports).handle(read(&created)).await.unwrap();
     let told = socket.notification("image.labelled").await;
     let image = told["data"]["image"]["image_id"].as_str().unwrap().parse().unwrap();
-    machine.machine.ports.images.remove(&image, None).await.unwrap();
+    let images = &machine.machine.ports.images;
+    let came = images.get(&image).await.unwrap().unwrap().uploaded_at;
+    images.remove(&image, came, None).await.unwrap();
     let upload = UploadRef { upload_id: id, user: "someone".parse().unwrap() };
     let late = BusEvent::ImageLabelled { image_id: image, upload, first: true };
     let mut event = sample!("bus.json");

@@ -6,7 +6,7 @@ use aws_lambda_events::s3::S3Event;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::model::{BusEvent, ImageId, UploadId, UploadRef};
+use crate::model::{BusEvent, ImageId, UploadId, UploadRef, UploadState};
 use crate::ports::{AnalysisJob, Bus, Images, ObjectKey, PortResult, Uploads};
 
 /// The function's parts.
@@ -54,12 +54,10 @@ impl Failed {
     }
 
     async fn tell(&self, id: &UploadId) -> PortResult<()> {
-        let Some(upload) = self.uploads.get(id).await? else { return Ok(()) };
-        if self.uploads.fail(id, REASON).await? {
-            let upload = UploadRef { upload_id: upload.id, user: upload.user };
-            self.bus.publish_all(&[BusEvent::UploadFailed { upload, reason: REASON.to_owned() }]).await?;
+        match fail(&*self.uploads, id, REASON).await? {
+            Some(failed) => self.bus.publish_all(&[failed]).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -81,6 +79,18 @@ fn concerned(payload: Value) -> Concerned {
     Concerned::Uploads(keys.filter_map(|key| ObjectKey::upload_id(&key)).collect())
 }
 
+/// Moves an upload to `failed`. Answers what its user is told; again too, in case an earlier run came no further.
+async fn fail(uploads: &dyn Uploads, id: &UploadId, reason: &str) -> PortResult<Option<BusEvent>> {
+    if uploads.fail(id, reason).await? {
+        metrics::counter!("labelcast_uploads_failed_total").increment(1);
+    }
+    let failed = uploads.get(id).await?.filter(|upload| upload.state == UploadState::Failed);
+    Ok(failed.map(|upload| BusEvent::UploadFailed {
+        upload: UploadRef { upload_id: upload.id, user: upload.user },
+        reason: upload.reason.unwrap_or_else(|| reason.to_owned()),
+    }))
+}
+
 /// Moves the uploads of an image that waits for its result to `failed` and tells those who wait.
 pub(super) async fn tell_uploaders(
     images: &dyn Images,
@@ -92,11 +102,7 @@ pub(super) async fn tell_uploaders(
     let Some(image) = images.get(image_id).await? else { return Ok(()) };
     let mut events = Vec::new();
     for attached in image.uploads {
-        if uploads.fail(&attached.upload_id, reason).await? {
-            let upload = UploadRef { upload_id: attached.upload_id, user: attached.user };
-            events.push(BusEvent::UploadFailed { upload, reason: reason.to_owned() });
-        }
+        events.extend(fail(uploads, &attached.upload_id, reason).await?);
     }
-    metrics::counter!("labelcast_uploads_failed_total").increment(events.len() as u64);
     if events.is_empty() { Ok(()) } else { bus.publish_all(&events).await }
 }

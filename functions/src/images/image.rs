@@ -9,8 +9,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::error::{Error, Result};
-use crate::model::{BusEvent, Image, ImageId, ImageType};
-use crate::ports::{Bus, Images, ObjectKey, Objects, Random, Removal};
+use crate::model::{BusEvent, Image, ImageId, ImageType, RemovedImage};
+use crate::ports::{Bus, Images, ObjectKey, Objects, Removal};
 use crate::protocol::ImageView;
 use crate::rest::{Door, ErrorBody, Json, Path, SignedIn};
 
@@ -23,10 +23,8 @@ pub struct ImageApi {
     pub images: Arc<dyn Images>,
     /// Their files.
     pub objects: Arc<dyn Objects>,
-    /// Tells of a deletion.
+    /// Has a deletion ended and told, whatever happens here.
     pub bus: Arc<dyn Bus>,
-    /// Names a deletion.
-    pub random: Arc<dyn Random>,
 }
 
 impl FromRef<ImageApi> for Door {
@@ -120,21 +118,16 @@ async fn delete(State(api): State<ImageApi>, caller: SignedIn, Path(id): Path<St
         let seen = image.result.as_ref().is_some_and(|stored| stored.status.is_public());
         return Err(if seen { not_alone() } else { none() });
     }
-    let removed = BusEvent::ImageRemoved {
+    // Durable before anything is gone: if we are cut off now, `index` removes it and tells those who had seen it.
+    let removed = RemovedImage {
         image_id: id,
+        uploaded_at: image.uploaded_at,
         uploaders: image.uploads.iter().map(|upload| upload.user.clone()).collect(),
         was_public: image.result.as_ref().is_some_and(|stored| stored.status.is_public()),
-        removal: api.random.id(),
     };
-    // Gone before it is told, so that whoever hears of it no longer finds it (rule 1).
-    match api.images.remove(&id, only_uploader).await? {
-        Removal::Removed(_) => {}
-        Removal::NotFound => return Err(none()),
-        Removal::SharedWithOthers => return Err(not_alone()),
-    }
-    api.bus.publish_all(&[removed]).await?;
-    for key in [ObjectKey::original(&id), ObjectKey::thumbnail(&id), ObjectKey::processed(&id)] {
-        api.objects.delete(&key).await?;
+    api.bus.publish_all(&[BusEvent::ImageUnwanted { image: removed, only_uploader: only_uploader.cloned() }]).await?;
+    if api.images.remove(&id, image.uploaded_at, only_uploader).await? == Removal::SharedWithOthers {
+        return Err(not_alone());
     }
     metrics::counter!("labelcast_images_deleted_total").increment(1);
     Ok(StatusCode::NO_CONTENT)

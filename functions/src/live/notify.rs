@@ -8,7 +8,9 @@ use serde_json::Value;
 
 use super::receivers::{self, TopicSet};
 use super::render::{self, Shown};
-use crate::model::{BusEvent, ConnectionId, Image, Notification, NotificationId, Status, Subject, Topic, TopicKey};
+use crate::model::{
+    BusEvent, ConnectionId, Image, Notification, NotificationId, RemovedImage, Status, Subject, Topic, TopicKey,
+};
 use crate::ports::{
     Appended, Clock, Connections, Frame, History, Images, NewEntry, Objects, Placed, PortResult, Pushed, Pusher,
     Unreached,
@@ -135,8 +137,9 @@ impl Notify {
                 let id = NotificationId::derive(&["image.offensive", &image_id.to_string()]);
                 (id, vec![TopicKey::Shared(Topic::Moderation)], Subject::ImageOffensive { image_id })
             }
-            BusEvent::ImageRemoved { image_id, uploaders, was_public, removal } => {
-                let id = NotificationId::derive(&["image.removed", &image_id.to_string(), &removal]);
+            BusEvent::ImageRemoved(RemovedImage { image_id, uploaded_at, uploaders, was_public }) => {
+                let came = uploaded_at.timestamp_millis().to_string();
+                let id = NotificationId::derive(&["image.removed", &image_id.to_string(), &came]);
                 let mut topics = vec![TopicKey::Shared(if was_public { Topic::Labels } else { Topic::Moderation })];
                 for user in uploaders {
                     let mine = TopicKey::Uploads(user);
@@ -170,7 +173,7 @@ impl Notify {
                 (NotificationId::given(&id), vec![TopicKey::Shared(topic)], Subject::Published { name: event, data })
             }
             // `index` tells of it again once it is stored.
-            BusEvent::ImageAnalyzed { .. } => return Ok(None),
+            BusEvent::ImageAnalyzed { .. } | BusEvent::ImageUnwanted { .. } => return Ok(None),
         };
         Ok(Some(NewEntry { notification: Notification { id, at, subject }, topics }))
     }

@@ -108,11 +108,12 @@ impl Sweep {
     }
 
     async fn fail(&self, upload: Upload) -> PortResult<bool> {
+        let concerned = UploadRef { upload_id: upload.id.clone(), user: upload.user };
+        // Told first: if we are cut off in between, the next sweep finds it still hanging and tells it under the same id.
+        self.bus.publish_all(&[BusEvent::UploadFailed { upload: concerned, reason: REASON.to_owned() }]).await?;
         let failed = self.uploads.fail(&upload.id, REASON).await?;
         if failed {
             metrics::counter!("labelcast_uploads_failed_total").increment(1);
-            let upload = UploadRef { upload_id: upload.id, user: upload.user };
-            self.bus.publish_all(&[BusEvent::UploadFailed { upload, reason: REASON.to_owned() }]).await?;
         }
         Ok(failed)
     }

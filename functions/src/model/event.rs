@@ -1,5 +1,6 @@
 //! What travels on the bus.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Analysis, ImageId, Topic, UploadId, UserId};
@@ -11,6 +12,19 @@ pub struct UploadRef {
     pub upload_id: UploadId,
     /// Whose it is.
     pub user: UserId,
+}
+
+/// An image that goes, as it was when that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemovedImage {
+    /// Its bytes.
+    pub image_id: ImageId,
+    /// When it came: if the same bytes come again, that is another image.
+    pub uploaded_at: DateTime<Utc>,
+    /// Who had uploaded it.
+    pub uploaders: Vec<UserId>,
+    /// Whether those who are no moderators had seen it.
+    pub was_public: bool,
 }
 
 /// An event of ours: `detail-type` is the variant's name on the bus, `detail` its fields, `source` [`BusEvent::SOURCE`].
@@ -41,18 +55,17 @@ pub enum BusEvent {
         /// The image.
         image_id: ImageId,
     },
+    /// An image is to go, for good reason; `index` removes it, if that did not happen yet.
+    #[serde(rename = "image.unwanted")]
+    ImageUnwanted {
+        /// What is told of it afterwards.
+        image: RemovedImage,
+        /// Whoever asked; if somebody else brought it too, it stays. `None`: a moderator, who is asked no more.
+        only_uploader: Option<UserId>,
+    },
     /// An image is gone.
     #[serde(rename = "image.removed")]
-    ImageRemoved {
-        /// What it was.
-        image_id: ImageId,
-        /// Who had uploaded it.
-        uploaders: Vec<UserId>,
-        /// Whether those who are no moderators had seen it.
-        was_public: bool,
-        /// Makes the notification's id differ if the same bytes come and go again.
-        removal: String,
-    },
+    ImageRemoved(RemovedImage),
     /// The bytes are a good picture.
     #[serde(rename = "upload.received")]
     UploadReceived {
@@ -99,7 +112,8 @@ impl BusEvent {
             Self::ImageAnalyzed { .. } => "image.analyzed",
             Self::ImageLabelled { .. } => "image.labelled",
             Self::ImageOffensive { .. } => "image.offensive",
-            Self::ImageRemoved { .. } => "image.removed",
+            Self::ImageUnwanted { .. } => "image.unwanted",
+            Self::ImageRemoved(_) => "image.removed",
             Self::UploadReceived { .. } => "upload.received",
             Self::UploadRejected { .. } => "upload.rejected",
             Self::UploadFailed { .. } => "upload.failed",
@@ -108,7 +122,7 @@ impl BusEvent {
     }
 
     /// The `detail-type`s that `index` listens to.
-    pub const FOR_INDEX: &'static [&'static str] = &["image.analyzed"];
+    pub const FOR_INDEX: &'static [&'static str] = &["image.analyzed", "image.unwanted"];
 
     /// The `detail-type`s that `notify` listens to: what is stored already (rule 1).
     pub const FOR_NOTIFY: &'static [&'static str] = &[

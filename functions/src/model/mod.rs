@@ -16,7 +16,7 @@ pub use analysis::{Analysis, Color, Detection, ModerationLabel, Status};
 pub use caller::{Caller, MODERATORS};
 pub use connection::{Connection, Subscription, SubscriptionState};
 pub use cursor::{Cursor, Epoch, Seq};
-pub use event::{BusEvent, UploadRef};
+pub use event::{BusEvent, RemovedImage, UploadRef};
 pub use image::{AttachedUpload, Image, ImageType, Position, StoredResult};
 pub use label::{Confidence, Label, LabelName};
 pub use name::{ConnectionId, ImageId, Name, NameError, UploadId, UserId};

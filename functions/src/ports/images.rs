@@ -112,7 +112,12 @@ pub trait Images: Send + Sync {
     /// Images of a status, oldest first, above `after`.
     async fn with_status(&self, status: Status, after: Option<Position>, limit: usize) -> PortResult<QueuePage>;
 
-    /// Removes an image with all that refers to it, counts included, in one transaction. With `only_uploader`, only if
-    /// nobody but this user brought it.
-    async fn remove(&self, id: &ImageId, only_uploader: Option<&UserId>) -> PortResult<Removal>;
+    /// Removes the image that came at this moment with all that refers to it, counts included, in one transaction. With
+    /// `only_uploader`, only if nobody but this user brought it.
+    async fn remove(
+        &self,
+        id: &ImageId,
+        uploaded_at: DateTime<Utc>,
+        only_uploader: Option<&UserId>,
+    ) -> PortResult<Removal>;
 }

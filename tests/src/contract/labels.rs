@@ -41,13 +41,13 @@ pub async fn labels_of_what_one_may_not_see_do_not_exist(home: impl Home) {
 /// A result that is stored again counts once; what is removed does not count.
 pub async fn every_image_counts_once(home: impl Home) {
     let found = analysis(&["dog"], home.clock().now());
-    labelled(&home, 1, "anna", &found).await;
-    labelled(&home, 2, "anna", &found).await;
+    let first = labelled(&home, 1, "anna", &found).await;
+    let second = labelled(&home, 2, "anna", &found).await;
     home.ports().images.store_result(&image_id(1), &found).await.unwrap();
     let all = Audience::Viewer(None);
     assert_eq!(labels(&home, "d", all, 10).await, counted(&[("dog", 2)]));
-    home.ports().images.remove(&image_id(1), None).await.unwrap();
+    home.ports().images.remove(&first.id, first.uploaded_at, None).await.unwrap();
     assert_eq!(labels(&home, "d", all, 10).await, counted(&[("dog", 1)]));
-    home.ports().images.remove(&image_id(2), None).await.unwrap();
+    home.ports().images.remove(&second.id, second.uploaded_at, None).await.unwrap();
     assert_eq!(labels(&home, "d", all, 10).await, counted(&[]));
 }

@@ -32,6 +32,7 @@ macro_rules! contract {
             ],
             removal: [
                 a_removed_image_is_gone,
+                only_the_image_that_came_then_is_removed,
                 an_uploader_removes_only_what_nobody_else_brought,
                 removing_and_bringing_at_once_leave_no_half_image,
             ],

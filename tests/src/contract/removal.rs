@@ -1,5 +1,6 @@
 //! [`labelcast_functions::ports::Images::remove`]
 
+use chrono::TimeDelta;
 use labelcast_functions::model::Position;
 use labelcast_functions::ports::{Audience, Clock, Removal};
 use labelcast_functions::query::Conjunction;
@@ -11,7 +12,8 @@ use super::samples::{analysis, bring, image_id, labelled, new_image, pending, up
 pub async fn a_removed_image_is_gone(home: impl Home) {
     let now = home.clock().now();
     let image = labelled(&home, 1, "anna", &analysis(&["dog"], now)).await;
-    let Removal::Removed(removed) = home.ports().images.remove(&image.id, None).await.unwrap() else {
+    let Removal::Removed(removed) = home.ports().images.remove(&image.id, image.uploaded_at, None).await.unwrap()
+    else {
         panic!("it is there")
     };
     assert_eq!(*removed, image, "what it was");
@@ -19,7 +21,7 @@ pub async fn a_removed_image_is_gone(home: impl Home) {
     let everything = Conjunction::default();
     let page = home.ports().images.candidates(&everything, Audience::Viewer(None), Position::NEWEST, 10).await.unwrap();
     assert!(page.found.is_empty());
-    assert_eq!(home.ports().images.remove(&image.id, None).await.unwrap(), Removal::NotFound);
+    assert_eq!(home.ports().images.remove(&image.id, image.uploaded_at, None).await.unwrap(), Removal::NotFound);
     let upload = home.ports().uploads.get(&upload_id("anna-1")).await.unwrap().unwrap();
     assert_eq!(upload.image_id, None, "its upload does not lead to it any more");
 
@@ -28,14 +30,22 @@ pub async fn a_removed_image_is_gone(home: impl Home) {
     assert!(again.is_only_uploaded_by(&user("bert")));
 }
 
+/// A late repeat of a removal takes nothing that came since.
+pub async fn only_the_image_that_came_then_is_removed(home: impl Home) {
+    let image = labelled(&home, 1, "anna", &analysis(&["dog"], home.clock().now())).await;
+    let (images, earlier) = (&home.ports().images, image.uploaded_at - TimeDelta::seconds(1));
+    assert_eq!(images.remove(&image.id, earlier, None).await.unwrap(), Removal::NotFound);
+    assert_eq!(images.get(&image.id).await.unwrap(), Some(image));
+}
+
 /// Checked with the deletion, so that nobody's picture goes while they bring it.
 pub async fn an_uploader_removes_only_what_nobody_else_brought(home: impl Home) {
-    labelled(&home, 1, "anna", &analysis(&["dog"], home.clock().now())).await;
+    let at = labelled(&home, 1, "anna", &analysis(&["dog"], home.clock().now())).await.uploaded_at;
     let (anna, bert) = (user("anna"), user("bert"));
-    assert_eq!(home.ports().images.remove(&image_id(1), Some(&bert)).await.unwrap(), Removal::SharedWithOthers);
+    assert_eq!(home.ports().images.remove(&image_id(1), at, Some(&bert)).await.unwrap(), Removal::SharedWithOthers);
     bring(&home, 1, "u2", "bert").await;
-    assert_eq!(home.ports().images.remove(&image_id(1), Some(&anna)).await.unwrap(), Removal::SharedWithOthers);
-    assert!(matches!(home.ports().images.remove(&image_id(1), None).await.unwrap(), Removal::Removed(_)));
+    assert_eq!(home.ports().images.remove(&image_id(1), at, Some(&anna)).await.unwrap(), Removal::SharedWithOthers);
+    assert!(matches!(home.ports().images.remove(&image_id(1), at, None).await.unwrap(), Removal::Removed(_)));
 }
 
 /// Either the image stays and is shared, or it goes and comes again as new.
@@ -43,11 +53,11 @@ pub async fn removing_and_bringing_at_once_leave_no_half_image(home: impl Home) 
     let now = home.clock().now();
     let anna = user("anna");
     for number in 0..8 {
-        labelled(&home, number, "anna", &analysis(&["dog"], now)).await;
+        let at = labelled(&home, number, "anna", &analysis(&["dog"], now)).await.uploaded_at;
         let upload = pending(&format!("bert-{number}"), "bert", now);
         home.ports().uploads.create(&upload, super::samples::no_quota(now)).await.unwrap();
         let (images, id, new) = (&home.ports().images, image_id(number), new_image(number, now));
-        let (removal, attached) = tokio::join!(images.remove(&id, Some(&anna)), images.attach(&new, &upload.id));
+        let (removal, attached) = tokio::join!(images.remove(&id, at, Some(&anna)), images.attach(&new, &upload.id));
         let attached = attached.unwrap().expect("the upload was pending");
         let kept =
             images.get(&id).await.unwrap().expect("bert brought it in any case, at the latest after the removal");

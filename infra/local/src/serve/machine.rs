@@ -234,7 +234,7 @@ fn steps(ports: &Ports, settings: &Arc<Settings>) -> FunctionSteps {
             bus: bus.clone(),
             settings,
         },
-        index: Index { images: images.clone(), bus: bus.clone() },
+        index: Index { images: images.clone(), objects: objects.clone(), bus: bus.clone() },
         notify: Notify { clock, images: images.clone(), objects, history, connections, pusher },
         failed: Failed { images, uploads, bus },
     }
@@ -283,14 +283,7 @@ fn rest(doors: &Doors<'_>) -> Router {
         }
         .router(),
         SearchApi { door: door.clone(), images: images.clone(), objects: objects.clone(), translator }.router(),
-        ImageApi {
-            door: door.clone(),
-            images: images.clone(),
-            objects: objects.clone(),
-            bus: bus.clone(),
-            random: random.clone(),
-        }
-        .router(),
+        ImageApi { door: door.clone(), images: images.clone(), objects: objects.clone(), bus: bus.clone() }.router(),
         ModerationApi { door: door.clone(), images: images.clone(), objects: objects.clone() }.router(),
         HistoryApi { door: door.clone(), history, images, objects, settings }.router(),
         PublishApi { door, bus, idempotency, random }.router(),

@@ -17,6 +17,7 @@ mod rows;
 mod term;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use labelcast_functions::model::{Analysis, Image, ImageId, Position, Status, UploadId, UserId};
 use labelcast_functions::ports::{Audience, Images, LabelCount, NewImage, PortResult, QueuePage, Removal};
 use labelcast_functions::query::{Candidates, Conjunction};
@@ -93,8 +94,13 @@ impl Images for SqliteImages {
         self.database.read(move |connection| listing::with_status(connection, status, after, limit)).await
     }
 
-    async fn remove(&self, id: &ImageId, only_uploader: Option<&UserId>) -> PortResult<Removal> {
+    async fn remove(
+        &self,
+        id: &ImageId,
+        uploaded_at: DateTime<Utc>,
+        only_uploader: Option<&UserId>,
+    ) -> PortResult<Removal> {
         let (id, only_uploader) = (*id, only_uploader.cloned());
-        self.database.write(move |group| removal::remove(group, &id, only_uploader.as_ref())).await
+        self.database.write(move |group| removal::remove(group, &id, uploaded_at, only_uploader.as_ref())).await
     }
 }

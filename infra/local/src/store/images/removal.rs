@@ -1,3 +1,4 @@
+use chrono::{DateTime, Utc};
 use labelcast_functions::model::{ImageId, UserId};
 use labelcast_functions::ports::Removal;
 use rusqlite::Transaction;
@@ -7,9 +8,12 @@ use super::{index, rows};
 pub(super) fn remove(
     group: &Transaction<'_>,
     id: &ImageId,
+    uploaded_at: DateTime<Utc>,
     only_uploader: Option<&UserId>,
 ) -> rusqlite::Result<Removal> {
-    let Some((key, image)) = rows::by_id(group, id)? else { return Ok(Removal::NotFound) };
+    let Some((key, image)) = rows::by_id(group, id)?.filter(|(_, image)| image.uploaded_at == uploaded_at) else {
+        return Ok(Removal::NotFound);
+    };
     if only_uploader.is_some_and(|user| !image.is_only_uploaded_by(user)) {
         return Ok(Removal::SharedWithOthers);
     }
