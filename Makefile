@@ -25,6 +25,12 @@ test: web test-rust test-page ## Install what the tests need and run all of them
 test-rust: ## Unit, property, contract and end-to-end tests
 	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace; else cargo test --workspace; fi
 
+target/emulator/bin/ministack:
+	python3 -m venv target/emulator
+	target/emulator/bin/pip install --quiet ministack==1.5.33 cryptography
+
+emulator: target/emulator/bin/ministack ## Install the emulator of AWS that tests run against
+
 test-page: web ## The page: its logic, and the page itself in a real browser
 	cd web && npm test
 	cargo build --package labelcast

@@ -1,6 +1,8 @@
 //! What the end-to-end tests share: the real binary, real sockets, pictures made for them.
 
+pub mod aws;
 pub mod contract;
+pub mod emulator;
 pub mod machine;
 pub mod picture;
 pub mod schemas;

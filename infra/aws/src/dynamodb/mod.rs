@@ -1,0 +1,19 @@
+//! The ports on DynamoDB: what stands in which table, and the calls that every one of them is made of.
+//!
+//! Every table has a partition key `pk` and a sort key `sk`, both text; what ages has its end in `ttl`, in seconds. Nothing
+//! is scanned. Reads are strong.
+
+mod action;
+mod error;
+mod idempotency;
+mod keys;
+mod query;
+mod table;
+
+pub(crate) use action::{Cancelled, Reason, check, delete, put, update};
+pub(crate) use error::port_error;
+pub use idempotency::DynamoIdempotency;
+pub use keys::DynamoKeys;
+pub(crate) use query::{Order, Range};
+pub use table::Table;
+pub(crate) use table::{Item, key, number, text};
