@@ -17,7 +17,7 @@ use labelcast_tests::contract::Home;
 use labelcast_tests::emulator::Emulator;
 use labelcast_tests::machine::SetClock;
 use labelcast_tests::{Socket, TestMachine};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 labelcast_tests::contract!(Aws);
@@ -64,6 +64,13 @@ async fn queue(client: &aws_sdk_sqs::Client, name: &str) -> (String, String) {
         .await
         .expect("its attributes");
     let arn = attributes.attributes().and_then(|all| all.values().next().cloned()).expect("its ARN");
+    let policy = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"Service": ["s3.amazonaws.com", "events.amazonaws.com"]},
+        "Action": "sqs:SendMessage", "Resource": arn,
+    }]});
+    let call = client.set_queue_attributes().queue_url(&url);
+    let call = call.attributes(aws_sdk_sqs::types::QueueAttributeName::Policy, policy.to_string());
+    call.send().await.expect("it is set");
     (url, arn)
 }
 
@@ -126,7 +133,8 @@ impl Home for Aws {
         let keys = DynamoKeys::new(programs.clone());
         let place = BucketPlace {
             bucket: named("bucket"),
-            url: format!("{}/{}", emulator.endpoint(), named("bucket")),
+            origin: emulator.endpoint().to_owned(),
+            path: format!("/{}", named("bucket")),
             region: REGION.to_owned(),
             credentials: Credentials {
                 access_key_id: ACCESS_KEY.to_owned(),
@@ -162,7 +170,7 @@ impl Home for Aws {
 
     async fn open(&self) -> (ConnectionId, Socket) {
         let mut socket = self.machine.connect().await;
-        let (_, pong) = socket.ask(serde_json::json!({"action": "ping"})).await;
+        let (_, pong) = socket.ask(json!({"action": "ping"})).await;
         (pong["connection_id"].as_str().expect("pongs name the connection").parse().expect("an id"), socket)
     }
 

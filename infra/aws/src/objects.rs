@@ -22,8 +22,10 @@ const WHAT: &str = "the bucket";
 pub struct BucketPlace {
     /// Its name.
     pub bucket: String,
-    /// Where forms post to and links lead: `https://BUCKET.s3.REGION.amazonaws.com`, without a slash at the end.
-    pub url: String,
+    /// Where it is served: `https://BUCKET.s3.REGION.amazonaws.com`, without a slash at the end.
+    pub origin: String,
+    /// What comes before the keys: empty, or `/BUCKET` where the bucket is not in the host's name.
+    pub path: String,
     /// Its region.
     pub region: String,
     /// Of the function's role; forms and links end with them at the latest.
@@ -137,14 +139,20 @@ impl Objects for S3Objects {
             expires_at: form.expires_at,
         };
         let place = &self.place;
-        Ok(post_form(&form, &format!("{}/", place.url), &place.credentials, &place.region, self.clock.now()))
+        Ok(post_form(
+            &form,
+            &format!("{}{}/", place.origin, place.path),
+            &place.credentials,
+            &place.region,
+            self.clock.now(),
+        ))
     }
 
     fn sign_get(&self, key: &ObjectKey, content_type: &str, valid: Duration) -> String {
         let valid = chrono::Duration::from_std(valid).unwrap_or(chrono::Duration::minutes(5));
         let answer = [("response-content-type", content_type)];
         let place = &self.place;
-        let path = format!("/{key}");
-        presigned_get(&place.url, &path, &answer, &place.credentials, &place.region, valid, self.clock.now())
+        let path = format!("{}/{key}", place.path);
+        presigned_get(&place.origin, &path, &answer, &place.credentials, &place.region, valid, self.clock.now())
     }
 }
