@@ -11,7 +11,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use labelcast_functions::images::{
-    Analyze, Failed, ImageApi, Index, Ingest, ModerationApi, SearchApi, UploadApi, Web, WebSettings,
+    Analyze, EmbeddedPages, Failed, ImageApi, Index, Ingest, ModerationApi, SearchApi, UploadApi, Web, WebSettings,
 };
 use labelcast_functions::live::{Authorize, Connect, Disconnect, HistoryApi, Notify, PublishApi, Route, Sweep, Swept};
 use labelcast_functions::ports::{Clock, Detector, PortResult, Ports, Random};
@@ -24,7 +24,6 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::detector::BuiltinDetector;
-use super::pages::EmbeddedPages;
 use super::routes::LiveRoutes;
 use super::steps::{CreatedSteps, FunctionSteps};
 use super::{ServeError, health};
