@@ -11,7 +11,9 @@ module.exports = class Watch {
     const { service } = this.serverless;
     const resources = service.resources.Resources;
     const { naming } = this.serverless.getProvider('aws');
-    const deadLetters = Object.keys(resources).filter((id) => id.endsWith('DeadLetters'));
+    const queues = Object.keys(resources).filter((id) => resources[id].Type === 'AWS::SQS::Queue');
+    const deadLetters = queues.filter((id) => id.endsWith('DeadLetters'));
+    const working = queues.filter((id) => !id.endsWith('DeadLetters'));
     const functions = service.getAllFunctions().map((name) => ({ name, id: naming.getLambdaLogicalId(name) }));
 
     for (const id of deadLetters) resources[`${id}Alarm`] = deadLetterAlarm(id);
@@ -19,7 +21,9 @@ module.exports = class Watch {
     for (const { name, id } of functions.filter((each) => each.name !== 'authorize')) {
       resources[`${id}Errors`] = errorAlarm(name, id);
     }
-    resources.Dashboard = dashboard(service.provider.stage, functions, deadLetters);
+    resources.Dashboard = dashboard(service.provider.stage, functions, working, deadLetters);
+    const address = service.custom.config.alarmEmail;
+    if (address) resources.AlarmsByEmail = subscription(address);
   }
 };
 
@@ -55,13 +59,17 @@ const errorAlarm = (name, id) =>
     Period: 300,
   });
 
-function dashboard(stage, functions, deadLetters) {
+const subscription = (address) => ({
+  Type: 'AWS::SNS::Subscription',
+  Properties: { TopicArn: { Ref: 'Alarms' }, Protocol: 'email', Endpoint: address },
+});
+
+function dashboard(stage, functions, working, deadLetters) {
   const lambda = (metric) => functions.map(({ id }) => ['AWS/Lambda', metric, 'FunctionName', `\${${id}}`]);
   const queue = (metric, ids) => ids.map((id) => ['AWS/SQS', metric, 'QueueName', `\${${id}.QueueName}`]);
   const socket = (metric) => ['AWS/ApiGateway', metric, 'ApiId', '${WebsocketsApi}', 'Stage', stage];
   const table = (id, metric) => ['AWS/DynamoDB', metric, 'TableName', `\${${id}}`];
   const tables = ['LiveTable', 'ImagesTable', 'HistoryTable', 'ProgramsTable'];
-  const working = ['AnalysisQueue', 'DeliveryQueue', 'FailuresQueue'];
   const charts = [
     // Labelcast's own metrics, whatever their dimensions: time from upload to push, deliveries, gone, throttled, given up.
     chart('Labelcast', [[{ expression: "SEARCH('Namespace=\"Labelcast\"', 'Average', 60)", id: 'own' }]], 'Average'),
