@@ -1,36 +1,40 @@
 'use strict';
 
+const { CloudFormationClient, DescribeStackResourceCommand } = require('@aws-sdk/client-cloudformation');
+const { DeleteObjectsCommand, ListObjectsV2Command, S3Client } = require('@aws-sdk/client-s3');
+
 // CloudFormation does not delete a bucket that holds something: `osls remove` empties it first.
 module.exports = class Emptied {
   constructor(serverless) {
     this.provider = serverless.getProvider('aws');
-    this.log = (text) => serverless.cli?.log?.(text);
     this.hooks = { 'before:remove:remove': () => this.empty() };
   }
 
   async empty() {
-    const Bucket = await this.bucket();
+    const config = await this.provider.getAwsSdkV3Config();
+    const Bucket = await this.bucket(new CloudFormationClient(config));
     if (Bucket === undefined) return;
+    const s3 = new S3Client(config);
     for (;;) {
-      const { Contents = [] } = await this.provider.request('S3', 'listObjectsV2', { Bucket });
+      const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket }));
       if (Contents.length === 0) return;
       const Objects = Contents.map(({ Key }) => ({ Key }));
-      const { Errors = [] } = await this.provider.request('S3', 'deleteObjects', { Bucket, Delete: { Objects, Quiet: true } });
-      if (Errors.length > 0) throw new Error(`${Bucket} could not be emptied: ${Errors[0].Key}: ${Errors[0].Message}`);
+      const { Errors = [] } = await s3.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }));
+      if (Errors.length > 0) {
+        throw new Error(`${Bucket} could not be emptied: ${Errors[0].Key}: ${Errors[0].Message}`);
+      }
     }
   }
 
   /** The stack's own bucket; none if the stack is not there or came no further. */
-  async bucket() {
+  async bucket(cloudFormation) {
     const StackName = this.provider.naming.getStackName();
+    const asked = new DescribeStackResourceCommand({ StackName, LogicalResourceId: 'Bucket' });
     try {
-      const { StackResourceDetail } = await this.provider.request('CloudFormation', 'describeStackResource', {
-        StackName,
-        LogicalResourceId: 'Bucket',
-      });
-      return StackResourceDetail.ResourceStatus === 'DELETE_COMPLETE' ? undefined : StackResourceDetail.PhysicalResourceId;
+      const { StackResourceDetail: bucket } = await cloudFormation.send(asked);
+      return bucket.ResourceStatus === 'DELETE_COMPLETE' ? undefined : bucket.PhysicalResourceId;
     } catch (error) {
-      if (/does not exist/.test(error.message)) return undefined;
+      if (error.name === 'ValidationError') return undefined;
       throw error;
     }
   }
