@@ -6,11 +6,12 @@ LABELCAST = target/release/labelcast
 
 # On AWS: the stage, the function whose log is shown, and what the functions run on, as infra/config.yml has it.
 STAGE ?= $(shell sed -n 's/^stage: *//p' infra/config.yml)
+REGION = $(shell sed -n 's/^region: *//p' infra/config.yml)
 FUNCTION ?= notify
 ARCHITECTURE = $(shell sed -n 's/^architecture: *//p' infra/config.yml)
 CARGO_LAMBDA = 1.9.2
 
-.PHONY: run web build test test-rust test-page test-stack check format bench package deploy logs remove clean
+.PHONY: run web build test test-rust test-page test-stack check format bench package deploy logs dead remove clean
 
 run: web build ## Build what is needed and start everything on http://127.0.0.1:$(PORT)
 	@exec $(LABELCAST) serve --listen 127.0.0.1:$(PORT) --data $(DATA)
@@ -72,6 +73,9 @@ deploy: package ## Deploy the stack, or what changed of it; prints where everyth
 
 logs: node_modules ## Follow the log of FUNCTION
 	npx osls logs --stage $(STAGE) --function $(FUNCTION) --tail
+
+dead: node_modules ## Count the dead letters; with QUEUE=NAME, give those of one queue another try
+	AWS_REGION=$(REGION) node infra/redrive.mjs $(STAGE) $(QUEUE)
 
 remove: node_modules ## Take the stack down, with everything that was stored
 	@printf 'This deletes the stage `$(STAGE)` with all pictures, labels, users and history. Type its name to go on: '; \

@@ -1,7 +1,7 @@
 // Nothing is lost, nothing is open, nothing goes wrong unseen.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Template, reference } from './template.mjs';
+import { Template, read, reference } from './template.mjs';
 
 const template = new Template('checked');
 const queues = new Map(template.all('AWS::SQS::Queue'));
@@ -57,6 +57,12 @@ test('dead letters stay for 14 days, and an alarm tells of the first', () => {
   assert.deepEqual(watched.toSorted(), deadLetters.toSorted());
   for (const id of deadLetters) assert.equal(queues.get(id).MessageRetentionPeriod, 14 * 24 * 60 * 60);
   assert.ok(alarms.every(([, alarm]) => alarm.Threshold === 0 && reference(alarm.AlarmActions[0]) === 'Alarms'));
+});
+
+test('every queue of dead letters can be found by its output, and redriven', () => {
+  const redriven = [...read('infra/redrive.mjs').matchAll(/^  (\w+DeadLetters): /gm)].map((match) => match[1]);
+  assert.deepEqual(redriven.toSorted(), deadLetters.toSorted());
+  for (const id of [...queues.keys()]) assert.deepEqual(template.outputs[`${id}Url`]?.Value, { Ref: id }, id);
 });
 
 test('an alarm tells of the errors of every function but authorize, which fails to refuse', () => {

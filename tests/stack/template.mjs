@@ -8,7 +8,9 @@ export const read = (path) => readFileSync(new URL(path, root), 'utf8');
 /** The compiled template of a stage. */
 export class Template {
   constructor(stage) {
-    this.resources = JSON.parse(read(`target/stack/${stage}/cloudformation-template-update-stack.json`)).Resources;
+    const template = JSON.parse(read(`target/stack/${stage}/cloudformation-template-update-stack.json`));
+    this.resources = template.Resources;
+    this.outputs = template.Outputs;
   }
 
   /** All resources of a type, as [logical id, properties]. */
