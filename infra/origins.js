@@ -4,12 +4,11 @@
 module.exports = async ({ resolveVariable }) => {
   const origins = await resolveVariable('self:custom.config.allowedOrigins');
   return {
-    rest:
-      origins.length > 0 && {
-        origins,
-        headers: ['Authorization', 'Content-Type', 'Idempotency-Key', 'X-Api-Key'],
-        maxAge: 3600,
-      },
+    rest: origins.length > 0 && {
+      origins,
+      headers: ['Authorization', 'Content-Type', 'Idempotency-Key', 'X-Api-Key'],
+      maxAge: 3600,
+    },
     // The bucket is another origin for the page of the stack too.
     bucket: [await resolveVariable('self:custom.target.page'), ...origins],
     list: origins.join(' '),

@@ -39,11 +39,16 @@ function invoke(FunctionName, Payload) {
 async function outputs() {
   const described = new DescribeStacksCommand({ StackName: `labelcast-${stage}` });
   const { Stacks } = await new CloudFormationClient().send(described);
-  return Object.fromEntries(Stacks[0].Outputs.map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]));
+  return Object.fromEntries(
+    Stacks[0].Outputs.map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]),
+  );
 }
 
 async function count(QueueUrl) {
-  const asked = new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['ApproximateNumberOfMessages'] });
+  const asked = new GetQueueAttributesCommand({
+    QueueUrl,
+    AttributeNames: ['ApproximateNumberOfMessages'],
+  });
   return Number((await sqs.send(asked)).Attributes.ApproximateNumberOfMessages);
 }
 
@@ -52,7 +57,9 @@ async function redrive(QueueUrl, urls) {
   let left = await count(QueueUrl);
   let done = 0;
   while (left > 0) {
-    const { Messages = [] } = await sqs.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: Math.min(left, 10) }));
+    const { Messages = [] } = await sqs.send(
+      new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: Math.min(left, 10) }),
+    );
     if (Messages.length === 0) break;
     for (const { Body, ReceiptHandle } of Messages) {
       // Handed on first: if we are cut off in between, it is tried twice, which does no harm.
@@ -71,7 +78,10 @@ if (stage === undefined || (queue !== undefined && !(queue in ways))) {
 }
 const urls = await outputs();
 if (queue === undefined) {
-  for (const name of Object.keys(ways)) console.log(`${String(await count(urls[`${name}Url`])).padStart(6)}  ${name}`);
+  for (const name of Object.keys(ways))
+    console.log(`${String(await count(urls[`${name}Url`])).padStart(6)}  ${name}`);
 } else {
-  console.log(`${await redrive(urls[`${queue}Url`], urls)} dead letters of ${queue} are tried again`);
+  console.log(
+    `${await redrive(urls[`${queue}Url`], urls)} dead letters of ${queue} are tried again`,
+  );
 }

@@ -1,6 +1,9 @@
 'use strict';
 
-const { CloudFormationClient, DescribeStackResourceCommand } = require('@aws-sdk/client-cloudformation');
+const {
+  CloudFormationClient,
+  DescribeStackResourceCommand,
+} = require('@aws-sdk/client-cloudformation');
 const { DeleteObjectsCommand, ListObjectsV2Command, S3Client } = require('@aws-sdk/client-s3');
 
 // CloudFormation does not delete a bucket that holds something: `osls remove` empties it first.
@@ -19,7 +22,9 @@ module.exports = class Emptied {
       const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket }));
       if (Contents.length === 0) return;
       const Objects = Contents.map(({ Key }) => ({ Key }));
-      const { Errors = [] } = await s3.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }));
+      const { Errors = [] } = await s3.send(
+        new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }),
+      );
       if (Errors.length > 0) {
         throw new Error(`${Bucket} could not be emptied: ${Errors[0].Key}: ${Errors[0].Message}`);
       }

@@ -14,7 +14,9 @@ module.exports = class Emulator {
 
   adapt() {
     if (!process.env.AWS_ENDPOINT_URL) {
-      throw new Error('the stage `emulator` is for an emulator of AWS: name it with AWS_ENDPOINT_URL=http://127.0.0.1:PORT');
+      throw new Error(
+        'the stage `emulator` is for an emulator of AWS: name it with AWS_ENDPOINT_URL=http://127.0.0.1:PORT',
+      );
     }
     const { Resources } = this.serverless.service.provider.compiledCloudFormationTemplate;
     const dropped = Object.keys(Resources).filter((id) => DROPPED.includes(Resources[id].Type));
@@ -23,8 +25,10 @@ module.exports = class Emulator {
       const rest = [resource.DependsOn ?? []].flat().filter((id) => !dropped.includes(id));
       if (rest.length > 0) resource.DependsOn = rest;
       else delete resource.DependsOn;
-      if (dropped.includes(resource.Properties?.DeploymentId?.Ref)) delete resource.Properties.DeploymentId;
-      if (resource.Type === 'AWS::Lambda::Function') Object.assign(resource.Properties.Environment.Variables, endpoints());
+      if (dropped.includes(resource.Properties?.DeploymentId?.Ref))
+        delete resource.Properties.DeploymentId;
+      if (resource.Type === 'AWS::Lambda::Function')
+        Object.assign(resource.Properties.Environment.Variables, endpoints());
     }
   }
 };

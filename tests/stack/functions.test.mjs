@@ -26,7 +26,14 @@ test('only those who are signed in pass API Gateway, but where programs show a k
     .all('AWS::ApiGateway::Method')
     .filter(([, method]) => method.AuthorizationType !== 'COGNITO_USER_POOLS')
     .map(([, method]) => `${method.HttpMethod} ${path(method.ResourceId)}`);
-  const meant = ['GET /asyncapi.json', 'GET /openapi.json', 'GET /search', 'GET /web', 'GET /web/{proxy+}', 'POST /topics/{topic}'];
+  const meant = [
+    'GET /asyncapi.json',
+    'GET /openapi.json',
+    'GET /search',
+    'GET /web',
+    'GET /web/{proxy+}',
+    'POST /topics/{topic}',
+  ];
   assert.deepEqual(open.toSorted(), meant);
 });
 
@@ -36,37 +43,64 @@ test('the bus hands on exactly what index and notify listen to', () => {
     const list = source.match(new RegExp(`FOR_${name.toUpperCase()}: [^=]*= &\\[([^\\]]*)\\]`))[1];
     const listened = [...list.matchAll(/"([^"]+)"/g)].map((match) => match[1]);
     assert.ok(listened.length > 0);
-    const rule = template.all('AWS::Events::Rule').find(([, each]) => targets(each).includes(template.functions.get(name).id))[1];
+    const rule = template
+      .all('AWS::Events::Rule')
+      .find(([, each]) => targets(each).includes(template.functions.get(name).id))[1];
     assert.deepEqual(rule.EventPattern, { source: ['labelcast'], 'detail-type': listened });
   }
 });
 
 test('every route of the socket but connecting and disconnecting sends back what the function answers', () => {
-  const answered = template.all('AWS::ApiGatewayV2::RouteResponse').map(([, response]) => reference(response.RouteId));
-  const routed = template.all('AWS::ApiGatewayV2::Route').filter(([, route]) => !/^\$(dis)?connect$/.test(route.RouteKey));
+  const answered = template
+    .all('AWS::ApiGatewayV2::RouteResponse')
+    .map(([, response]) => reference(response.RouteId));
+  const routed = template
+    .all('AWS::ApiGatewayV2::Route')
+    .filter(([, route]) => !/^\$(dis)?connect$/.test(route.RouteKey));
   const keys = routed.map(([, route]) => route.RouteKey);
-  assert.deepEqual(keys.toSorted(), ['$default', 'ping', 'refresh', 'set_notify_list', 'subscribe', 'unsubscribe']);
+  assert.deepEqual(keys.toSorted(), [
+    '$default',
+    'ping',
+    'refresh',
+    'set_notify_list',
+    'subscribe',
+    'unsubscribe',
+  ]);
   assert.deepEqual(answered.toSorted(), routed.map(([id]) => id).toSorted());
 });
 
 test('the authorizer is asked for every connection, whatever header carries the token', () => {
   const [[id, authorizer]] = template.all('AWS::ApiGatewayV2::Authorizer');
   assert.deepEqual(authorizer.IdentitySource, []);
-  const [, connect] = template.all('AWS::ApiGatewayV2::Route').find(([, route]) => route.RouteKey === '$connect');
+  const [, connect] = template
+    .all('AWS::ApiGatewayV2::Route')
+    .find(([, route]) => route.RouteKey === '$connect');
   assert.equal(reference(connect.AuthorizerId), id);
 });
 
 test('for the emulator only what it lacks is taken out, and the functions know where it is', () => {
   const emulated = new Template('emulator');
-  const lacking = Object.keys(template.resources).filter((id) => !isKnownToEmulator(template.resources[id]));
+  const lacking = Object.keys(template.resources).filter(
+    (id) => !isKnownToEmulator(template.resources[id]),
+  );
   assert.ok(lacking.length > 0);
-  assert.equal(Object.keys(emulated.resources).length, Object.keys(template.resources).length - lacking.length);
+  assert.equal(
+    Object.keys(emulated.resources).length,
+    Object.keys(template.resources).length - lacking.length,
+  );
   const text = JSON.stringify(emulated.resources);
-  assert.deepEqual(lacking.filter((id) => text.includes(`"${id}"`)), [], 'something still refers to what was taken out');
+  assert.deepEqual(
+    lacking.filter((id) => text.includes(`"${id}"`)),
+    [],
+    'something still refers to what was taken out',
+  );
   for (const { Environment } of emulated.functions.values()) {
     assert.equal(Environment.Variables.AWS_ENDPOINT_URL, 'http://127.0.0.1:4566');
   }
-  assert.ok(!/127\.0\.0\.1|AWS_ENDPOINT_URL/.test(JSON.stringify(template.resources)), 'on AWS nothing knows of it');
+  assert.ok(
+    !/127\.0\.0\.1|AWS_ENDPOINT_URL/.test(JSON.stringify(template.resources)),
+    'on AWS nothing knows of it',
+  );
 });
 
 function isKnownToEmulator({ Type }) {
@@ -74,7 +108,9 @@ function isKnownToEmulator({ Type }) {
 }
 
 function routes() {
-  return template.all('AWS::ApiGateway::Method').map(([, method]) => `${method.HttpMethod} ${path(method.ResourceId)}`);
+  return template
+    .all('AWS::ApiGateway::Method')
+    .map(([, method]) => `${method.HttpMethod} ${path(method.ResourceId)}`);
 }
 
 function path(resource) {

@@ -9,7 +9,13 @@ const functions = [...template.functions.keys()];
 test('every function has a role of its own, and there is no other', () => {
   const roles = functions.map((name) => reference(template.functions.get(name).Role));
   assert.equal(new Set(roles).size, functions.length);
-  assert.deepEqual(roles.toSorted(), template.all('AWS::IAM::Role').map(([id]) => id).toSorted());
+  assert.deepEqual(
+    roles.toSorted(),
+    template
+      .all('AWS::IAM::Role')
+      .map(([id]) => id)
+      .toSorted(),
+  );
 });
 
 test('a right names its resource, but where AWS knows no names', () => {
@@ -30,7 +36,11 @@ test('nobody may scan a table', () => {
 
 test('those who only read may only read', () => {
   for (const name of ['search', 'moderation', 'history']) {
-    const writes = template.rights(name).filter(([action]) => /:(Put|Update|Delete|Send|Publish)(?!TraceSegments|Telemetry|LogEvents)/.test(action));
+    const writes = template
+      .rights(name)
+      .filter(([action]) =>
+        /:(Put|Update|Delete|Send|Publish)(?!TraceSegments|Telemetry|LogEvents)/.test(action),
+      );
     assert.deepEqual(writes, [], name);
   }
 });
@@ -50,16 +60,25 @@ for (const [setting, action, id] of uses) {
   test(`whoever is told of ${setting} may use it, and nobody else`, () => {
     // DynamoDB forgets old idempotency keys itself: `sweep` has the table's name and nothing to do there.
     const but = setting === 'LABELCAST_PROGRAMS_TABLE' ? ['sweep'] : [];
-    const told = functions.filter((name) => setting in template.functions.get(name).Environment.Variables);
+    const told = functions.filter(
+      (name) => setting in template.functions.get(name).Environment.Variables,
+    );
     const allowed = functions.filter((name) => template.may(name, action, id));
     assert.ok(allowed.length > 0);
-    assert.deepEqual(told.filter((name) => !but.includes(name)), allowed);
+    assert.deepEqual(
+      told.filter((name) => !but.includes(name)),
+      allowed,
+    );
   });
 }
 
 test('whoever is told of the bucket may do something there, and nobody else', () => {
-  const told = functions.filter((name) => 'LABELCAST_BUCKET' in template.functions.get(name).Environment.Variables);
-  const allowed = functions.filter((name) => template.rights(name).some(([action]) => action.startsWith('s3:')));
+  const told = functions.filter(
+    (name) => 'LABELCAST_BUCKET' in template.functions.get(name).Environment.Variables,
+  );
+  const allowed = functions.filter((name) =>
+    template.rights(name).some(([action]) => action.startsWith('s3:')),
+  );
   assert.ok(allowed.length > 0);
   assert.deepEqual(told, allowed);
 });

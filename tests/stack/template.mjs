@@ -8,7 +8,9 @@ export const read = (path) => readFileSync(new URL(path, root), 'utf8');
 /** The compiled template of a stage. */
 export class Template {
   constructor(stage) {
-    const template = JSON.parse(read(`target/stack/${stage}/cloudformation-template-update-stack.json`));
+    const template = JSON.parse(
+      read(`target/stack/${stage}/cloudformation-template-update-stack.json`),
+    );
     this.resources = template.Resources;
     this.outputs = template.Outputs;
   }
@@ -21,7 +23,12 @@ export class Template {
 
   /** Functions by the name that the bootstrap knows. */
   get functions() {
-    return new Map(this.all('AWS::Lambda::Function').map(([id, properties]) => [properties.Handler, { id, ...properties }]));
+    return new Map(
+      this.all('AWS::Lambda::Function').map(([id, properties]) => [
+        properties.Handler,
+        { id, ...properties },
+      ]),
+    );
   }
 
   /** What a function's role allows, one line an action: [action, resource as text]. */
@@ -29,13 +36,19 @@ export class Template {
     const role = this.resources[reference(this.functions.get(name).Role)].Properties;
     const statements = role.Policies.flatMap((policy) => policy.PolicyDocument.Statement);
     return statements.flatMap(({ Action, Resource }) =>
-      [Action].flat().flatMap((action) => [Resource].flat().map((resource) => [action, JSON.stringify(resource)])),
+      [Action]
+        .flat()
+        .flatMap((action) =>
+          [Resource].flat().map((resource) => [action, JSON.stringify(resource)]),
+        ),
     );
   }
 
   /** Whether a function may do something to a resource with this logical id (or any, without one). */
   may(name, action, id = '') {
-    return this.rights(name).some(([allowed, resource]) => allowed === action && resource.includes(id));
+    return this.rights(name).some(
+      ([allowed, resource]) => allowed === action && resource.includes(id),
+    );
   }
 }
 
