@@ -2,6 +2,8 @@
 
 const STAGE = 'emulator';
 const DROPPED = ['AWS::ApiGatewayV2::Deployment', 'AWS::ApiGatewayV2::RouteResponse'];
+// It speaks no TLS, which this policy asks for.
+const TLS_ONLY = 'BucketPolicy';
 const ENDPOINT = /^AWS_ENDPOINT_URL/;
 
 // For the stage `emulator` only: takes out what an emulator of AWS does not know, and tells the functions where it is.
@@ -19,7 +21,9 @@ module.exports = class Emulator {
       );
     }
     const { Resources } = this.serverless.service.provider.compiledCloudFormationTemplate;
-    const dropped = Object.keys(Resources).filter((id) => DROPPED.includes(Resources[id].Type));
+    const dropped = Object.keys(Resources).filter(
+      (id) => id === TLS_ONLY || DROPPED.includes(Resources[id].Type),
+    );
     for (const id of dropped) delete Resources[id];
     for (const resource of Object.values(Resources)) {
       const rest = [resource.DependsOn ?? []].flat().filter((id) => !dropped.includes(id));

@@ -80,9 +80,7 @@ test('the authorizer is asked for every connection, whatever header carries the 
 
 test('for the emulator only what it lacks is taken out, and the functions know where it is', () => {
   const emulated = new Template('emulator');
-  const lacking = Object.keys(template.resources).filter(
-    (id) => !isKnownToEmulator(template.resources[id]),
-  );
+  const lacking = Object.keys(template.resources).filter((id) => isLackedByEmulator(id));
   assert.ok(lacking.length > 0);
   assert.equal(
     Object.keys(emulated.resources).length,
@@ -103,8 +101,10 @@ test('for the emulator only what it lacks is taken out, and the functions know w
   );
 });
 
-function isKnownToEmulator({ Type }) {
-  return !/ApiGatewayV2::(Deployment|RouteResponse)$/.test(Type);
+/** Two kinds of resources that it does not know, and a policy that asks for TLS, which it does not speak. */
+function isLackedByEmulator(id) {
+  const { Type } = template.resources[id];
+  return id === 'BucketPolicy' || /ApiGatewayV2::(Deployment|RouteResponse)$/.test(Type);
 }
 
 function routes() {
