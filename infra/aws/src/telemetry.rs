@@ -17,7 +17,7 @@ impl Metrics {
 
 /// Begins to log and to gather. Once a process.
 pub fn begin(function: &'static str) -> Result<&'static Metrics, String> {
-    let filter = EnvFilter::try_from_env("LABELCAST_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_env("RUST_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     // CloudWatch has the time already; Lambda's own lines have the request.
     let log = tracing_subscriber::fmt().json().without_time().with_env_filter(filter).with_ansi(false);
     log.try_init().map_err(|error| error.to_string())?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::{HeaderValue, Method, header};
 use labelcast_functions::api;
 use labelcast_functions::images::{EmbeddedPages, ImageApi, ModerationApi, SearchApi, UploadApi, Web, WebSettings};
 use labelcast_functions::live::{HistoryApi, PublishApi};
@@ -10,17 +11,19 @@ use labelcast_functions::rest::Door;
 use lambda_runtime::Error;
 use serde_json::json;
 use tower::ServiceExt;
+use tower_http::cors::CorsLayer;
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::environment;
 use crate::home::Home;
 use crate::telemetry::Metrics;
 
-/// Serves a router; API Gateway's stage is not part of its paths.
+/// Serves a router; API Gateway's stage is not part of its paths (`AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH`).
 pub(super) async fn serve(router: Router, metrics: &'static Metrics) -> Result<(), Error> {
     lambda_http::run(lambda_http::service_fn(move |request: lambda_http::Request| {
         let router = router.clone();
         async move {
-            let answer = router.oneshot(without_stage(request)).await;
+            let answer = router.oneshot(request).await;
             metrics.flush();
             answer
         }
@@ -28,23 +31,22 @@ pub(super) async fn serve(router: Router, metrics: &'static Metrics) -> Result<(
     .await
 }
 
-/// `lambda_http` puts the stage in front of the path, as the client sees it.
-fn without_stage(mut request: lambda_http::Request) -> lambda_http::Request {
-    use lambda_http::RequestExt;
-    let path = request.raw_http_path().to_owned();
-    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
-    if let Ok(uri) = format!("{path}{query}").parse() {
-        *request.uri_mut() = uri;
-    }
-    request
-}
-
 fn door(home: &Home) -> environment::Result<Door> {
     Ok(Door { verifier: home.verifier()?, keys: home.keys()?, clock: home.clock() })
 }
 
-fn of(home: &Home, function: utoipa_axum::router::OpenApiRouter) -> environment::Result<Router> {
-    Ok(api::router([function], &home.api_url()?, &home.live_url()?))
+fn of<S: Clone + Send + Sync + 'static>(home: &Home, routes: OpenApiRouter<S>, function: S) -> Router {
+    api::with_fallbacks(api::router(routes, function)).layer(cross_origin(home))
+}
+
+/// For pages that are served elsewhere; ours is of the API's own origin.
+fn cross_origin(home: &Home) -> CorsLayer {
+    let origins = home.environment.optional("LABELCAST_ALLOWED_ORIGINS").unwrap_or_default();
+    let origins: Vec<HeaderValue> = origins.split_whitespace().filter_map(|origin| origin.parse().ok()).collect();
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::POST, Method::DELETE])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
 }
 
 pub(super) fn upload(home: &Home) -> environment::Result<Router> {
@@ -55,7 +57,7 @@ pub(super) fn upload(home: &Home) -> environment::Result<Router> {
         random: home.random(),
         settings: home.settings()?,
     };
-    of(home, function.router())
+    Ok(of(home, UploadApi::routes(), function))
 }
 
 pub(super) fn search(home: &Home) -> environment::Result<Router> {
@@ -65,16 +67,17 @@ pub(super) fn search(home: &Home) -> environment::Result<Router> {
         objects: home.objects()?,
         translator: home.translator(),
     };
-    of(home, function.router())
+    Ok(of(home, SearchApi::routes(), function))
 }
 
 pub(super) fn image(home: &Home) -> environment::Result<Router> {
     let function = ImageApi { door: door(home)?, images: home.images()?, objects: home.objects()?, bus: home.bus()? };
-    of(home, function.router())
+    Ok(of(home, ImageApi::routes(), function))
 }
 
 pub(super) fn moderation(home: &Home) -> environment::Result<Router> {
-    of(home, ModerationApi { door: door(home)?, images: home.images()?, objects: home.objects()? }.router())
+    let function = ModerationApi { door: door(home)?, images: home.images()?, objects: home.objects()? };
+    Ok(of(home, ModerationApi::routes(), function))
 }
 
 pub(super) fn history(home: &Home) -> environment::Result<Router> {
@@ -85,13 +88,13 @@ pub(super) fn history(home: &Home) -> environment::Result<Router> {
         objects: home.objects()?,
         settings: home.settings()?,
     };
-    of(home, function.router())
+    Ok(of(home, HistoryApi::routes(), function))
 }
 
 pub(super) fn publish(home: &Home) -> environment::Result<Router> {
     let function =
         PublishApi { door: door(home)?, bus: home.bus()?, idempotency: home.idempotency()?, random: home.random() };
-    of(home, function.router())
+    Ok(of(home, PublishApi::routes(), function))
 }
 
 pub(super) fn web(home: &Home) -> environment::Result<Router> {
@@ -117,5 +120,6 @@ pub(super) fn web(home: &Home) -> environment::Result<Router> {
         languages: home.translator().languages(),
         max_upload_bytes: home.settings()?.max_upload_bytes,
     };
-    Ok(Web { pages: Arc::new(EmbeddedPages), settings: Arc::new(settings) }.router())
+    let contracts = api::contracts(&home.api_url()?, &home.live_url()?).layer(cross_origin(home));
+    Ok(Web { pages: Arc::new(EmbeddedPages), settings: Arc::new(settings) }.router().merge(contracts))
 }
