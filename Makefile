@@ -34,7 +34,7 @@ test-rust: ## Unit, property, contract and end-to-end tests
 
 target/emulator/bin/ministack:
 	python3 -m venv target/emulator
-	target/emulator/bin/pip install --quiet ministack==1.5.33 cryptography
+	target/emulator/bin/pip install --quiet ministack==1.5.33 cryptography boto3
 
 emulator: target/emulator/bin/ministack ## Install the emulator of AWS that tests run against
 
@@ -45,6 +45,11 @@ test-page: web ## The page: its logic, and the page itself in a real browser
 
 test-stack: ## What would be deployed on AWS
 	tests/stack/run
+
+test-deployed: web emulator node_modules ## The packaged stack, deployed to an emulator of AWS and driven from end to end
+	cargo build --profile lambda --package labelcast-aws --bin bootstrap
+	cargo build --package labelcast-tests --bin stand_in
+	target/emulator/bin/python tests/stack/deployed.py
 
 check: ## Formatting, lints, types
 	cargo fmt --all --check
