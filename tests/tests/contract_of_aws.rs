@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::Utc;
 use labelcast_aws::bus::EventBus;
-use labelcast_aws::dynamodb::{DynamoIdempotency, DynamoKeys, Table};
+use labelcast_aws::dynamodb::{DynamoHistory, DynamoIdempotency, DynamoKeys, Table};
 use labelcast_aws::objects::{BucketPlace, S3Objects};
 use labelcast_aws::queue::SqsQueue;
 use labelcast_functions::model::{BusEvent, ConnectionId};
@@ -124,6 +124,8 @@ impl Home for Aws {
 
         let programs = Table::new(dynamodb.clone(), named("programs"), "the table of programs");
         let keys = DynamoKeys::new(programs.clone());
+        let history = Table::new(dynamodb.clone(), named("history"), "the table of history");
+        let history = DynamoHistory::new(history, clock.clone(), machine.machine.ports.random.clone());
         let place = BucketPlace {
             bucket: named("bucket"),
             url: format!("{}/{}", emulator.endpoint(), named("bucket")),
@@ -137,6 +139,7 @@ impl Home for Aws {
         let ports = Ports {
             clock: clock.clone(),
             keys: Arc::new(keys.clone()),
+            history: Arc::new(history),
             idempotency: Arc::new(DynamoIdempotency::new(programs)),
             queue: Arc::new(SqsQueue::new(sqs.clone(), &jobs)),
             bus: Arc::new(EventBus::new(events, named("bus"))),
