@@ -129,7 +129,7 @@ impl Home {
     pub fn connections(&self) -> Result<Arc<dyn Connections>> {
         let table = self.table("LABELCAST_LIVE_TABLE", "the table of connections")?;
         let ranges = self.environment.or("LABELCAST_RANGES", RANGES)?;
-        Ok(Arc::new(DynamoConnections::new(table, self.history()?, self.pusher()?, self.clock(), ranges)))
+        Ok(Arc::new(DynamoConnections::new(table, self.pusher()?, self.clock(), ranges)))
     }
 
     /// The keys of programs.

@@ -4,14 +4,22 @@
 //! is scanned. Reads are strong.
 
 mod action;
+mod conditional;
+mod connections;
+mod contention;
 mod error;
+mod history;
 mod idempotency;
 mod keys;
+mod page;
 mod query;
 mod table;
+mod transaction;
 
-pub(crate) use action::{Cancelled, Reason, check, delete, put, update};
+pub(crate) use action::{Cancelled, Reason};
+pub use connections::{DynamoConnections, Ranges, RangesError};
 pub(crate) use error::port_error;
+pub use history::DynamoHistory;
 pub use idempotency::DynamoIdempotency;
 pub use keys::DynamoKeys;
 pub(crate) use query::{Order, Range};

@@ -1,0 +1,40 @@
+//! Several writers at once: who loses tries again, a little later each time.
+
+use std::time::Duration;
+
+use labelcast_functions::ports::{PortError, PortResult};
+
+/// Tries beyond the first.
+const RETRIES: u32 = 15;
+/// The first wait is at most this long, each further one twice that.
+const FIRST: Duration = Duration::from_millis(10);
+/// No wait is longer.
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// How often something was tried already.
+#[derive(Debug)]
+pub(crate) struct Backoff {
+    retries: u32,
+    what: &'static str,
+}
+
+impl Backoff {
+    /// `what` says in errors what so many write to.
+    pub(crate) fn new(what: &'static str) -> Self {
+        Self { retries: 0, what }
+    }
+
+    /// Waits before the next try, for a time that chance shortens, so that those who met do not meet again. An error once
+    /// that was often enough.
+    pub(crate) async fn wait(&mut self) -> PortResult<()> {
+        if self.retries == RETRIES {
+            metrics::counter!("labelcast_contention_given_up_total").increment(1);
+            let why = format!("others wrote to the same rows at each of {} tries", RETRIES + 1);
+            return Err(PortError::Unavailable { what: self.what, why });
+        }
+        let longest = FIRST.saturating_mul(1 << self.retries.min(16)).min(LONGEST);
+        self.retries += 1;
+        tokio::time::sleep(longest.mul_f64(rand::random::<f64>())).await;
+        Ok(())
+    }
+}
