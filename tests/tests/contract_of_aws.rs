@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::Utc;
 use labelcast_aws::bus::EventBus;
-use labelcast_aws::dynamodb::{DynamoIdempotency, DynamoKeys, Table};
+use labelcast_aws::dynamodb::{DynamoIdempotency, DynamoImages, DynamoKeys, DynamoUploads, Table};
 use labelcast_aws::objects::{BucketPlace, S3Objects};
 use labelcast_aws::queue::SqsQueue;
 use labelcast_functions::model::{BusEvent, ConnectionId};
@@ -130,6 +130,7 @@ impl Home for Aws {
             .expect("it is set");
 
         let programs = Table::new(dynamodb.clone(), named("programs"), "the table of programs");
+        let images = Table::new(dynamodb.clone(), named("images"), "the table of images");
         let keys = DynamoKeys::new(programs.clone());
         let place = BucketPlace {
             bucket: named("bucket"),
@@ -145,6 +146,8 @@ impl Home for Aws {
         let ports = Ports {
             clock: clock.clone(),
             keys: Arc::new(keys.clone()),
+            images: Arc::new(DynamoImages::new(images.clone())),
+            uploads: Arc::new(DynamoUploads::new(images)),
             idempotency: Arc::new(DynamoIdempotency::new(programs)),
             queue: Arc::new(SqsQueue::new(sqs.clone(), &jobs)),
             bus: Arc::new(EventBus::new(events, named("bus"))),

@@ -4,16 +4,23 @@
 //! is scanned. Reads are strong.
 
 mod action;
+mod change;
+mod contention;
 mod error;
 mod idempotency;
+mod images;
 mod keys;
 mod query;
+mod shards;
 mod table;
+mod uploads;
 
 pub(crate) use action::{Cancelled, Reason, check, delete, put, update};
 pub(crate) use error::port_error;
 pub use idempotency::DynamoIdempotency;
+pub use images::DynamoImages;
 pub use keys::DynamoKeys;
 pub(crate) use query::{Order, Range};
 pub use table::Table;
 pub(crate) use table::{Item, key, number, text};
+pub use uploads::DynamoUploads;
