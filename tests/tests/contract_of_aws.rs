@@ -5,7 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::Utc;
 use labelcast_aws::bus::EventBus;
-use labelcast_aws::dynamodb::{DynamoConnections, DynamoHistory, DynamoIdempotency, DynamoKeys, Ranges, Table};
+use labelcast_aws::dynamodb::{
+    DynamoConnections, DynamoHistory, DynamoIdempotency, DynamoImages, DynamoKeys, DynamoUploads, Ranges, Table,
+};
 use labelcast_aws::objects::{BucketPlace, S3Objects};
 use labelcast_aws::queue::SqsQueue;
 use labelcast_functions::model::{BusEvent, ConnectionId};
@@ -137,6 +139,7 @@ impl Home for Aws {
             .expect("it is set");
 
         let programs = Table::new(dynamodb.clone(), named("programs"), "the table of programs");
+        let images = Table::new(dynamodb.clone(), named("images"), "the table of images");
         let keys = DynamoKeys::new(programs.clone());
         let history = Table::new(dynamodb.clone(), named("history"), "the table of history");
         let history = DynamoHistory::new(history, clock.clone(), machine.machine.ports.random.clone());
@@ -159,6 +162,8 @@ impl Home for Aws {
             keys: Arc::new(keys.clone()),
             history: Arc::new(history),
             connections: Arc::new(connections),
+            images: Arc::new(DynamoImages::new(images.clone())),
+            uploads: Arc::new(DynamoUploads::new(images)),
             idempotency: Arc::new(DynamoIdempotency::new(programs)),
             queue: Arc::new(SqsQueue::new(sqs.clone(), &jobs)),
             bus: Arc::new(EventBus::new(events, named("bus"))),

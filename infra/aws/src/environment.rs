@@ -101,7 +101,7 @@ impl Environment {
     }
 }
 
-fn unreadable(name: &'static str, value: &str, why: &dyn std::fmt::Display) -> EnvironmentError {
+pub(crate) fn unreadable(name: &'static str, value: &str, why: &dyn std::fmt::Display) -> EnvironmentError {
     EnvironmentError::Unreadable { name, value: value.to_owned(), why: why.to_string() }
 }
 

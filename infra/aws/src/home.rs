@@ -17,8 +17,10 @@ use labelcast_functions::token::Verifier;
 
 use crate::bus::EventBus;
 use crate::detector::Rekognition;
-use crate::dynamodb::{DynamoIdempotency, DynamoKeys, Table};
-use crate::environment::{Environment, Result};
+use crate::dynamodb::{
+    DynamoConnections, DynamoHistory, DynamoIdempotency, DynamoImages, DynamoKeys, DynamoUploads, Ranges, Table,
+};
+use crate::environment::{Environment, Result, unreadable};
 use crate::jwks::FetchedKeys;
 use crate::objects::{BucketPlace, S3Objects};
 use crate::pusher::GatewayPusher;
@@ -128,8 +130,17 @@ impl Home {
     /// Connections and subscriptions.
     pub fn connections(&self) -> Result<Arc<dyn Connections>> {
         let table = self.table("LABELCAST_LIVE_TABLE", "the table of connections")?;
-        let ranges = self.environment.or("LABELCAST_RANGES", RANGES)?;
+        let ranges = self.ranges()?;
         Ok(Arc::new(DynamoConnections::new(table, self.pusher()?, self.clock(), ranges)))
+    }
+
+    /// How many parts of a topic's subscriptions there are, and were before they were made more.
+    fn ranges(&self) -> Result<Ranges> {
+        let count = self.environment.or("LABELCAST_RANGES", RANGES)?;
+        let before = self.environment.or("LABELCAST_RANGES_BEFORE", count)?;
+        let ranges =
+            Ranges::new(before).and_then(|ranges| if before == count { Ok(ranges) } else { ranges.grown_to(count) });
+        ranges.map_err(|error| unreadable("LABELCAST_RANGES", &count.to_string(), &error))
     }
 
     /// The keys of programs.

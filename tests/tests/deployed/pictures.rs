@@ -38,7 +38,10 @@ async fn a_picture_is_labelled_live_and_found_by_search() {
     assert_eq!(state["state"], "labelled", "{state}");
     assert_eq!(stack.get(&format!("/uploads/{upload}"), "other").await.0, StatusCode::NOT_FOUND);
     let thumbnail = HTTP.get(image["thumbnail"].as_str().unwrap()).send().await.unwrap();
-    assert_eq!((thumbnail.status(), &thumbnail.headers()["content-type"]), (StatusCode::OK, &"image/jpeg".parse().unwrap()));
+    assert_eq!(
+        (thumbnail.status(), &thumbnail.headers()["content-type"]),
+        (StatusCode::OK, &"image/jpeg".parse().unwrap())
+    );
 }
 
 #[tokio::test]

@@ -1,0 +1,34 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use chrono::Utc;
+use labelcast_functions::model::{ImageId, Position};
+
+/// Where new images stand: the time in nanoseconds, then the beginning of the image's id, so that no two are the same.
+#[derive(Debug, Default)]
+pub(super) struct Positions {
+    last: AtomicU64,
+}
+
+impl Positions {
+    /// Above all that this process gave before, also where the clock was set back.
+    pub(super) fn next(&self, id: &ImageId) -> Position {
+        let now = Utc::now().timestamp_nanos_opt().and_then(|now| u64::try_from(now).ok()).unwrap_or(0);
+        let above = |last: u64| now.max(last.saturating_add(1));
+        let last = self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(above(last)));
+        let time = above(last.unwrap_or_else(|last| last));
+        let start = id.digest().iter().take(8).fold(0, |number, byte| number << 8 | u128::from(*byte));
+        Position(u128::from(time) << 64 | start)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_position_is_above_the_one_before() {
+        let positions = Positions::default();
+        let given: Vec<_> = (0..=255).rev().map(|n| positions.next(&ImageId::from_digest([n; 32]))).collect();
+        assert!(given.is_sorted_by(|older, newer| older < newer));
+    }
+}
