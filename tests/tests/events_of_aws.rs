@@ -48,7 +48,7 @@ fn index(ports: &Ports) -> Index {
 
 fn notify(ports: &Ports) -> Notify {
     let Ports { clock, images, objects, history, connections, pusher, .. } = ports.clone();
-    Notify { clock, images, objects, history, connections, pusher }
+    Notify { clock, images, objects, history, connections, pusher, deliveries: None }
 }
 
 fn verifier(machine: &TestMachine) -> Arc<Verifier> {

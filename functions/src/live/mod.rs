@@ -2,6 +2,7 @@
 
 mod authorize;
 mod connect;
+mod deliver;
 mod disconnect;
 mod event;
 mod history;
@@ -17,6 +18,7 @@ mod sweep;
 
 pub use authorize::{Authorize, AuthorizerAnswer, AuthorizerEvent, Unauthorized};
 pub use connect::Connect;
+pub use deliver::Deliver;
 pub use disconnect::Disconnect;
 pub use event::SUBPROTOCOL;
 pub use history::HistoryApi;

@@ -1,5 +1,6 @@
 //! `notify`: writes history, then pushes (promise 2).
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
@@ -12,8 +13,8 @@ use crate::model::{
     BusEvent, ConnectionId, Image, Notification, NotificationId, RemovedImage, Status, Subject, Topic, TopicKey,
 };
 use crate::ports::{
-    Appended, Clock, Connections, Frame, History, Images, NewEntry, Objects, Placed, PortResult, Pushed, Pusher,
-    Unreached,
+    Clock, Connections, Deliveries, Delivery, Frame, History, Images, NewEntry, Objects, Placed, PortResult, Pushed,
+    Pusher, Unreached,
 };
 
 /// The function's parts.
@@ -31,7 +32,12 @@ pub struct Notify {
     pub connections: Arc<dyn Connections>,
     /// What reaches them.
     pub pusher: Arc<dyn Pusher>,
+    /// Who serves receivers that are too many for one run; `None` where one process serves all.
+    pub deliveries: Option<Arc<dyn Deliveries>>,
 }
+
+/// Receivers that one run serves. A post of AWS takes some 10 ms and dozens run at once, so this is a second or two.
+const RECEIVERS_AT_ONCE: usize = 5_000;
 
 impl Notify {
     /// Takes an event of the bus.
@@ -62,27 +68,64 @@ impl Notify {
         let appended = self.history.append(&entries).await?;
         let all: Vec<&Notification> = entries.iter().map(|entry| &entry.notification).collect();
         let shown = Shown::of(&all, &*self.images).await?;
-        let mut frames = Vec::with_capacity(entries.len());
-        for (entry, appended) in entries.iter().zip(&appended) {
-            let image = shown.image(&entry.notification);
-            frames.extend(self.frames(&entry.notification, appended, image, now).await?);
+        let (mut frames, mut settled) = (Vec::with_capacity(entries.len()), Vec::new());
+        for (entry, appended) in entries.iter().zip(appended) {
+            let notification = &entry.notification;
+            let image = shown.image(notification);
+            if let Some(few) = self.frames_unless_divided(notification, &appended.placed, image, now).await? {
+                frames.extend(few);
+                settled.extend(appended.placed);
+            }
+            if let (Some(image), Subject::ImageLabelled { .. }, false) =
+                (image, &notification.subject, appended.repeated)
+            {
+                let seconds = (now - image.uploaded_at).as_seconds_f64();
+                metrics::histogram!("labelcast_upload_to_push_seconds").record(seconds.max(0.0));
+            }
         }
-        let unreached = self.pusher.push(frames).await;
-        self.clean_up(unreached).await?;
-        let placed: Vec<Placed> = appended.into_iter().flat_map(|appended| appended.placed).collect();
-        self.history.settle(&placed).await
+        self.push(frames).await?;
+        self.history.settle(&settled).await
+    }
+
+    /// The frames of all receivers, or `None` if they are so many that `deliver` serves them, a range at a time. Ranges are
+    /// alike, so the first tells how many there are.
+    async fn frames_unless_divided(
+        &self,
+        notification: &Notification,
+        placed: &[Placed],
+        image: Option<&Image>,
+        now: DateTime<Utc>,
+    ) -> PortResult<Option<Vec<Pushed>>> {
+        let ranges = self.connections.ranges();
+        let Some(deliveries) = self.deliveries.as_ref().filter(|_| ranges > 1) else {
+            return self.frames(notification, placed, image, 0..ranges, now).await.map(Some);
+        };
+        let mut frames = self.frames(notification, placed, image, 0..1, now).await?;
+        let receivers: usize = frames.iter().map(|pushed| pushed.to.len()).sum();
+        if receivers.saturating_mul(ranges as usize) <= RECEIVERS_AT_ONCE {
+            frames.extend(self.frames(notification, placed, image, 1..ranges, now).await?);
+            return Ok(Some(frames));
+        }
+        let all: Vec<Delivery> = (0..ranges)
+            .map(|range| Delivery { notification: notification.clone(), placed: placed.to_vec(), range })
+            .collect();
+        // In flight by parts before the first part can end.
+        self.history.divide(placed, ranges).await?;
+        deliveries.send(&all).await?;
+        metrics::counter!("labelcast_notifications_divided_total").increment(1);
+        Ok(None)
     }
 
     /// One frame a group of receivers whose frames are alike.
-    async fn frames(
+    pub(super) async fn frames(
         &self,
         notification: &Notification,
-        appended: &Appended,
+        placed: &[Placed],
         image: Option<&Image>,
+        ranges: Range<u32>,
         now: DateTime<Utc>,
     ) -> PortResult<Vec<Pushed>> {
-        let placed = &appended.placed;
-        let groups = receivers::find(notification, placed, image, &*self.connections, now).await?;
+        let groups = receivers::find(notification, placed, image, &*self.connections, ranges, now).await?;
         let mut frames = Vec::with_capacity(groups.len());
         for (topics, to) in groups {
             let Some(message) = render::frame(notification, &of(topics, placed), image, &*self.objects) else {
@@ -97,11 +140,13 @@ impl Notify {
                 }
             }
         }
-        if let (Some(image), Subject::ImageLabelled { .. }, false) = (image, &notification.subject, appended.repeated) {
-            let seconds = (now - image.uploaded_at).as_seconds_f64();
-            metrics::histogram!("labelcast_upload_to_push_seconds").record(seconds.max(0.0));
-        }
         Ok(frames)
+    }
+
+    /// Pushes, and removes the connections that are gone.
+    pub(super) async fn push(&self, frames: Vec<Pushed>) -> PortResult<()> {
+        let unreached = self.pusher.push(frames).await;
+        self.clean_up(unreached).await
     }
 
     /// Removes connections that are gone; they stop nobody's delivery.

@@ -1,6 +1,7 @@
 //! Who receives a notification: one message a connection, however many of its subscriptions match (promise 4).
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use chrono::{DateTime, Duration, Utc};
 
@@ -16,12 +17,13 @@ pub(super) type TopicSet = u32;
 /// Receivers, grouped by the topics that their frame names.
 pub(super) type Groups = HashMap<TopicSet, Vec<ConnectionId>>;
 
-/// Finds the receivers of a notification on these topics.
+/// Finds the receivers of a notification on these topics, among the connections of these ranges.
 pub(super) async fn find(
     notification: &Notification,
     placed: &[Placed],
     image: Option<&Image>,
     connections: &dyn Connections,
+    ranges: Range<u32>,
     now: DateTime<Utc>,
 ) -> PortResult<Groups> {
     let filings = image.and_then(|image| image.result.as_ref()).map(|stored| Filing::asked_by(&stored.analysis.labels));
@@ -47,7 +49,7 @@ pub(super) async fn find(
                     *on_several.entry(subscription.connection.clone()).or_default() |= 1 << index;
                 }
             };
-            connections.visit(&place.topic, place.seq, which, &mut gather).await?;
+            connections.visit_ranges(&place.topic, place.seq, which, ranges.clone(), &mut gather).await?;
         }
     }
     if let Some(first) = placed.first().filter(|first| may_be_seen(notification, &first.topic, image)) {
@@ -62,7 +64,7 @@ pub(super) async fn find(
                 Some(others) => groups.entry(others | 1).or_default().push(subscription.connection.clone()),
             }
         };
-        connections.visit(&first.topic, first.seq, which, &mut gather).await?;
+        connections.visit_ranges(&first.topic, first.seq, which, ranges, &mut gather).await?;
         if !only_here.is_empty() {
             groups.entry(1).or_default().append(&mut only_here);
         }

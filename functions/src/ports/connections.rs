@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -123,4 +124,24 @@ pub trait Connections: Send + Sync {
         which: Which<'_>,
         visitor: &mut (dyn for<'s> FnMut(&'s Subscription) + Send),
     ) -> PortResult<()>;
+
+    /// Into how many ranges connections are divided, by chance and evenly (rule 14). One, where nobody delivers in parts.
+    fn ranges(&self) -> u32 {
+        1
+    }
+
+    /// [`Connections::visit`], for the connections of some ranges alone.
+    async fn visit_ranges(
+        &self,
+        topic: &TopicKey,
+        seq: Seq,
+        which: Which<'_>,
+        ranges: Range<u32>,
+        visitor: &mut (dyn for<'s> FnMut(&'s Subscription) + Send),
+    ) -> PortResult<()> {
+        match ranges.contains(&0) {
+            true => self.visit(topic, seq, which, visitor).await,
+            false => Ok(()),
+        }
+    }
 }

@@ -1,5 +1,6 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::PortResult;
 use crate::model::{Cursor, Epoch, Notification, Seq, TopicKey};
@@ -14,7 +15,7 @@ pub struct NewEntry {
 }
 
 /// Where a notification stands on one topic.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placed {
     /// The topic.
     pub topic: TopicKey,
@@ -89,6 +90,17 @@ pub trait History: Send + Sync {
 
     /// Says that a pushed notification reached everyone it could: the mark moves on (rule 7).
     async fn settle(&self, placed: &[Placed]) -> PortResult<()>;
+
+    /// Hands the pushing of a notification over to so many parts, each of which settles its own: until then the mark stays
+    /// below it. Only homes that deliver in parts are asked.
+    async fn divide(&self, _placed: &[Placed], _parts: u32) -> PortResult<()> {
+        Ok(())
+    }
+
+    /// [`History::settle`], for one of the parts.
+    async fn settle_part(&self, placed: &[Placed], _part: u32) -> PortResult<()> {
+        self.settle(placed).await
+    }
 
     /// The head of a topic.
     async fn head(&self, topic: &TopicKey) -> PortResult<Head>;

@@ -4,6 +4,7 @@
 mod bus;
 mod clock;
 mod connections;
+mod deliveries;
 mod detector;
 mod error;
 mod history;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 pub use bus::{Bus, EntryRefused};
 pub use clock::{Clock, Random};
 pub use connections::{Added, Connections, GoLive, MessageAllowed, Replacing, Subscribed, Which};
+pub use deliveries::{Deliveries, Delivery};
 pub use detector::{Detector, DetectorError};
 pub use error::{PortError, PortResult};
 pub use history::{Appended, Expiry, Head, History, HistoryEntry, HistoryPage, NewEntry, Placed};

@@ -8,8 +8,8 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use labelcast_functions::ports::{
-    Bus, Clock, Connections, Detector, History, Idempotency, Images, Keys, Objects, Pusher, Queue, Random, Translator,
-    Uploads,
+    Bus, Clock, Connections, Deliveries, Detector, History, Idempotency, Images, Keys, Objects, Pusher, Queue, Random,
+    Translator, Uploads,
 };
 use labelcast_functions::settings::Settings;
 use labelcast_functions::signing::Credentials;
@@ -177,6 +177,12 @@ impl Home {
     /// The queue before `analyze`.
     pub fn queue(&self) -> Result<Arc<dyn Queue>> {
         let url = self.environment.needed("LABELCAST_ANALYSIS_QUEUE")?;
+        Ok(Arc::new(SqsQueue::new(aws_sdk_sqs::Client::new(&self.config), url)))
+    }
+
+    /// The queue before `deliver`.
+    pub fn deliveries(&self) -> Result<Arc<dyn Deliveries>> {
+        let url = self.environment.needed("LABELCAST_DELIVERY_QUEUE")?;
         Ok(Arc::new(SqsQueue::new(aws_sdk_sqs::Client::new(&self.config), url)))
     }
 

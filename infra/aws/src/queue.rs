@@ -1,9 +1,15 @@
-//! The queue before `analyze`, on SQS.
+//! The queues before `analyze` and `deliver`, on SQS.
 
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::DisplayErrorContext;
-use labelcast_functions::ports::{AnalysisJob, PortError, PortResult, Queue};
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use labelcast_functions::ports::{AnalysisJob, Deliveries, Delivery, PortError, PortResult, Queue};
+
+/// Messages of one batch, and bytes of all of them together (SQS API reference, `SendMessageBatch`; the older and smaller
+/// figure).
+const BATCH: usize = 10;
+const BATCH_BYTES: usize = 256 * 1024;
 
 /// One queue.
 #[derive(Debug, Clone)]
@@ -28,5 +34,31 @@ impl Queue for SqsQueue {
             what: "the queue for analysis",
             why: DisplayErrorContext(&error).to_string(),
         })
+    }
+}
+
+#[async_trait]
+impl Deliveries for SqsQueue {
+    async fn send(&self, deliveries: &[Delivery]) -> PortResult<()> {
+        let unavailable = |why: String| PortError::Unavailable { what: "the queue for deliveries", why };
+        let bodies: Vec<String> = deliveries
+            .iter()
+            .map(|one| serde_json::to_string(one).expect("deliveries are plain data, which JSON can hold"))
+            .collect();
+        // They differ in little more than the range.
+        let longest = bodies.iter().map(String::len).max().unwrap_or(1);
+        for some in bodies.chunks((BATCH_BYTES / longest).clamp(1, BATCH)) {
+            let mut call = self.client.send_message_batch().queue_url(&self.url);
+            for (number, body) in some.iter().enumerate() {
+                let entry = SendMessageBatchRequestEntry::builder().id(number.to_string()).message_body(body).build();
+                call = call.entries(entry.map_err(|error| unavailable(error.to_string()))?);
+            }
+            let sent = call.send().await.map_err(|error| unavailable(DisplayErrorContext(&error).to_string()))?;
+            // Whoever asked tries all of them again, which every receiver can bear.
+            if let Some(refused) = sent.failed().first() {
+                return Err(unavailable(format!("{}: {}", refused.code(), refused.message().unwrap_or_default())));
+            }
+        }
+        Ok(())
     }
 }

@@ -3,11 +3,12 @@
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use aws_lambda_events::sqs::SqsEvent;
 use labelcast_functions::images::{Analyze, Failed, FailureRecord, Index, Ingest};
-use labelcast_functions::live::{Notify, Sweep};
+use labelcast_functions::live::{Deliver, Notify, Sweep};
 use lambda_runtime::Error;
 use serde_json::Value;
 
 use super::take;
+use crate::environment;
 use crate::home::Home;
 use crate::telemetry::Metrics;
 
@@ -61,17 +62,32 @@ pub(super) async fn index(home: &Home, metrics: &'static Metrics) -> Result<(), 
 }
 
 pub(super) async fn notify(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let notify = Notify {
+    let notify = Notify { deliveries: Some(home.deliveries()?), ..pushing(home)? };
+    take(metrics, move |event: EventBridgeEvent<Value>| {
+        let notify = notify.clone();
+        async move { notify.handle(event).await.map_err(Error::from) }
+    })
+    .await
+}
+
+/// What serves all receivers that it is given.
+fn pushing(home: &Home) -> environment::Result<Notify> {
+    Ok(Notify {
         clock: home.clock(),
         images: home.images()?,
         objects: home.objects()?,
         history: home.history()?,
         connections: home.connections()?,
         pusher: home.pusher()?,
-    };
-    take(metrics, move |event: EventBridgeEvent<Value>| {
-        let notify = notify.clone();
-        async move { notify.handle(event).await.map_err(Error::from) }
+        deliveries: None,
+    })
+}
+
+pub(super) async fn deliver(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
+    let deliver = Deliver { notify: pushing(home)? };
+    take(metrics, move |event: SqsEvent| {
+        let deliver = deliver.clone();
+        async move { Ok(deliver.handle(event).await) }
     })
     .await
 }

@@ -44,6 +44,8 @@ pub enum Function {
     Index,
     /// The bus: what is stored.
     Notify,
+    /// The queue of deliveries.
+    Deliver,
     /// Each minute.
     Sweep,
     /// What other functions gave up.
@@ -57,7 +59,7 @@ pub struct UnknownFunction(String);
 
 impl Function {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Authorize,
         Self::Connect,
         Self::Disconnect,
@@ -73,6 +75,7 @@ impl Function {
         Self::Analyze,
         Self::Index,
         Self::Notify,
+        Self::Deliver,
         Self::Sweep,
         Self::Failed,
     ];
@@ -95,6 +98,7 @@ impl Function {
             Self::Analyze => "analyze",
             Self::Index => "index",
             Self::Notify => "notify",
+            Self::Deliver => "deliver",
             Self::Sweep => "sweep",
             Self::Failed => "failed",
         }
@@ -122,6 +126,7 @@ impl Function {
             Self::Analyze => asynchronous::analyze(home, metrics).await,
             Self::Index => asynchronous::index(home, metrics).await,
             Self::Notify => asynchronous::notify(home, metrics).await,
+            Self::Deliver => asynchronous::deliver(home, metrics).await,
             Self::Sweep => asynchronous::sweep(home, metrics).await,
             Self::Failed => asynchronous::failed(home, metrics).await,
         }

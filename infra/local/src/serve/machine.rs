@@ -234,7 +234,7 @@ fn steps(ports: &Ports, settings: &Arc<Settings>) -> FunctionSteps {
             settings,
         },
         index: Index { images: images.clone(), objects: objects.clone(), bus: bus.clone() },
-        notify: Notify { clock, images: images.clone(), objects, history, connections, pusher },
+        notify: Notify { clock, images: images.clone(), objects, history, connections, pusher, deliveries: None },
         failed: Failed { images, uploads, bus },
     }
 }
