@@ -5,11 +5,11 @@ use std::time::Duration;
 use labelcast_functions::ports::{PortError, PortResult};
 use rand::RngExt;
 
-/// Together with the waits below about five seconds, within the shortest time that a function has.
+/// With the waits below at most six seconds, mostly half of that.
 const ATTEMPTS: u32 = 12;
-/// The longest first wait; each doubles it.
+/// The bound of the waits begins here and doubles each time.
 const FIRST_WAIT: Duration = Duration::from_millis(20);
-/// No wait is longer.
+/// It ends here.
 const LONGEST_WAIT: Duration = Duration::from_millis(640);
 
 /// The attempts at one change: bounded, with random waits in between, so that those who meet do not meet again.
@@ -32,7 +32,7 @@ impl Contention {
             let why = format!("others wrote the same rows at each of {ATTEMPTS} attempts");
             return Err(PortError::Unavailable { what, why });
         }
-        let longest = FIRST_WAIT.saturating_mul(1 << self.attempts.min(10)).min(LONGEST_WAIT);
+        let longest = FIRST_WAIT.saturating_mul(1 << (self.attempts - 1).min(10)).min(LONGEST_WAIT);
         let wait = rand::rng().random_range(Duration::ZERO..=longest);
         tokio::time::sleep(wait).await;
         Ok(())
