@@ -4,7 +4,14 @@ PORT ?= 8080
 DATA ?= .labelcast
 LABELCAST = target/release/labelcast
 
-.PHONY: run web build test test-rust test-page check format bench clean
+# On AWS: the stage, the function whose log is shown, and what the functions run on, as infra/config.yml has it.
+STAGE ?= $(shell sed -n 's/^stage: *//p' infra/config.yml)
+REGION = $(shell sed -n 's/^region: *//p' infra/config.yml)
+FUNCTION ?= notify
+ARCHITECTURE = $(shell sed -n 's/^architecture: *//p' infra/config.yml)
+CARGO_LAMBDA = 1.9.2
+
+.PHONY: run web build test test-rust test-page test-stack check format bench package deploy logs dead remove clean
 
 run: web build ## Build what is needed and start everything on http://127.0.0.1:$(PORT)
 	@exec $(LABELCAST) serve --listen 127.0.0.1:$(PORT) --data $(DATA)
@@ -20,14 +27,14 @@ web/dist/index.html: web/package-lock.json $(shell find web/src web/public web/i
 build: ## Build the binary
 	cargo build --release --package labelcast
 
-test: web test-rust test-page ## Install what the tests need and run all of them
+test: web test-rust test-page test-stack ## Install what the tests need and run all of them
 
 test-rust: ## Unit, property, contract and end-to-end tests
 	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace; else cargo test --workspace; fi
 
 target/emulator/bin/ministack:
 	python3 -m venv target/emulator
-	target/emulator/bin/pip install --quiet ministack==1.5.33 cryptography
+	target/emulator/bin/pip install --quiet ministack==1.5.33 cryptography boto3
 
 emulator: target/emulator/bin/ministack ## Install the emulator of AWS that tests run against
 
@@ -35,6 +42,14 @@ test-page: web ## The page: its logic, and the page itself in a real browser
 	cd web && npm test
 	cargo build --package labelcast
 	tests/page/run
+
+test-stack: ## What would be deployed on AWS
+	tests/stack/run
+
+test-deployed: web emulator node_modules ## The packaged stack, deployed to an emulator of AWS and driven from end to end
+	cargo build --profile lambda --package labelcast-aws --bin bootstrap
+	cargo build --package labelcast-tests --bin stand_in
+	target/emulator/bin/python tests/stack/deployed.py
 
 check: ## Formatting, lints, types
 	cargo fmt --all --check
@@ -49,6 +64,35 @@ bench: web ## Measure fan-out, filters, uploads and search (the server has one c
 	cargo build --release --package labelcast --package labelcast-tests
 	ulimit -n 20000; taskset -c 1 target/release/bench
 
+package: web node_modules target/cargo-lambda-$(CARGO_LAMBDA) ## Build all functions for AWS, as one zip
+	rustup target add $(ARCHITECTURE:arm64=aarch64)-unknown-linux-gnu
+	PATH="$(CURDIR)/target/cargo-lambda-$(CARGO_LAMBDA)/bin:$$PATH" cargo lambda build --profile lambda \
+		--target $(ARCHITECTURE:arm64=aarch64)-unknown-linux-gnu --package labelcast-aws --bin bootstrap \
+		--output-format zip --lambda-dir target/lambda-package
+	mkdir -p target/lambda && cp target/lambda-package/bootstrap/bootstrap.zip target/lambda/bootstrap.zip
+
+# Brings the linker for the other architecture too.
+target/cargo-lambda-$(CARGO_LAMBDA):
+	python3 -m venv $@ && $@/bin/pip install --quiet cargo-lambda==$(CARGO_LAMBDA) || { rm -rf $@; exit 1; }
+
+node_modules: package-lock.json
+	npm ci --no-audit --no-fund && touch node_modules
+
+deploy: package ## Deploy the stack, or what changed of it; prints where everything is
+	npx osls deploy --stage $(STAGE)
+	npx osls info --stage $(STAGE) --verbose
+
+logs: node_modules ## Follow the log of FUNCTION
+	npx osls logs --stage $(STAGE) --function $(FUNCTION) --tail
+
+dead: node_modules ## Count the dead letters; with QUEUE=NAME, give those of one queue another try
+	AWS_REGION=$(REGION) node infra/redrive.mjs $(STAGE) $(QUEUE)
+
+remove: node_modules ## Take the stack down, with everything that was stored
+	@printf 'This deletes the stage `$(STAGE)` with all pictures, labels, users and history. Type its name to go on: '; \
+		read -r answer; [ "$$answer" = "$(STAGE)" ] || { echo "nothing was removed"; exit 1; }
+	npx osls remove --stage $(STAGE)
+
 clean: ## Remove what was built
 	cargo clean
-	rm -rf web/dist web/node_modules
+	rm -rf web/dist web/node_modules node_modules

@@ -11,6 +11,8 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::asyncapi;
+use crate::images::{ImageApi, ModerationApi, SearchApi, UploadApi};
+use crate::live::{HistoryApi, PublishApi};
 use crate::rest::{fallback, wrong_method};
 
 /// The largest body, in bytes: `data` of 24 KiB can be written with escapes.
@@ -49,21 +51,39 @@ impl Modify for Security {
     }
 }
 
-/// Puts the functions' routes together, with the contracts at `/openapi.json` and `/asyncapi.json`. `base` is where the
-/// result will be found, for example `http://127.0.0.1:8080/api`.
-pub fn router(functions: impl IntoIterator<Item = OpenApiRouter>, base: &str, live: &str) -> Router {
-    let (router, contract) = functions
-        .into_iter()
-        .fold(OpenApiRouter::with_openapi(Contract::openapi()), OpenApiRouter::merge)
-        .split_for_parts();
-    let openapi = contract_text(contract, base);
+/// One function's routes, to be put together by [`with_fallbacks`].
+pub fn router<S: Clone + Send + Sync + 'static>(routes: OpenApiRouter<S>, function: S) -> Router {
+    Router::from(routes.with_state(function))
+}
+
+/// The whole of what is answered: within bounds, and in our words where nothing is found.
+pub fn with_fallbacks(router: Router) -> Router {
+    router.layer(DefaultBodyLimit::max(MAX_BODY)).method_not_allowed_fallback(wrong_method).fallback(fallback)
+}
+
+/// The contracts, at `/openapi.json` and `/asyncapi.json`. `base` is where the REST API will be found, for example
+/// `http://127.0.0.1:8080/api`; `live` is the socket.
+pub fn contracts(base: &str, live: &str) -> Router {
+    let openapi = contract_text(contract(), base);
     let asyncapi = asyncapi::document(live).to_string();
-    router
+    Router::new()
         .route("/openapi.json", get(move || async move { json(openapi.clone()) }))
         .route("/asyncapi.json", get(move || async move { json(asyncapi.clone()) }))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .method_not_allowed_fallback(wrong_method)
-        .fallback(fallback)
+}
+
+fn contract() -> utoipa::openapi::OpenApi {
+    let mut contract = Contract::openapi();
+    for function in [
+        UploadApi::routes().into_openapi(),
+        SearchApi::routes().into_openapi(),
+        ImageApi::routes().into_openapi(),
+        ModerationApi::routes().into_openapi(),
+        HistoryApi::routes().into_openapi(),
+        PublishApi::routes().into_openapi(),
+    ] {
+        contract.merge(function);
+    }
+    contract
 }
 
 fn contract_text(mut contract: utoipa::openapi::OpenApi, base: &str) -> String {

@@ -14,11 +14,16 @@ pub const SECRET_KEY: &str = "test";
 
 /// How clients reach the emulator.
 pub async fn config(emulator: &Emulator) -> SdkConfig {
+    client_config(emulator.endpoint()).await
+}
+
+/// How clients reach an emulator at this address.
+pub async fn client_config(endpoint: &str) -> SdkConfig {
     let credentials = aws_sdk_dynamodb::config::Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "tests");
     aws_config::defaults(BehaviorVersion::latest())
         .region(Region::from_static(REGION))
         .credentials_provider(credentials)
-        .endpoint_url(emulator.endpoint())
+        .endpoint_url(endpoint)
         .load()
         .await
 }

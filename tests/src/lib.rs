@@ -8,6 +8,7 @@ pub mod picture;
 pub mod schemas;
 pub mod server;
 pub mod socket;
+pub mod stand_in;
 pub mod uploads;
 
 pub use machine::TestMachine;

@@ -18,7 +18,12 @@ pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 impl Socket {
     /// Opens one, with the token as browsers send it.
     pub async fn open(address: &str, token: &str) -> Result<Self, Error> {
-        let mut request = format!("ws://{address}/live").into_client_request()?;
+        Self::open_at(&format!("ws://{address}/live"), token).await
+    }
+
+    /// Opens one at any URL.
+    pub async fn open_at(url: &str, token: &str) -> Result<Self, Error> {
+        let mut request = url.into_client_request()?;
         let offered = format!("labelcast.v1, bearer.{token}").parse().expect("a token fits into a header");
         request.headers_mut().insert("sec-websocket-protocol", offered);
         let (stream, answer) = connect_async(request).await?;

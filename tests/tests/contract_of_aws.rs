@@ -5,7 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::Utc;
 use labelcast_aws::bus::EventBus;
-use labelcast_aws::dynamodb::{DynamoIdempotency, DynamoImages, DynamoKeys, DynamoUploads, Table};
+use labelcast_aws::dynamodb::{
+    DynamoConnections, DynamoHistory, DynamoIdempotency, DynamoImages, DynamoKeys, DynamoUploads, Ranges, Table,
+};
 use labelcast_aws::objects::{BucketPlace, S3Objects};
 use labelcast_aws::queue::SqsQueue;
 use labelcast_functions::model::{BusEvent, ConnectionId};
@@ -64,13 +66,20 @@ async fn queue(client: &aws_sdk_sqs::Client, name: &str) -> (String, String) {
         .await
         .expect("its attributes");
     let arn = attributes.attributes().and_then(|all| all.values().next().cloned()).expect("its ARN");
+    // As in a stack: the bucket and the bus may send to it.
     let policy = json!({"Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow", "Principal": {"Service": ["s3.amazonaws.com", "events.amazonaws.com"]},
-        "Action": "sqs:SendMessage", "Resource": arn,
+        "Effect": "Allow",
+        "Principal": {"Service": ["s3.amazonaws.com", "events.amazonaws.com"]},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
     }]});
-    let call = client.set_queue_attributes().queue_url(&url);
-    let call = call.attributes(aws_sdk_sqs::types::QueueAttributeName::Policy, policy.to_string());
-    call.send().await.expect("it is set");
+    client
+        .set_queue_attributes()
+        .queue_url(&url)
+        .attributes(aws_sdk_sqs::types::QueueAttributeName::Policy, policy.to_string())
+        .send()
+        .await
+        .expect("it is set");
     (url, arn)
 }
 
@@ -132,6 +141,11 @@ impl Home for Aws {
         let programs = Table::new(dynamodb.clone(), named("programs"), "the table of programs");
         let images = Table::new(dynamodb.clone(), named("images"), "the table of images");
         let keys = DynamoKeys::new(programs.clone());
+        let history = Table::new(dynamodb.clone(), named("history"), "the table of history");
+        let history = DynamoHistory::new(history, clock.clone(), machine.machine.ports.random.clone());
+        let live = Table::new(dynamodb.clone(), named("live"), "the table of connections");
+        let ranges = Ranges::new(1).and_then(|one| one.grown_to(4)).expect("powers of two");
+        let connections = DynamoConnections::new(live, machine.machine.ports.pusher.clone(), clock.clone(), ranges);
         let place = BucketPlace {
             bucket: named("bucket"),
             origin: emulator.endpoint().to_owned(),
@@ -146,6 +160,8 @@ impl Home for Aws {
         let ports = Ports {
             clock: clock.clone(),
             keys: Arc::new(keys.clone()),
+            history: Arc::new(history),
+            connections: Arc::new(connections),
             images: Arc::new(DynamoImages::new(images.clone())),
             uploads: Arc::new(DynamoUploads::new(images)),
             idempotency: Arc::new(DynamoIdempotency::new(programs)),
@@ -174,7 +190,11 @@ impl Home for Aws {
     async fn open(&self) -> (ConnectionId, Socket) {
         let mut socket = self.machine.connect().await;
         let (_, pong) = socket.ask(json!({"action": "ping"})).await;
-        (pong["connection_id"].as_str().expect("pongs name the connection").parse().expect("an id"), socket)
+        let id: ConnectionId = pong["connection_id"].as_str().expect("pongs name it").parse().expect("an id");
+        // The socket is one machine's, its row is ours.
+        let row = self.machine.machine.ports.connections.get(&id).await.expect("rows can be read").expect("it is open");
+        self.ports.connections.add(&row, usize::MAX).await.expect("rows can be stored");
+        (id, socket)
     }
 
     async fn next_job(&self) -> AnalysisJob {

@@ -34,13 +34,9 @@ impl FromRef<ImageApi> for Door {
 }
 
 impl ImageApi {
-    /// Its routes.
-    pub fn router(self) -> OpenApiRouter {
-        OpenApiRouter::new()
-            .routes(routes!(show, delete))
-            .routes(routes!(original))
-            .routes(routes!(thumbnail))
-            .with_state(self)
+    /// Its routes, and their contract.
+    pub fn routes() -> OpenApiRouter<Self> {
+        OpenApiRouter::new().routes(routes!(show, delete)).routes(routes!(original)).routes(routes!(thumbnail))
     }
 
     /// An image that exists for this caller. What they may not see looks as if it did not exist.

@@ -2,6 +2,7 @@
 
 mod analyze;
 mod decide;
+mod embedded;
 mod failed;
 mod image;
 mod index;
@@ -14,6 +15,7 @@ mod upload;
 mod web;
 
 pub use analyze::Analyze;
+pub use embedded::EmbeddedPages;
 pub use failed::{Failed, FailureRecord};
 pub use image::ImageApi;
 pub use index::Index;

@@ -33,9 +33,9 @@ impl FromRef<ModerationApi> for Door {
 }
 
 impl ModerationApi {
-    /// Its routes.
-    pub fn router(self) -> OpenApiRouter {
-        OpenApiRouter::new().routes(routes!(queue)).with_state(self)
+    /// Its routes, and their contract.
+    pub fn routes() -> OpenApiRouter<Self> {
+        OpenApiRouter::new().routes(routes!(queue))
     }
 }
 

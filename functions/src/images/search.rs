@@ -38,13 +38,9 @@ impl FromRef<SearchApi> for Door {
 }
 
 impl SearchApi {
-    /// Its routes.
-    pub fn router(self) -> OpenApiRouter {
-        OpenApiRouter::new()
-            .routes(routes!(search))
-            .routes(routes!(search_by_key))
-            .routes(routes!(labels::complete))
-            .with_state(self)
+    /// Its routes, and their contract.
+    pub fn routes() -> OpenApiRouter<Self> {
+        OpenApiRouter::new().routes(routes!(search)).routes(routes!(search_by_key)).routes(routes!(labels::complete))
     }
 }
 

@@ -39,9 +39,9 @@ impl FromRef<UploadApi> for Door {
 }
 
 impl UploadApi {
-    /// Its routes.
-    pub fn router(self) -> OpenApiRouter {
-        OpenApiRouter::new().routes(routes!(begin)).routes(routes!(show)).with_state(self)
+    /// Its routes, and their contract.
+    pub fn routes() -> OpenApiRouter<Self> {
+        OpenApiRouter::new().routes(routes!(begin)).routes(routes!(show))
     }
 }
 

@@ -22,7 +22,7 @@ pub use image::DynamicImage;
 pub use image::metadata::Orientation;
 pub use probe::{Probe, probe};
 pub use rejection::Rejection;
-pub use thumbnail::{MAX_THUMBNAIL_SIDE, thumbnail};
+pub use thumbnail::{MAX_THUMBNAIL_SIDE, jpeg_for_detector, thumbnail};
 
 /// The shortest side of a picture that is taken, in pixels: Rekognition refuses smaller ones.
 pub const MIN_SIDE: u32 = 80;

@@ -1,9 +1,11 @@
-//! Thumbnails.
+//! Thumbnails, and pictures made small enough for a detector.
 
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::codecs::jpeg::JpegEncoder;
 use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage, Rgba};
+
+use super::Rejection;
 
 /// The longest side of a thumbnail, in pixels.
 pub const MAX_THUMBNAIL_SIDE: u32 = 320;
@@ -11,9 +13,28 @@ pub const MAX_THUMBNAIL_SIDE: u32 = 320;
 /// Of JPEG, 1 to 100: at this size nothing is gained above.
 const QUALITY: u8 = 82;
 
+/// Pixels of a picture that is sent to a detector: even noise is then below the 5 MB that Rekognition takes, and the shorter
+/// side of what was larger keeps more than [`super::MIN_SIDE`].
+const DETECTOR_PIXELS: f64 = 3_000_000.0;
+
+/// An uploaded picture as a JPEG, for a detector that does not read its kind.
+pub fn jpeg_for_detector(bytes: &[u8]) -> Result<Vec<u8>, Rejection> {
+    let probe = super::probe(bytes)?;
+    let picture = super::decode(bytes, &probe)?;
+    let (width, height) = (f64::from(picture.width()), f64::from(picture.height()));
+    let shrinking = (DETECTOR_PIXELS / (width * height)).sqrt().min(1.0);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a side is between 80 and 10,000")]
+    let longest = (width.max(height) * shrinking) as u32;
+    Ok(small_jpeg(&picture, probe.orientation, longest))
+}
+
 /// A small JPEG of the picture: the right way up, at most [`MAX_THUMBNAIL_SIDE`] on its longest side and never larger
 /// than the picture, without metadata; what is transparent lies over white.
 pub fn thumbnail(image: &DynamicImage, orientation: Orientation) -> Vec<u8> {
+    small_jpeg(image, orientation, MAX_THUMBNAIL_SIDE)
+}
+
+fn small_jpeg(image: &DynamicImage, orientation: Orientation, longest: u32) -> Vec<u8> {
     // White goes under transparent pixels before they are averaged: their hidden colour must not bleed into the edges.
     let opaque;
     let image = if image.color().has_alpha() {
@@ -22,7 +43,7 @@ pub fn thumbnail(image: &DynamicImage, orientation: Orientation) -> Vec<u8> {
     } else {
         image
     };
-    let mut small = shrunk(image);
+    let mut small = shrunk(image, longest);
     small.apply_orientation(orientation);
     let small = match small {
         gray @ DynamicImage::ImageLuma8(_) => gray,
@@ -37,13 +58,13 @@ pub fn thumbnail(image: &DynamicImage, orientation: Orientation) -> Vec<u8> {
 }
 
 /// Every pixel counts for those that it falls together with.
-fn shrunk(image: &DynamicImage) -> DynamicImage {
+fn shrunk(image: &DynamicImage, to: u32) -> DynamicImage {
     let longest = image.width().max(image.height());
-    if longest <= MAX_THUMBNAIL_SIDE {
+    if longest <= to {
         return image.clone();
     }
     // To the nearest pixel, and a line stays a line.
-    let scaled = |side: u32| ((side * MAX_THUMBNAIL_SIDE + longest / 2) / longest).max(1);
+    let scaled = |side: u32| ((side * to + longest / 2) / longest).max(1);
     let mut small = DynamicImage::new(scaled(image.width()), scaled(image.height()), image.color());
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
     Resizer::new()
@@ -102,6 +123,17 @@ mod tests {
             let small = read(&thumbnail(&two_halves(width, height), Orientation::NoTransforms));
             assert_eq!(small.dimensions(), expected, "{width}×{height}");
         }
+    }
+
+    #[test]
+    fn a_picture_for_a_detector_is_a_jpeg_of_bounded_size() {
+        for ((width, height), expected) in [((400, 300), (400, 300)), ((4_000, 3_000), (2_000, 1_500))] {
+            let mut webp = Vec::new();
+            let picture = two_halves(width, height).into_rgb8();
+            image::codecs::webp::WebPEncoder::new_lossless(&mut webp).encode_image(&picture).unwrap();
+            assert_eq!(read(&jpeg_for_detector(&webp).unwrap()).dimensions(), expected);
+        }
+        assert!(jpeg_for_detector(b"no picture").is_err());
     }
 
     #[test]

@@ -39,9 +39,9 @@ impl FromRef<HistoryApi> for Door {
 }
 
 impl HistoryApi {
-    /// Its routes.
-    pub fn router(self) -> OpenApiRouter {
-        OpenApiRouter::new().routes(routes!(history)).with_state(self)
+    /// Its routes, and their contract.
+    pub fn routes() -> OpenApiRouter<Self> {
+        OpenApiRouter::new().routes(routes!(history))
     }
 }
 

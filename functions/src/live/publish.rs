@@ -39,9 +39,9 @@ impl FromRef<PublishApi> for Door {
 }
 
 impl PublishApi {
-    /// Its routes.
-    pub fn router(self) -> OpenApiRouter {
-        OpenApiRouter::new().routes(routes!(publish)).with_state(self)
+    /// Its routes, and their contract.
+    pub fn routes() -> OpenApiRouter<Self> {
+        OpenApiRouter::new().routes(routes!(publish))
     }
 }
 

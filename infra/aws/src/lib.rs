@@ -1,6 +1,15 @@
 //! Labelcast on AWS: the ports on the SDK, and the one `bootstrap` of all functions.
 
 pub mod bus;
+pub mod detector;
 pub mod dynamodb;
+pub mod environment;
+pub mod functions;
+pub mod home;
+pub mod jwks;
 pub mod objects;
+pub mod pusher;
 pub mod queue;
+pub mod system;
+pub mod telemetry;
+pub mod translator;

@@ -4,7 +4,8 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use labelcast_functions::ports::PortResult;
 use serde::Serialize;
 
-use super::{Table, delete, number, put};
+use super::action::{delete, put};
+use super::{Table, number};
 
 /// When a row may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +30,7 @@ impl If {
 
 impl Table {
     /// Writes a whole row.
-    pub(crate) fn writing<T: Serialize>(&self, row: &T, when: If) -> PortResult<TransactWriteItem> {
+    pub(crate) fn transact_put<T: Serialize>(&self, row: &T, when: If) -> PortResult<TransactWriteItem> {
         let mut put = put(self, self.item(row)?).set_condition_expression(when.expression().map(str::to_owned));
         if let If::Version(version) = when {
             put = put.expression_attribute_names("#version", "version");
@@ -40,7 +41,7 @@ impl Table {
     }
 
     /// Deletes a row.
-    pub(crate) fn deleting(&self, pk: &str, sk: &str, when: If) -> PortResult<TransactWriteItem> {
+    pub(crate) fn transact_delete(&self, pk: &str, sk: &str, when: If) -> PortResult<TransactWriteItem> {
         let mut delete = delete(self, pk, sk).set_condition_expression(when.expression().map(str::to_owned));
         if let If::Version(version) = when {
             delete = delete.expression_attribute_names("#version", "version");

@@ -1,40 +1,40 @@
-//! Trying again where others wrote at the same moment.
+//! Several writers at once: who loses tries again, a little later each time.
 
 use std::time::Duration;
 
 use labelcast_functions::ports::{PortError, PortResult};
-use rand::RngExt;
 
-/// With the waits below at most six seconds, mostly half of that.
-const ATTEMPTS: u32 = 12;
-/// The bound of the waits begins here and doubles each time.
-const FIRST_WAIT: Duration = Duration::from_millis(20);
-/// It ends here.
-const LONGEST_WAIT: Duration = Duration::from_millis(640);
+/// Tries beyond the first.
+const RETRIES: u32 = 15;
+/// The first wait is at most this long, each further one twice that.
+const FIRST: Duration = Duration::from_millis(10);
+/// No wait is longer.
+const LONGEST: Duration = Duration::from_secs(1);
 
-/// The attempts at one change: bounded, with random waits in between, so that those who meet do not meet again.
-#[derive(Debug, Default)]
-pub(crate) struct Contention {
-    attempts: u32,
+/// How often something was tried already.
+#[derive(Debug)]
+pub(crate) struct Backoff {
+    retries: u32,
+    what: &'static str,
 }
 
-impl Contention {
-    /// Waits before the next attempt; an error if there were enough.
-    pub(crate) async fn lost(&mut self, what: &'static str) -> PortResult<()> {
-        self.attempts += 1;
-        metrics::counter!("labelcast_dynamodb_contention_total").increment(1);
-        if self.attempts >= ATTEMPTS {
-            tracing::warn!(
-                what,
-                attempts = self.attempts,
-                "gave up a change because others kept writing the same rows"
-            );
-            let why = format!("others wrote the same rows at each of {ATTEMPTS} attempts");
-            return Err(PortError::Unavailable { what, why });
+impl Backoff {
+    /// `what` says in errors what so many write to.
+    pub(crate) fn new(what: &'static str) -> Self {
+        Self { retries: 0, what }
+    }
+
+    /// Waits before the next try, for a time that chance shortens, so that those who met do not meet again. An error once
+    /// that was often enough.
+    pub(crate) async fn wait(&mut self) -> PortResult<()> {
+        if self.retries == RETRIES {
+            metrics::counter!("labelcast_contention_given_up_total").increment(1);
+            let why = format!("others wrote to the same rows at each of {} tries", RETRIES + 1);
+            return Err(PortError::Unavailable { what: self.what, why });
         }
-        let longest = FIRST_WAIT.saturating_mul(1 << (self.attempts - 1).min(10)).min(LONGEST_WAIT);
-        let wait = rand::rng().random_range(Duration::ZERO..=longest);
-        tokio::time::sleep(wait).await;
+        let longest = FIRST.saturating_mul(1 << self.retries.min(16)).min(LONGEST);
+        self.retries += 1;
+        tokio::time::sleep(longest.mul_f64(rand::random::<f64>())).await;
         Ok(())
     }
 }

@@ -5,18 +5,24 @@
 
 mod action;
 mod change;
+mod conditional;
+mod connections;
 mod contention;
 mod error;
+mod history;
 mod idempotency;
 mod images;
 mod keys;
+mod page;
 mod query;
 mod shards;
 mod table;
+mod transaction;
 mod uploads;
 
-pub(crate) use action::{Cancelled, Reason, check, delete, put, update};
+pub use connections::{DynamoConnections, Ranges, RangesError};
 pub(crate) use error::port_error;
+pub use history::DynamoHistory;
 pub use idempotency::DynamoIdempotency;
 pub use images::DynamoImages;
 pub use keys::DynamoKeys;

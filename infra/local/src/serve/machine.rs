@@ -11,7 +11,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use labelcast_functions::images::{
-    Analyze, Failed, ImageApi, Index, Ingest, ModerationApi, SearchApi, UploadApi, Web, WebSettings,
+    Analyze, EmbeddedPages, Failed, ImageApi, Index, Ingest, ModerationApi, SearchApi, UploadApi, Web, WebSettings,
 };
 use labelcast_functions::live::{Authorize, Connect, Disconnect, HistoryApi, Notify, PublishApi, Route, Sweep, Swept};
 use labelcast_functions::ports::{Clock, Detector, PortResult, Ports, Random};
@@ -24,7 +24,6 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::detector::BuiltinDetector;
-use super::pages::EmbeddedPages;
 use super::routes::LiveRoutes;
 use super::steps::{CreatedSteps, FunctionSteps};
 use super::{ServeError, health};
@@ -273,22 +272,26 @@ fn rest(doors: &Doors<'_>) -> Router {
         doors.ports.clone();
     let door = Door { verifier: doors.verifier.clone(), keys, clock };
     let settings = doors.settings.clone();
-    let functions = [
-        UploadApi {
-            door: door.clone(),
-            uploads,
-            objects: objects.clone(),
-            random: random.clone(),
-            settings: settings.clone(),
-        }
-        .router(),
-        SearchApi { door: door.clone(), images: images.clone(), objects: objects.clone(), translator }.router(),
-        ImageApi { door: door.clone(), images: images.clone(), objects: objects.clone(), bus: bus.clone() }.router(),
-        ModerationApi { door: door.clone(), images: images.clone(), objects: objects.clone() }.router(),
-        HistoryApi { door: door.clone(), history, images, objects, settings }.router(),
-        PublishApi { door, bus, idempotency, random }.router(),
-    ];
-    api::router(functions, &doors.place.api(), &doors.place.live())
+    let upload = UploadApi {
+        door: door.clone(),
+        uploads,
+        objects: objects.clone(),
+        random: random.clone(),
+        settings: settings.clone(),
+    };
+    let search = SearchApi { door: door.clone(), images: images.clone(), objects: objects.clone(), translator };
+    let image = ImageApi { door: door.clone(), images: images.clone(), objects: objects.clone(), bus: bus.clone() };
+    let moderation = ModerationApi { door: door.clone(), images: images.clone(), objects: objects.clone() };
+    let history = HistoryApi { door: door.clone(), history, images, objects, settings };
+    let publish = PublishApi { door, bus, idempotency, random };
+    let functions = api::contracts(&doors.place.api(), &doors.place.live())
+        .merge(api::router(UploadApi::routes(), upload))
+        .merge(api::router(SearchApi::routes(), search))
+        .merge(api::router(ImageApi::routes(), image))
+        .merge(api::router(ModerationApi::routes(), moderation))
+        .merge(api::router(HistoryApi::routes(), history))
+        .merge(api::router(PublishApi::routes(), publish));
+    api::with_fallbacks(functions)
 }
 
 fn web(doors: &Doors<'_>) -> Router {

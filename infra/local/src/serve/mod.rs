@@ -3,7 +3,6 @@
 mod detector;
 mod health;
 mod machine;
-mod pages;
 mod routes;
 mod run;
 mod steps;

@@ -6,11 +6,11 @@ use super::row::ImageRow;
 use super::term::Term;
 use crate::dynamodb::Table;
 use crate::dynamodb::change::If;
-use crate::dynamodb::contention::Contention;
+use crate::dynamodb::contention::Backoff;
 use crate::dynamodb::uploads::UploadRow;
 
 pub(super) async fn attach(table: &Table, new: &NewImage, id: &UploadId) -> PortResult<Option<Image>> {
-    let mut contention = Contention::default();
+    let mut backoff = Backoff::new(table.what);
     loop {
         let Some(upload) = UploadRow::read(table, id).await? else { return Ok(None) };
         match (upload.upload.state, upload.upload.image_id) {
@@ -21,7 +21,7 @@ pub(super) async fn attach(table: &Table, new: &NewImage, id: &UploadId) -> Port
         }
         match attach_first_time(table, new, &upload).await? {
             Some(image) => return Ok(Some(image)),
-            None => contention.lost(table.what).await?,
+            None => backoff.wait().await?,
         }
     }
 }
@@ -45,7 +45,7 @@ async fn attach_first_time(table: &Table, new: &NewImage, upload: &UploadRow) ->
     actions.extend(upload.changed(table, received)?);
     // Who brought it before has the same already.
     if let Some(posting) = Posting::of(&image, &Term::Uploader(user)) {
-        actions.push(table.writing(&posting, If::Always)?);
+        actions.push(table.transact_put(&posting, If::Always)?);
     }
     Ok(table.transact(actions).await?.is_ok().then_some(image))
 }

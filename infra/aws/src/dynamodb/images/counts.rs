@@ -8,8 +8,9 @@ use labelcast_functions::model::{Image, LabelName};
 use labelcast_functions::ports::{Audience, LabelCount, PortResult};
 use serde::{Deserialize, Serialize};
 
+use crate::dynamodb::action::update;
 use crate::dynamodb::shards::{SHARDS, shard_of, sharded};
-use crate::dynamodb::{Order, Range, Table, number, update};
+use crate::dynamodb::{Order, Range, Table, number};
 
 /// The list that the counts of all labels stand in, by name.
 const LABELS: &str = "labels";

@@ -5,10 +5,11 @@ use labelcast_functions::ports::{PortResult, Removal};
 
 use super::posting::Posting;
 use super::row::ImageRow;
-use super::{PARALLEL, TRANSACTION, counts};
+use super::{PARALLEL, counts};
 use crate::dynamodb::Table;
 use crate::dynamodb::change::If;
-use crate::dynamodb::contention::Contention;
+use crate::dynamodb::contention::Backoff;
+use crate::dynamodb::transaction::ACTIONS;
 use crate::dynamodb::uploads::{self, UploadRow};
 
 /// Uploads that are changed in the same transaction. Most images have one or two.
@@ -27,7 +28,7 @@ pub(super) async fn remove(
     uploaded_at: DateTime<Utc>,
     only_uploader: Option<&UserId>,
 ) -> PortResult<Removal> {
-    let mut contention = Contention::default();
+    let mut backoff = Backoff::new(table.what);
     loop {
         let row = ImageRow::read(table, id).await?;
         let Some(row) = row.filter(|row| row.image.uploaded_at == uploaded_at) else { return Ok(Removal::NotFound) };
@@ -38,7 +39,7 @@ pub(super) async fn remove(
             rest.delete(table, *id).await?;
             return Ok(Removal::Removed(Box::new(row.image)));
         }
-        contention.lost(table.what).await?;
+        backoff.wait().await?;
     }
 }
 
@@ -55,9 +56,9 @@ async fn delete(table: &Table, row: &ImageRow) -> PortResult<Option<Rest>> {
         }
     }
     let mut postings = Posting::all_of(image);
-    let later = postings.split_off(postings.len().min(TRANSACTION.saturating_sub(actions.len())));
+    let later = postings.split_off(postings.len().min(ACTIONS.saturating_sub(actions.len())));
     for posting in &postings {
-        actions.push(table.deleting(&posting.pk, &posting.sk, If::Always)?);
+        actions.push(table.transact_delete(&posting.pk, &posting.sk, If::Always)?);
     }
     let rows = later.into_iter().map(|posting| (posting.pk, posting.sk)).chain(row.later_uploads()).collect();
     Ok(table.transact(actions).await?.is_ok().then_some(Rest { rows, uploads }))

@@ -124,19 +124,19 @@ impl ImageRow {
     /// is not any more as it was read.
     pub(super) fn changed(&self, table: &Table, image: &Image) -> PortResult<Vec<TransactWriteItem>> {
         let when = if self.version == 0 { If::Absent } else { If::Version(self.version) };
-        let mut actions = vec![table.writing(&self.stored(table, image)?, when)?];
+        let mut actions = vec![table.transact_put(&self.stored(table, image)?, when)?];
         let place = image.uploads.len().saturating_sub(1);
         if image.uploads.len() > self.image.uploads.len() && place >= INLINE {
             let upload = image.uploads[place].clone();
             let (pk, sk) = (partition(&image.id), later_upload(&self.life, Some(place)));
-            actions.push(table.writing(&LaterUpload { pk, sk, upload }, If::Always)?);
+            actions.push(table.transact_put(&LaterUpload { pk, sk, upload }, If::Always)?);
         }
         Ok(actions)
     }
 
     /// The action that deletes it, which fails if it is not any more as it was read. [`Self::later_uploads`] are left.
     pub(super) fn deleted(&self, table: &Table) -> PortResult<TransactWriteItem> {
-        table.deleting(&partition(&self.image.id), IMAGE, If::Version(self.version))
+        table.transact_delete(&partition(&self.image.id), IMAGE, If::Version(self.version))
     }
 
     /// The keys of the uploads that have rows of their own.

@@ -19,7 +19,7 @@ pub(super) enum Term<'a> {
     Everything,
 }
 
-impl<'a> Term<'a> {
+impl Term<'_> {
     /// In characters.
     const BEGINNING: usize = 2;
 

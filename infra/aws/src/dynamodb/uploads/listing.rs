@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::UploadRow;
 use crate::dynamodb::change::If;
-use crate::dynamodb::contention::Contention;
+use crate::dynamodb::contention::Backoff;
 use crate::dynamodb::shards::{shard_of, sharded};
 use crate::dynamodb::{Order, Range, Table};
 
@@ -37,7 +37,7 @@ pub(super) fn row(upload: &Upload) -> Listed {
 
 pub(super) fn unlisted(table: &Table, upload: &Upload) -> PortResult<TransactWriteItem> {
     let row = row(upload);
-    table.deleting(&row.pk, &row.sk, If::Always)
+    table.transact_delete(&row.pk, &row.sk, If::Always)
 }
 
 fn list(state: UploadState) -> String {
@@ -90,7 +90,7 @@ pub(super) async fn forget(table: &Table, before: DateTime<Utc>) -> PortResult<u
 
 /// False if it has gone on since it was listed.
 async fn forget_one(table: &Table, state: UploadState, id: UploadId) -> PortResult<bool> {
-    let mut contention = Contention::default();
+    let mut backoff = Backoff::new(table.what);
     loop {
         let Some(row) = UploadRow::read(table, &id).await? else { return Ok(false) };
         if row.upload.state != state {
@@ -98,7 +98,7 @@ async fn forget_one(table: &Table, state: UploadState, id: UploadId) -> PortResu
         }
         match table.transact(row.deleted(table)?).await? {
             Ok(()) => return Ok(true),
-            Err(_) => contention.lost(table.what).await?,
+            Err(_) => backoff.wait().await?,
         }
     }
 }

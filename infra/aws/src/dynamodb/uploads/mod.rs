@@ -11,7 +11,7 @@ use labelcast_functions::ports::{Created, PortResult, Quota, Uploads};
 pub(super) use row::UploadRow;
 
 use super::Table;
-use super::contention::Contention;
+use super::contention::Backoff;
 
 /// The rows of uploads. An upload whose row changes is looked for under its state in [`listing`], which changes in the
 /// same transaction.
@@ -46,13 +46,13 @@ pub(super) async fn change(
     id: &UploadId,
     to: impl Fn(&Upload) -> Option<Upload> + Send,
 ) -> PortResult<bool> {
-    let mut contention = Contention::default();
+    let mut backoff = Backoff::new(table.what);
     loop {
         let Some(row) = UploadRow::read(table, id).await? else { return Ok(false) };
         let Some(changed) = to(&row.upload) else { return Ok(false) };
         match table.transact(row.changed(table, changed)?).await? {
             Ok(()) => return Ok(true),
-            Err(_) => contention.lost(table.what).await?,
+            Err(_) => backoff.wait().await?,
         }
     }
 }

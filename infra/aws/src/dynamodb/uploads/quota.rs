@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::UploadRow;
 use super::listing::moment;
 use crate::dynamodb::change::If;
-use crate::dynamodb::contention::Contention;
+use crate::dynamodb::contention::Backoff;
 use crate::dynamodb::{Table, port_error, text};
 
 /// The row by which those who begin at the same time meet.
@@ -53,7 +53,7 @@ fn begun(at: DateTime<Utc>, id: Option<&UploadId>) -> String {
 
 /// Whoever writes counted under the version that he counts up, so that nobody was passed over.
 pub(super) async fn create(table: &Table, upload: &Upload, quota: Quota) -> PortResult<Created> {
-    let mut contention = Contention::default();
+    let mut backoff = Backoff::new(table.what);
     loop {
         let pk = partition(&upload.user);
         let known: Option<QuotaRow> = table.get(&pk, QUOTA).await?;
@@ -62,15 +62,15 @@ pub(super) async fn create(table: &Table, upload: &Upload, quota: Quota) -> Port
         }
         let (version, when) = known.map_or((1, If::Absent), |known| (known.version + 1, If::Version(known.version)));
         let mut actions = UploadRow::new(upload.clone()).created(table)?;
-        actions.push(table.writing(&Begun::of(upload), If::Always)?);
-        actions.push(table.writing(&QuotaRow { pk, sk: QUOTA.to_owned(), version }, when)?);
+        actions.push(table.transact_put(&Begun::of(upload), If::Always)?);
+        actions.push(table.transact_put(&QuotaRow { pk, sk: QUOTA.to_owned(), version }, when)?);
         match table.transact(actions).await? {
             Ok(()) => return Ok(Created::Stored),
             Err(cancelled) if cancelled.condition_of(0) => {
                 let why = format!("there is an upload {} already", upload.id);
                 return Err(PortError::Failed { what: table.what, why });
             }
-            Err(_) => contention.lost(table.what).await?,
+            Err(_) => backoff.wait().await?,
         }
     }
 }

@@ -86,18 +86,18 @@ impl UploadRow {
     /// The actions that store a new upload. The first fails if there is one of that id.
     pub(super) fn created(&self, table: &Table) -> PortResult<Vec<TransactWriteItem>> {
         Ok(vec![
-            table.writing(&self.stored(self.version), If::Absent)?,
-            table.writing(&listing::row(&self.upload), If::Always)?,
+            table.transact_put(&self.stored(self.version), If::Absent)?,
+            table.transact_put(&listing::row(&self.upload), If::Always)?,
         ])
     }
 
     /// The actions that change it to this. The first fails if it is not any more as it was read.
     pub(crate) fn changed(&self, table: &Table, upload: Upload) -> PortResult<Vec<TransactWriteItem>> {
         let changed = Self { upload, version: self.version };
-        let mut actions = vec![table.writing(&changed.stored(self.version + 1), If::Version(self.version))?];
+        let mut actions = vec![table.transact_put(&changed.stored(self.version + 1), If::Version(self.version))?];
         if changed.upload.state != self.upload.state {
             actions.push(listing::unlisted(table, &self.upload)?);
-            actions.push(table.writing(&listing::row(&changed.upload), If::Always)?);
+            actions.push(table.transact_put(&listing::row(&changed.upload), If::Always)?);
         }
         Ok(actions)
     }
@@ -105,7 +105,7 @@ impl UploadRow {
     /// The actions that delete it. The first fails if it is not any more as it was read.
     pub(super) fn deleted(&self, table: &Table) -> PortResult<Vec<TransactWriteItem>> {
         Ok(vec![
-            table.deleting(&partition(&self.upload.id), UPLOAD, If::Version(self.version))?,
+            table.transact_delete(&partition(&self.upload.id), UPLOAD, If::Version(self.version))?,
             listing::unlisted(table, &self.upload)?,
         ])
     }

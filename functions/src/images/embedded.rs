@@ -1,16 +1,17 @@
 //! The built page, within the binary.
 
-use labelcast_functions::ports::{Page, Pages};
 use rust_embed::Embed;
 
+use crate::ports::{Page, Pages};
+
 #[derive(Embed)]
-#[folder = "../../web/dist"]
+#[folder = "../web/dist"]
 #[allow_missing = true]
 struct Built;
 
 /// The page as it was built; nothing, if it was not.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct EmbeddedPages;
+pub struct EmbeddedPages;
 
 impl Pages for EmbeddedPages {
     fn get(&self, path: &str) -> Option<Page> {

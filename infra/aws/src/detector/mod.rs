@@ -1,0 +1,102 @@
+//! Tells what a picture shows, by Amazon Rekognition.
+
+mod read;
+mod webp;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_rekognition::Client;
+use aws_sdk_rekognition::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_rekognition::primitives::Blob;
+use aws_sdk_rekognition::types::{
+    DetectLabelsFeatureName, DetectLabelsImageProperties, DetectLabelsImagePropertiesSettings, DetectLabelsSettings,
+    Image, S3Object,
+};
+use labelcast_functions::model::{Detection, ImageId, ImageType};
+use labelcast_functions::ports::{Detector, DetectorError, ObjectKey, Objects};
+
+/// Errors that the same picture meets again (API reference: retry only throttles and internal errors).
+const FINAL: [&str; 5] = [
+    "ImageTooLargeException",
+    "InvalidImageFormatException",
+    "InvalidParameterException",
+    "InvalidS3ObjectException",
+    "AccessDeniedException",
+];
+/// Labels that are asked for: more than are kept, since some are below the wanted confidence.
+const MAX_LABELS: i32 = 50;
+/// Dominant colours that are asked for.
+const MAX_COLORS: i32 = 10;
+
+/// Amazon Rekognition, looking at the objects of one bucket.
+#[derive(Clone)]
+pub struct Rekognition {
+    client: Client,
+    bucket: String,
+    objects: Arc<dyn Objects>,
+    /// In percent: nothing below is asked for.
+    min_confidence: f32,
+}
+
+impl Rekognition {
+    /// `objects` are the bucket's, for pictures that have to be converted first.
+    pub fn new(client: Client, bucket: impl Into<String>, objects: Arc<dyn Objects>, min_confidence: f32) -> Self {
+        Self { client, bucket: bucket.into(), objects, min_confidence }
+    }
+
+    /// By the object where Rekognition reads its kind, by its bytes where not.
+    async fn image(&self, image: &ImageId, content_type: ImageType) -> Result<Image, DetectorError> {
+        let key = ObjectKey::processed(image);
+        Ok(match content_type {
+            ImageType::Jpeg | ImageType::Png => {
+                let object = S3Object::builder().bucket(&self.bucket).name(key.as_str()).build();
+                Image::builder().s3_object(object).build()
+            }
+            ImageType::WebP => {
+                let jpeg = webp::as_jpeg(&*self.objects, &key).await?;
+                Image::builder().bytes(Blob::new(jpeg)).build()
+            }
+        })
+    }
+}
+
+fn detector_error<E, R>(error: &SdkError<E, R>) -> DetectorError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    let why = DisplayErrorContext(error).to_string();
+    match error.as_service_error().and_then(ProvideErrorMetadata::code) {
+        Some(code) if FINAL.contains(&code) => DetectorError::Unreadable(why),
+        _ => DetectorError::Unavailable(why),
+    }
+}
+
+#[async_trait]
+impl Detector for Rekognition {
+    async fn detect(&self, image: &ImageId, content_type: ImageType) -> Result<Detection, DetectorError> {
+        let image = self.image(image, content_type).await?;
+        let colors = DetectLabelsImagePropertiesSettings::builder().max_dominant_colors(MAX_COLORS).build();
+        let labels = self
+            .client
+            .detect_labels()
+            .image(image.clone())
+            .max_labels(MAX_LABELS)
+            .min_confidence(self.min_confidence)
+            .features(DetectLabelsFeatureName::GeneralLabels)
+            .features(DetectLabelsFeatureName::ImageProperties)
+            .settings(DetectLabelsSettings::builder().image_properties(colors).build())
+            .send();
+        let moderation = self.client.detect_moderation_labels().image(image).min_confidence(self.min_confidence).send();
+        let (labels, moderation) = tokio::join!(labels, moderation);
+        let labels = labels.map_err(|error| detector_error(&error))?;
+        let moderation = moderation.map_err(|error| detector_error(&error))?;
+        let properties: Option<&DetectLabelsImageProperties> = labels.image_properties();
+        Ok(Detection {
+            labels: labels.labels().iter().filter_map(read::label).collect(),
+            moderation: moderation.moderation_labels().iter().filter_map(read::moderation_label).collect(),
+            colors: properties.into_iter().flat_map(|all| all.dominant_colors()).filter_map(read::color).collect(),
+        })
+    }
+}

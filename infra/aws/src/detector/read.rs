@@ -1,0 +1,72 @@
+//! What Rekognition answers, in the product's own words. What cannot be read is left out, and counted.
+
+use aws_sdk_rekognition::types as rekognition;
+use labelcast_functions::model::{Color, Confidence, Label, LabelName, ModerationLabel};
+
+pub(super) fn label(found: &rekognition::Label) -> Option<Label> {
+    let label = || Some(Label { name: LabelName::fold(found.name()?)?, confidence: percent(found.confidence())? });
+    counted(label())
+}
+
+pub(super) fn moderation_label(found: &rekognition::ModerationLabel) -> Option<ModerationLabel> {
+    let label = || {
+        Some(ModerationLabel {
+            name: found.name()?.to_owned(),
+            parent: found.parent_name().unwrap_or_default().to_owned(),
+            confidence: percent(found.confidence())?,
+        })
+    };
+    counted(label())
+}
+
+pub(super) fn color(found: &rekognition::DominantColor) -> Option<Color> {
+    let color = || {
+        Some(Color {
+            name: found.simplified_color()?.to_lowercase(),
+            hex: found.hex_code()?.to_lowercase(),
+            percent: percent(found.pixel_percent())?,
+        })
+    };
+    counted(color())
+}
+
+/// Rekognition's numbers have no more than seven digits; two after the point are kept.
+fn percent(value: Option<f32>) -> Option<Confidence> {
+    Confidence::from_percent((f64::from(value?) * 100.0).round() / 100.0)
+}
+
+fn counted<T>(read: Option<T>) -> Option<T> {
+    if read.is_none() {
+        tracing::warn!("Rekognition found something that cannot be read; it is left out");
+        metrics::counter!("labelcast_detections_unread_total").increment(1);
+    }
+    read
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_rekognition_finds_is_read_in_our_words() {
+        let found = rekognition::Label::builder().name("Golden Retriever").confidence(98.765_43).build();
+        let label = label(&found).unwrap();
+        assert_eq!((label.name.as_str(), label.confidence.percent()), ("golden retriever", 98.77));
+        let found = rekognition::ModerationLabel::builder().name("Violence").parent_name("").confidence(91.5).build();
+        let hit = moderation_label(&found).unwrap();
+        assert_eq!((hit.name.as_str(), hit.parent.as_str(), hit.confidence.percent()), ("Violence", "", 91.5));
+        let found = rekognition::DominantColor::builder()
+            .simplified_color("Grey")
+            .hex_code("#AABBCC")
+            .pixel_percent(33.3)
+            .build();
+        let color = color(&found).unwrap();
+        assert_eq!((color.name.as_str(), color.hex.as_str(), color.percent.percent()), ("grey", "#aabbcc", 33.3));
+    }
+
+    #[test]
+    fn what_has_no_name_or_an_impossible_confidence_is_left_out() {
+        assert_eq!(label(&rekognition::Label::builder().confidence(99.0).build()), None);
+        assert_eq!(label(&rekognition::Label::builder().name("Dog").confidence(f32::NAN).build()), None);
+    }
+}

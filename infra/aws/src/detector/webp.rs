@@ -1,0 +1,26 @@
+//! Rekognition reads JPEG and PNG only.
+
+use bytes::BytesMut;
+use futures_util::TryStreamExt;
+use labelcast_functions::imaging;
+use labelcast_functions::ports::{DetectorError, ObjectKey, Objects};
+
+/// The picture under this key as a JPEG that is small enough to be sent along.
+pub(super) async fn as_jpeg(objects: &dyn Objects, key: &ObjectKey) -> Result<Vec<u8>, DetectorError> {
+    let unavailable = |error: &dyn std::fmt::Display| DetectorError::Unavailable(error.to_string());
+    let object = objects.read(key).await.map_err(|error| unavailable(&error))?;
+    let object = object.ok_or_else(|| DetectorError::Unreadable("its bytes are gone".to_owned()))?;
+    // What lies there was bounded when it was taken.
+    let bytes = object
+        .bytes
+        .try_fold(BytesMut::new(), |mut whole, part| async move {
+            whole.extend_from_slice(&part);
+            Ok(whole)
+        })
+        .await
+        .map_err(|error| unavailable(&error))?;
+    tokio::task::spawn_blocking(move || imaging::jpeg_for_detector(&bytes))
+        .await
+        .map_err(|error| unavailable(&error))?
+        .map_err(|rejection| DetectorError::Unreadable(rejection.to_string()))
+}

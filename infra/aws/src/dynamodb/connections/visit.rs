@@ -1,0 +1,114 @@
+use std::collections::HashSet;
+use std::ops::Range;
+
+use chrono::TimeDelta;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use labelcast_functions::model::{ConnectionId, Seq, Subscription, TopicKey};
+use labelcast_functions::ports::{PortResult, Which};
+
+use super::super::number;
+use super::DynamoConnections;
+use super::rows::{self, FiledRow, SubscriptionRow};
+
+/// Partitions and filings read at a time.
+const READ_AT_ONCE: usize = 16;
+/// Replaying subscriptions written to at a time.
+const WRITTEN_AT_ONCE: usize = 32;
+/// A lease is taken for over only this long after its end: clocks differ.
+const CLOCKS_DIFFER: TimeDelta = TimeDelta::seconds(30);
+
+impl DynamoConnections {
+    /// [`visit`](labelcast_functions::ports::Connections::visit) for one range of connections (rule 14).
+    pub async fn visit_range(
+        &self,
+        topic: &TopicKey,
+        seq: Seq,
+        which: Which<'_>,
+        range: u32,
+        visitor: &mut (dyn for<'s> FnMut(&'s Subscription) + Send),
+    ) -> PortResult<()> {
+        self.visit_ranges(topic, seq, which, range..range + 1, visitor).await
+    }
+
+    pub(super) async fn visit_ranges(
+        &self,
+        topic: &TopicKey,
+        seq: Seq,
+        which: Which<'_>,
+        ranges: Range<u32>,
+        visitor: &mut (dyn for<'s> FnMut(&'s Subscription) + Send),
+    ) -> PortResult<()> {
+        let begins: Vec<String> = match which {
+            Which::All => vec![String::new()],
+            Which::FiledUnder(filings) => filings.iter().map(rows::filed_under).collect(),
+        };
+        let asked: Vec<(u32, String, String)> = ranges
+            .flat_map(|range| self.ranges.partitions(topic, range).into_iter().map(move |pk| (range, pk)))
+            .flat_map(|(range, pk)| begins.iter().map(move |begin| (range, pk.clone(), begin.clone())))
+            .collect();
+        let mut pages = stream::iter(asked)
+            .map(|(range, pk, begin)| {
+                self.table.pages::<FiledRow>(&pk, &begin).map_ok(move |page| (range, begin.clone(), page))
+            })
+            .flatten_unordered(READ_AT_ONCE);
+        let mut seen: HashSet<ConnectionId> = HashSet::new();
+        let mut replaying = Vec::new();
+        while let Some((range, begin, page)) = pages.try_next().await? {
+            for row in page {
+                // A label may hold the character that ends one.
+                let elsewhere = !begin.is_empty() && begin.strip_suffix('#') != Some(&row.filing);
+                if elsewhere || !self.ranges.holds(range, &row.connection) {
+                    continue;
+                }
+                if row.filings > 1 && !seen.insert(row.connection.clone()) {
+                    continue;
+                }
+                match row.is_due(seq) {
+                    Some(true) => visitor(&row.subscription(topic)),
+                    Some(false) => {}
+                    None => replaying.push(row.connection),
+                }
+            }
+        }
+        let mut live = stream::iter(replaying)
+            .map(async |connection| self.pass_over(&connection, topic, seq).await)
+            .buffer_unordered(WRITTEN_AT_ONCE);
+        while let Some(live) = live.try_next().await? {
+            if let Some(subscription) = live {
+                visitor(&subscription);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes into a replaying subscription that this number was passed over. Answers it if it went live meanwhile and is
+    /// due the number.
+    async fn pass_over(
+        &self,
+        connection: &ConnectionId,
+        topic: &TopicKey,
+        seq: Seq,
+    ) -> PortResult<Option<Subscription>> {
+        let over = (self.clock.now() - CLOCKS_DIFFER).timestamp_millis();
+        let call = self
+            .table
+            .updating(&rows::connection(connection), &rows::subscription(topic))
+            .update_expression("SET passed = :seq")
+            .condition_expression(
+                "attribute_not_exists(live_from) AND lease_until > :over AND (attribute_not_exists(passed) OR passed < :seq)",
+            )
+            .expression_attribute_values(":seq", number(seq.0))
+            .expression_attribute_values(":over", number(over));
+        let Err(Some(row)) = self.table.update_if(call).await? else { return Ok(None) };
+        let row: SubscriptionRow = self.table.read(row)?;
+        match row.live_from {
+            Some(from) => Ok((from < seq.0).then(|| row.subscription())),
+            None => {
+                if row.lease_until <= over {
+                    self.give_up(connection).await?;
+                }
+                Ok(None)
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+use futures_util::{StreamExt, TryStreamExt, stream};
+use labelcast_functions::ports::{Expiry, PortResult};
+
+use super::super::{Order, Range, number, text};
+use super::DynamoHistory;
+use super::rows::{self, EntryRow, HEAD, HeadRow, ID, PLACE, PlaceRow, SWEEP, TOPICS, TopicRow};
+
+/// Topics looked at in one sweep; the next goes on where this one ended.
+const TOPICS_AT_ONCE: usize = 500;
+/// Entries forgotten in one sweep, about: what a topic that is written to as fast as it can be gets in a minute.
+const FORGOTTEN_AT_ONCE: u64 = 30_000;
+/// Entries of one topic read at a time.
+const BATCH: usize = 500;
+/// Rows deleted at a time.
+const DELETED_AT_ONCE: usize = 32;
+
+impl DynamoHistory {
+    /// Goes through the topics, in order of their keys, from where the last sweep ended.
+    pub(super) async fn sweep(&self, expiry: Expiry) -> PortResult<u64> {
+        let place: Option<PlaceRow> = self.table.get(SWEEP, PLACE).await?;
+        // Keys begin with a letter and have no character beyond ASCII.
+        let begin = place.map_or("!".to_owned(), |place| format!("{}\u{0}", place.after));
+        let range = Range::Between(&begin, "\u{7f}");
+        let topics: Vec<TopicRow> = self.table.query(TOPICS, range, Order::Ascending, TOPICS_AT_ONCE).await?;
+        let keys: Vec<(String, String)> = topics.iter().map(|row| (rows::topic(&row.sk), HEAD.to_owned())).collect();
+        let mut heads: Vec<HeadRow> = self.table.get_many(&keys).await?;
+        heads.retain(|head| head.newest > expiry.keep);
+        let mut forgotten = 0;
+        let mut reached = None;
+        for topic in &topics {
+            if forgotten >= FORGOTTEN_AT_ONCE {
+                break;
+            }
+            if let Some(head) = heads.iter().find(|head| head.pk == rows::topic(&topic.sk)) {
+                forgotten += self.forget(&topic.sk, head, expiry, FORGOTTEN_AT_ONCE - forgotten).await?;
+            }
+            reached = Some(&topic.sk);
+        }
+        match reached {
+            Some(after) if topics.len() == TOPICS_AT_ONCE || forgotten >= FORGOTTEN_AT_ONCE => {
+                let place = PlaceRow { pk: SWEEP.to_owned(), sk: PLACE.to_owned(), after: after.clone() };
+                self.table.put(&place).await?;
+            }
+            _ => self.table.delete(SWEEP, PLACE).await?,
+        }
+        Ok(forgotten)
+    }
+
+    /// Forgets from the oldest number upwards. The head says so first, so that nobody who reads takes what is being deleted
+    /// for what is kept; rows that a sweep before this one said to be forgotten, and did not come to delete, go too.
+    async fn forget(&self, topic: &str, head: &HeadRow, expiry: Expiry, at_most: u64) -> PortResult<u64> {
+        let last = head.newest - expiry.keep;
+        let before = expiry.before.timestamp_millis();
+        let mut oldest = head.oldest;
+        loop {
+            let range = (rows::entry(0), rows::entry(last));
+            let range = Range::Between(&range.0, &range.1);
+            let found: Vec<EntryRow> = self.table.query(&head.pk, range, Order::Ascending, BATCH).await?;
+            // A clock that was set back can leave an older moment at a higher number: that one waits for those before it.
+            let kept = found.iter().find(|row| row.seq >= oldest && row.at >= before).map(|row| row.seq);
+            let next = kept.or(found.last().map(|row| row.seq + 1)).map_or(oldest, |next| next.max(oldest));
+            if next > oldest && !self.advance(head, oldest, next).await? {
+                // Another sweep does the same.
+                return Ok(oldest - head.oldest);
+            }
+            oldest = next;
+            let gone: Vec<EntryRow> = found.into_iter().filter(|row| row.seq < oldest).collect();
+            let more = gone.len() == BATCH && oldest - head.oldest < at_most;
+            stream::iter(gone)
+                .map(async |row| self.delete_entry(topic, &row).await)
+                .buffer_unordered(DELETED_AT_ONCE)
+                .try_collect::<()>()
+                .await?;
+            if !more {
+                return Ok(oldest - head.oldest);
+            }
+        }
+    }
+
+    /// False if it is somewhere else by now.
+    async fn advance(&self, head: &HeadRow, from: u64, to: u64) -> PortResult<bool> {
+        let call = self
+            .table
+            .updating(&head.pk, HEAD)
+            .update_expression("SET oldest = :to")
+            .condition_expression("oldest = :from AND epoch = :epoch")
+            .expression_attribute_values(":to", number(to))
+            .expression_attribute_values(":from", number(from))
+            .expression_attribute_values(":epoch", text(head.epoch.as_str()));
+        Ok(self.table.update_if(call).await?.is_ok())
+    }
+
+    /// Deletes an entry, and before it the id if no other topic keeps it. Whatever of it is done already is fine.
+    async fn delete_entry(&self, topic: &str, row: &EntryRow) -> PortResult<()> {
+        let id = rows::id(&row.id);
+        let this = aws_sdk_dynamodb::types::AttributeValue::Ss(vec![topic.to_owned()]);
+        let last = self
+            .table
+            .deleting(&id, ID)
+            .condition_expression("attribute_not_exists(pk) OR attribute_not_exists(kept) OR kept = :this")
+            .expression_attribute_values(":this", this.clone());
+        if !self.table.delete_if(last).await? {
+            let release = self
+                .table
+                .updating(&id, ID)
+                .update_expression("DELETE kept :this")
+                .condition_expression("attribute_exists(pk)")
+                .expression_attribute_values(":this", this);
+            self.table.update_if(release).await?.ok();
+            // Both topics of an id may have come here at once; DynamoDB has no empty sets.
+            let last = self.table.deleting(&id, ID).condition_expression("attribute_not_exists(kept)");
+            self.table.delete_if(last).await?;
+        }
+        self.table.delete(&row.pk, &row.sk).await
+    }
+}

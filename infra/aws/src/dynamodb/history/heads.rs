@@ -1,0 +1,58 @@
+use chrono::{DateTime, Utc};
+use futures_util::future::try_join_all;
+use labelcast_functions::model::{Epoch, Seq, TopicKey};
+use labelcast_functions::ports::{Head, PortResult};
+
+use super::super::contention::Backoff;
+use super::super::{action, transaction};
+use super::DynamoHistory;
+use super::rows::{self, HEAD, HeadRow, TOPICS, TopicRow};
+
+pub(super) fn shown(head: &HeadRow, now: DateTime<Utc>) -> Head {
+    Head { epoch: head.epoch.clone(), newest: Seq(head.newest), settled: head.settled(now) }
+}
+
+impl DynamoHistory {
+    /// The head of a topic, which begins its life when first asked.
+    pub(super) async fn head_row(&self, topic: &TopicKey) -> PortResult<HeadRow> {
+        let key = topic.to_string();
+        let mut backoff = Backoff::new(self.table.what);
+        loop {
+            if let Some(head) = self.table.get(&rows::topic(&key), HEAD).await? {
+                return Ok(head);
+            }
+            // Whoever else makes it at this moment may be first: then theirs is read.
+            if !self.make(&key).await? {
+                backoff.wait().await?;
+            }
+        }
+    }
+
+    /// Several, in the order asked.
+    pub(super) async fn head_rows(&self, topics: &[TopicKey]) -> PortResult<Vec<HeadRow>> {
+        if let [topic] = topics {
+            return Ok(vec![self.head_row(topic).await?]);
+        }
+        let partitions: Vec<String> = topics.iter().map(|topic| rows::topic(&topic.to_string())).collect();
+        let keys: Vec<(String, String)> = partitions.iter().map(|pk| (pk.clone(), HEAD.to_owned())).collect();
+        let found: Vec<HeadRow> = self.table.get_many(&keys).await?;
+        let in_order =
+            topics.iter().zip(&partitions).map(async |(topic, pk)| match found.iter().find(|head| head.pk == *pk) {
+                Some(head) => Ok(head.clone()),
+                None => self.head_row(topic).await,
+            });
+        try_join_all(in_order).await
+    }
+
+    /// False if somebody else made it.
+    async fn make(&self, key: &str) -> PortResult<bool> {
+        let mut bytes = [0; 8];
+        self.random.fill(&mut bytes);
+        let head = HeadRow::empty(key, Epoch::from_random(bytes));
+        let listed = TopicRow { pk: TOPICS.to_owned(), sk: key.to_owned() };
+        let head = action::put(&self.table, self.table.item(&head)?).condition_expression("attribute_not_exists(pk)");
+        let listed = action::put(&self.table, self.table.item(&listed)?);
+        let actions = vec![transaction::put(&self.table, head)?, transaction::put(&self.table, listed)?];
+        Ok(self.table.transact(actions).await?.is_ok())
+    }
+}

@@ -1,0 +1,62 @@
+//! The history of topics.
+//!
+//! A topic's head is a row of its own; every append changes it, so a topic takes about 500 appends a second: each is a
+//! transaction, and a partition writes 1,000 units a second.
+
+mod append;
+mod expiry;
+mod heads;
+mod read;
+mod rows;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use labelcast_functions::model::{Seq, TopicKey};
+use labelcast_functions::ports::{
+    Appended, Clock, Expiry, Head, History, HistoryPage, NewEntry, Placed, PortResult, Random,
+};
+
+use super::Table;
+
+/// The history of topics in a table of its own.
+#[derive(Clone)]
+pub struct DynamoHistory {
+    table: Table,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+impl DynamoHistory {
+    /// In this table.
+    pub fn new(table: Table, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+        Self { table, clock, random }
+    }
+}
+
+#[async_trait]
+impl History for DynamoHistory {
+    async fn append(&self, entries: &[NewEntry]) -> PortResult<Vec<Appended>> {
+        let mut appended = Vec::with_capacity(entries.len());
+        for entry in entries {
+            appended.push(self.append_one(entry).await?);
+        }
+        Ok(appended)
+    }
+
+    async fn settle(&self, placed: &[Placed]) -> PortResult<()> {
+        self.settle_all(placed).await
+    }
+
+    async fn head(&self, topic: &TopicKey) -> PortResult<Head> {
+        Ok(heads::shown(&self.head_row(topic).await?, self.clock.now()))
+    }
+
+    async fn read(&self, topic: &TopicKey, after: Seq, limit: usize) -> PortResult<HistoryPage> {
+        self.read_page(topic, after, limit).await
+    }
+
+    async fn expire(&self, expiry: Expiry) -> PortResult<u64> {
+        self.sweep(expiry).await
+    }
+}

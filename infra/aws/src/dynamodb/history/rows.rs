@@ -1,0 +1,138 @@
+//! What stands in the table of history.
+//!
+//! | partition | sort key | holds |
+//! | --- | --- | --- |
+//! | `topic#KEY` | `head` | [`HeadRow`] |
+//! | `topic#KEY` | `entry#NUMBER`, with 20 digits | [`EntryRow`] |
+//! | `id#NOTIFICATION` | `id` | [`IdRow`], as long as an entry of it is kept |
+//! | `topics` | `KEY` | [`TopicRow`]: every topic that has a head, so that sweeps find it |
+//! | `sweep` | `place` | [`PlaceRow`]: how far the last sweep came |
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use labelcast_functions::model::{Epoch, NotificationId, Seq, TopicKey};
+use serde::{Deserialize, Serialize};
+
+pub(super) const HEAD: &str = "head";
+pub(super) const ID: &str = "id";
+pub(super) const TOPICS: &str = "topics";
+pub(super) const SWEEP: &str = "sweep";
+pub(super) const PLACE: &str = "place";
+
+/// What is in flight for longer counts as given up: its notifier died, and the two retries that an asynchronous function
+/// has (after one minute and after two more) ended long ago.
+const GIVEN_UP_AFTER: TimeDelta = TimeDelta::minutes(15);
+
+/// A topic's history as a whole.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct HeadRow {
+    pub(super) pk: String,
+    pub(super) sk: String,
+    pub(super) epoch: Epoch,
+    pub(super) newest: u64,
+    /// Entries before this one are forgotten, whether or not their rows are gone yet.
+    pub(super) oldest: u64,
+    /// Numbers that are appended and not settled, with the moment of it in milliseconds.
+    pub(super) in_flight: BTreeMap<String, i64>,
+}
+
+/// One entry of one topic.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct EntryRow {
+    pub(super) pk: String,
+    pub(super) sk: String,
+    pub(super) seq: u64,
+    pub(super) id: NotificationId,
+    /// As JSON.
+    pub(super) notification: String,
+    /// When it was appended, in milliseconds.
+    pub(super) at: i64,
+}
+
+/// Where a notification stands.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct IdRow {
+    pub(super) pk: String,
+    pub(super) sk: String,
+    pub(super) placed: Vec<(TopicKey, Seq)>,
+    /// The topics that still keep it.
+    #[serde(with = "serde_dynamo::string_set")]
+    pub(super) kept: BTreeSet<String>,
+}
+
+/// A topic that has a head.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct TopicRow {
+    pub(super) pk: String,
+    pub(super) sk: String,
+}
+
+/// How far the last sweep came.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct PlaceRow {
+    pub(super) pk: String,
+    pub(super) sk: String,
+    /// The key of a topic.
+    pub(super) after: String,
+}
+
+/// A topic's partition.
+pub(super) fn topic(key: &str) -> String {
+    format!("topic#{key}")
+}
+
+/// A notification's partition.
+pub(super) fn id(id: &NotificationId) -> String {
+    format!("id#{id}")
+}
+
+/// An entry's sort key, in the order of the numbers.
+pub(super) fn entry(seq: u64) -> String {
+    format!("entry#{seq:020}")
+}
+
+impl HeadRow {
+    /// Of a topic that nothing was appended to.
+    pub(super) fn empty(key: &str, epoch: Epoch) -> Self {
+        let in_flight = BTreeMap::new();
+        Self { pk: topic(key), sk: HEAD.to_owned(), epoch, newest: 0, oldest: 1, in_flight }
+    }
+
+    /// What is being pushed at this moment, in no order.
+    pub(super) fn pushing(&self, now: DateTime<Utc>) -> impl Iterator<Item = u64> {
+        let since = (now - GIVEN_UP_AFTER).timestamp_millis();
+        self.in_flight.iter().filter(move |(_, at)| **at >= since).filter_map(|(seq, _)| seq.parse().ok())
+    }
+
+    /// What was given up and is still written down.
+    pub(super) fn given_up(&self, now: DateTime<Utc>) -> impl Iterator<Item = &String> {
+        let since = (now - GIVEN_UP_AFTER).timestamp_millis();
+        self.in_flight.iter().filter(move |(_, at)| **at < since).map(|(seq, _)| seq)
+    }
+
+    /// The settled mark (rule 7): everything at or below was pushed or given up.
+    pub(super) fn settled(&self, now: DateTime<Utc>) -> Seq {
+        Seq(self.pushing(now).min().map_or(self.newest, |first| first - 1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mark_stays_below_what_is_pushed_until_that_is_given_up() {
+        let now = Utc::now();
+        let mut head = HeadRow::empty("labels", Epoch::from_random([0; 8]));
+        assert_eq!(head.settled(now), Seq(0));
+        head.newest = 12;
+        for (seq, minutes) in [(9, 15), (10, 3), (12, 0)] {
+            head.in_flight.insert(seq.to_string(), (now - TimeDelta::minutes(minutes)).timestamp_millis());
+        }
+        assert_eq!(head.settled(now), Seq(8));
+        assert_eq!(head.settled(now + TimeDelta::seconds(1)), Seq(9));
+        assert_eq!(head.settled(now + TimeDelta::minutes(14)), Seq(11));
+        assert_eq!(head.settled(now + TimeDelta::minutes(16)), Seq(12));
+    }
+}

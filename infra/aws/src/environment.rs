@@ -1,0 +1,145 @@
+//! What `serverless.yml` tells a function, by its environment.
+
+use std::str::FromStr;
+
+use labelcast_functions::model::Confidence;
+use labelcast_functions::settings::{ReaderRule, Readers, Settings};
+
+/// A function was deployed without something that it needs.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EnvironmentError {
+    /// It is not set.
+    #[error("the environment has no {0}, which this function needs: see `environment` in serverless.yml")]
+    Missing(&'static str),
+    /// It cannot be read.
+    #[error("{name} is `{value}`, which cannot be read: {why}")]
+    Unreadable {
+        /// Its name.
+        name: &'static str,
+        /// What it is.
+        value: String,
+        /// Why not.
+        why: String,
+    },
+}
+
+/// The answer of everything that reads the environment.
+pub type Result<T> = std::result::Result<T, EnvironmentError>;
+
+/// Where values come from: the process's own environment, or a test's.
+pub struct Environment {
+    lookup: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+}
+
+impl Environment {
+    /// The process's own.
+    pub fn of_process() -> Self {
+        Self::new(|name| std::env::var(name).ok())
+    }
+
+    /// By any lookup.
+    pub fn new(lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self { lookup: Box::new(lookup) }
+    }
+
+    /// A value that has to be there.
+    pub fn needed(&self, name: &'static str) -> Result<String> {
+        self.optional(name).ok_or(EnvironmentError::Missing(name))
+    }
+
+    /// A value that may be missing; an empty one is missing too.
+    pub fn optional(&self, name: &str) -> Option<String> {
+        (self.lookup)(name).filter(|value| !value.is_empty())
+    }
+
+    /// A value of some kind, or what it is by default.
+    pub fn or<T>(&self, name: &'static str, default: T) -> Result<T>
+    where
+        T: FromStr,
+        T::Err: std::fmt::Display,
+    {
+        match self.optional(name) {
+            None => Ok(default),
+            Some(value) => value.parse().map_err(|error: T::Err| unreadable(name, &value, &error)),
+        }
+    }
+
+    /// What an operator sets in `infra/config.yml`; what is not set is as documented.
+    pub fn settings(&self) -> Result<Settings> {
+        let default = Settings::default();
+        let percent = self.or("LABELCAST_MIN_CONFIDENCE", default.min_confidence.percent())?;
+        let min_confidence = Confidence::from_percent(percent)
+            .ok_or_else(|| unreadable("LABELCAST_MIN_CONFIDENCE", &percent.to_string(), &"it is no percentage"))?;
+        let hours = self.or("LABELCAST_HISTORY_HOURS", default.history_age.num_hours())?;
+        Ok(Settings {
+            max_upload_bytes: self.or("LABELCAST_MAX_UPLOAD_BYTES", default.max_upload_bytes)?,
+            uploads_per_hour: self.or("LABELCAST_UPLOADS_PER_HOUR", default.uploads_per_hour)?,
+            max_labels: self.or("LABELCAST_MAX_LABELS", default.max_labels)?,
+            min_confidence,
+            max_attempts: self.or("LABELCAST_MAX_ATTEMPTS", default.max_attempts)?,
+            topics_per_connection: self.or("LABELCAST_TOPICS_PER_CONNECTION", default.topics_per_connection)?,
+            connections_per_user: self.or("LABELCAST_CONNECTIONS_PER_USER", default.connections_per_user)?,
+            messages_per_second: self.or("LABELCAST_MESSAGES_PER_SECOND", default.messages_per_second)?,
+            replay_limit: self.or("LABELCAST_REPLAY_LIMIT", default.replay_limit)?,
+            history_age: chrono::Duration::hours(hours),
+            history_entries: self.or("LABELCAST_HISTORY_ENTRIES", default.history_entries)?,
+            readers: self.readers()?,
+            ..default
+        })
+    }
+
+    fn readers(&self) -> Result<Readers> {
+        const NAME: &str = "LABELCAST_READERS";
+        let rules = self.optional(NAME).unwrap_or_default();
+        let rules: Result<Vec<ReaderRule>> = rules
+            .split(';')
+            .map(str::trim)
+            .filter(|rule| !rule.is_empty())
+            .map(|rule| rule.parse().map_err(|error| unreadable(NAME, rule, &error)))
+            .collect();
+        Ok(Readers::new(rules?))
+    }
+}
+
+pub(crate) fn unreadable(name: &'static str, value: &str, why: &dyn std::fmt::Display) -> EnvironmentError {
+    EnvironmentError::Unreadable { name, value: value.to_owned(), why: why.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(pairs: &'static [(&'static str, &'static str)]) -> Environment {
+        Environment::new(|name| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let error = with(&[("LABELCAST_BUS", "")]).needed("LABELCAST_BUS").unwrap_err();
+        assert!(error.to_string().contains("LABELCAST_BUS"), "{error}");
+    }
+
+    #[test]
+    fn settings_are_read_and_what_is_not_set_is_as_documented() {
+        let environment = with(&[
+            ("LABELCAST_MIN_CONFIDENCE", "70.5"),
+            ("LABELCAST_HISTORY_HOURS", "48"),
+            ("LABELCAST_READERS", "device:*=technicians; runs=*"),
+        ]);
+        let settings = environment.settings().unwrap();
+        assert_eq!((settings.min_confidence.hundredths(), settings.history_age.num_hours()), (7_050, 48));
+        assert_eq!(settings.max_labels, Settings::default().max_labels);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named_with_its_value() {
+        for pairs in [
+            &[("LABELCAST_MAX_LABELS", "many")][..],
+            &[("LABELCAST_MIN_CONFIDENCE", "101")],
+            &[("LABELCAST_READERS", "labels=*")],
+        ] {
+            let error = with(pairs).settings().unwrap_err().to_string();
+            assert!(error.contains(pairs[0].0) && error.contains(pairs[0].1), "{error}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The functions that nobody waits for.
+
+use aws_lambda_events::eventbridge::EventBridgeEvent;
+use aws_lambda_events::sqs::SqsEvent;
+use labelcast_functions::images::{Analyze, Failed, FailureRecord, Index, Ingest};
+use labelcast_functions::live::{Notify, Sweep};
+use lambda_runtime::Error;
+use serde_json::Value;
+
+use super::take;
+use crate::home::Home;
+use crate::telemetry::Metrics;
+
+pub(super) async fn ingest(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
+    let ingest = Ingest {
+        clock: home.clock(),
+        objects: home.objects()?,
+        uploads: home.uploads()?,
+        images: home.images()?,
+        queue: home.queue()?,
+        bus: home.bus()?,
+        settings: home.settings()?,
+    };
+    take(metrics, move |event: Value| {
+        let ingest = ingest.clone();
+        async move {
+            // S3 says once that it can reach us, without records (S3 user guide, event notifications).
+            if event.get("Event").and_then(Value::as_str) == Some("s3:TestEvent") {
+                tracing::info!("the bucket's test event came");
+                return Ok(());
+            }
+            ingest.handle(serde_json::from_value(event)?).await.map_err(Error::from)
+        }
+    })
+    .await
+}
+
+pub(super) async fn analyze(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
+    let analyze = Analyze {
+        clock: home.clock(),
+        detector: home.detector()?,
+        images: home.images()?,
+        uploads: home.uploads()?,
+        bus: home.bus()?,
+        settings: home.settings()?,
+    };
+    take(metrics, move |event: SqsEvent| {
+        let analyze = analyze.clone();
+        async move { Ok(analyze.handle(event).await) }
+    })
+    .await
+}
+
+pub(super) async fn index(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
+    let index = Index { images: home.images()?, objects: home.objects()?, bus: home.bus()? };
+    take(metrics, move |event: EventBridgeEvent<Value>| {
+        let index = index.clone();
+        async move { index.handle(event).await.map_err(Error::from) }
+    })
+    .await
+}
+
+pub(super) async fn notify(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
+    let notify = Notify {
+        clock: home.clock(),
+        images: home.images()?,
+        objects: home.objects()?,
+        history: home.history()?,
+        connections: home.connections()?,
+        pusher: home.pusher()?,
+    };
+    take(metrics, move |event: EventBridgeEvent<Value>| {
+        let notify = notify.clone();
+        async move { notify.handle(event).await.map_err(Error::from) }
+    })
+    .await
+}
+
+pub(super) async fn sweep(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
+    let sweep = Sweep {
+        clock: home.clock(),
+        connections: home.connections()?,
+        pusher: home.pusher()?,
+        uploads: home.uploads()?,
+        objects: home.objects()?,
+        bus: home.bus()?,
+        history: home.history()?,
+        idempotency: home.idempotency()?,
+        settings: home.settings()?,
+    };
+    take(metrics, move |event: EventBridgeEvent<Value>| {
+        let sweep = sweep.clone();
+        async move { sweep.handle(event).await.map(drop).map_err(Error::from) }
+    })
+    .await
+}
+
+/// The records come by way of a queue. One that cannot be read is a foreign one: it is tried again with the others and ends
+/// in the queue's dead letters, where somebody looks at it.
+pub(super) async fn failed(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
+    let failed = Failed { images: home.images()?, uploads: home.uploads()?, bus: home.bus()? };
+    take(metrics, move |event: SqsEvent| {
+        let failed = failed.clone();
+        async move {
+            for message in event.records {
+                let record: FailureRecord = serde_json::from_str(message.body.as_deref().unwrap_or_default())?;
+                failed.handle(record).await?;
+            }
+            Ok(())
+        }
+    })
+    .await
+}

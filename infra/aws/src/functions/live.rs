@@ -1,0 +1,54 @@
+//! The functions behind the WebSocket API.
+
+use labelcast_functions::live::{Authorize, AuthorizerEvent, Connect, Disconnect, Route};
+use lambda_runtime::Error;
+
+use super::take;
+use crate::home::Home;
+use crate::telemetry::Metrics;
+
+pub(super) async fn authorize(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
+    let authorize = Authorize { verifier: home.verifier()?, clock: home.clock() };
+    take(metrics, move |event: AuthorizerEvent| {
+        let authorize = authorize.clone();
+        // API Gateway answers 401 only to exactly this word.
+        async move { authorize.handle(event).await.map_err(Error::from) }
+    })
+    .await
+}
+
+pub(super) async fn connect(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
+    let connect = Connect { connections: home.connections()?, settings: home.settings()? };
+    take(metrics, move |event| {
+        let connect = connect.clone();
+        async move { connect.handle(event).await.map_err(Error::from) }
+    })
+    .await
+}
+
+pub(super) async fn disconnect(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
+    let disconnect = Disconnect { connections: home.connections()? };
+    take(metrics, move |event| {
+        let disconnect = disconnect.clone();
+        async move { disconnect.handle(event).await.map_err(Error::from) }
+    })
+    .await
+}
+
+pub(super) async fn message(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
+    let route = std::sync::Arc::new(Route::new(
+        home.clock(),
+        home.connections()?,
+        home.pusher()?,
+        home.history()?,
+        home.images()?,
+        home.objects()?,
+        home.verifier()?,
+        home.settings()?,
+    ));
+    take(metrics, move |event| {
+        let route = route.clone();
+        async move { Ok(route.handle(event).await) }
+    })
+    .await
+}

@@ -1,0 +1,172 @@
+//! The functions by their names, as `serverless.yml` has them, and how each is run.
+
+mod asynchronous;
+mod live;
+mod rest;
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use lambda_runtime::Error;
+
+use crate::home::Home;
+
+/// One Lambda function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Function {
+    /// The WebSocket REQUEST authorizer.
+    Authorize,
+    /// `$connect`
+    Connect,
+    /// `$disconnect`
+    Disconnect,
+    /// Every other route of the socket.
+    Message,
+    /// `/uploads`
+    Upload,
+    /// `/images`, `/search` and `/labels`, reading.
+    Search,
+    /// One image: shown, fetched, deleted.
+    Image,
+    /// `/moderation`
+    Moderation,
+    /// `/history`
+    History,
+    /// `POST /topics/{topic}`
+    Publish,
+    /// The page and its settings.
+    Web,
+    /// Created objects.
+    Ingest,
+    /// Jobs of the queue.
+    Analyze,
+    /// The bus: results and removals.
+    Index,
+    /// The bus: what is stored.
+    Notify,
+    /// Each minute.
+    Sweep,
+    /// What other functions gave up.
+    Failed,
+}
+
+/// `_HANDLER` names no function.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no function of Labelcast; `handler` in serverless.yml must be one of: {names}", names = Function::names())]
+pub struct UnknownFunction(String);
+
+impl Function {
+    /// All of them.
+    pub const ALL: [Self; 17] = [
+        Self::Authorize,
+        Self::Connect,
+        Self::Disconnect,
+        Self::Message,
+        Self::Upload,
+        Self::Search,
+        Self::Image,
+        Self::Moderation,
+        Self::History,
+        Self::Publish,
+        Self::Web,
+        Self::Ingest,
+        Self::Analyze,
+        Self::Index,
+        Self::Notify,
+        Self::Sweep,
+        Self::Failed,
+    ];
+
+    /// As `handler` has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Authorize => "authorize",
+            Self::Connect => "connect",
+            Self::Disconnect => "disconnect",
+            Self::Message => "message",
+            Self::Upload => "upload",
+            Self::Search => "search",
+            Self::Image => "image",
+            Self::Moderation => "moderation",
+            Self::History => "history",
+            Self::Publish => "publish",
+            Self::Web => "web",
+            Self::Ingest => "ingest",
+            Self::Analyze => "analyze",
+            Self::Index => "index",
+            Self::Notify => "notify",
+            Self::Sweep => "sweep",
+            Self::Failed => "failed",
+        }
+    }
+
+    fn names() -> String {
+        Self::ALL.map(Self::name).join(", ")
+    }
+
+    /// Takes events for as long as the sandbox lives.
+    pub async fn run(self, home: &Home, metrics: &'static crate::telemetry::Metrics) -> Result<(), Error> {
+        match self {
+            Self::Authorize => live::authorize(home, metrics).await,
+            Self::Connect => live::connect(home, metrics).await,
+            Self::Disconnect => live::disconnect(home, metrics).await,
+            Self::Message => live::message(home, metrics).await,
+            Self::Upload => rest::serve(rest::upload(home)?, metrics).await,
+            Self::Search => rest::serve(rest::search(home)?, metrics).await,
+            Self::Image => rest::serve(rest::image(home)?, metrics).await,
+            Self::Moderation => rest::serve(rest::moderation(home)?, metrics).await,
+            Self::History => rest::serve(rest::history(home)?, metrics).await,
+            Self::Publish => rest::serve(rest::publish(home)?, metrics).await,
+            Self::Web => rest::serve(rest::web(home)?, metrics).await,
+            Self::Ingest => asynchronous::ingest(home, metrics).await,
+            Self::Analyze => asynchronous::analyze(home, metrics).await,
+            Self::Index => asynchronous::index(home, metrics).await,
+            Self::Notify => asynchronous::notify(home, metrics).await,
+            Self::Sweep => asynchronous::sweep(home, metrics).await,
+            Self::Failed => asynchronous::failed(home, metrics).await,
+        }
+    }
+}
+
+impl FromStr for Function {
+    type Err = UnknownFunction;
+    fn from_str(name: &str) -> Result<Self, UnknownFunction> {
+        Self::ALL.into_iter().find(|function| function.name() == name).ok_or_else(|| UnknownFunction(name.to_owned()))
+    }
+}
+
+/// A handler that takes one kind of event.
+async fn take<E, A, F>(
+    metrics: &'static crate::telemetry::Metrics,
+    handle: impl Fn(E) -> F + Send + Sync + 'static,
+) -> Result<(), Error>
+where
+    E: serde::de::DeserializeOwned + Send + 'static,
+    A: serde::Serialize + Send + 'static,
+    F: Future<Output = Result<A, Error>> + Send + 'static,
+{
+    let handle = Arc::new(handle);
+    lambda_runtime::run(lambda_runtime::service_fn(move |event: lambda_runtime::LambdaEvent<E>| {
+        let handle = handle.clone();
+        async move {
+            let answer = handle(event.payload).await;
+            metrics.flush();
+            answer
+        }
+    }))
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_function_is_found_by_its_name() {
+        for function in Function::ALL {
+            assert_eq!(function.name().parse(), Ok(function));
+        }
+        let error = "unknown".parse::<Function>().unwrap_err().to_string();
+        assert!(error.contains("notify"), "{error}");
+    }
+}

@@ -1,0 +1,125 @@
+//! The functions behind the REST API.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderValue, Method, header};
+use labelcast_functions::api;
+use labelcast_functions::images::{EmbeddedPages, ImageApi, ModerationApi, SearchApi, UploadApi, Web, WebSettings};
+use labelcast_functions::live::{HistoryApi, PublishApi};
+use labelcast_functions::rest::Door;
+use lambda_runtime::Error;
+use serde_json::json;
+use tower::ServiceExt;
+use tower_http::cors::CorsLayer;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::environment;
+use crate::home::Home;
+use crate::telemetry::Metrics;
+
+/// Serves a router; API Gateway's stage is not part of its paths (`AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH`).
+pub(super) async fn serve(router: Router, metrics: &'static Metrics) -> Result<(), Error> {
+    lambda_http::run(lambda_http::service_fn(move |request: lambda_http::Request| {
+        let router = router.clone();
+        async move {
+            let answer = router.oneshot(request).await;
+            metrics.flush();
+            answer
+        }
+    }))
+    .await
+}
+
+fn door(home: &Home) -> environment::Result<Door> {
+    Ok(Door { verifier: home.verifier()?, keys: home.keys()?, clock: home.clock() })
+}
+
+fn of<S: Clone + Send + Sync + 'static>(home: &Home, routes: OpenApiRouter<S>, function: S) -> Router {
+    api::with_fallbacks(api::router(routes, function)).layer(cross_origin(home))
+}
+
+/// For pages that are served elsewhere; ours is of the API's own origin.
+fn cross_origin(home: &Home) -> CorsLayer {
+    let origins = home.environment.optional("LABELCAST_ALLOWED_ORIGINS").unwrap_or_default();
+    let origins: Vec<HeaderValue> = origins.split_whitespace().filter_map(|origin| origin.parse().ok()).collect();
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::POST, Method::DELETE])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+}
+
+pub(super) fn upload(home: &Home) -> environment::Result<Router> {
+    let function = UploadApi {
+        door: door(home)?,
+        uploads: home.uploads()?,
+        objects: home.objects()?,
+        random: home.random(),
+        settings: home.settings()?,
+    };
+    Ok(of(home, UploadApi::routes(), function))
+}
+
+pub(super) fn search(home: &Home) -> environment::Result<Router> {
+    let function = SearchApi {
+        door: door(home)?,
+        images: home.images()?,
+        objects: home.objects()?,
+        translator: home.translator(),
+    };
+    Ok(of(home, SearchApi::routes(), function))
+}
+
+pub(super) fn image(home: &Home) -> environment::Result<Router> {
+    let function = ImageApi { door: door(home)?, images: home.images()?, objects: home.objects()?, bus: home.bus()? };
+    Ok(of(home, ImageApi::routes(), function))
+}
+
+pub(super) fn moderation(home: &Home) -> environment::Result<Router> {
+    let function = ModerationApi { door: door(home)?, images: home.images()?, objects: home.objects()? };
+    Ok(of(home, ModerationApi::routes(), function))
+}
+
+pub(super) fn history(home: &Home) -> environment::Result<Router> {
+    let function = HistoryApi {
+        door: door(home)?,
+        history: home.history()?,
+        images: home.images()?,
+        objects: home.objects()?,
+        settings: home.settings()?,
+    };
+    Ok(of(home, HistoryApi::routes(), function))
+}
+
+pub(super) fn publish(home: &Home) -> environment::Result<Router> {
+    let function =
+        PublishApi { door: door(home)?, bus: home.bus()?, idempotency: home.idempotency()?, random: home.random() };
+    Ok(of(home, PublishApi::routes(), function))
+}
+
+pub(super) fn web(home: &Home) -> environment::Result<Router> {
+    let sign_in = home.environment.needed("LABELCAST_SIGN_IN_URL")?;
+    let issuer = home.environment.needed("LABELCAST_ISSUER")?;
+    let settings = WebSettings {
+        api: home.api_url()?,
+        live: home.live_url()?,
+        objects: home.environment.needed("LABELCAST_OBJECTS_URL")?,
+        authority: issuer.clone(),
+        client_id: home.environment.needed("LABELCAST_CLIENT_ID")?,
+        // As the pool's own discovery names them; the page need not ask for it.
+        metadata: json!({
+            "issuer": issuer,
+            "authorization_endpoint": format!("{sign_in}/oauth2/authorize"),
+            "token_endpoint": format!("{sign_in}/oauth2/token"),
+            "userinfo_endpoint": format!("{sign_in}/oauth2/userInfo"),
+            "revocation_endpoint": format!("{sign_in}/oauth2/revoke"),
+            "end_session_endpoint": format!("{sign_in}/logout"),
+            "jwks_uri": home.jwks_url()?,
+        }),
+        scope: "openid email profile".to_owned(),
+        languages: home.translator().languages(),
+        max_upload_bytes: home.settings()?.max_upload_bytes,
+    };
+    let contracts = api::contracts(&home.api_url()?, &home.live_url()?).layer(cross_origin(home));
+    Ok(Web { pages: Arc::new(EmbeddedPages), settings: Arc::new(settings) }.router().merge(contracts))
+}

@@ -1,0 +1,230 @@
+//! What a function is made of on AWS. Each part is made when it is asked for, so that a function has only its own clients,
+//! needs only its own settings, and starts fast.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use labelcast_functions::ports::{
+    Bus, Clock, Connections, Detector, History, Idempotency, Images, Keys, Objects, Pusher, Queue, Random, Translator,
+    Uploads,
+};
+use labelcast_functions::settings::Settings;
+use labelcast_functions::signing::Credentials;
+use labelcast_functions::token::Verifier;
+
+use crate::bus::EventBus;
+use crate::detector::Rekognition;
+use crate::dynamodb::{
+    DynamoConnections, DynamoHistory, DynamoIdempotency, DynamoImages, DynamoKeys, DynamoUploads, Ranges, Table,
+};
+use crate::environment::{Environment, Result, unreadable};
+use crate::jwks::FetchedKeys;
+use crate::objects::{BucketPlace, S3Objects};
+use crate::pusher::GatewayPusher;
+use crate::queue::SqsQueue;
+use crate::system::{SystemClock, SystemRandom};
+use crate::translator::AmazonTranslate;
+
+/// Parts of a topic's subscriptions (rule 14), unless it is set otherwise.
+const RANGES: u32 = 4;
+
+/// AWS, as this function may use it.
+pub struct Home {
+    /// What it was told.
+    pub environment: Environment,
+    config: SdkConfig,
+}
+
+impl Home {
+    /// Reads region and credentials; makes no call.
+    pub async fn of(environment: Environment) -> Self {
+        // Retries fit into the shortest function's time; what hangs is given up before it.
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(2))
+            .operation_attempt_timeout(Duration::from_secs(6))
+            .operation_timeout(Duration::from_secs(18))
+            .build();
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .timeout_config(timeouts)
+            .retry_config(RetryConfig::standard().with_max_attempts(4))
+            .load()
+            .await;
+        Self { environment, config }
+    }
+
+    /// The system's clock.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::new(SystemClock)
+    }
+
+    /// The system's randomness.
+    pub fn random(&self) -> Arc<dyn Random> {
+        Arc::new(SystemRandom)
+    }
+
+    /// What the operator set.
+    pub fn settings(&self) -> Result<Arc<Settings>> {
+        self.environment.settings().map(Arc::new)
+    }
+
+    /// Where the REST API is found.
+    pub fn api_url(&self) -> Result<String> {
+        self.environment.needed("LABELCAST_API_URL")
+    }
+
+    /// Where the socket is found.
+    pub fn live_url(&self) -> Result<String> {
+        self.environment.needed("LABELCAST_LIVE_URL")
+    }
+
+    /// Where the user pool's keys are found: below the issuer, unless it is told.
+    pub fn jwks_url(&self) -> Result<String> {
+        match self.environment.optional("LABELCAST_JWKS_URL") {
+            Some(url) => Ok(url),
+            None => Ok(format!("{}/.well-known/jwks.json", self.environment.needed("LABELCAST_ISSUER")?)),
+        }
+    }
+
+    /// Of the user pool's tokens.
+    pub fn verifier(&self) -> Result<Arc<Verifier>> {
+        let issuer = self.environment.needed("LABELCAST_ISSUER")?;
+        let client = self.environment.needed("LABELCAST_CLIENT_ID")?;
+        Ok(Arc::new(Verifier::new(issuer, [client], Arc::new(FetchedKeys::new(self.jwks_url()?)))))
+    }
+
+    fn table(&self, name: &'static str, what: &'static str) -> Result<Table> {
+        Ok(Table::new(aws_sdk_dynamodb::Client::new(&self.config), self.environment.needed(name)?, what))
+    }
+
+    fn images_table(&self) -> Result<Table> {
+        self.table("LABELCAST_IMAGES_TABLE", "the table of images")
+    }
+
+    fn programs_table(&self) -> Result<Table> {
+        self.table("LABELCAST_PROGRAMS_TABLE", "the table of programs")
+    }
+
+    /// Rows of uploads.
+    pub fn uploads(&self) -> Result<Arc<dyn Uploads>> {
+        Ok(Arc::new(DynamoUploads::new(self.images_table()?)))
+    }
+
+    /// Rows of images.
+    pub fn images(&self) -> Result<Arc<dyn Images>> {
+        Ok(Arc::new(DynamoImages::new(self.images_table()?)))
+    }
+
+    fn dynamo_history(&self) -> Result<DynamoHistory> {
+        let table = self.table("LABELCAST_HISTORY_TABLE", "the history")?;
+        Ok(DynamoHistory::new(table, self.clock(), self.random()))
+    }
+
+    /// The history of topics.
+    pub fn history(&self) -> Result<Arc<dyn History>> {
+        Ok(Arc::new(self.dynamo_history()?))
+    }
+
+    /// Connections and subscriptions.
+    pub fn connections(&self) -> Result<Arc<dyn Connections>> {
+        let table = self.table("LABELCAST_LIVE_TABLE", "the table of connections")?;
+        let ranges = self.ranges()?;
+        Ok(Arc::new(DynamoConnections::new(table, self.pusher()?, self.clock(), ranges)))
+    }
+
+    /// How many parts of a topic's subscriptions there are, and were before they were made more.
+    fn ranges(&self) -> Result<Ranges> {
+        let count = self.environment.or("LABELCAST_RANGES", RANGES)?;
+        let before = self.environment.or("LABELCAST_RANGES_BEFORE", count)?;
+        let ranges =
+            Ranges::new(before).and_then(|ranges| if before == count { Ok(ranges) } else { ranges.grown_to(count) });
+        ranges.map_err(|error| unreadable("LABELCAST_RANGES", &count.to_string(), &error))
+    }
+
+    /// The keys of programs.
+    pub fn keys(&self) -> Result<Arc<dyn Keys>> {
+        Ok(Arc::new(DynamoKeys::new(self.programs_table()?)))
+    }
+
+    /// The requests of programs.
+    pub fn idempotency(&self) -> Result<Arc<dyn Idempotency>> {
+        Ok(Arc::new(DynamoIdempotency::new(self.programs_table()?)))
+    }
+
+    /// The bucket.
+    pub fn objects(&self) -> Result<Arc<dyn Objects>> {
+        let url = self.environment.needed("LABELCAST_OBJECTS_URL")?;
+        let (origin, path) = origin_and_path(&url);
+        let place = BucketPlace {
+            bucket: self.environment.needed("LABELCAST_BUCKET")?,
+            origin: origin.to_owned(),
+            path: path.to_owned(),
+            region: self.config.region().map(ToString::to_string).unwrap_or_default(),
+            // Of the role, for as long as the sandbox lives (Lambda developer guide, environment variables).
+            credentials: Credentials {
+                access_key_id: self.environment.needed("AWS_ACCESS_KEY_ID")?,
+                secret_access_key: self.environment.needed("AWS_SECRET_ACCESS_KEY")?,
+                session_token: self.environment.optional("AWS_SESSION_TOKEN"),
+            },
+        };
+        // A bucket whose name is no part of the host has it in the path.
+        let config = aws_sdk_s3::config::Builder::from(&self.config).force_path_style(!path.is_empty()).build();
+        Ok(Arc::new(S3Objects::new(aws_sdk_s3::Client::from_conf(config), place, self.clock())))
+    }
+
+    /// The queue before `analyze`.
+    pub fn queue(&self) -> Result<Arc<dyn Queue>> {
+        let url = self.environment.needed("LABELCAST_ANALYSIS_QUEUE")?;
+        Ok(Arc::new(SqsQueue::new(aws_sdk_sqs::Client::new(&self.config), url)))
+    }
+
+    /// The bus.
+    pub fn bus(&self) -> Result<Arc<dyn Bus>> {
+        let name = self.environment.needed("LABELCAST_BUS")?;
+        Ok(Arc::new(EventBus::new(aws_sdk_eventbridge::Client::new(&self.config), name)))
+    }
+
+    /// What reaches open sockets.
+    pub fn pusher(&self) -> Result<Arc<dyn Pusher>> {
+        let endpoint = self.environment.needed("LABELCAST_MANAGEMENT_ENDPOINT")?;
+        let config = aws_sdk_apigatewaymanagement::config::Builder::from(&self.config).endpoint_url(endpoint).build();
+        Ok(Arc::new(GatewayPusher::new(aws_sdk_apigatewaymanagement::Client::from_conf(config))))
+    }
+
+    /// Rekognition.
+    pub fn detector(&self) -> Result<Arc<dyn Detector>> {
+        let bucket = self.environment.needed("LABELCAST_BUCKET")?;
+        #[expect(clippy::cast_possible_truncation, reason = "a percentage with two digits after the point")]
+        let confidence = self.settings()?.min_confidence.percent() as f32;
+        let client = aws_sdk_rekognition::Client::new(&self.config);
+        Ok(Arc::new(Rekognition::new(client, bucket, self.objects()?, confidence)))
+    }
+
+    /// Translate.
+    pub fn translator(&self) -> Arc<dyn Translator> {
+        Arc::new(AmazonTranslate::new(aws_sdk_translate::Client::new(&self.config)))
+    }
+}
+
+/// `https://host/path` in two.
+fn origin_and_path(url: &str) -> (&str, &str) {
+    let url = url.trim_end_matches('/');
+    let host = url.find("://").map_or(0, |place| place + 3);
+    url[host..].find('/').map_or((url, ""), |slash| url.split_at(host + slash))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::origin_and_path;
+
+    #[test]
+    fn a_bucket_stands_in_the_host_or_in_the_path() {
+        assert_eq!(
+            origin_and_path("https://b.s3.eu-west-1.amazonaws.com/"),
+            ("https://b.s3.eu-west-1.amazonaws.com", "")
+        );
+        assert_eq!(origin_and_path("http://127.0.0.1:4566/b"), ("http://127.0.0.1:4566", "/b"));
+    }
+}

@@ -1,0 +1,124 @@
+//! Posts to open sockets, by way of API Gateway's management API.
+//!
+//! A post is a request of its own. Connections are served at once, within a bound; one that hangs holds up none of the
+//! others. To one connection frames go one after the other, so that they arrive in order.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_apigatewaymanagement::Client;
+use aws_sdk_apigatewaymanagement::error::{DisplayErrorContext, SdkError};
+use aws_sdk_apigatewaymanagement::operation::post_to_connection::PostToConnectionError;
+use aws_sdk_apigatewaymanagement::primitives::Blob;
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use labelcast_functions::model::ConnectionId;
+use labelcast_functions::ports::{Frame, PortError, PortResult, Pushed, Pusher, Unreached};
+use rand::RngExt;
+
+/// Connections that are posted to at once. The account's quota is on API Gateway's side; a post takes some 10 ms, so that
+/// this is some thousand posts a second.
+const AT_ONCE: usize = 64;
+/// Posts to a connection that was throttled, the first included.
+const ATTEMPTS: u32 = 4;
+/// The longest wait before the second post; it doubles.
+const BACK_OFF: Duration = Duration::from_millis(100);
+/// How long one post may take: API Gateway answers within milliseconds, or not at all.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Reaches the connections of one WebSocket API.
+#[derive(Debug, Clone)]
+pub struct GatewayPusher {
+    client: Client,
+}
+
+impl GatewayPusher {
+    /// The client's endpoint is the stage's own: `https://API.execute-api.REGION.amazonaws.com/STAGE`.
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    async fn deliver(&self, to: &ConnectionId, frame: Bytes) -> Result<(), Unreached> {
+        for attempt in 0..ATTEMPTS {
+            let post =
+                self.client.post_to_connection().connection_id(to.as_str()).data(Blob::new(frame.clone())).send();
+            match tokio::time::timeout(PATIENCE, post).await {
+                Ok(Ok(_)) => {
+                    metrics::counter!("labelcast_deliveries_total").increment(1);
+                    return Ok(());
+                }
+                Ok(Err(error)) if is_gone(&error) => return Err(Unreached::Gone),
+                Ok(Err(error)) if is_throttled(&error) => {
+                    metrics::counter!("labelcast_posts_throttled_total").increment(1);
+                    tokio::time::sleep(wait(attempt)).await;
+                }
+                Ok(Err(error)) => {
+                    tracing::warn!(connection = %to, why = %DisplayErrorContext(&error), "a post failed");
+                    return Err(Unreached::Failed);
+                }
+                Err(_) => {
+                    tracing::warn!(connection = %to, "a post took longer than {} s", PATIENCE.as_secs());
+                    return Err(Unreached::Failed);
+                }
+            }
+        }
+        tracing::warn!(connection = %to, "posts to a connection are throttled; it is closed and can resume");
+        Err(Unreached::Failed)
+    }
+
+    /// All frames of one connection, in order, up to the first that does not arrive.
+    async fn deliver_all(&self, to: ConnectionId, frames: Vec<Bytes>) -> Option<(ConnectionId, Unreached)> {
+        for frame in frames {
+            if let Err(why) = self.deliver(&to, frame).await {
+                if why != Unreached::Gone && self.close(&to).await.is_err() {
+                    tracing::warn!(connection = %to, "a connection that could not be reached could not be closed either");
+                }
+                return Some((to, why));
+            }
+        }
+        None
+    }
+}
+
+/// Between nothing and the doubled bound, so that many who wait do not come back together.
+fn wait(attempt: u32) -> Duration {
+    BACK_OFF.mul_f64(f64::from(2_u32.pow(attempt)) * rand::rng().random_range(0.0..1.0))
+}
+
+fn is_gone<R>(error: &SdkError<PostToConnectionError, R>) -> bool {
+    error.as_service_error().is_some_and(PostToConnectionError::is_gone_exception)
+}
+
+fn is_throttled<R>(error: &SdkError<PostToConnectionError, R>) -> bool {
+    error.as_service_error().is_some_and(PostToConnectionError::is_limit_exceeded_exception)
+}
+
+#[async_trait]
+impl Pusher for GatewayPusher {
+    async fn push(&self, frames: Vec<Pushed>) -> Vec<(ConnectionId, Unreached)> {
+        let mut by_connection: HashMap<ConnectionId, Vec<Bytes>> = HashMap::new();
+        for Pushed { frame, to } in frames {
+            for connection in to {
+                by_connection.entry(connection).or_default().push(frame.bytes().clone());
+            }
+        }
+        let posts = by_connection.into_iter().map(|(to, frames)| self.deliver_all(to, frames));
+        stream::iter(posts).buffer_unordered(AT_ONCE).filter_map(std::future::ready).collect().await
+    }
+
+    async fn post(&self, to: &ConnectionId, frame: Frame) -> Result<(), Unreached> {
+        self.deliver(to, frame.bytes().clone()).await
+    }
+
+    async fn close(&self, connection: &ConnectionId) -> PortResult<()> {
+        match self.client.delete_connection().connection_id(connection.as_str()).send().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_gone_exception()) => Ok(()),
+            Err(error) => Err(PortError::Unavailable {
+                what: "the WebSocket gateway",
+                why: DisplayErrorContext(&error).to_string(),
+            }),
+        }
+    }
+}

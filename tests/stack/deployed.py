@@ -1,0 +1,141 @@
+"""Deploys the packaged stack to an emulator of AWS and has it driven from end to end: `tests/tests/deployed`.
+
+What is deployed is the real bootstrap, packaged as for AWS. Rekognition and Translate, which the emulator lacks, get a
+stand-in. Anything that goes wrong ends the run; the emulator, and with it everything, goes at the end."""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+import boto3
+
+STAGE = "emulator"
+REGION = "us-east-1"
+WORK = pathlib.Path("target/stack/deployed")
+PASSWORD = "Correct-Horse-7-Battery"
+USERS = {"viewer@example.org": [], "other@example.org": [], "moderator@example.org": ["moderators"]}
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def started(arguments, **options):
+    # A group of its own: the emulator's functions end with it.
+    return subprocess.Popen(arguments, stdin=subprocess.DEVNULL, start_new_session=True, **options)
+
+
+def emulator(port, directory):
+    environment = os.environ | {
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_HOST": "localhost",
+        "LAMBDA_EXECUTOR": "local",
+        # Without it, functions would call the real AWS.
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "IOT_MTLS_ENABLED": "0",
+        "AUTH": "true",
+        "TMPDIR": directory,
+    }
+    log = open(WORK / "emulator.log", "w", encoding="utf-8")
+    process = started(["target/emulator/bin/ministack"], env=environment, stdout=log, stderr=log)
+    for _ in range(600):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/_ministack/health", timeout=1)
+            return process
+        except OSError:
+            time.sleep(0.1)
+    raise SystemExit("the emulator did not start; see target/stack/deployed/emulator.log")
+
+
+def deploy(environment):
+    begin = time.monotonic()
+    log = WORK / "deploy.log"
+    with open(log, "a", encoding="utf-8") as file:
+        done = subprocess.run(["npx", "osls", "deploy", "--stage", STAGE, "--region", REGION], env=environment, stdout=file, stderr=file)
+    if done.returncode != 0:
+        raise SystemExit(f"the stack could not be deployed:\n{log.read_text()[-4000:]}")
+    print(f"deployed in {time.monotonic() - begin:.0f} s", flush=True)
+
+
+def outputs(client):
+    stack = client("cloudformation").describe_stacks(StackName=f"labelcast-{STAGE}")["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def sign_up(client, stack):
+    """Makes users as an operator does, and answers their ID tokens."""
+    pool, application = stack["UserPoolId"], stack["ClientId"]
+    cognito, tokens = client("cognito-idp"), {}
+    for user, groups in USERS.items():
+        cognito.admin_create_user(UserPoolId=pool, Username=user, MessageAction="SUPPRESS")
+        cognito.admin_set_user_password(UserPoolId=pool, Username=user, Password=PASSWORD, Permanent=True)
+        for group in groups:
+            cognito.admin_add_user_to_group(UserPoolId=pool, Username=user, GroupName=group)
+        signed_in = cognito.admin_initiate_auth(
+            UserPoolId=pool,
+            ClientId=application,
+            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": user, "PASSWORD": PASSWORD},
+        )
+        tokens[user.split("@", maxsplit=1)[0]] = signed_in["AuthenticationResult"]["IdToken"]
+    return tokens
+
+
+def drive(environment):
+    arguments = ["cargo", "test", "--quiet", "--package", "labelcast-tests", "--features", "deployed", "--test", "deployed"]
+    if subprocess.run(arguments + sys.argv[1:], env=environment).returncode != 0:
+        raise SystemExit("the deployed stack does not do what is promised")
+
+
+def main():
+    WORK.mkdir(parents=True, exist_ok=True)
+    (WORK / "deploy.log").unlink(missing_ok=True)
+    artifact = WORK / "bootstrap.zip"
+    subprocess.run([sys.executable, "tests/stack/zipped.py", "target/lambda/bootstrap", artifact], check=True)
+    port, processes = free_port(), []
+    endpoint = f"http://127.0.0.1:{port}"
+    with tempfile.TemporaryDirectory() as directory:
+        try:
+            processes.append(emulator(port, directory))
+            stand_in = started(["target/debug/stand_in", endpoint], stdout=subprocess.PIPE, text=True)
+            processes.append(stand_in)
+            told = stand_in.stdout.readline().strip()
+            environment = os.environ | {
+                "AWS_ENDPOINT_URL": endpoint,
+                "AWS_ENDPOINT_URL_REKOGNITION": told,
+                "AWS_ENDPOINT_URL_TRANSLATE": told,
+                "AWS_ACCESS_KEY_ID": "test",
+                "AWS_SECRET_ACCESS_KEY": "test",
+                "AWS_REGION": REGION,
+                "LABELCAST_ARTIFACT": str(artifact),
+            }
+            client = lambda service: boto3.client(
+                service, endpoint_url=endpoint, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test"
+            )
+            deploy(environment)
+            stack = outputs(client)
+            told = WORK / "stack.json"
+            told.write_text(json.dumps(stack | {"Endpoint": endpoint, "Password": PASSWORD, "Tokens": sign_up(client, stack)}))
+            environment["LABELCAST_STACK"] = str(told.resolve())
+            drive(environment)
+            # A running stack takes another deployment, and goes on.
+            deploy(environment)
+            drive(environment)
+        finally:
+            for process in reversed(processes):
+                os.killpg(process.pid, signal.SIGTERM)
+                process.wait(timeout=30)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+// Nothing is lost, nothing is open, nothing goes wrong unseen.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { Template, read, reference } from './template.mjs';
+
+const template = new Template('checked');
+const queues = new Map(template.all('AWS::SQS::Queue'));
+const deadLetters = [...queues.keys()].filter((id) => id.endsWith('DeadLetters'));
+const functions = template.functions;
+
+test('a job that keeps failing is kept as a dead letter, after the attempts that analyze counts', () => {
+  const mappings = template.all('AWS::Lambda::EventSourceMapping');
+  assert.ok(mappings.length >= 3);
+  for (const [id, mapping] of mappings) {
+    const queue = queues.get(reference(mapping.EventSourceArn));
+    assert.ok(deadLetters.includes(reference(queue.RedrivePolicy.deadLetterTargetArn)), id);
+    assert.deepEqual(mapping.FunctionResponseTypes, ['ReportBatchItemFailures'], id);
+    assert.ok(
+      mapping.ScalingConfig.MaximumConcurrency >= 2,
+      `${id}: throttling would use up attempts`,
+    );
+    const called = [...functions.values()].find(
+      (each) => each.id === reference(mapping.FunctionName),
+    );
+    assert.ok(
+      queue.VisibilityTimeout >= 6 * called.Timeout,
+      `${id}: tried again while it is being worked on`,
+    );
+  }
+  const attempts = functions.get('analyze').Environment.Variables.LABELCAST_MAX_ATTEMPTS;
+  assert.equal(attempts, String(queues.get('AnalysisQueue').RedrivePolicy.maxReceiveCount));
+});
+
+test('what an asynchronous function gives up goes to failed and to the dead letters', () => {
+  const byRules = template
+    .all('AWS::Events::Rule')
+    .flatMap(([, rule]) => rule.Targets.map(({ Arn }) => reference(Arn)));
+  const asynchronous = [...byRules, functions.get('ingest').id].toSorted();
+  const configured = template.all('AWS::Lambda::EventInvokeConfig').map(([, config]) => {
+    assert.equal(reference(config.DestinationConfig.OnFailure.Destination), 'GivenUp');
+    return reference(config.FunctionName);
+  });
+  assert.deepEqual(configured.toSorted(), asynchronous);
+  for (const [name, { id }] of functions) {
+    assert.equal(template.may(name, 'sns:Publish', 'GivenUp'), asynchronous.includes(id), name);
+  }
+  const receivers = template
+    .all('AWS::SNS::Subscription')
+    .filter(([, each]) => reference(each.TopicArn) === 'GivenUp');
+  assert.ok(
+    receivers.every(([, each]) => each.RawMessageDelivery),
+    'failed reads the record itself',
+  );
+  const endpoints = receivers.map(([, each]) => reference(each.Endpoint));
+  assert.deepEqual(endpoints.toSorted(), ['FailuresQueue', 'GivenUpDeadLetters']);
+});
+
+test('what the bus cannot hand to a function is kept', () => {
+  const rules = template
+    .all('AWS::Events::Rule')
+    .filter(([, rule]) => rule.EventPattern !== undefined);
+  assert.equal(rules.length, 2);
+  const allowed = JSON.stringify(template.resources.BusDeadLettersPolicy);
+  for (const [id, rule] of rules) {
+    const queue = reference(rule.Targets[0].DeadLetterConfig.Arn);
+    assert.ok(deadLetters.includes(queue) && allowed.includes(queue), id);
+  }
+});
+
+test('dead letters stay for 14 days, and an alarm tells of the first', () => {
+  assert.equal(deadLetters.length, 6);
+  const alarms = template
+    .all('AWS::CloudWatch::Alarm')
+    .filter(([, alarm]) => alarm.Namespace === 'AWS/SQS');
+  const watched = alarms.map(([, alarm]) => reference(alarm.Dimensions[0].Value));
+  assert.deepEqual(watched.toSorted(), deadLetters.toSorted());
+  for (const id of deadLetters)
+    assert.equal(queues.get(id).MessageRetentionPeriod, 14 * 24 * 60 * 60);
+  assert.ok(
+    alarms.every(
+      ([, alarm]) => alarm.Threshold === 0 && reference(alarm.AlarmActions[0]) === 'Alarms',
+    ),
+  );
+});
+
+test('every queue of dead letters can be found by its output, and redriven', () => {
+  const redriven = [...read('infra/redrive.mjs').matchAll(/^  (\w+DeadLetters): /gm)].map(
+    (match) => match[1],
+  );
+  assert.deepEqual(redriven.toSorted(), deadLetters.toSorted());
+  for (const id of [...queues.keys()])
+    assert.deepEqual(template.outputs[`${id}Url`]?.Value, { Ref: id }, id);
+});
+
+test('an alarm tells of the errors of every function but authorize, which fails to refuse', () => {
+  const alarms = template
+    .all('AWS::CloudWatch::Alarm')
+    .filter(([, alarm]) => alarm.Namespace === 'AWS/Lambda');
+  const watched = alarms.map(([, alarm]) => reference(alarm.Dimensions[0].Value));
+  const expected = [...functions].filter(([name]) => name !== 'authorize').map(([, { id }]) => id);
+  assert.deepEqual(watched.toSorted(), expected.toSorted());
+});
+
+test('every function is traced, and its log ends some day', () => {
+  const groups = template.all('AWS::Logs::LogGroup');
+  assert.equal(groups.length, functions.size);
+  assert.ok(groups.every(([, group]) => group.RetentionInDays > 0));
+  for (const [name, { TracingConfig }] of functions) {
+    assert.equal(TracingConfig.Mode, 'Active', name);
+    assert.ok(template.may(name, 'xray:PutTraceSegments'), name);
+  }
+});
+
+test('tables are paid by use, can be restored, and forget what has a ttl', () => {
+  const tables = template.all('AWS::DynamoDB::Table');
+  assert.equal(tables.length, 4);
+  for (const [id, table] of tables) {
+    assert.equal(table.BillingMode, 'PAY_PER_REQUEST', id);
+    assert.ok(table.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled, id);
+    assert.deepEqual(table.TimeToLiveSpecification, { AttributeName: 'ttl', Enabled: true }, id);
+    assert.deepEqual(
+      table.KeySchema.map((key) => key.AttributeName),
+      ['pk', 'sk'],
+      id,
+    );
+  }
+});
+
+test('the bucket is closed to the public, encrypted, and spoken to over TLS only', () => {
+  const { Bucket, BucketPolicy, IngestPermission } = template.resources;
+  const closed = Object.values(Bucket.Properties.PublicAccessBlockConfiguration);
+  assert.deepEqual(closed, [true, true, true, true]);
+  assert.ok(Bucket.Properties.BucketEncryption);
+  const [statement] = BucketPolicy.Properties.PolicyDocument.Statement;
+  assert.deepEqual(
+    [statement.Effect, statement.Condition],
+    ['Deny', { Bool: { 'aws:SecureTransport': false } }],
+  );
+  const prefixes = Bucket.Properties.LifecycleConfiguration.Rules.map((rule) => rule.Prefix);
+  assert.deepEqual(prefixes.slice(0, 2), ['new/', 'rejected/']);
+  assert.equal(reference(IngestPermission.Properties.FunctionName), functions.get('ingest').id);
+});
+
+test('errors that API Gateway makes have our shape, can be read by pages, and count from the first deployment on', () => {
+  const responses = template.all('AWS::ApiGateway::GatewayResponse');
+  assert.ok(responses.length > 0);
+  const [deployment] = Object.values(template.resources).filter(
+    ({ Type }) => Type === 'AWS::ApiGateway::Deployment',
+  );
+  for (const [id, response] of responses) {
+    const text = response.ResponseTemplates['application/json'].replace(
+      '$context.error.messageString',
+      '"words"',
+    );
+    const { error } = JSON.parse(text);
+    assert.deepEqual(Object.keys(error), ['code', 'message'], id);
+    assert.ok(
+      response.ResponseParameters['gatewayresponse.header.Access-Control-Allow-Origin'],
+      id,
+    );
+    assert.ok(deployment.DependsOn.includes(id), id);
+  }
+});
+
+test('the sign-in keeps no secret in the page, and only administrators make users unless that was set', () => {
+  const { UserPoolClient, UserPool } = template.resources;
+  assert.equal(UserPoolClient.Properties.GenerateSecret, false);
+  assert.deepEqual(UserPoolClient.Properties.AllowedOAuthFlows, ['code']);
+  assert.equal(UserPool.Properties.AdminCreateUserConfig.AllowAdminCreateUserOnly, true);
+});

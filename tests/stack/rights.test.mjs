@@ -1,0 +1,84 @@
+// Rights: each function its own role, with what it needs and no more.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { Template, reference } from './template.mjs';
+
+const template = new Template('checked');
+const functions = [...template.functions.keys()];
+
+test('every function has a role of its own, and there is no other', () => {
+  const roles = functions.map((name) => reference(template.functions.get(name).Role));
+  assert.equal(new Set(roles).size, functions.length);
+  assert.deepEqual(
+    roles.toSorted(),
+    template
+      .all('AWS::IAM::Role')
+      .map(([id]) => id)
+      .toSorted(),
+  );
+});
+
+test('a right names its resource, but where AWS knows no names', () => {
+  const nameless = /^(xray:Put|rekognition:Detect|translate:TranslateText)/;
+  for (const name of functions) {
+    for (const [action, resource] of template.rights(name)) {
+      assert.doesNotMatch(action, /\*/, `${name}: ${action}`);
+      assert.ok(resource !== '"*"' || nameless.test(action), `${name}: ${action} on ${resource}`);
+    }
+  }
+});
+
+test('nobody may scan a table', () => {
+  const all = functions.flatMap((name) => template.rights(name).map(([action]) => action));
+  assert.ok(all.includes('dynamodb:Query'));
+  assert.ok(!all.includes('dynamodb:Scan'));
+});
+
+test('those who only read may only read', () => {
+  for (const name of ['search', 'moderation', 'history']) {
+    const writes = template
+      .rights(name)
+      .filter(([action]) =>
+        /:(Put|Update|Delete|Send|Publish)(?!TraceSegments|Telemetry|LogEvents)/.test(action),
+      );
+    assert.deepEqual(writes, [], name);
+  }
+});
+
+// What a function is told of, it may use; what it may use, it is told of.
+const uses = [
+  ['LABELCAST_LIVE_TABLE', 'dynamodb:GetItem', 'LiveTable'],
+  ['LABELCAST_IMAGES_TABLE', 'dynamodb:GetItem', 'ImagesTable'],
+  ['LABELCAST_HISTORY_TABLE', 'dynamodb:GetItem', 'HistoryTable'],
+  ['LABELCAST_PROGRAMS_TABLE', 'dynamodb:GetItem', 'ProgramsTable'],
+  ['LABELCAST_BUS', 'events:PutEvents', 'Bus'],
+  ['LABELCAST_ANALYSIS_QUEUE', 'sqs:SendMessage', 'AnalysisQueue'],
+  ['LABELCAST_DELIVERY_QUEUE', 'sqs:SendMessage', 'DeliveryQueue'],
+  ['LABELCAST_MANAGEMENT_ENDPOINT', 'execute-api:ManageConnections', 'WebsocketsApi'],
+];
+for (const [setting, action, id] of uses) {
+  test(`whoever is told of ${setting} may use it, and nobody else`, () => {
+    // DynamoDB forgets old idempotency keys itself: `sweep` has the table's name and nothing to do there.
+    const but = setting === 'LABELCAST_PROGRAMS_TABLE' ? ['sweep'] : [];
+    const told = functions.filter(
+      (name) => setting in template.functions.get(name).Environment.Variables,
+    );
+    const allowed = functions.filter((name) => template.may(name, action, id));
+    assert.ok(allowed.length > 0);
+    assert.deepEqual(
+      told.filter((name) => !but.includes(name)),
+      allowed,
+    );
+  });
+}
+
+test('whoever is told of the bucket may do something there, and nobody else', () => {
+  const told = functions.filter(
+    (name) => 'LABELCAST_BUCKET' in template.functions.get(name).Environment.Variables,
+  );
+  const allowed = functions.filter((name) =>
+    template.rights(name).some(([action]) => action.startsWith('s3:')),
+  );
+  assert.ok(allowed.length > 0);
+  assert.deepEqual(told, allowed);
+});

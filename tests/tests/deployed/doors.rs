@@ -1,0 +1,36 @@
+//! Who gets in, and the page.
+
+use labelcast_tests::uploads::HTTP;
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+
+use crate::stack::Stack;
+
+#[tokio::test]
+async fn nobody_gets_in_without_a_good_token() {
+    let stack = Stack::deployed();
+    let good = stack.token("viewer");
+    let forged = format!("{}AAAA", &good[..good.len() - 4]);
+    for token in ["", "nonsense", &forged] {
+        assert!(stack.connect_with(token).await.is_err(), "{token}");
+    }
+    let answer = stack.request(Method::GET, "/images").send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    let error: Value = answer.json().await.unwrap();
+    assert!(error["error"]["message"].is_string(), "the gateway's own errors have our form: {error}");
+}
+
+#[tokio::test]
+async fn the_page_comes_with_its_settings() {
+    let stack = Stack::deployed();
+    let page = HTTP.get(stack.output("WebUrl")).send().await.unwrap();
+    assert_eq!(page.status(), StatusCode::OK);
+    assert!(page.headers()["content-type"].to_str().unwrap().starts_with("text/html"));
+    assert!(page.headers().contains_key("content-security-policy"));
+    let settings: Value =
+        HTTP.get(format!("{}settings.json", stack.output("WebUrl"))).send().await.unwrap().json().await.unwrap();
+    assert_eq!(settings["api"], stack.output("ApiUrl"));
+    assert_eq!(settings["live"], stack.output("LiveUrl"));
+    let contract: Value = stack.request(Method::GET, "/openapi.json").send().await.unwrap().json().await.unwrap();
+    assert!(contract["paths"]["/topics/{topic}"].is_object(), "{contract}");
+}

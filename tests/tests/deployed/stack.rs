@@ -1,0 +1,80 @@
+//! Where the stack is, and how it is used.
+
+use std::time::Duration;
+
+use labelcast_tests::Socket;
+use labelcast_tests::uploads::HTTP;
+use reqwest::multipart::{Form, Part};
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Error;
+
+/// The stack's outputs, with the tokens of its users.
+pub struct Stack(Value);
+
+impl Stack {
+    /// The one that was deployed.
+    pub fn deployed() -> Self {
+        let path = std::env::var("LABELCAST_STACK").expect("`make test-deployed` says where the stack is");
+        let text = std::fs::read_to_string(path).expect("the stack's outputs can be read");
+        Self(serde_json::from_str(&text).expect("they are JSON"))
+    }
+
+    /// An output.
+    pub fn output(&self, name: &str) -> &str {
+        self.0[name].as_str().unwrap_or_else(|| panic!("the stack has an output {name}"))
+    }
+
+    /// A user's ID token.
+    pub fn token(&self, user: &str) -> &str {
+        self.0["Tokens"][user].as_str().unwrap_or_else(|| panic!("there is a user {user}"))
+    }
+
+    /// A request to the REST API.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        HTTP.request(method, format!("{}{path}", self.output("ApiUrl"))).timeout(Duration::from_mins(1))
+    }
+
+    /// Asks as a user.
+    pub async fn get(&self, path: &str, user: &str) -> (StatusCode, Value) {
+        let answer = self.request(Method::GET, path).bearer_auth(self.token(user)).send().await.expect("an answer");
+        let status = answer.status();
+        let text = answer.text().await.expect("a text");
+        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    /// Opens a user's socket.
+    pub async fn connect(&self, user: &str) -> Socket {
+        self.connect_with(self.token(user)).await.expect("a socket")
+    }
+
+    /// Opens a socket with any token.
+    pub async fn connect_with(&self, token: &str) -> Result<Socket, Error> {
+        Box::pin(Socket::open_at(self.output("LiveUrl"), token)).await
+    }
+
+    /// Uploads a file; answers its upload's id once the bucket has it.
+    pub async fn upload(&self, user: &str, kind: &str, bytes: Vec<u8>) -> String {
+        let wish = json!({"name": "picture", "content_type": kind, "size": bytes.len()});
+        let begin = self.request(Method::POST, "/uploads").bearer_auth(self.token(user)).json(&wish);
+        let answer = begin.send().await.expect("an answer");
+        let status = answer.status();
+        let begun: Value = answer.json().await.expect("JSON");
+        assert_eq!(status, StatusCode::CREATED, "{begun}");
+        let fields = begun["fields"].as_object().expect("fields");
+        let form = fields.iter().fold(Form::new(), |form, (name, value)| {
+            form.text(name.clone(), value.as_str().expect("texts").to_owned())
+        });
+        let form = form.part("file", Part::bytes(bytes).file_name("picture"));
+        let posted = HTTP.post(begun["url"].as_str().expect("a URL")).multipart(form).send().await.expect("an answer");
+        assert_eq!(posted.status(), StatusCode::NO_CONTENT, "{:?}", posted.text().await);
+        begun["upload_id"].as_str().expect("an id").to_owned()
+    }
+}
+
+/// Bytes that no other run uploads, as a colour and a text.
+pub fn unique(keywords: &str) -> Vec<u8> {
+    let number: u32 = rand::random();
+    let [red, green, blue, _] = number.to_be_bytes();
+    labelcast_tests::picture::with_keywords(&format!("{keywords}, n{number}"), [red, green, blue])
+}
