@@ -84,9 +84,9 @@ pub trait Images: Send + Sync {
     /// attached to this image already is answered as if it were attached now, so that a retry goes on.
     async fn attach(&self, image: &NewImage, upload: &UploadId) -> PortResult<Option<Image>>;
 
-    /// In one transaction: stores the result unless the image has one (the first stays), counts its labels, and moves all
-    /// attached uploads to `labelled`. Answers the image as it is then, with every upload attached by now; `None` if there
-    /// is no such image (it was deleted meanwhile).
+    /// In one transaction: stores the result unless the image has one (the first stays), and counts its labels. Before it
+    /// answers, also if the image had one, it moves all attached uploads to `labelled`. Answers the image as it is then,
+    /// with every upload attached by now; `None` if there is no such image (it was deleted meanwhile).
     async fn store_result(&self, id: &ImageId, analysis: &Analysis) -> PortResult<Option<Image>>;
 
     /// An image by its id.
@@ -112,8 +112,8 @@ pub trait Images: Send + Sync {
     /// Images of a status, oldest first, above `after`.
     async fn with_status(&self, status: Status, after: Option<Position>, limit: usize) -> PortResult<QueuePage>;
 
-    /// Removes the image that came at this moment with all that refers to it, counts included, in one transaction. With
-    /// `only_uploader`, only if nobody but this user brought it.
+    /// Removes the image that came at this moment with all by which it is found, counts included, in one transaction, and
+    /// parts its uploads from it before it answers. With `only_uploader`, only if nobody but this user brought it.
     async fn remove(
         &self,
         id: &ImageId,

@@ -1,8 +1,9 @@
 //! [`labelcast_functions::ports::Images`]: rows, results, the moderation queue.
 
 use chrono::TimeDelta;
-use labelcast_functions::model::{Status, UploadState};
-use labelcast_functions::ports::Clock;
+use labelcast_functions::model::{Position, Status, UploadState};
+use labelcast_functions::ports::{Audience, Clock, Removal};
+use labelcast_functions::query::Conjunction;
 
 use super::Home;
 use super::samples::{
@@ -71,6 +72,55 @@ pub async fn a_duplicate_that_races_with_the_result_is_not_forgotten(home: impl 
             assert_eq!(state_of(&home, &format!("{upload}-{number}")).await, UploadState::Labelled);
         }
     }
+}
+
+/// However many come, and however they race.
+pub async fn uploads_of_the_same_bytes_at_once_are_all_attached(home: impl Home) {
+    let names: Vec<String> = (0..10).map(|n| format!("u{n}")).collect();
+    for name in &names {
+        begin(&home, name, name).await;
+    }
+    let (images, new) = (&home.ports().images, new_image(1, home.clock().now()));
+    let ids: Vec<_> = names.iter().map(|name| upload_id(name)).collect();
+    let attached = futures_util::future::join_all(ids.iter().map(|id| images.attach(&new, id))).await;
+    let mut seen: Vec<_> =
+        attached.into_iter().map(|image| image.unwrap().expect("it was pending").uploads.len()).collect();
+    seen.sort_unstable();
+    assert_eq!(seen, (1..=10).collect::<Vec<_>>(), "each came after the one before");
+    let kept = images.get(&image_id(1)).await.unwrap().unwrap();
+    assert!(names.iter().all(|name| kept.is_uploaded_by(&user(name))));
+}
+
+/// From the first to the last, and each of them finds it, until it is gone.
+pub async fn an_image_knows_everyone_who_brought_it(home: impl Home) {
+    const UPLOADERS: usize = 130;
+    let now = home.clock().now();
+    let names: Vec<String> = (0..UPLOADERS).map(|n| format!("u{n}")).collect();
+    let (late, early) = names.split_last().unwrap();
+    for name in early {
+        bring(&home, 1, name, name).await;
+    }
+    let images = &home.ports().images;
+    let stored = images.store_result(&image_id(1), &analysis(&["dog"], now)).await.unwrap().unwrap();
+    assert_eq!(stored.uploads.len(), UPLOADERS - 1);
+    let image = bring(&home, 1, late, late).await;
+    assert_eq!(image.uploads.iter().map(|upload| upload.user.as_str()).collect::<Vec<_>>(), names);
+    assert_eq!(images.get(&image.id).await.unwrap(), Some(image.clone()));
+    assert_eq!(images.get_many(&[image.id]).await.unwrap(), std::slice::from_ref(&image));
+
+    let mine = Conjunction { mine: Some(true), ..Conjunction::default() };
+    for name in &names {
+        assert_eq!(state_of(&home, name).await, UploadState::Labelled);
+        let user = user(name);
+        let found = images.candidates(&mine, Audience::Viewer(Some(&user)), Position::NEWEST, 10).await.unwrap().found;
+        assert_eq!(found.len(), 1, "{name}");
+    }
+    assert_eq!(images.remove(&image.id, now, None).await.unwrap(), Removal::Removed(Box::new(image)));
+    for name in &names {
+        assert_eq!(home.ports().uploads.get(&upload_id(name)).await.unwrap().unwrap().image_id, None, "{name}");
+    }
+    // The same bytes again are another image, which nobody of then brought.
+    assert_eq!(bring(&home, 1, "again", "again").await.uploads.len(), 1);
 }
 
 /// And everyone who brought it is done.

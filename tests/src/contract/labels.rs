@@ -1,6 +1,8 @@
 //! [`labelcast_functions::ports::Images::labels`]: counts and what they begin with.
 
+use labelcast_functions::model::{Confidence, Position};
 use labelcast_functions::ports::{Audience, Clock};
+use labelcast_functions::query::{Conjunction, LabelTerm};
 
 use super::Home;
 use super::samples::{analysis, image_id, labelled, offensive, user};
@@ -50,4 +52,26 @@ pub async fn every_image_counts_once(home: impl Home) {
     assert_eq!(labels(&home, "d", all, 10).await, counted(&[("dog", 1)]));
     home.ports().images.remove(&second.id, second.uploaded_at, None).await.unwrap();
     assert_eq!(labels(&home, "d", all, 10).await, counted(&[]));
+}
+
+/// More than a detector finds; an offensive image has those of the taxonomy too.
+pub async fn an_image_of_very_many_labels_counts_for_each(home: impl Home) {
+    let names: Vec<String> = (0..60).map(|n| format!("{n:02} label")).collect();
+    let found = analysis(&names.iter().map(String::as_str).collect::<Vec<_>>(), home.clock().now());
+    let image = labelled(&home, 1, "anna", &found).await;
+    let all = Audience::Viewer(None);
+    let each: Vec<_> = names.iter().map(|name| (name.as_str(), 1)).collect();
+    assert_eq!(labels(&home, "", all, 100).await, counted(&each));
+    let images = &home.ports().images;
+    let only = |name: &str| Conjunction {
+        required: vec![LabelTerm { name: name.parse().unwrap(), at_least: Confidence::ZERO }],
+        ..Conjunction::default()
+    };
+    for name in &names {
+        let page = images.candidates(&only(name), all, Position::NEWEST, 10).await.unwrap();
+        assert_eq!(page.found.len(), 1, "{name}");
+    }
+    images.remove(&image.id, image.uploaded_at, None).await.unwrap();
+    assert_eq!(labels(&home, "", all, 100).await, counted(&[]));
+    assert!(images.candidates(&Conjunction::default(), all, Position::NEWEST, 10).await.unwrap().found.is_empty());
 }

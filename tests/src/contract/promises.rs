@@ -19,6 +19,8 @@ macro_rules! contract {
                 an_upload_is_attached_to_one_image_only,
                 two_uploads_of_the_same_bytes_are_one_image,
                 a_duplicate_that_races_with_the_result_is_not_forgotten,
+                uploads_of_the_same_bytes_at_once_are_all_attached,
+                an_image_knows_everyone_who_brought_it,
                 a_result_is_stored_once,
                 an_image_that_is_not_there_gets_no_result,
                 a_late_result_replaces_failed,
@@ -29,6 +31,7 @@ macro_rules! contract {
                 labels_come_most_frequent_first,
                 labels_of_what_one_may_not_see_do_not_exist,
                 every_image_counts_once,
+                an_image_of_very_many_labels_counts_for_each,
             ],
             removal: [
                 a_removed_image_is_gone,

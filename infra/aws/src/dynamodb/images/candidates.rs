@@ -1,4 +1,4 @@
-use labelcast_functions::model::{Image, Position};
+use labelcast_functions::model::{Image, Position, StoredResult};
 use labelcast_functions::ports::{Audience, PortResult};
 use labelcast_functions::query::{Candidates, Conjunction, Facts};
 
@@ -7,11 +7,13 @@ use super::{listing, plan};
 use crate::dynamodb::shards::SHARDS;
 use crate::dynamodb::{Order, Range, Table};
 
-/// Postings that a page looks at, for each image that is asked for (rule 23).
-const FOR_EACH: usize = 10;
-/// Not fewer than this, and not more than that. A posting is about half a kilobyte, and 4 KB cost a read unit.
-const FEWEST: usize = 400;
-const MOST: usize = 2_000;
+/// What a page may cost (rule 23), in postings read: about 500 read units. A posting is about half a kilobyte, and 4 KB are
+/// a read unit.
+const BUDGET: usize = 4_000;
+/// What reading an image costs, in the same measure.
+const IMAGE: usize = 8;
+/// Postings read at once from each partition, at most.
+const MOST_AT_ONCE: usize = 250;
 
 pub(super) async fn candidates(
     table: &Table,
@@ -20,41 +22,80 @@ pub(super) async fn candidates(
     before: Position,
     limit: usize,
 ) -> PortResult<Candidates<Image>> {
-    let limit = limit.max(1);
-    let budget = limit.saturating_mul(FOR_EACH).clamp(FEWEST, MOST);
-    // Images are spread evenly, so that this is mostly enough if all of them match.
-    let mut at_once = (limit / usize::from(SHARDS) + 8).min(MOST / usize::from(SHARDS));
-    let mut found = Vec::new();
-    let mut looked_at = 0;
-    let mut below = before;
-    let Some(term) = plan::term(table, conjunction, audience).await? else {
-        return Ok(Candidates { found, looked_until: None });
-    };
+    let end = |found| Ok(Candidates { found, looked_until: None });
+    let mut search = Search { table, conjunction, audience, limit: limit.max(1), spent: 0, found: Vec::new() };
+    let Some(term) = plan::term(table, conjunction, audience).await? else { return end(search.found) };
     let list = term.list();
+    // Images are spread evenly, so that this is mostly enough if all of them match.
+    let mut at_once = (search.limit / usize::from(SHARDS) + 8).min(MOST_AT_ONCE);
+    let mut below = before;
     loop {
-        let Some(part) = Part::read(table, &list, below, at_once).await? else {
-            return Ok(Candidates { found, looked_until: None });
-        };
-        looked_at += part.postings.len();
-        let matching: Vec<Posting> =
-            part.postings.into_iter().filter(|posting| posting.may_match(conjunction)).collect();
-        let mut left = matching.as_slice();
-        while !left.is_empty() {
-            // As many as are still asked for; those that turn out not to be for this audience make room for others.
-            let (some, others) = left.split_at(left.len().min(limit.saturating_sub(found.len())));
-            let images = listing::read(table, some).await?.into_iter();
-            let shown = images.filter(|image| matches(conjunction, audience, image));
-            found.extend(shown.filter_map(|image| Some((image.result.as_ref()?.position, image))));
-            left = others;
-            if found.len() >= limit && !left.is_empty() {
-                return Ok(Candidates { found, looked_until: some.last().map(Posting::position) });
-            }
+        let Some(part) = Part::read(table, &list, below, at_once).await? else { return end(search.found) };
+        if let Some(until) = search.look_at(part.postings).await? {
+            return Ok(Candidates { found: search.found, looked_until: Some(until) });
         }
         match part.until {
-            Some(until) if found.len() < limit && looked_at < budget => below = until,
-            until => return Ok(Candidates { found, looked_until: until }),
+            None => return end(search.found),
+            Some(until) if search.is_over() => {
+                return Ok(Candidates { found: search.found, looked_until: Some(until) });
+            }
+            Some(until) => below = until,
         }
-        at_once = (at_once * 2).min((budget - looked_at).div_ceil(usize::from(SHARDS))).max(1);
+        at_once = (at_once * 2).min(MOST_AT_ONCE);
+    }
+}
+
+struct Search<'a> {
+    table: &'a Table,
+    conjunction: &'a Conjunction,
+    audience: Audience<'a>,
+    limit: usize,
+    /// In postings read.
+    spent: usize,
+    /// Newest first.
+    found: Vec<(Position, Image)>,
+}
+
+impl Search<'_> {
+    fn is_over(&self) -> bool {
+        self.found.len() >= self.limit || self.spent >= BUDGET
+    }
+
+    /// Reads the images of those that may match. Answers how far that went if it was over before the last of them.
+    async fn look_at(&mut self, postings: Vec<Posting>) -> PortResult<Option<Position>> {
+        self.spent += postings.len();
+        let matching: Vec<Posting> =
+            postings.into_iter().filter(|posting| posting.may_match(self.conjunction)).collect();
+        let mut left = matching.as_slice();
+        // As many as are asked for; ever more where they turn out not to be for this audience.
+        let mut at_once = self.limit;
+        while !left.is_empty() {
+            let (some, others) = left.split_at(left.len().min(at_once));
+            self.spent += some.len() * IMAGE;
+            for image in listing::read(self.table, some).await? {
+                if let Some(result) = &image.result
+                    && self.matches(result, &image)
+                {
+                    self.found.push((result.position, image));
+                }
+            }
+            if self.is_over() && !others.is_empty() {
+                return Ok(some.last().map(Posting::position));
+            }
+            left = others;
+            at_once = (at_once * 2).min(MOST_AT_ONCE);
+        }
+        Ok(None)
+    }
+
+    /// What postings leave open, and whether the image exists for the audience.
+    fn matches(&self, result: &StoredResult, image: &Image) -> bool {
+        self.audience.may_see(result.status)
+            && self.conjunction.matches(&Facts {
+                labels: &result.analysis.labels,
+                offensive: result.analysis.is_offensive(),
+                mine: self.audience.user().is_some_and(|user| image.is_uploaded_by(user)),
+            })
     }
 }
 
@@ -87,14 +128,45 @@ impl Part {
     }
 }
 
-/// What postings leave open, and whether the image exists for the audience.
-fn matches(conjunction: &Conjunction, audience: Audience<'_>, image: &Image) -> bool {
-    image.result.as_ref().is_some_and(|result| {
-        audience.may_see(result.status)
-            && conjunction.matches(&Facts {
-                labels: &result.analysis.labels,
-                offensive: result.analysis.is_offensive(),
-                mine: audience.user().is_some_and(|user| image.is_uploaded_by(user)),
-            })
-    })
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use labelcast_functions::model::{Analysis, ImageId, ImageType, Status};
+
+    use super::*;
+    use crate::dynamodb::images::term::Term;
+
+    fn posting(position: u128) -> Posting {
+        let analysis = Analysis {
+            labels: Vec::new(),
+            moderation: Vec::new(),
+            colors: Vec::new(),
+            labelled_at: DateTime::UNIX_EPOCH,
+        };
+        let position = Position(position);
+        let image = Image {
+            id: ImageId::from_digest([0; 32]),
+            content_type: ImageType::Png,
+            size: 1,
+            width: 1,
+            height: 1,
+            uploaded_at: DateTime::UNIX_EPOCH,
+            uploads: Vec::new(),
+            result: Some(StoredResult { analysis, status: Status::Visible, version: 1, position }),
+        };
+        Posting::of(&image, &Term::Everything).expect("it has a result")
+    }
+
+    fn part(lists: &[&[u128]], at_once: usize) -> (Vec<u128>, Option<u128>) {
+        let lists = lists.iter().map(|list| list.iter().map(|position| posting(*position)).collect()).collect();
+        let part = Part::of(lists, at_once);
+        (part.postings.iter().map(|posting| posting.position().0).collect(), part.until.map(|until| until.0))
+    }
+
+    #[test]
+    fn a_part_reaches_as_far_as_the_least_far_of_its_partitions() {
+        assert_eq!(part(&[&[9, 3], &[8, 7], &[6], &[]], 2), (vec![9, 8, 7], Some(7)), "7 is the last known of its own");
+        assert_eq!(part(&[&[9, 3], &[8]], 3), (vec![9, 8, 3], None), "all were read to their ends");
+        assert_eq!(part(&[&[], &[]], 3), (vec![], None));
+    }
 }

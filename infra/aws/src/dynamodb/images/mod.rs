@@ -32,8 +32,6 @@ use self::position::Positions;
 use self::row::ImageRow;
 use super::Table;
 
-/// Actions of one transaction (API reference).
-const TRANSACTION: usize = 100;
 /// Calls for one image at the same time.
 const PARALLEL: usize = 8;
 

@@ -5,10 +5,11 @@ use labelcast_functions::ports::{PortResult, Removal};
 
 use super::posting::Posting;
 use super::row::ImageRow;
-use super::{PARALLEL, TRANSACTION, counts};
+use super::{PARALLEL, counts};
 use crate::dynamodb::Table;
 use crate::dynamodb::change::If;
 use crate::dynamodb::contention::Backoff;
+use crate::dynamodb::transaction::ACTIONS;
 use crate::dynamodb::uploads::{self, UploadRow};
 
 /// Uploads that are changed in the same transaction. Most images have one or two.
@@ -55,7 +56,7 @@ async fn delete(table: &Table, row: &ImageRow) -> PortResult<Option<Rest>> {
         }
     }
     let mut postings = Posting::all_of(image);
-    let later = postings.split_off(postings.len().min(TRANSACTION.saturating_sub(actions.len())));
+    let later = postings.split_off(postings.len().min(ACTIONS.saturating_sub(actions.len())));
     for posting in &postings {
         actions.push(table.transact_delete(&posting.pk, &posting.sk, If::Always)?);
     }

@@ -5,10 +5,11 @@ use labelcast_functions::ports::PortResult;
 use super::position::Positions;
 use super::posting::Posting;
 use super::row::ImageRow;
-use super::{PARALLEL, TRANSACTION, counts};
+use super::{PARALLEL, counts};
 use crate::dynamodb::Table;
 use crate::dynamodb::change::If;
 use crate::dynamodb::contention::Backoff;
+use crate::dynamodb::transaction::ACTIONS;
 use crate::dynamodb::uploads;
 
 /// The result, its counts and what the image is found by in one transaction; then its uploads, each in one of its own.
@@ -43,7 +44,7 @@ async fn insert(table: &Table, row: &ImageRow, image: &Image) -> PortResult<bool
     actions.extend(counts::counted(table, image, 1)?);
     let mut postings = Posting::all_of(image);
     // An image of very many labels or uploaders: what there is no room for is written before, and leads nowhere yet.
-    let early = postings.split_off(postings.len().min(TRANSACTION.saturating_sub(actions.len())));
+    let early = postings.split_off(postings.len().min(ACTIONS.saturating_sub(actions.len())));
     let early = early.into_iter().map(|posting| async move { table.put(&posting).await });
     let () = stream::iter(early).buffer_unordered(PARALLEL).try_collect().await?;
     for posting in &postings {

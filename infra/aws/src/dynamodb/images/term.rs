@@ -19,7 +19,7 @@ pub(super) enum Term<'a> {
     Everything,
 }
 
-impl<'a> Term<'a> {
+impl Term<'_> {
     /// In characters.
     const BEGINNING: usize = 2;
 
@@ -59,4 +59,16 @@ pub(super) fn terms_of(image: &Image) -> BTreeSet<Term<'_>> {
     }
     terms.extend(image.uploads.iter().map(|upload| Term::Uploader(&upload.user)));
     terms
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_filed_under_its_first_two_characters() {
+        assert_eq!(Term::beginning("éa s"), Some(Term::Beginning("éa".to_owned())));
+        assert_eq!(Term::beginning("éa"), Some(Term::Beginning("éa".to_owned())));
+        assert_eq!(Term::beginning("é"), None, "too many images would stand there");
+    }
 }
