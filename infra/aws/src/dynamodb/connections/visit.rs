@@ -104,8 +104,11 @@ impl DynamoConnections {
         match row.live_from {
             Some(from) => Ok((from < seq.0).then(|| row.subscription())),
             None => {
-                if row.lease_until <= over {
-                    self.give_up(connection).await?;
+                // Nobody else's notification fails for it; the next one that comes tries again.
+                if row.lease_until <= over
+                    && let Err(error) = self.give_up(connection).await
+                {
+                    tracing::warn!(%connection, %error, "a connection whose replay did not end could not be closed");
                 }
                 Ok(None)
             }

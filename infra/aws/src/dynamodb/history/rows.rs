@@ -5,8 +5,8 @@
 //! | `topic#KEY` | `head` | [`HeadRow`] |
 //! | `topic#KEY` | `entry#NUMBER`, with 20 digits | [`EntryRow`] |
 //! | `id#NOTIFICATION` | `id` | [`IdRow`], as long as an entry of it is kept |
-//! | `topics` | `KEY` | [`TopicRow`]: every topic that has a head, so that sweeps find it |
-//! | `sweep` | `place` | [`PlaceRow`]: how far the last sweep came |
+//! | `topics#shared`, `topics#users` | `KEY` | [`TopicRow`]: every topic that has a head, so that sweeps find it |
+//! | `sweep` | either of these | [`PlaceRow`]: how far the last sweep came |
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 
 pub(super) const HEAD: &str = "head";
 pub(super) const ID: &str = "id";
-pub(super) const TOPICS: &str = "topics";
+pub(super) const SHARED_TOPICS: &str = "topics#shared";
+pub(super) const USERS_TOPICS: &str = "topics#users";
 pub(super) const SWEEP: &str = "sweep";
-pub(super) const PLACE: &str = "place";
 
 /// What is in flight for longer counts as given up: its notifier died, and the two retries that an asynchronous function
 /// has (after one minute and after two more) ended long ago.
@@ -85,6 +85,14 @@ pub(super) fn topic(key: &str) -> String {
 /// A notification's partition.
 pub(super) fn id(id: &NotificationId) -> String {
     format!("id#{id}")
+}
+
+/// The list that a topic stands in.
+pub(super) const fn list(topic: &TopicKey) -> &'static str {
+    match topic {
+        TopicKey::Shared(_) => SHARED_TOPICS,
+        TopicKey::Uploads(_) => USERS_TOPICS,
+    }
 }
 
 /// An entry's sort key, in the order of the numbers.
