@@ -16,7 +16,7 @@ mod query;
 mod table;
 mod transaction;
 
-pub(crate) use action::{Cancelled, Reason};
+pub(crate) use action::{Cancelled, Reason, check, delete, put, update};
 pub use connections::{DynamoConnections, Ranges, RangesError};
 pub(crate) use error::port_error;
 pub use history::DynamoHistory;
