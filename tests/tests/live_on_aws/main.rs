@@ -1,6 +1,7 @@
 //! Connections and history on AWS while many write at once, by chance. The seed is printed; `SEED` repeats it, as far as
 //! the order in which calls arrive allows.
 
+mod connections;
 mod history;
 mod replay;
 mod sockets;
@@ -46,8 +47,12 @@ impl Stack {
 
     /// As one function has them.
     fn connections(&self, pusher: Arc<dyn Pusher>) -> DynamoConnections {
+        self.connections_in(pusher, Ranges::new(2).expect("a power of two"))
+    }
+
+    fn connections_in(&self, pusher: Arc<dyn Pusher>, ranges: Ranges) -> DynamoConnections {
         let table = Table::new(self.client.clone(), format!("{}-live", self.name), "the table of connections");
-        DynamoConnections::new(table, pusher, self.clock.clone(), Ranges::new(2).expect("a power of two"))
+        DynamoConnections::new(table, pusher, self.clock.clone(), ranges)
     }
 
     fn entry(&self, id: &str, topics: &[TopicKey]) -> NewEntry {
