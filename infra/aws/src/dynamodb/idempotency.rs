@@ -1,5 +1,6 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use chrono::{DateTime, TimeDelta, Utc};
 use labelcast_functions::model::Name;
@@ -65,10 +66,7 @@ impl Idempotency for DynamoIdempotency {
             .condition_expression("attribute_not_exists(pk) OR claimed_at < :oldest")
             .expression_attribute_values(":oldest", number(oldest))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let error = match call.send().await {
-            Ok(_) => return Ok(Claimed::First),
-            Err(error) => error,
-        };
+        let Err(error) = call.send().await else { return Ok(Claimed::First) };
         let known = match error.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(failed)) => failed.item().cloned(),
             _ => return Err(port_error(self.table.what, &error)),
@@ -96,7 +94,11 @@ impl Idempotency for DynamoIdempotency {
         match call.send().await {
             Ok(_) => Ok(()),
             // It was forgotten meanwhile, which is the same as done.
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(()),
+            Err(error)
+                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(())
+            }
             Err(error) => Err(port_error(self.table.what, &error)),
         }
     }

@@ -85,7 +85,7 @@ impl Table {
             Err(error) => match error.as_service_error() {
                 Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
                     let reasons: Vec<Reason> = cancelled.cancellation_reasons().iter().map(Reason::of).collect();
-                    match reasons.iter().any(|reason| *reason == Reason::Other) {
+                    match reasons.contains(&Reason::Other) {
                         true => Err(port_error(self.what, &error)),
                         false => Ok(Err(Cancelled { reasons })),
                     }

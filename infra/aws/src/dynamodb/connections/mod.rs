@@ -125,6 +125,21 @@ impl Connections for DynamoConnections {
         which: Which<'_>,
         visitor: &mut (dyn for<'s> FnMut(&'s Subscription) + Send),
     ) -> PortResult<()> {
-        self.visit_ranges(topic, seq, which, 0..self.ranges.count(), visitor).await
+        self.visit_some(topic, seq, which, 0..self.ranges.count(), visitor).await
+    }
+
+    fn ranges(&self) -> u32 {
+        self.ranges.count()
+    }
+
+    async fn visit_ranges(
+        &self,
+        topic: &TopicKey,
+        seq: Seq,
+        which: Which<'_>,
+        ranges: std::ops::Range<u32>,
+        visitor: &mut (dyn for<'s> FnMut(&'s Subscription) + Send),
+    ) -> PortResult<()> {
+        self.visit_some(topic, seq, which, ranges, visitor).await
     }
 }

@@ -45,7 +45,7 @@ impl DynamoConnections {
             let mut groups = Vec::with_capacity(last.len());
             for (topic, subscription) in last {
                 let row = SubscriptionRow::begin(&connection, subscription, self.ranges, now);
-                groups.push(self.replaced(known.remove(topic), &row)?);
+                groups.push(self.replaced(known.remove(topic).as_ref(), &row)?);
             }
             if replacing == Replacing::All {
                 for row in known.into_values() {
@@ -92,14 +92,14 @@ impl DynamoConnections {
         transaction::check(&self.table, check)
     }
 
-    fn replaced(&self, old: Option<SubscriptionRow>, new: &SubscriptionRow) -> PortResult<Vec<TransactWriteItem>> {
+    fn replaced(&self, old: Option<&SubscriptionRow>, new: &SubscriptionRow) -> PortResult<Vec<TransactWriteItem>> {
         let table = &self.table;
         let mut actions = vec![transaction::put(table, action::put(table, table.item(new)?))?];
         for row in new.filed() {
             actions.push(transaction::put(table, action::put(table, table.item(&row)?))?);
         }
         let places: BTreeSet<(String, String)> = new.places().collect();
-        for (pk, sk) in old.iter().flat_map(SubscriptionRow::places).filter(|place| !places.contains(place)) {
+        for (pk, sk) in old.into_iter().flat_map(SubscriptionRow::places).filter(|place| !places.contains(place)) {
             actions.push(transaction::delete(table, action::delete(table, &pk, &sk))?);
         }
         Ok(actions)

@@ -3,11 +3,11 @@ use labelcast_functions::ports::{Expiry, PortResult};
 
 use super::super::{Order, Range, number, text};
 use super::DynamoHistory;
-use super::rows::{self, EntryRow, HEAD, HeadRow, ID, PLACE, PlaceRow, SWEEP, TOPICS, TopicRow};
+use super::rows::{self, EntryRow, HEAD, HeadRow, ID, PlaceRow, SHARED_TOPICS, SWEEP, TopicRow, USERS_TOPICS};
 
-/// Topics looked at in one sweep; the next goes on where this one ended.
+/// Topics of a list looked at in one sweep; the next goes on where this one ended.
 const TOPICS_AT_ONCE: usize = 500;
-/// Entries forgotten in one sweep, about: what a topic that is written to as fast as it can be gets in a minute.
+/// Entries of a list forgotten in one sweep, about: what a topic that is written to as fast as it can be gets in a minute.
 const FORGOTTEN_AT_ONCE: u64 = 30_000;
 /// Entries of one topic read at a time.
 const BATCH: usize = 500;
@@ -15,13 +15,22 @@ const BATCH: usize = 500;
 const DELETED_AT_ONCE: usize = 32;
 
 impl DynamoHistory {
-    /// Goes through the topics, in order of their keys, from where the last sweep ended.
+    /// Sweeps the few topics that everybody writes to, and some of the many that are one user's.
     pub(super) async fn sweep(&self, expiry: Expiry) -> PortResult<u64> {
-        let place: Option<PlaceRow> = self.table.get(SWEEP, PLACE).await?;
-        // Keys begin with a letter and have no character beyond ASCII.
-        let begin = place.map_or("!".to_owned(), |place| format!("{}\u{0}", place.after));
+        let mut forgotten = 0;
+        for list in [SHARED_TOPICS, USERS_TOPICS] {
+            forgotten += self.sweep_list(list, expiry).await?;
+        }
+        Ok(forgotten)
+    }
+
+    /// Goes through a list of topics, in order of their keys, from where the last sweep ended.
+    async fn sweep_list(&self, list: &str, expiry: Expiry) -> PortResult<u64> {
+        let place: Option<PlaceRow> = self.table.get(SWEEP, list).await?;
+        // Keys are printable ASCII without blanks, so a blank is before, and the last character beyond, all that follows.
+        let begin = place.map_or(" ".to_owned(), |place| format!("{} ", place.after));
         let range = Range::Between(&begin, "\u{7f}");
-        let topics: Vec<TopicRow> = self.table.query(TOPICS, range, Order::Ascending, TOPICS_AT_ONCE).await?;
+        let topics: Vec<TopicRow> = self.table.query(list, range, Order::Ascending, TOPICS_AT_ONCE).await?;
         let keys: Vec<(String, String)> = topics.iter().map(|row| (rows::topic(&row.sk), HEAD.to_owned())).collect();
         let mut heads: Vec<HeadRow> = self.table.get_many(&keys).await?;
         heads.retain(|head| head.newest > expiry.keep);
@@ -38,10 +47,10 @@ impl DynamoHistory {
         }
         match reached {
             Some(after) if topics.len() == TOPICS_AT_ONCE || forgotten >= FORGOTTEN_AT_ONCE => {
-                let place = PlaceRow { pk: SWEEP.to_owned(), sk: PLACE.to_owned(), after: after.clone() };
+                let place = PlaceRow { pk: SWEEP.to_owned(), sk: list.to_owned(), after: after.clone() };
                 self.table.put(&place).await?;
             }
-            _ => self.table.delete(SWEEP, PLACE).await?,
+            _ => self.table.delete(SWEEP, list).await?,
         }
         Ok(forgotten)
     }

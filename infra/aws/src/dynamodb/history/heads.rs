@@ -6,7 +6,7 @@ use labelcast_functions::ports::{Head, PortResult};
 use super::super::contention::Backoff;
 use super::super::{action, transaction};
 use super::DynamoHistory;
-use super::rows::{self, HEAD, HeadRow, TOPICS, TopicRow};
+use super::rows::{self, HEAD, HeadRow, TopicRow};
 
 pub(super) fn shown(head: &HeadRow, now: DateTime<Utc>) -> Head {
     Head { epoch: head.epoch.clone(), newest: Seq(head.newest), settled: head.settled(now) }
@@ -15,14 +15,14 @@ pub(super) fn shown(head: &HeadRow, now: DateTime<Utc>) -> Head {
 impl DynamoHistory {
     /// The head of a topic, which begins its life when first asked.
     pub(super) async fn head_row(&self, topic: &TopicKey) -> PortResult<HeadRow> {
-        let key = topic.to_string();
+        let pk = rows::topic(&topic.to_string());
         let mut backoff = Backoff::new(self.table.what);
         loop {
-            if let Some(head) = self.table.get(&rows::topic(&key), HEAD).await? {
+            if let Some(head) = self.table.get(&pk, HEAD).await? {
                 return Ok(head);
             }
             // Whoever else makes it at this moment may be first: then theirs is read.
-            if !self.make(&key).await? {
+            if !self.make(topic).await? {
                 backoff.wait().await?;
             }
         }
@@ -45,11 +45,11 @@ impl DynamoHistory {
     }
 
     /// False if somebody else made it.
-    async fn make(&self, key: &str) -> PortResult<bool> {
+    async fn make(&self, topic: &TopicKey) -> PortResult<bool> {
         let mut bytes = [0; 8];
         self.random.fill(&mut bytes);
-        let head = HeadRow::empty(key, Epoch::from_random(bytes));
-        let listed = TopicRow { pk: TOPICS.to_owned(), sk: key.to_owned() };
+        let head = HeadRow::empty(&topic.to_string(), Epoch::from_random(bytes));
+        let listed = TopicRow { pk: rows::list(topic).to_owned(), sk: topic.to_string() };
         let head = action::put(&self.table, self.table.item(&head)?).condition_expression("attribute_not_exists(pk)");
         let listed = action::put(&self.table, self.table.item(&listed)?);
         let actions = vec![transaction::put(&self.table, head)?, transaction::put(&self.table, listed)?];

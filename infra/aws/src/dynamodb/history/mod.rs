@@ -6,6 +6,7 @@
 mod append;
 mod expiry;
 mod heads;
+mod parts;
 mod read;
 mod rows;
 
@@ -46,6 +47,14 @@ impl History for DynamoHistory {
 
     async fn settle(&self, placed: &[Placed]) -> PortResult<()> {
         self.settle_all(placed).await
+    }
+
+    async fn divide(&self, placed: &[Placed], parts: u32) -> PortResult<()> {
+        self.divide_all(placed, parts).await
+    }
+
+    async fn settle_part(&self, placed: &[Placed], part: u32) -> PortResult<()> {
+        self.settle_parts(placed, part).await
     }
 
     async fn head(&self, topic: &TopicKey) -> PortResult<Head> {

@@ -5,8 +5,8 @@
 //! | `topic#KEY` | `head` | [`HeadRow`] |
 //! | `topic#KEY` | `entry#NUMBER`, with 20 digits | [`EntryRow`] |
 //! | `id#NOTIFICATION` | `id` | [`IdRow`], as long as an entry of it is kept |
-//! | `topics` | `KEY` | [`TopicRow`]: every topic that has a head, so that sweeps find it |
-//! | `sweep` | `place` | [`PlaceRow`]: how far the last sweep came |
+//! | `topics#shared`, `topics#users` | `KEY` | [`TopicRow`]: every topic that has a head, so that sweeps find it |
+//! | `sweep` | either of these | [`PlaceRow`]: how far the last sweep came |
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 
 pub(super) const HEAD: &str = "head";
 pub(super) const ID: &str = "id";
-pub(super) const TOPICS: &str = "topics";
+pub(super) const SHARED_TOPICS: &str = "topics#shared";
+pub(super) const USERS_TOPICS: &str = "topics#users";
 pub(super) const SWEEP: &str = "sweep";
-pub(super) const PLACE: &str = "place";
 
 /// What is in flight for longer counts as given up: its notifier died, and the two retries that an asynchronous function
 /// has (after one minute and after two more) ended long ago.
@@ -33,7 +33,8 @@ pub(super) struct HeadRow {
     pub(super) newest: u64,
     /// Entries before this one are forgotten, whether or not their rows are gone yet.
     pub(super) oldest: u64,
-    /// Numbers that are appended and not settled, with the moment of it in milliseconds.
+    /// Numbers that are appended and not settled, with the moment of it in milliseconds; `NUMBER/PART` where several runs of
+    /// `deliver` push one.
     pub(super) in_flight: BTreeMap<String, i64>,
 }
 
@@ -87,6 +88,23 @@ pub(super) fn id(id: &NotificationId) -> String {
     format!("id#{id}")
 }
 
+/// The list that a topic stands in.
+pub(super) const fn list(topic: &TopicKey) -> &'static str {
+    match topic {
+        TopicKey::Shared(_) => SHARED_TOPICS,
+        TopicKey::Uploads(_) => USERS_TOPICS,
+    }
+}
+
+/// As [`HeadRow::in_flight`] names a part.
+pub(super) fn part(seq: u64, part: u32) -> String {
+    format!("{seq}/{part}")
+}
+
+fn number_of(name: &str) -> Option<u64> {
+    name.split('/').next()?.parse().ok()
+}
+
 /// An entry's sort key, in the order of the numbers.
 pub(super) fn entry(seq: u64) -> String {
     format!("entry#{seq:020}")
@@ -102,7 +120,7 @@ impl HeadRow {
     /// What is being pushed at this moment, in no order.
     pub(super) fn pushing(&self, now: DateTime<Utc>) -> impl Iterator<Item = u64> {
         let since = (now - GIVEN_UP_AFTER).timestamp_millis();
-        self.in_flight.iter().filter(move |(_, at)| **at >= since).filter_map(|(seq, _)| seq.parse().ok())
+        self.in_flight.iter().filter(move |(_, at)| **at >= since).filter_map(|(name, _)| number_of(name))
     }
 
     /// What was given up and is still written down.
@@ -134,5 +152,7 @@ mod tests {
         assert_eq!(head.settled(now + TimeDelta::seconds(1)), Seq(9));
         assert_eq!(head.settled(now + TimeDelta::minutes(14)), Seq(11));
         assert_eq!(head.settled(now + TimeDelta::minutes(16)), Seq(12));
+        head.in_flight = [(part(11, 3), now.timestamp_millis())].into();
+        assert_eq!(head.settled(now), Seq(10), "while one of its parts is pushed");
     }
 }
