@@ -19,9 +19,9 @@ pub(crate) enum Reason {
     None,
     /// Its condition does not hold.
     Condition,
-    /// Somebody else writes the row at this moment: the whole can be tried again.
+    /// Somebody else writes the row at this moment, or too many do: the whole can be tried again.
     Conflict,
-    /// Throttled, or a request that is refused.
+    /// A request that is refused.
     Other,
 }
 
@@ -30,7 +30,7 @@ impl Reason {
         match reason.code() {
             None | Some("None") => Self::None,
             Some("ConditionalCheckFailed") => Self::Condition,
-            Some("TransactionConflict") => Self::Conflict,
+            Some("TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded") => Self::Conflict,
             Some(_) => Self::Other,
         }
     }
