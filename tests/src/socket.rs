@@ -18,17 +18,20 @@ pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 impl Socket {
     /// Opens one, with the token as browsers send it.
     pub async fn open(address: &str, token: &str) -> Result<Self, Error> {
-        Self::open_at(&format!("ws://{address}/live"), token).await
-    }
-
-    /// Opens one at any URL.
-    pub async fn open_at(url: &str, token: &str) -> Result<Self, Error> {
-        let mut request = url.into_client_request()?;
+        let mut request = format!("ws://{address}/live").into_client_request()?;
         let offered = format!("labelcast.v1, bearer.{token}").parse().expect("a token fits into a header");
         request.headers_mut().insert("sec-websocket-protocol", offered);
         let (stream, answer) = connect_async(request).await?;
         assert_eq!(answer.headers()["sec-websocket-protocol"], "labelcast.v1");
         Ok(Self(stream))
+    }
+
+    /// Opens one at any URL, with the token as programs send it.
+    pub async fn open_with_bearer(url: &str, token: &str) -> Result<Self, Error> {
+        let mut request = url.into_client_request()?;
+        let bearer = format!("Bearer {token}").parse().expect("a token fits into a header");
+        request.headers_mut().insert("authorization", bearer);
+        connect_async(request).await.map(|(stream, _)| Self(stream))
     }
 
     /// Sends a text as it is.

@@ -48,9 +48,9 @@ impl Stack {
         self.connect_with(self.token(user)).await.expect("a socket")
     }
 
-    /// Opens a socket with any token.
+    /// Opens a socket with any token. As programs do: the emulator does not pass on which subprotocol `$connect` chose.
     pub async fn connect_with(&self, token: &str) -> Result<Socket, Error> {
-        Box::pin(Socket::open_at(self.output("LiveUrl"), token)).await
+        Box::pin(Socket::open_with_bearer(self.output("LiveUrl"), token)).await
     }
 
     /// Uploads a file; answers its upload's id once the bucket has it.

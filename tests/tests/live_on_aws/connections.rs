@@ -71,7 +71,7 @@ async fn due(port: &DynamoConnections, topic: &TopicKey, range: Option<u32>) -> 
     let mut visitor = |subscription: &Subscription| shown.push(subscription.connection.to_string());
     match range {
         None => port.visit(topic, Seq(1), Which::All, &mut visitor).await.unwrap(),
-        Some(range) => port.visit_range(topic, Seq(1), Which::All, range, &mut visitor).await.unwrap(),
+        Some(range) => port.visit_ranges(topic, Seq(1), Which::All, range..range + 1, &mut visitor).await.unwrap(),
     }
     shown.sort();
     shown
