@@ -28,8 +28,10 @@ pub type Result<T> = std::result::Result<T, EnvironmentError>;
 
 /// Where values come from: the process's own environment, or a test's.
 pub struct Environment {
-    lookup: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    lookup: Box<Lookup>,
 }
+
+type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 impl Environment {
     /// The process's own.

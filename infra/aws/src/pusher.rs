@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_apigatewaymanagement::Client;
 use aws_sdk_apigatewaymanagement::error::{DisplayErrorContext, SdkError};
+use aws_sdk_apigatewaymanagement::operation::delete_connection::DeleteConnectionError;
 use aws_sdk_apigatewaymanagement::operation::post_to_connection::PostToConnectionError;
 use aws_sdk_apigatewaymanagement::primitives::Blob;
 use bytes::Bytes;
@@ -114,7 +115,7 @@ impl Pusher for GatewayPusher {
     async fn close(&self, connection: &ConnectionId) -> PortResult<()> {
         match self.client.delete_connection().connection_id(connection.as_str()).send().await {
             Ok(_) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_gone_exception()) => Ok(()),
+            Err(error) if error.as_service_error().is_some_and(DeleteConnectionError::is_gone_exception) => Ok(()),
             Err(error) => Err(PortError::Unavailable {
                 what: "the WebSocket gateway",
                 why: DisplayErrorContext(&error).to_string(),

@@ -1,6 +1,5 @@
 //! Who gets in, and the page.
 
-use labelcast_tests::uploads::HTTP;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
@@ -23,12 +22,12 @@ async fn nobody_gets_in_without_a_good_token() {
 #[tokio::test]
 async fn the_page_comes_with_its_settings() {
     let stack = Stack::deployed();
-    let page = HTTP.get(stack.output("WebUrl")).send().await.unwrap();
+    let page = stack.http.get(stack.output("WebUrl")).send().await.unwrap();
     assert_eq!(page.status(), StatusCode::OK);
     assert!(page.headers()["content-type"].to_str().unwrap().starts_with("text/html"));
     assert!(page.headers().contains_key("content-security-policy"));
     let settings: Value =
-        HTTP.get(format!("{}settings.json", stack.output("WebUrl"))).send().await.unwrap().json().await.unwrap();
+        stack.http.get(format!("{}settings.json", stack.output("WebUrl"))).send().await.unwrap().json().await.unwrap();
     assert_eq!(settings["api"], stack.output("ApiUrl"));
     assert_eq!(settings["live"], stack.output("LiveUrl"));
     let contract: Value = stack.request(Method::GET, "/openapi.json").send().await.unwrap().json().await.unwrap();

@@ -1,6 +1,5 @@
 //! From the upload to the labels, the alert, the search and the removal.
 
-use labelcast_tests::uploads::HTTP;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -37,7 +36,7 @@ async fn a_picture_is_labelled_live_and_found_by_search() {
     let (_, state) = stack.get(&format!("/uploads/{upload}"), "viewer").await;
     assert_eq!(state["state"], "labelled", "{state}");
     assert_eq!(stack.get(&format!("/uploads/{upload}"), "other").await.0, StatusCode::NOT_FOUND);
-    let thumbnail = HTTP.get(image["thumbnail"].as_str().unwrap()).send().await.unwrap();
+    let thumbnail = stack.http.get(image["thumbnail"].as_str().unwrap()).send().await.unwrap();
     assert_eq!(
         (thumbnail.status(), &thumbnail.headers()["content-type"]),
         (StatusCode::OK, &"image/jpeg".parse().unwrap())

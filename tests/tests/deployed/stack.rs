@@ -3,36 +3,39 @@
 use std::time::Duration;
 
 use labelcast_tests::Socket;
-use labelcast_tests::uploads::HTTP;
 use reqwest::multipart::{Form, Part};
-use reqwest::{Method, RequestBuilder, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Error;
 
 /// The stack's outputs, with the tokens of its users.
-pub struct Stack(Value);
+pub struct Stack {
+    told: Value,
+    /// Of this test's own: connections end with the test that opened them.
+    pub http: Client,
+}
 
 impl Stack {
     /// The one that was deployed.
     pub fn deployed() -> Self {
         let path = std::env::var("LABELCAST_STACK").expect("`make test-deployed` says where the stack is");
         let text = std::fs::read_to_string(path).expect("the stack's outputs can be read");
-        Self(serde_json::from_str(&text).expect("they are JSON"))
+        Self { told: serde_json::from_str(&text).expect("they are JSON"), http: Client::new() }
     }
 
     /// An output.
     pub fn output(&self, name: &str) -> &str {
-        self.0[name].as_str().unwrap_or_else(|| panic!("the stack has an output {name}"))
+        self.told[name].as_str().unwrap_or_else(|| panic!("the stack has an output {name}"))
     }
 
     /// A user's ID token.
     pub fn token(&self, user: &str) -> &str {
-        self.0["Tokens"][user].as_str().unwrap_or_else(|| panic!("there is a user {user}"))
+        self.told["Tokens"][user].as_str().unwrap_or_else(|| panic!("there is a user {user}"))
     }
 
     /// A request to the REST API.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        HTTP.request(method, format!("{}{path}", self.output("ApiUrl"))).timeout(Duration::from_mins(1))
+        self.http.request(method, format!("{}{path}", self.output("ApiUrl"))).timeout(Duration::from_mins(1))
     }
 
     /// Asks as a user.
@@ -66,7 +69,8 @@ impl Stack {
             form.text(name.clone(), value.as_str().expect("texts").to_owned())
         });
         let form = form.part("file", Part::bytes(bytes).file_name("picture"));
-        let posted = HTTP.post(begun["url"].as_str().expect("a URL")).multipart(form).send().await.expect("an answer");
+        let posted =
+            self.http.post(begun["url"].as_str().expect("a URL")).multipart(form).send().await.expect("an answer");
         assert_eq!(posted.status(), StatusCode::NO_CONTENT, "{:?}", posted.text().await);
         begun["upload_id"].as_str().expect("an id").to_owned()
     }

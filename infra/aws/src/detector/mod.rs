@@ -96,7 +96,11 @@ impl Detector for Rekognition {
         Ok(Detection {
             labels: labels.labels().iter().filter_map(read::label).collect(),
             moderation: moderation.moderation_labels().iter().filter_map(read::moderation_label).collect(),
-            colors: properties.into_iter().flat_map(|all| all.dominant_colors()).filter_map(read::color).collect(),
+            colors: properties
+                .into_iter()
+                .flat_map(DetectLabelsImageProperties::dominant_colors)
+                .filter_map(read::color)
+                .collect(),
         })
     }
 }

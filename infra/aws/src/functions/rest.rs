@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use axum::Router;
 use axum::http::{HeaderValue, Method, header};
 use labelcast_functions::api;
 use labelcast_functions::images::{EmbeddedPages, ImageApi, ModerationApi, SearchApi, UploadApi, Web, WebSettings};
 use labelcast_functions::live::{HistoryApi, PublishApi};
+use labelcast_functions::ports::{ApiKey, Keys, PortResult};
 use labelcast_functions::rest::Door;
 use lambda_runtime::Error;
 use serde_json::json;
@@ -31,8 +33,23 @@ pub(super) async fn serve(router: Router, metrics: &'static Metrics) -> Result<(
     .await
 }
 
+/// For people and for programs.
 fn door(home: &Home) -> environment::Result<Door> {
     Ok(Door { verifier: home.verifier()?, keys: home.keys()?, clock: home.clock() })
+}
+
+/// For people alone: the function has no right to look up the keys of programs.
+fn door_for_people(home: &Home) -> environment::Result<Door> {
+    Ok(Door { verifier: home.verifier()?, keys: Arc::new(NoKeys), clock: home.clock() })
+}
+
+struct NoKeys;
+
+#[async_trait]
+impl Keys for NoKeys {
+    async fn find(&self, _sha256: &[u8; 32]) -> PortResult<Option<ApiKey>> {
+        Ok(None)
+    }
 }
 
 fn of<S: Clone + Send + Sync + 'static>(home: &Home, routes: OpenApiRouter<S>, function: S) -> Router {
@@ -51,7 +68,7 @@ fn cross_origin(home: &Home) -> CorsLayer {
 
 pub(super) fn upload(home: &Home) -> environment::Result<Router> {
     let function = UploadApi {
-        door: door(home)?,
+        door: door_for_people(home)?,
         uploads: home.uploads()?,
         objects: home.objects()?,
         random: home.random(),
@@ -71,18 +88,19 @@ pub(super) fn search(home: &Home) -> environment::Result<Router> {
 }
 
 pub(super) fn image(home: &Home) -> environment::Result<Router> {
-    let function = ImageApi { door: door(home)?, images: home.images()?, objects: home.objects()?, bus: home.bus()? };
+    let function =
+        ImageApi { door: door_for_people(home)?, images: home.images()?, objects: home.objects()?, bus: home.bus()? };
     Ok(of(home, ImageApi::routes(), function))
 }
 
 pub(super) fn moderation(home: &Home) -> environment::Result<Router> {
-    let function = ModerationApi { door: door(home)?, images: home.images()?, objects: home.objects()? };
+    let function = ModerationApi { door: door_for_people(home)?, images: home.images()?, objects: home.objects()? };
     Ok(of(home, ModerationApi::routes(), function))
 }
 
 pub(super) fn history(home: &Home) -> environment::Result<Router> {
     let function = HistoryApi {
-        door: door(home)?,
+        door: door_for_people(home)?,
         history: home.history()?,
         images: home.images()?,
         objects: home.objects()?,
