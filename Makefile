@@ -11,7 +11,7 @@ FUNCTION ?= notify
 ARCHITECTURE = $(shell sed -n 's/^architecture: *//p' infra/config.yml)
 CARGO_LAMBDA = 1.9.2
 
-.PHONY: run web build test test-rust test-page test-stack check format bench package deploy logs dead remove clean
+.PHONY: run web build test test-rust test-page test-deployed emulator test-stack check format bench package deploy logs dead remove clean
 
 run: web build ## Build what is needed and start everything on http://127.0.0.1:$(PORT)
 	@exec $(LABELCAST) serve --listen 127.0.0.1:$(PORT) --data $(DATA)
@@ -27,9 +27,9 @@ web/dist/index.html: web/package-lock.json $(shell find web/src web/public web/i
 build: ## Build the binary
 	cargo build --release --package labelcast
 
-test: web test-rust test-page test-stack ## Install what the tests need and run all of them
+test: web test-rust test-page test-deployed test-stack ## Install what the tests need and run all of them
 
-test-rust: ## Unit, property, contract and end-to-end tests
+test-rust: emulator ## Unit, property, contract and end-to-end tests
 	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace; else cargo test --workspace; fi
 
 target/emulator/bin/ministack:
@@ -53,7 +53,7 @@ test-deployed: web emulator node_modules ## The packaged stack, deployed to an e
 
 check: ## Formatting, lints, types
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- --deny warnings
+	cargo clippy --workspace --all-targets --features labelcast-tests/deployed -- --deny warnings
 	cd web && npm run check && npm run lint && npm run format:check
 
 format: ## Format everything

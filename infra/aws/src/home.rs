@@ -23,7 +23,7 @@ use crate::dynamodb::{
 use crate::environment::{Environment, Result, unreadable};
 use crate::jwks::FetchedKeys;
 use crate::objects::{BucketPlace, S3Objects};
-use crate::pusher::GatewayPusher;
+use crate::pusher::{GatewayPusher, NoPusher};
 use crate::queue::SqsQueue;
 use crate::system::{SystemClock, SystemRandom};
 use crate::translator::AmazonTranslate;
@@ -129,9 +129,17 @@ impl Home {
 
     /// Connections and subscriptions.
     pub fn connections(&self) -> Result<Arc<dyn Connections>> {
+        self.connections_reached_by(self.pusher()?)
+    }
+
+    /// Their rows alone, for functions that have no right to reach sockets and need none: who comes and goes.
+    pub fn connection_rows(&self) -> Result<Arc<dyn Connections>> {
+        self.connections_reached_by(Arc::new(NoPusher))
+    }
+
+    fn connections_reached_by(&self, pusher: Arc<dyn Pusher>) -> Result<Arc<dyn Connections>> {
         let table = self.table("LABELCAST_LIVE_TABLE", "the table of connections")?;
-        let ranges = self.ranges()?;
-        Ok(Arc::new(DynamoConnections::new(table, self.pusher()?, self.clock(), ranges)))
+        Ok(Arc::new(DynamoConnections::new(table, pusher, self.clock(), self.ranges()?)))
     }
 
     /// How many parts of a topic's subscriptions there are, and were before they were made more.

@@ -11,7 +11,9 @@ use lambda_runtime::Error;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some("--functions") {
-        Function::ALL.iter().for_each(|function| println!("{}", function.name()));
+        for function in Function::ALL {
+            println!("{}", function.name());
+        }
         return ExitCode::SUCCESS;
     }
     match run().await {

@@ -82,6 +82,25 @@ impl GatewayPusher {
     }
 }
 
+/// For functions that have no right to reach sockets.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NoPusher;
+
+#[async_trait]
+impl Pusher for NoPusher {
+    async fn push(&self, frames: Vec<Pushed>) -> Vec<(ConnectionId, Unreached)> {
+        frames.into_iter().flat_map(|pushed| pushed.to).map(|to| (to, Unreached::Failed)).collect()
+    }
+
+    async fn post(&self, _to: &ConnectionId, _frame: Frame) -> Result<(), Unreached> {
+        Err(Unreached::Failed)
+    }
+
+    async fn close(&self, _connection: &ConnectionId) -> PortResult<()> {
+        Err(PortError::Failed { what: "the WebSocket gateway", why: "this function may not reach sockets".to_owned() })
+    }
+}
+
 /// Between nothing and the doubled bound, so that many who wait do not come back together.
 fn wait(attempt: u32) -> Duration {
     BACK_OFF.mul_f64(f64::from(2_u32.pow(attempt)) * rand::rng().random_range(0.0..1.0))

@@ -18,7 +18,7 @@ pub(super) async fn authorize(home: &Home, metrics: &'static Metrics) -> Result<
 }
 
 pub(super) async fn connect(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let connect = Connect { connections: home.connections()?, settings: home.settings()? };
+    let connect = Connect { connections: home.connection_rows()?, settings: home.settings()? };
     take(metrics, move |event| {
         let connect = connect.clone();
         async move { connect.handle(event).await.map_err(Error::from) }
@@ -27,7 +27,7 @@ pub(super) async fn connect(home: &Home, metrics: &'static Metrics) -> Result<()
 }
 
 pub(super) async fn disconnect(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let disconnect = Disconnect { connections: home.connections()? };
+    let disconnect = Disconnect { connections: home.connection_rows()? };
     take(metrics, move |event| {
         let disconnect = disconnect.clone();
         async move { disconnect.handle(event).await.map_err(Error::from) }
