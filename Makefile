@@ -11,7 +11,7 @@ FUNCTION ?= notify
 ARCHITECTURE = $(shell sed -n 's/^architecture: *//p' infra/config.yml)
 CARGO_LAMBDA = 1.9.2
 
-.PHONY: run web build test test-rust test-page test-deployed emulator test-stack check format bench package deploy logs dead remove clean
+.PHONY: run web build test test-rust test-page test-deployed emulator test-stack check format bench bench-start package deploy logs dead remove clean
 
 run: web build ## Build what is needed and start everything on http://127.0.0.1:$(PORT)
 	@exec $(LABELCAST) serve --listen 127.0.0.1:$(PORT) --data $(DATA)
@@ -48,7 +48,7 @@ test-stack: ## What would be deployed on AWS
 
 test-deployed: web emulator node_modules ## The packaged stack, deployed to an emulator of AWS and driven from end to end
 	cargo build --profile lambda --package labelcast-aws --bin bootstrap
-	cargo build --package labelcast-tests --bin stand_in
+	cargo build --package labelcast --package labelcast-tests --bin labelcast --bin stand_in
 	target/emulator/bin/python tests/stack/deployed.py
 
 check: ## Formatting, lints, types
@@ -59,6 +59,12 @@ check: ## Formatting, lints, types
 format: ## Format everything
 	cargo fmt --all
 	cd web && npm run format
+
+bench-start: emulator ## Measure how fast a function starts, beside Node and Python
+	cargo build --profile lambda --package labelcast-aws --bin bootstrap
+	npm install --no-audit --no-fund --prefix target/stack/start @aws-sdk/client-dynamodb@3 @aws-sdk/client-sqs@3 \
+		@aws-sdk/client-apigatewaymanagementapi@3
+	target/emulator/bin/python tests/stack/start/measure.py
 
 bench: web ## Measure fan-out, filters, uploads and search (the server has one core, the client the other)
 	cargo build --release --package labelcast --package labelcast-tests

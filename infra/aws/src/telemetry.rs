@@ -1,7 +1,9 @@
 //! Logs as JSON, a line an event; metrics in CloudWatch's embedded format.
 
 use metrics_cloudwatch_embedded::{Builder, Collector};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Where metrics are gathered until the end of an invocation.
 pub struct Metrics(&'static Collector);
@@ -17,10 +19,11 @@ impl Metrics {
 
 /// Begins to log and to gather. Once a process.
 pub fn begin(function: &'static str) -> Result<&'static Metrics, String> {
-    let filter = EnvFilter::try_from_env("RUST_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let told = std::env::var("RUST_LOG").ok().and_then(|text| text.parse().ok());
+    let filter: Targets = told.unwrap_or_else(|| Targets::new().with_default(tracing::Level::INFO));
     // CloudWatch has the time already; Lambda's own lines have the request.
-    let log = tracing_subscriber::fmt().json().without_time().with_env_filter(filter).with_ansi(false);
-    log.try_init().map_err(|error| error.to_string())?;
+    let lines = tracing_subscriber::fmt::layer().json().without_time().with_ansi(false);
+    tracing_subscriber::registry().with(lines).with(filter).try_init().map_err(|error| error.to_string())?;
     let collector = Builder::new()
         .cloudwatch_namespace("Labelcast")
         .with_dimension("function", function)

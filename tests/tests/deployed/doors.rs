@@ -33,3 +33,21 @@ async fn the_page_comes_with_its_settings() {
     let contract: Value = stack.request(Method::GET, "/openapi.json").send().await.unwrap().json().await.unwrap();
     assert!(contract["paths"]["/topics/{topic}"].is_object(), "{contract}");
 }
+
+#[tokio::test]
+async fn the_command_line_works_against_the_stack() {
+    let stack = Stack::deployed();
+    let directory = tempfile::tempdir().unwrap();
+    let word = format!("windmill{}", rand::random::<u32>());
+    let file = directory.path().join("picture.png");
+    std::fs::write(&file, crate::stack::unique(&word)).unwrap();
+    let run = async |arguments: &[&str]| {
+        let mut command = labelcast_tests::server::labelcast(arguments);
+        let command = command.args(["--url", stack.output("ApiUrl"), "--json"]);
+        let done = command.env("LABELCAST_TOKEN", stack.token("viewer")).output().await.unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap()
+    };
+    assert!(run(&["upload", file.to_str().unwrap()]).await.contains(&word), "its labels came over the socket");
+    assert!(run(&["search", &word]).await.contains(&word));
+}
