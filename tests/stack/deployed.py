@@ -57,14 +57,24 @@ def emulator(port, directory):
     raise SystemExit("the emulator did not start; see target/stack/deployed/emulator.log")
 
 
-def deploy(environment):
+def osls(command, environment):
     begin = time.monotonic()
     log = WORK / "deploy.log"
     with open(log, "a", encoding="utf-8") as file:
-        done = subprocess.run(["npx", "osls", "deploy", "--stage", STAGE, "--region", REGION], env=environment, stdout=file, stderr=file)
+        arguments = ["npx", "osls", command, "--stage", STAGE, "--region", REGION]
+        done = subprocess.run(arguments, env=environment, stdout=file, stderr=file)
     if done.returncode != 0:
-        raise SystemExit(f"the stack could not be deployed:\n{log.read_text()[-4000:]}")
-    print(f"deployed in {time.monotonic() - begin:.0f} s", flush=True)
+        raise SystemExit(f"`{' '.join(arguments)}` failed:\n{log.read_text()[-4000:]}")
+    print(f"{command}: {time.monotonic() - begin:.0f} s", flush=True)
+
+
+def nothing_left(client):
+    tables = client("dynamodb").list_tables()["TableNames"]
+    buckets = [bucket["Name"] for bucket in client("s3").list_buckets()["Buckets"]]
+    functions = client("lambda").list_functions()["Functions"]
+    left = tables + buckets + [function["FunctionName"] for function in functions]
+    if left:
+        raise SystemExit(f"removing the stack left behind: {left}")
 
 
 def outputs(client):
@@ -123,15 +133,17 @@ def main():
             client = lambda service: boto3.client(
                 service, endpoint_url=endpoint, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test"
             )
-            deploy(environment)
+            osls("deploy", environment)
             stack = outputs(client)
             told = WORK / "stack.json"
             told.write_text(json.dumps(stack | {"Endpoint": endpoint, "Password": PASSWORD, "Tokens": sign_up(client, stack)}))
             environment["LABELCAST_STACK"] = str(told.resolve())
             drive(environment)
             # A running stack takes another deployment, and goes on.
-            deploy(environment)
+            osls("deploy", environment)
             drive(environment)
+            osls("remove", environment)
+            nothing_left(client)
         finally:
             for process in reversed(processes):
                 os.killpg(process.pid, signal.SIGTERM)

@@ -124,3 +124,22 @@ async fn who_sees_an_image_hears_when_it_is_deleted() {
     while viewer.notification("image.removed").await["data"]["image_id"] != image {}
     assert_eq!(stack.get(&path, "viewer").await.0, StatusCode::NOT_FOUND);
 }
+
+/// After its three attempts, half a minute apart here.
+#[tokio::test]
+async fn a_job_that_keeps_failing_becomes_a_dead_letter() {
+    let stack = Stack::deployed();
+    let sqs = aws_sdk_sqs::Client::new(&labelcast_tests::aws::client_config(stack.output("Endpoint")).await);
+    let body = format!("no job {}", rand::random::<u32>());
+    sqs.send_message().queue_url(stack.output("AnalysisQueueUrl")).message_body(&body).send().await.unwrap();
+    let dead = async {
+        loop {
+            let dead = sqs.receive_message().queue_url(stack.output("AnalysisDeadLettersUrl")).wait_time_seconds(20);
+            let dead = dead.send().await.unwrap();
+            if dead.messages().iter().any(|message| message.body() == Some(&body)) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_mins(5), dead).await.expect("it is dead within five minutes");
+}
