@@ -48,7 +48,7 @@ test-stack: ## What would be deployed on AWS
 
 test-deployed: web emulator node_modules ## The packaged stack, deployed to an emulator of AWS and driven from end to end
 	cargo build --profile lambda --package labelcast-aws --bin bootstrap
-	cargo build --package labelcast --package labelcast-tests --bin labelcast --bin stand_in
+	cargo build --workspace --bin labelcast --bin stand_in
 	target/emulator/bin/python tests/stack/deployed.py
 
 check: ## Formatting, lints, types

@@ -103,7 +103,7 @@ def sign_up(client, stack):
 
 def drive(environment):
     environment = {"RUST_BACKTRACE": "0"} | environment
-    arguments = ["cargo", "test", "--quiet", "--package", "labelcast-tests", "--features", "deployed", "--test", "deployed"]
+    arguments = ["cargo", "test", "--quiet", "--workspace", "--features", "labelcast-tests/deployed", "--test", "deployed"]
     if subprocess.run(arguments + sys.argv[1:], env=environment).returncode != 0:
         raise SystemExit("the deployed stack does not do what is promised")
 
