@@ -2,7 +2,9 @@
 
 PORT ?= 8080
 DATA ?= .labelcast
-LABELCAST = target/release/labelcast
+# Where Cargo puts what it builds; tools of the tests are in target/ all the same.
+BUILT = $(or $(CARGO_TARGET_DIR),target)
+LABELCAST = $(BUILT)/release/labelcast
 
 # On AWS: the stage, the function whose log is shown, and what the functions run on, as infra/config.yml has it.
 STAGE ?= $(shell sed -n 's/^stage: *//p' infra/config.yml)
@@ -68,7 +70,7 @@ bench-start: emulator ## Measure how fast a function starts, beside Node and Pyt
 
 bench: web ## Measure fan-out, filters, uploads and search (the server has one core, the client the other)
 	cargo build --release --package labelcast --package labelcast-tests
-	ulimit -n 20000; taskset -c 1 target/release/bench
+	ulimit -n 20000; taskset -c 1 $(BUILT)/release/bench
 
 package: web node_modules target/cargo-lambda-$(CARGO_LAMBDA) ## Build all functions for AWS, as one zip
 	rustup target add $(ARCHITECTURE:arm64=aarch64)-unknown-linux-gnu

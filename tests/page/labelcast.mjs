@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const binary = process.env.LABELCAST ?? fileURLToPath(new URL('../../target/debug/labelcast', import.meta.url))
+const built = process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL('../../target', import.meta.url))
+const binary = process.env.LABELCAST ?? `${built}/debug/labelcast`
 
 /** Starts a server; answers its address and its first users' passwords, and how to stop it. */
 export async function start() {

@@ -1,6 +1,6 @@
 //! An emulator of AWS: DynamoDB, S3, SQS, EventBridge and the gateways, on this machine.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -64,11 +64,7 @@ impl Emulator {
     }
 }
 
-/// Installed below the build's folder.
+/// Installed within the project, wherever Cargo builds.
 fn program() -> PathBuf {
-    let mut path = std::env::current_exe().expect("a test has a path");
-    while path.file_name().is_some_and(|name| name != "target") {
-        path.pop();
-    }
-    path.join("emulator/bin/ministack")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/emulator/bin/ministack")
 }

@@ -19,6 +19,7 @@ import boto3
 STAGE = "emulator"
 REGION = "us-east-1"
 WORK = pathlib.Path("target/stack/deployed")
+BUILT = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", "target"))
 PASSWORD = "Correct-Horse-7-Battery"
 USERS = {"viewer@example.org": [], "other@example.org": [], "moderator@example.org": ["moderators"]}
 
@@ -112,13 +113,13 @@ def main():
     WORK.mkdir(parents=True, exist_ok=True)
     (WORK / "deploy.log").unlink(missing_ok=True)
     artifact = WORK / "bootstrap.zip"
-    subprocess.run([sys.executable, "tests/stack/zipped.py", "target/lambda/bootstrap", artifact], check=True)
+    subprocess.run([sys.executable, "tests/stack/zipped.py", BUILT / "lambda/bootstrap", artifact], check=True)
     port, processes = free_port(), []
     endpoint = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as directory:
         try:
             processes.append(emulator(port, directory))
-            stand_in = started(["target/debug/stand_in", endpoint], stdout=subprocess.PIPE, text=True)
+            stand_in = started([BUILT / "debug/stand_in", endpoint], stdout=subprocess.PIPE, text=True)
             processes.append(stand_in)
             told = stand_in.stdout.readline().strip()
             environment = os.environ | {

@@ -71,7 +71,7 @@ def once(arguments):
 
 def main():
     measured = {
-        "bootstrap": ["target/lambda/bootstrap"],
+        "bootstrap": [f"{os.environ.get('CARGO_TARGET_DIR', 'target')}/lambda/bootstrap"],
         "Node 20": ["node", str(HERE / "notify.cjs")],
         "Python 3.11": [sys.executable, str(HERE / "notify.py")],
     }
