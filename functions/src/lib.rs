@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod asyncapi;
+mod batch;
 pub mod error;
 pub mod images;
 pub mod imaging;
@@ -13,4 +14,5 @@ pub mod query;
 pub mod rest;
 pub mod settings;
 pub mod signing;
+pub mod system;
 pub mod token;

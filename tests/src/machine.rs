@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
-use labelcast::data::{DataDirectory, SystemRandom};
+use labelcast::data::DataDirectory;
 use labelcast::database::Database;
 use labelcast::serve::{Machine, Parts, Place};
 use labelcast::server::{Server, Tls};
 use labelcast_functions::model::{Detection, ImageId, ImageType, Name};
 use labelcast_functions::ports::{Clock, Detector, DetectorError};
 use labelcast_functions::settings::Settings;
+use labelcast_functions::system::SystemRandom;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 

@@ -8,9 +8,12 @@ use aws_lambda_events::s3::S3Event;
 use bytes::Bytes;
 use chrono::Duration;
 use labelcast_functions::images::{Analyze, Failed, FailureRecord, Index, Ingest};
-use labelcast_functions::live::{Authorize, Connect, Disconnect, Notify, Route, Sweep};
-use labelcast_functions::model::{BusEvent, ConnectionId, ImageType, RemovedImage, UploadId, UploadRef, UploadState};
-use labelcast_functions::ports::{AnalysisJob, Clock, ObjectKey, Ports};
+use labelcast_functions::live::{Authorize, Connect, Deliver, Disconnect, Notify, Route, Sweep};
+use labelcast_functions::model::{
+    BusEvent, ConnectionId, ImageType, Notification, NotificationId, RemovedImage, Subject, TopicKey, UploadId,
+    UploadRef, UploadState,
+};
+use labelcast_functions::ports::{AnalysisJob, Clock, Delivery, NewEntry, ObjectKey, Ports};
 use labelcast_functions::settings::Settings;
 use labelcast_functions::token::Verifier;
 use labelcast_tests::{TestMachine, picture};
@@ -197,6 +200,48 @@ async fn an_upload_that_failed_is_told_of_again() {
     failed.handle(record).await.unwrap();
     let told = socket.notification("upload.failed").await;
     assert_eq!(told["data"]["reason"], "the first reason");
+}
+
+/// Beside one that is none, as a range of connections hears of it from a run of its own.
+#[tokio::test]
+async fn a_delivery_reaches_its_range_and_a_broken_one_holds_it_up_not() {
+    let machine = TestMachine::start(Settings::default()).await;
+    let mut socket = machine.connect().await;
+    socket.subscribe(&["app:builds"]).await;
+    let ports = &machine.machine.ports;
+    let subject = Subject::Published { name: "build.done".to_owned(), data: json!({"ok": true}) };
+    let notification = Notification { id: NotificationId::given("divided"), at: ports.clock.now(), subject };
+    let entry =
+        NewEntry { notification: notification.clone(), topics: vec![TopicKey::Shared("app:builds".parse().unwrap())] };
+    let placed = ports.history.append(&[entry]).await.unwrap().remove(0).placed;
+    let mut batch = sample!("sqs-batch.json");
+    let broken = batch["Records"][1]["messageId"].clone();
+    batch["Records"][0]["body"] = json!(serde_json::to_string(&Delivery { notification, placed, range: 0 }).unwrap());
+    let answer = Deliver { notify: notify(ports) }.handle(read(&batch)).await;
+    let answer = serde_json::to_value(answer).unwrap();
+    assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": broken}]}));
+    let told = socket.notification("build.done").await;
+    assert_eq!((&told["id"], &told["topics"][0]["seq"]), (&json!("divided"), &json!(1)));
+}
+
+/// The others' uploaders are told all the same.
+#[tokio::test]
+async fn a_broken_record_of_what_was_given_up_holds_up_none_of_the_others() {
+    let machine = TestMachine::start(Settings::default()).await;
+    let mut socket = machine.connect().await;
+    socket.subscribe(&["uploads"]).await;
+    let Ports { images, uploads, bus, .. } = machine.machine.ports.clone();
+    let id = uploaded(&machine, picture::jpeg(1)).await;
+    let mut created = sample!("s3-post.json");
+    created["Records"][0]["s3"]["object"]["key"] = json!(format!("new/{id}"));
+    let mut batch = sample!("sqs-batch.json");
+    let broken = batch["Records"][0]["messageId"].clone();
+    batch["Records"][0]["body"] = json!("no record");
+    batch["Records"][1]["body"] = json!(json!({"requestPayload": created}).to_string());
+    let answer = Failed { images, uploads, bus }.handle_batch(read(&batch)).await;
+    let answer = serde_json::to_value(answer).unwrap();
+    assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": broken}]}));
+    assert_eq!(socket.notification("upload.failed").await["data"]["upload_id"], json!(id));
 }
 
 /// Whoever asked for it was cut off in between, or came first; the same event again changes nothing.

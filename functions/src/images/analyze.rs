@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use futures_util::future::join_all;
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 
 use super::decide;
 use super::failed::tell_uploaders;
+use crate::batch;
 use crate::model::BusEvent;
 use crate::ports::{AnalysisJob, Bus, Clock, Detector, DetectorError, Images, PortError, Uploads};
 use crate::settings::Settings;
@@ -42,18 +42,7 @@ enum JobError {
 impl Analyze {
     /// Takes a batch of jobs; answers those that are to be tried again.
     pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
-        let outcomes = join_all(event.records.iter().map(|message| self.message(message))).await;
-        let mut response = SqsBatchResponse::default();
-        for (message, outcome) in event.records.iter().zip(outcomes) {
-            if let Err(error) = outcome {
-                tracing::warn!(%error, message_id = message.message_id, "an analysis failed");
-                metrics::counter!("labelcast_analysis_failures_total").increment(1);
-                let mut failure = BatchItemFailure::default();
-                failure.item_identifier = message.message_id.clone().unwrap_or_default();
-                response.batch_item_failures.push(failure);
-            }
-        }
-        response
+        batch::each(&event, "labelcast_analysis_failures_total", |message| self.message(message)).await
     }
 
     async fn message(&self, message: &SqsMessage) -> Result<(), JobError> {

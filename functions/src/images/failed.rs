@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use aws_lambda_events::s3::S3Event;
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::batch;
 use crate::model::{BusEvent, ImageId, UploadId, UploadRef, UploadState};
-use crate::ports::{AnalysisJob, Bus, Images, ObjectKey, PortResult, Uploads};
+use crate::ports::{AnalysisJob, Bus, Images, ObjectKey, PortError, PortResult, Uploads};
 
 /// The function's parts.
 #[derive(Clone)]
@@ -38,6 +40,21 @@ enum Concerned {
 const REASON: &str = "the picture could not be processed; please upload it again later";
 
 impl Failed {
+    /// Takes a batch of such records from a queue; answers those that are to be tried again. One that cannot be read becomes
+    /// a dead letter, where somebody looks at it.
+    pub async fn handle_batch(&self, event: SqsEvent) -> SqsBatchResponse {
+        batch::each(&event, "labelcast_given_up_failures_total", |message| self.message(message)).await
+    }
+
+    async fn message(&self, message: &SqsMessage) -> PortResult<()> {
+        let record: FailureRecord =
+            serde_json::from_str(message.body.as_deref().unwrap_or_default()).map_err(|error| PortError::Failed {
+                what: "the record of a function that gave up",
+                why: error.to_string(),
+            })?;
+        self.handle(record).await
+    }
+
     /// Takes the record of a function that gave up.
     pub async fn handle(&self, record: FailureRecord) -> PortResult<()> {
         metrics::counter!("labelcast_given_up_total").increment(1);

@@ -1,9 +1,10 @@
 //! `deliver`: pushes a notification to one range of its receivers (rule 14).
 
-use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 
 use super::Notify;
 use super::render::Shown;
+use crate::batch;
 use crate::ports::{Delivery, PortError, PortResult};
 
 /// The function's parts: those of `notify`, whose receivers it serves.
@@ -16,17 +17,7 @@ pub struct Deliver {
 impl Deliver {
     /// Takes a batch of deliveries; answers those that are to be tried again.
     pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
-        let mut response = SqsBatchResponse::default();
-        for message in &event.records {
-            if let Err(error) = self.message(message).await {
-                tracing::warn!(%error, message_id = message.message_id, "a delivery failed");
-                metrics::counter!("labelcast_delivery_failures_total").increment(1);
-                let mut failure = BatchItemFailure::default();
-                failure.item_identifier = message.message_id.clone().unwrap_or_default();
-                response.batch_item_failures.push(failure);
-            }
-        }
-        response
+        batch::each(&event, "labelcast_delivery_failures_total", |message| self.message(message)).await
     }
 
     async fn message(&self, message: &SqsMessage) -> PortResult<()> {

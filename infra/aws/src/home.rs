@@ -13,6 +13,7 @@ use labelcast_functions::ports::{
 };
 use labelcast_functions::settings::Settings;
 use labelcast_functions::signing::Credentials;
+use labelcast_functions::system::{SystemClock, SystemRandom};
 use labelcast_functions::token::Verifier;
 
 use crate::bus::EventBus;
@@ -25,7 +26,6 @@ use crate::jwks::FetchedKeys;
 use crate::objects::{BucketPlace, S3Objects};
 use crate::pusher::{GatewayPusher, NoPusher};
 use crate::queue::SqsQueue;
-use crate::system::{SystemClock, SystemRandom};
 use crate::translator::AmazonTranslate;
 
 /// Parts of a topic's subscriptions (rule 14), unless it is set otherwise.
@@ -117,14 +117,10 @@ impl Home {
         Ok(Arc::new(DynamoImages::new(self.images_table()?)))
     }
 
-    fn dynamo_history(&self) -> Result<DynamoHistory> {
-        let table = self.table("LABELCAST_HISTORY_TABLE", "the history")?;
-        Ok(DynamoHistory::new(table, self.clock(), self.random()))
-    }
-
     /// The history of topics.
     pub fn history(&self) -> Result<Arc<dyn History>> {
-        Ok(Arc::new(self.dynamo_history()?))
+        let table = self.table("LABELCAST_HISTORY_TABLE", "the history")?;
+        Ok(Arc::new(DynamoHistory::new(table, self.clock(), self.random())))
     }
 
     /// Connections and subscriptions.

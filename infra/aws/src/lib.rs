@@ -10,6 +10,5 @@ pub mod jwks;
 pub mod objects;
 pub mod pusher;
 pub mod queue;
-pub mod system;
 pub mod telemetry;
 pub mod translator;

@@ -52,7 +52,9 @@ impl GatewayPusher {
                 Ok(Err(error)) if is_gone(&error) => return Err(Unreached::Gone),
                 Ok(Err(error)) if is_throttled(&error) => {
                     metrics::counter!("labelcast_posts_throttled_total").increment(1);
-                    tokio::time::sleep(wait(attempt)).await;
+                    if attempt + 1 < ATTEMPTS {
+                        tokio::time::sleep(wait(attempt)).await;
+                    }
                 }
                 Ok(Err(error)) => {
                     tracing::warn!(connection = %to, why = %DisplayErrorContext(&error), "a post failed");

@@ -9,10 +9,10 @@ mod sockets;
 use std::sync::Arc;
 
 use chrono::Utc;
-use labelcast::data::SystemRandom;
 use labelcast_aws::dynamodb::{DynamoConnections, DynamoHistory, Ranges, Table};
 use labelcast_functions::model::{Notification, NotificationId, Subject, TopicKey};
 use labelcast_functions::ports::{Clock, NewEntry, Pusher};
+use labelcast_functions::system::SystemRandom;
 use labelcast_tests::aws;
 use labelcast_tests::emulator::Emulator;
 use labelcast_tests::machine::SetClock;

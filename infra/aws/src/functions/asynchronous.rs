@@ -2,7 +2,7 @@
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use aws_lambda_events::sqs::SqsEvent;
-use labelcast_functions::images::{Analyze, Failed, FailureRecord, Index, Ingest};
+use labelcast_functions::images::{Analyze, Failed, Index, Ingest};
 use labelcast_functions::live::{Deliver, Notify, Sweep};
 use lambda_runtime::Error;
 use serde_json::Value;
@@ -111,19 +111,12 @@ pub(super) async fn sweep(home: &Home, metrics: &'static Metrics) -> Result<(), 
     .await
 }
 
-/// The records come by way of a queue. One that cannot be read is a foreign one: it is tried again with the others and ends
-/// in the queue's dead letters, where somebody looks at it.
+/// The records come by way of a queue.
 pub(super) async fn failed(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
     let failed = Failed { images: home.images()?, uploads: home.uploads()?, bus: home.bus()? };
     take(metrics, move |event: SqsEvent| {
         let failed = failed.clone();
-        async move {
-            for message in event.records {
-                let record: FailureRecord = serde_json::from_str(message.body.as_deref().unwrap_or_default())?;
-                failed.handle(record).await?;
-            }
-            Ok(())
-        }
+        async move { Ok(failed.handle_batch(event).await) }
     })
     .await
 }

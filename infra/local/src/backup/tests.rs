@@ -3,8 +3,9 @@ use std::os::unix::fs::PermissionsExt;
 use rusqlite::Connection;
 
 use super::*;
-use crate::data::{Secrets, SystemRandom};
+use crate::data::Secrets;
 use crate::database::Database;
+use labelcast_functions::system::SystemRandom;
 
 fn run(directory: &DataDirectory, file: &Path) -> Result<(), BackupError> {
     write(directory, file, &CancellationToken::new())

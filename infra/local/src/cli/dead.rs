@@ -6,9 +6,10 @@ use serde_json::json;
 use super::arguments::Data;
 use super::failure::{Failure, Outcome};
 use super::output;
-use crate::data::{DataDirectory, SystemClock};
+use crate::data::DataDirectory;
 use crate::database::Database;
 use crate::work::WorkTable;
+use labelcast_functions::system::SystemClock;
 
 /// List or redrive the dead letters of a data directory
 ///

@@ -9,9 +9,10 @@ use serde_json::json;
 use super::arguments::Data;
 use super::failure::{Failure, Outcome};
 use super::output;
-use crate::data::{DataDirectory, SystemClock, SystemRandom};
+use crate::data::DataDirectory;
 use crate::database::Database;
 use crate::store::api_keys;
+use labelcast_functions::system::{SystemClock, SystemRandom};
 
 /// Add, list or remove the API keys of programs
 ///

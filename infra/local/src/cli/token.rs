@@ -7,10 +7,11 @@ use labelcast_functions::ports::Clock;
 use super::arguments::Data;
 use super::failure::{Failure, Outcome};
 use super::output;
-use crate::data::{DataDirectory, Secrets, SystemClock, SystemRandom};
+use crate::data::{DataDirectory, Secrets};
 use crate::database::Database;
 use crate::sign_in::TokenIssuer;
 use crate::users::Users;
+use labelcast_functions::system::{SystemClock, SystemRandom};
 
 /// Print an ID token for a local user
 ///

@@ -8,9 +8,10 @@ use serde_json::json;
 use super::arguments::Data;
 use super::failure::{Failure, Outcome};
 use super::{output, password};
-use crate::data::{DataDirectory, SystemClock, SystemRandom};
+use crate::data::DataDirectory;
 use crate::database::Database;
 use crate::users::Users;
+use labelcast_functions::system::{SystemClock, SystemRandom};
 
 /// Add, list, change or remove local users
 ///

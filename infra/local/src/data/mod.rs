@@ -1,6 +1,5 @@
 //! The data directory: where everything of one machine lies, and who may look into it.
 
-mod clock;
 mod secrets;
 
 use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
@@ -8,7 +7,6 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-pub use clock::{SystemClock, SystemRandom};
 pub(crate) use secrets::letters;
 pub use secrets::{REGION, Secrets};
 
@@ -106,6 +104,8 @@ impl DataDirectory {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+
+    use labelcast_functions::system::SystemRandom;
 
     use super::*;
 

@@ -11,10 +11,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::machine::{Machine, Parts, Place};
 use crate::cli::ServeArguments;
-use crate::data::{DataDirectory, DataError, SystemClock, SystemRandom};
+use crate::data::{DataDirectory, DataError};
 use crate::database::{Database, OpenError};
 use crate::server::{ListenError, Server, Tls};
 use crate::users::PasswordError;
+use labelcast_functions::system::{SystemClock, SystemRandom};
 
 /// How long clients have to leave.
 const LEAVING: Duration = Duration::from_secs(5);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::data::{SystemClock, SystemRandom};
+use labelcast_functions::system::{SystemClock, SystemRandom};
 
 fn users(place: &tempfile::TempDir) -> Users {
     let database = Database::open(place.path()).unwrap();

@@ -21,8 +21,8 @@ use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{FileObjects, ObjectCreated, router};
-use crate::data::SystemRandom;
 use crate::server::{Server, Tls};
+use labelcast_functions::system::SystemRandom;
 
 struct Hand(Mutex<DateTime<Utc>>);
 

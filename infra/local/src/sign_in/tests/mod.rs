@@ -20,10 +20,11 @@ use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{Place, SignIn, TokenIssuer};
-use crate::data::{DataDirectory, Secrets, SystemRandom};
+use crate::data::{DataDirectory, Secrets};
 use crate::database::Database;
 use crate::server::{Server, Tls};
 use crate::users::Users;
+use labelcast_functions::system::SystemRandom;
 
 const HOME: &str = "https://labels.example.org/web/";
 const VERIFIER: &str = "a-verifier-of-at-least-forty-three-characters-0123";

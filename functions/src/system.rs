@@ -1,7 +1,9 @@
+//! The clock and the randomness of the system, as every home has them outside of tests.
+
+use aws_lc_rs::rand;
 use chrono::{DateTime, Utc};
-use labelcast_functions::ports::{Clock, Random};
-use rand::TryRng;
-use rand::rngs::SysRng;
+
+use crate::ports::{Clock, Random};
 
 /// The system's clock.
 #[derive(Debug, Clone, Copy, Default)]
@@ -19,6 +21,6 @@ pub struct SystemRandom;
 
 impl Random for SystemRandom {
     fn fill(&self, bytes: &mut [u8]) {
-        SysRng.try_fill_bytes(bytes).expect("a system without randomness cannot keep any secret");
+        rand::fill(bytes).expect("a system without randomness cannot keep any secret");
     }
 }
