@@ -187,8 +187,7 @@ impl Home {
     /// What reaches open sockets.
     pub fn pusher(&self) -> Result<Arc<dyn Pusher>> {
         let endpoint = self.environment.needed("LABELCAST_MANAGEMENT_ENDPOINT")?;
-        let config = aws_sdk_apigatewaymanagement::config::Builder::from(&self.config).endpoint_url(endpoint).build();
-        Ok(Arc::new(GatewayPusher::new(aws_sdk_apigatewaymanagement::Client::from_conf(config))))
+        Ok(Arc::new(GatewayPusher::new(&self.config, endpoint)))
     }
 
     /// Rekognition.
