@@ -1,11 +1,13 @@
 //! Thumbnails, and pictures made small enough for a detector.
 
+use std::borrow::Cow;
+
 use fast_image_resize::images::{TypedImage, TypedImageRef};
-use fast_image_resize::pixels::{U8, U8x3};
-use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::codecs::jpeg::JpegEncoder;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageBuffer, Luma, Pixel, Rgb, RgbImage, Rgba};
+use image::{DynamicImage, RgbImage, Rgba};
 
 use super::Rejection;
 
@@ -37,15 +39,18 @@ pub fn thumbnail(image: &DynamicImage, orientation: Orientation) -> Vec<u8> {
 }
 
 fn small_jpeg(image: &DynamicImage, orientation: Orientation, longest: u32) -> Vec<u8> {
-    let mut small = match image {
-        DynamicImage::ImageLuma8(gray) => shrunk::<Luma<u8>, U8>(gray, longest).into(),
-        DynamicImage::ImageLuma16(_) => shrunk::<Luma<u8>, U8>(&image.to_luma8(), longest).into(),
-        DynamicImage::ImageRgb8(colours) => small_colours(colours, longest),
+    // All pictures are made smaller as RGB: the resizer has code of its own for each kind of pixel.
+    let colours = match image {
+        DynamicImage::ImageRgb8(colours) => Cow::Borrowed(colours),
         // White goes under transparent pixels before they are averaged: their hidden colour must not bleed into the edges.
-        transparent if transparent.color().has_alpha() => small_colours(&over_white(transparent), longest),
-        deeper => small_colours(&deeper.to_rgb8(), longest),
+        transparent if transparent.color().has_alpha() => Cow::Owned(over_white(transparent)),
+        other => Cow::Owned(other.to_rgb8()),
     };
+    let mut small = DynamicImage::from(shrunk(&colours, longest));
     small.apply_orientation(orientation);
+    if !image.color().has_color() {
+        small = small.into_luma8().into();
+    }
     let mut jpeg = Vec::with_capacity(16 << 10);
     JpegEncoder::new_with_quality(&mut jpeg, QUALITY)
         .encode_image(&small)
@@ -53,16 +58,8 @@ fn small_jpeg(image: &DynamicImage, orientation: Orientation, longest: u32) -> V
     jpeg
 }
 
-fn small_colours(image: &RgbImage, longest: u32) -> DynamicImage {
-    shrunk::<Rgb<u8>, U8x3>(image, longest).into()
-}
-
-/// Every pixel counts for those that it falls together with. `R` is `P` as the resizer names it.
-fn shrunk<P, R>(image: &ImageBuffer<P, Vec<u8>>, to: u32) -> ImageBuffer<P, Vec<u8>>
-where
-    P: Pixel<Subpixel = u8>,
-    R: PixelTrait,
-{
+/// Every pixel counts for those that it falls together with.
+fn shrunk(image: &RgbImage, to: u32) -> RgbImage {
     let longest = image.width().max(image.height());
     if longest <= to {
         return image.clone();
@@ -70,10 +67,10 @@ where
     // To the nearest pixel, and a line stays a line.
     let scaled = |side: u32| ((side * to + longest / 2) / longest).max(1);
     let (width, height) = (scaled(image.width()), scaled(image.height()));
-    let mut small = ImageBuffer::new(width, height);
+    let mut small = RgbImage::new(width, height);
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    let from = TypedImageRef::<R>::from_buffer(image.width(), image.height(), image);
-    let into = TypedImage::<R>::from_buffer(width, height, &mut small);
+    let from = TypedImageRef::<U8x3>::from_buffer(image.width(), image.height(), image);
+    let into = TypedImage::<U8x3>::from_buffer(width, height, &mut small);
     from.and_then(|from| Ok(Resizer::new().resize_typed(&from, &mut into?, &options)))
         .expect("a buffer of bytes has its size and needs no alignment")
         .expect("no part is cut out, and no side is 0");
@@ -103,7 +100,7 @@ fn mixed_with_white(channel: u8, alpha: u8) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use image::GenericImageView;
+    use image::{GenericImageView, ImageBuffer, Rgb};
 
     use super::*;
 

@@ -9,6 +9,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use labelcast_aws::pusher::GatewayPusher;
 use labelcast_functions::ports::{Frame, Pushed, Pusher};
+use labelcast_functions::signing::Credentials;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -49,7 +50,9 @@ fn frame() -> Frame {
 }
 
 async fn sdk(endpoint: &str, count: usize) -> Result<(), Failed> {
-    let config = labelcast_aws::sdk::config("eu-west-1".to_owned());
+    let measured = || "measured".to_owned();
+    let credentials = Credentials { access_key_id: measured(), secret_access_key: measured(), session_token: None };
+    let config = labelcast_aws::sdk::config("eu-west-1".to_owned(), credentials);
     let pusher = GatewayPusher::new(&config, endpoint);
     for begun in (0..count).step_by(RECEIVERS) {
         let to: Result<_, _> =

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use aws_config::SdkConfig;
+use aws_types::SdkConfig;
 use labelcast_functions::ports::{
     Bus, Clock, Connections, Deliveries, Detector, History, Idempotency, Images, Keys, Objects, Pusher, Queue, Random,
     Translator, Uploads,
@@ -39,7 +39,7 @@ pub struct Home {
 impl Home {
     /// Told by this; makes no call.
     pub fn of(environment: Environment) -> Result<Self> {
-        let config = sdk::config(environment.needed("AWS_REGION")?);
+        let config = sdk::config(environment.needed("AWS_REGION")?, credentials(&environment)?);
         Ok(Self { environment, config })
     }
 
@@ -154,12 +154,7 @@ impl Home {
             origin: origin.to_owned(),
             path: path.to_owned(),
             region: self.config.region().map(ToString::to_string).unwrap_or_default(),
-            // Of the role, for as long as the sandbox lives (Lambda developer guide, environment variables).
-            credentials: Credentials {
-                access_key_id: self.environment.needed("AWS_ACCESS_KEY_ID")?,
-                secret_access_key: self.environment.needed("AWS_SECRET_ACCESS_KEY")?,
-                session_token: self.environment.optional("AWS_SESSION_TOKEN"),
-            },
+            credentials: credentials(&self.environment)?,
         };
         // A bucket whose name is no part of the host has it in the path.
         let config = aws_sdk_s3::config::Builder::from(&self.config).force_path_style(!path.is_empty()).build();
@@ -203,6 +198,15 @@ impl Home {
     pub fn translator(&self) -> Arc<dyn Translator> {
         Arc::new(AmazonTranslate::new(aws_sdk_translate::Client::new(&self.config)))
     }
+}
+
+/// Of the function's role.
+fn credentials(environment: &Environment) -> Result<Credentials> {
+    Ok(Credentials {
+        access_key_id: environment.needed("AWS_ACCESS_KEY_ID")?,
+        secret_access_key: environment.needed("AWS_SECRET_ACCESS_KEY")?,
+        session_token: environment.optional("AWS_SESSION_TOKEN"),
+    })
 }
 
 /// `https://host/path` in two.

@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
+use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::http::Request;
 use http_body_util::{BodyExt, Limited};
 use jsonwebtoken::jwk::JwkSet;
 use labelcast_functions::token::{KeySource, KeySourceError};
+
+use crate::sdk::Https;
 
 /// API Gateway waits for an authorizer no longer than this; what is slower than a tenth of it is tried again.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -18,22 +17,21 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// A user pool's two keys take one.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// Keys that are fetched over HTTPS, by the client that the SDK has already.
+/// Keys that are fetched over HTTPS.
 #[derive(Debug, Clone)]
 pub struct FetchedKeys {
-    connector: SharedHttpConnector,
+    https: Https,
     url: String,
 }
 
 impl FetchedKeys {
     /// From this URL.
     pub fn new(url: impl Into<String>) -> Self {
-        let connector = Connector::builder().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build();
-        Self { connector: SharedHttpConnector::new(connector), url: url.into() }
+        Self { https: Https::default(), url: url.into() }
     }
 
     async fn fetched(&self) -> Result<JwkSet, Box<dyn std::error::Error + Send + Sync>> {
-        let answer = self.connector.call(Request::get(self.url.as_str())?).await?;
+        let answer = self.https.call(Request::get(self.url.as_str())?).await?;
         if !answer.status().is_success() {
             return Err(format!("{} answered {}", self.url, answer.status().as_u16()).into());
         }

@@ -1,30 +1,42 @@
 //! How all clients of the SDK are set, from what Lambda tells a function.
 //!
-//! Lambda gives region and credentials in the environment (Lambda developer guide, defined runtime environment variables).
-//! The SDK's own search would go on to files, to roles to be assumed and to metadata services: none is there, and the
-//! clients that ask them make a function larger and slower to start.
+//! Lambda gives region and credentials in the environment, for as long as the sandbox lives (Lambda developer guide, defined
+//! runtime environment variables). The SDK's own search would go on to files, to roles to be assumed and to metadata
+//! services: none is there, and what asks them makes a function larger and slower to start.
+
+mod https;
 
 use std::time::Duration;
 
-use aws_config::environment::EnvironmentVariableCredentialsProvider;
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_dynamodb::config::SharedCredentialsProvider;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedCredentialsProvider};
+use aws_types::SdkConfig;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
+use labelcast_functions::signing::Credentials;
 
-/// For clients in this region; makes no call.
-pub fn config(region: String) -> SdkConfig {
+pub use https::Https;
+
+/// For clients in this region that have these credentials; makes no call.
+pub fn config(region: String, credentials: Credentials) -> SdkConfig {
+    let Credentials { access_key_id, secret_access_key, session_token } = credentials;
+    let credentials = aws_sdk_dynamodb::config::Credentials::new(
+        access_key_id,
+        secret_access_key,
+        session_token,
+        None,
+        "environment",
+    );
     // Retries fit into the shortest function's time; what hangs is given up before it.
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(2))
         .operation_attempt_timeout(Duration::from_secs(6))
         .operation_timeout(Duration::from_secs(18))
         .build();
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(region))
-        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(Https::default())
         .timeout_config(timeouts)
         .retry_config(RetryConfig::standard().with_max_attempts(4))
         .service_config(OfEnvironment)
