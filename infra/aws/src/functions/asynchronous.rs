@@ -3,7 +3,7 @@
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use aws_lambda_events::sqs::SqsEvent;
 use labelcast_functions::images::{Analyze, Failed, Index, Ingest};
-use labelcast_functions::live::{Deliver, Notify, Sweep};
+use labelcast_functions::live::{Abandoned, Deliver, Notify, Sweep};
 use lambda_runtime::Error;
 use serde_json::Value;
 
@@ -62,7 +62,7 @@ pub(super) async fn index(home: &Home, metrics: &'static Metrics) -> Result<(), 
 }
 
 pub(super) async fn notify(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let notify = Notify { deliveries: Some(home.deliveries()?), ..pushing(home)? };
+    let notify = Notify { division: Some(home.division()?), ..pushing(home)? };
     take(metrics, move |event: EventBridgeEvent<Value>| {
         let notify = notify.clone();
         async move { notify.handle(event).await.map_err(Error::from) }
@@ -79,12 +79,12 @@ fn pushing(home: &Home) -> environment::Result<Notify> {
         history: home.history()?,
         connections: home.connections()?,
         pusher: home.pusher()?,
-        deliveries: None,
+        division: None,
     })
 }
 
 pub(super) async fn deliver(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let deliver = Deliver { notify: pushing(home)? };
+    let deliver = Deliver { notify: pushing(home)?, max_attempts: home.settings()?.max_attempts };
     take(metrics, move |event: SqsEvent| {
         let deliver = deliver.clone();
         async move { Ok(deliver.handle(event).await) }
@@ -113,7 +113,15 @@ pub(super) async fn sweep(home: &Home, metrics: &'static Metrics) -> Result<(), 
 
 /// The records come by way of a queue.
 pub(super) async fn failed(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let failed = Failed { images: home.images()?, uploads: home.uploads()?, bus: home.bus()? };
+    let abandoned = Abandoned {
+        clock: home.clock(),
+        images: home.images()?,
+        history: home.history()?,
+        deliveries: home.deliveries()?,
+        ranges: home.ranges()?.count(),
+    };
+    let failed =
+        Failed { images: home.images()?, uploads: home.uploads()?, bus: home.bus()?, abandoned: Some(abandoned) };
     take(metrics, move |event: SqsEvent| {
         let failed = failed.clone();
         async move { Ok(failed.handle_batch(event).await) }
