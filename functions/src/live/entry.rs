@@ -27,19 +27,13 @@ pub(super) async fn all(
 }
 
 /// What an event becomes: a notification and its topics, the one that most people have first.
-async fn of(
-    event: BusEvent,
-    at: DateTime<Utc>,
-    images: &dyn Images,
-) -> PortResult<Option<NewEntry>> {
+async fn of(event: BusEvent, at: DateTime<Utc>, images: &dyn Images) -> PortResult<Option<NewEntry>> {
     let (id, topics, subject) = match event {
         BusEvent::ImageLabelled { image_id, upload, first } => {
             let id = NotificationId::derive(&["image.labelled", &image_id.to_string(), upload.upload_id.as_str()]);
             let mine = TopicKey::Uploads(upload.user);
             let public = match first {
-                true => {
-                    images.get(&image_id).await?.and_then(|image| image.result).map(|stored| stored.status)
-                }
+                true => images.get(&image_id).await?.and_then(|image| image.result).map(|stored| stored.status),
                 false => None,
             };
             let topics = match public.is_some_and(Status::is_public) {
