@@ -217,7 +217,9 @@ async fn a_delivery_reaches_its_range_and_a_broken_one_holds_it_up_not() {
     let mut batch = sample!("sqs-batch.json");
     let broken = batch["Records"][1]["messageId"].clone();
     batch["Records"][0]["body"] = json!(serde_json::to_string(&Delivery { notification, placed, range: 0 }).unwrap());
-    let answer = Deliver { notify: notify(ports), max_attempts: 3 }.handle(read(&batch)).await;
+    let answer = Deliver { notify: notify(ports), max_attempts: 3, patience: std::time::Duration::from_mins(1) }
+        .handle(read(&batch))
+        .await;
     let answer = serde_json::to_value(answer).unwrap();
     assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": broken}]}));
     let told = socket.notification("build.done").await;

@@ -16,11 +16,10 @@ pub struct Deliver {
     pub notify: Notify,
     /// Attempts at a range before it becomes a dead letter; the last one closes whom it concerns.
     pub max_attempts: u32,
+    /// How long a range may take; then the attempt has failed. Shorter than the function's own time, so that the last attempt
+    /// can close those whom it did not reach.
+    pub patience: Duration,
 }
-
-/// How long a range may take; then the attempt has failed. Within the function's 60 s, so that the last attempt has time to
-/// close those whom it did not reach.
-const PATIENCE: Duration = Duration::from_secs(40);
 
 impl Deliver {
     /// Takes a batch of deliveries; answers those that are to be tried again.
@@ -31,8 +30,8 @@ impl Deliver {
     async fn message(&self, message: &SqsMessage) -> PortResult<()> {
         let delivery: Delivery = serde_json::from_str(message.body.as_deref().unwrap_or_default())
             .map_err(|error| PortError::Failed { what: "a delivery", why: error.to_string() })?;
-        let outcome = tokio::time::timeout(PATIENCE, self.push(&delivery)).await.unwrap_or_else(|_| {
-            let why = format!("it took longer than {} s", PATIENCE.as_secs());
+        let outcome = tokio::time::timeout(self.patience, self.push(&delivery)).await.unwrap_or_else(|_| {
+            let why = format!("it took longer than {} s", self.patience.as_secs());
             Err(PortError::Unavailable { what: "a range of receivers", why })
         });
         if outcome.is_err() && batch::is_last_attempt(message, self.max_attempts) {
