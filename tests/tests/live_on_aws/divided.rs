@@ -255,6 +255,28 @@ async fn what_notify_gave_up_reaches_its_receivers_all_the_same() {
     assert_eq!((running.received(), running.mark().await), (vec![vec![1, 2]; CLIENTS], (2, 2)));
 }
 
+/// Events of others, of a schedule, and of a bucket that was just connected.
+#[tokio::test]
+async fn what_was_given_up_and_concerns_nobody_is_passed_over() {
+    let running = Running::start().await;
+    let sample = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+    let mut broken = published("a");
+    broken["detail"] = json!({"topic": "no topic of ours"});
+    for payload in [
+        sample(include_str!("../samples/bus.json")),
+        sample(include_str!("../samples/scheduled.json")),
+        json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "labelcast"}),
+        json!({"Records": []}),
+        broken,
+        Value::Null,
+    ] {
+        let record = message(&json!({"requestPayload": payload}), 1);
+        assert_eq!(running.failed().handle_batch(record).await.batch_item_failures.len(), 0, "{payload}");
+    }
+    assert!(running.queue.waiting().is_empty());
+    assert_eq!(running.mark().await, (0, 0));
+}
+
 #[tokio::test]
 async fn what_is_too_few_to_divide_is_not() {
     let running = Running::start().await;
@@ -262,6 +284,7 @@ async fn what_is_too_few_to_divide_is_not() {
     function.division =
         Some(Division { deliveries: running.queue.clone(), receivers_at_once: CLIENTS * RANGES as usize });
     notify(&function, "a").await;
-    assert_eq!((running.queue.waiting().len(), running.mark().await), (0, (1, 1)));
+    assert!(running.queue.waiting().is_empty());
+    assert_eq!(running.mark().await, (1, 1));
     assert_eq!(running.received(), vec![vec![1]; CLIENTS]);
 }
