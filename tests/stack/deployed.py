@@ -48,7 +48,7 @@ def emulator(port, directory):
         "TMPDIR": directory,
     }
     log = open(WORK / "emulator.log", "w", encoding="utf-8")
-    process = started(["target/emulator/bin/ministack"], env=environment, stdout=log, stderr=log)
+    process = started([sys.executable, "tests/stack/emulator.py"], env=environment, stdout=log, stderr=log)
     for _ in range(600):
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/_ministack/health", timeout=1)
