@@ -68,7 +68,7 @@ test('who signs in at the hosted UI comes back to the page signed in and live', 
   assert.equal(asked.get('redirect_uri'), stack.WebUrl)
   assert.ok(asked.get('state') && asked.get('code_challenge'))
   await enter(viewer, 'viewer', 'wrong')
-  assert.match(await viewer.locator('body').innerText(), /Incorrect/)
+  await viewer.getByText('Incorrect').waitFor()
   const exchange = viewer.waitForRequest((request) => at('/oauth2/token')(new URL(request.url())))
   await enter(viewer, 'viewer', stack.Password)
   const form = new URLSearchParams((await exchange).postData())

@@ -1,4 +1,5 @@
-"""Deploys the packaged stack to an emulator of AWS and has it driven from end to end: `tests/tests/deployed`.
+"""Deploys the packaged stack to an emulator of AWS and has it driven from end to end: `tests/tests/deployed`, and by a
+browser, `tests/page/deployed.test.mjs`.
 
 What is deployed is the real bootstrap, packaged as for AWS. Rekognition and Translate, which the emulator lacks, get a
 stand-in. Anything that goes wrong ends the run; the emulator, and with it everything, goes at the end."""
@@ -109,6 +110,12 @@ def drive(environment):
         raise SystemExit("the deployed stack does not do what is promised")
 
 
+def browse(environment):
+    """The page, in a real browser; what it looked like stays in target/stack/deployed."""
+    if subprocess.run(["tests/page/run", "deployed.test.mjs"], env=environment).returncode != 0:
+        raise SystemExit("the page of the deployed stack does not do what is promised")
+
+
 def main():
     WORK.mkdir(parents=True, exist_ok=True)
     (WORK / "deploy.log").unlink(missing_ok=True)
@@ -140,6 +147,7 @@ def main():
             told.write_text(json.dumps(stack | {"Endpoint": endpoint, "Password": PASSWORD, "Tokens": sign_up(client, stack)}))
             environment["LABELCAST_STACK"] = str(told.resolve())
             drive(environment)
+            browse(environment)
             # A running stack takes another deployment, and goes on.
             osls("deploy", environment)
             drive(environment)

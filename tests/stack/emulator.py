@@ -1,14 +1,18 @@
-"""The emulator, with the one thing added that browsers need and it lacks: the subprotocol that the answer to `$connect`
-names goes into the handshake, as API Gateway does it. A browser that offered subprotocols and is answered none gives up."""
+"""The emulator, with two things added that browsers need and it lacks.
+
+The subprotocol that the answer to `$connect` names goes into the handshake, as API Gateway does it: a browser that offered
+subprotocols and is answered none gives up. And a renewed token says when its owner signed in, as Cognito's do, not when it
+was renewed: OpenID Connect asks for that (Core 1.0, section 12.2), and the page refuses another."""
 
 import contextvars
 
 from ministack import app
-from ministack.services import apigateway
+from ministack.services import apigateway, cognito
 
 HEADER = "sec-websocket-protocol"
 chosen = contextvars.ContextVar("chosen", default=None)
-invoke, handle = apigateway._invoke_ws_lambda, apigateway.handle_websocket
+signed_in = {}
+invoke, handle, sign = apigateway._invoke_ws_lambda, apigateway.handle_websocket, cognito._signed_jwt
 
 
 def subprotocol(answer):
@@ -32,7 +36,16 @@ async def handle_and_tell(scope, receive, send, *arguments, **options):
     await handle(scope, receive, telling, *arguments, **options)
 
 
+def sign_with_first_time(claims, *arguments):
+    if "auth_time" in claims:
+        # All tokens of one sign-in share their origin.
+        first = signed_in.setdefault(claims["origin_jti"], claims["auth_time"])
+        claims = claims | {"auth_time": first}
+    return sign(claims, *arguments)
+
+
 apigateway._invoke_ws_lambda, apigateway.handle_websocket = invoke_and_remember, handle_and_tell
+cognito._signed_jwt = sign_with_first_time
 
 if __name__ == "__main__":
     app.main()
