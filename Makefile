@@ -6,11 +6,12 @@ DATA ?= .labelcast
 BUILT = $(or $(CARGO_TARGET_DIR),target)
 LABELCAST = $(BUILT)/release/labelcast
 
-# On AWS: the stage, the function whose log is shown, and what the functions run on, as infra/config.yml has it.
-STAGE ?= $(shell sed -n 's/^stage: *//p' infra/config.yml)
-REGION = $(shell sed -n 's/^region: *//p' infra/config.yml)
+# On AWS: the settings; of them the stage, and what the functions run on; the function whose log is shown.
+CONFIG = $(or $(LABELCAST_CONFIG),infra/config.yml)
+STAGE ?= $(shell sed -n 's/^stage: *//p' $(CONFIG))
+REGION = $(shell sed -n 's/^region: *//p' $(CONFIG))
 FUNCTION ?= notify
-ARCHITECTURE = $(shell sed -n 's/^architecture: *//p' infra/config.yml)
+ARCHITECTURE = $(shell sed -n 's/^architecture: *//p' $(CONFIG))
 CARGO_LAMBDA = 1.9.2
 
 .PHONY: run web build test test-rust test-page test-deployed emulator test-stack check format bench bench-start package deploy logs dead remove clean

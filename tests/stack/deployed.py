@@ -79,6 +79,21 @@ def nothing_left(client):
         raise SystemExit(f"removing the stack left behind: {left}")
 
 
+def settings():
+    """The usual ones but for two, which `tests/tests/deployed/settings.rs` tries."""
+    text = pathlib.Path("infra/config.yml").read_text(encoding="utf-8")
+    for usual, set_ in {
+        "allowedOrigins: []": "allowedOrigins: [https://photos.example.com, https://second.example.org]",
+        "readers: ''": "readers: 'app:secret*=moderators'",
+    }.items():
+        if usual not in text:
+            raise SystemExit(f"infra/config.yml has no line `{usual}`")
+        text = text.replace(usual, set_)
+    path = WORK / "config.yml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
 def outputs(client):
     stack = client("cloudformation").describe_stacks(StackName=f"labelcast-{STAGE}")["Stacks"][0]
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
@@ -137,6 +152,7 @@ def main():
                 "AWS_SECRET_ACCESS_KEY": "test",
                 "AWS_REGION": REGION,
                 "LABELCAST_ARTIFACT": str(artifact),
+                "LABELCAST_CONFIG": settings(),
             }
             client = lambda service: boto3.client(
                 service, endpoint_url=endpoint, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test"
