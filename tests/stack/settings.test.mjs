@@ -13,8 +13,10 @@ const told = (name) => {
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
 };
 /** These functions, and no others, are told this. */
-const tells = (setting, value, ...names) => () =>
-  assert.deepEqual(told(setting), Object.fromEntries(names.map((name) => [name, value])));
+const tells =
+  (setting, value, ...names) =>
+  () =>
+    assert.deepEqual(told(setting), Object.fromEntries(names.map((name) => [name, value])));
 const property = (id) => template.resources[id].Properties;
 const every = (type, pick) => [...new Set(template.all(type).map(([, each]) => pick(each)))];
 const concurrency = (queue) =>
@@ -34,10 +36,16 @@ const reaches = {
   region: () => assert.equal(provider.region, 'eu-central-1'),
   stage() {
     assert.equal(provider.stage, 'set');
-    assert.deepEqual(every('AWS::ApiGateway::Deployment', (each) => each.StageName), ['set']);
+    assert.deepEqual(
+      every('AWS::ApiGateway::Deployment', (each) => each.StageName),
+      ['set'],
+    );
   },
   architecture: () =>
-    assert.deepEqual(every('AWS::Lambda::Function', (each) => each.Architectures[0]), ['x86_64']),
+    assert.deepEqual(
+      every('AWS::Lambda::Function', (each) => each.Architectures[0]),
+      ['x86_64'],
+    ),
   artifact() {
     const packaged = JSON.parse(read('target/stack/set/serverless-state.json'));
     assert.equal(packaged.package.artifact, basename(process.env.LABELCAST_ARTIFACT));
@@ -72,11 +80,17 @@ const reaches = {
       const chosen = answer.ResponseTemplates['application/json'];
       // osls writes them as patterns, dots as `[.]`.
       for (const origin of origins) assert.ok(chosen.includes(origin.replaceAll('.', '[.]')), id);
-      const headers = answer.ResponseParameters['method.response.header.Access-Control-Allow-Headers'];
+      const headers =
+        answer.ResponseParameters['method.response.header.Access-Control-Allow-Headers'];
       assert.match(headers, /Authorization.*X-Api-Key/, id);
     }
   },
-  readers: tells('LABELCAST_READERS', 'device:*=technicians; app:secret*=moderators', 'message', 'history'),
+  readers: tells(
+    'LABELCAST_READERS',
+    'device:*=technicians; app:secret*=moderators',
+    'message',
+    'history',
+  ),
   maxUploadBytes: tells('LABELCAST_MAX_UPLOAD_BYTES', '1048576', 'upload', 'ingest', 'web'),
   uploadsPerHour: tells('LABELCAST_UPLOADS_PER_HOUR', '7', 'upload'),
   minConfidence: tells('LABELCAST_MIN_CONFIDENCE', '70', 'analyze'),
@@ -99,7 +113,11 @@ const reaches = {
   historyEntries: tells('LABELCAST_HISTORY_ENTRIES', '18', 'sweep'),
   newDays: () => assert.equal(Number(expiry('new/')), 2),
   rejectedDays: () => assert.equal(Number(expiry('rejected/')), 19),
-  logDays: () => assert.deepEqual(every('AWS::Logs::LogGroup', (each) => each.RetentionInDays), [14]),
+  logDays: () =>
+    assert.deepEqual(
+      every('AWS::Logs::LogGroup', (each) => each.RetentionInDays),
+      [14],
+    ),
   alarmEmail() {
     const { TopicArn, ...subscription } = property('AlarmsByEmail');
     assert.equal(reference(TopicArn), 'Alarms');
