@@ -118,6 +118,16 @@ def sign_up(client, stack):
     return tokens
 
 
+def moderator_by_one_command(client, stack, environment):
+    """As `make moderator` does it, twice: who is a user already becomes a moderator too."""
+    for email, told in [("ada@example.org", "first password"), ("ada@example.org", "next sign-in")]:
+        command = ["node", "infra/moderator.mjs", STAGE, email]
+        said = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
+        groups = client("cognito-idp").admin_list_groups_for_user(UserPoolId=stack["UserPoolId"], Username=email)["Groups"]
+        if told not in said or [group["GroupName"] for group in groups] != ["moderators"]:
+            raise SystemExit(f"{email} is no moderator: {said} {groups}")
+
+
 def drive(environment):
     environment = {"RUST_BACKTRACE": "0"} | environment
     arguments = ["cargo", "test", "--quiet", "--workspace", "--features", "labelcast-tests/deployed", "--test", "deployed"]
@@ -161,6 +171,7 @@ def main():
             stack = outputs(client)
             told = WORK / "stack.json"
             told.write_text(json.dumps(stack | {"Endpoint": endpoint, "Password": PASSWORD, "Tokens": sign_up(client, stack)}))
+            moderator_by_one_command(client, stack, environment)
             environment["LABELCAST_STACK"] = str(told.resolve())
             drive(environment)
             browse(environment)
