@@ -6,14 +6,15 @@ DATA ?= .labelcast
 BUILT = $(or $(CARGO_TARGET_DIR),target)
 LABELCAST = $(BUILT)/release/labelcast
 
-# On AWS: the stage, the function whose log is shown, and what the functions run on, as infra/config.yml has it.
-STAGE ?= $(shell sed -n 's/^stage: *//p' infra/config.yml)
-REGION = $(shell sed -n 's/^region: *//p' infra/config.yml)
+# On AWS: the settings; of them the stage, and what the functions run on; the function whose log is shown.
+CONFIG = $(or $(LABELCAST_CONFIG),infra/config.yml)
+STAGE ?= $(shell sed -n 's/^stage: *//p' $(CONFIG))
+REGION = $(shell sed -n 's/^region: *//p' $(CONFIG))
 FUNCTION ?= notify
-ARCHITECTURE = $(shell sed -n 's/^architecture: *//p' infra/config.yml)
+ARCHITECTURE = $(shell sed -n 's/^architecture: *//p' $(CONFIG))
 CARGO_LAMBDA = 1.9.2
 
-.PHONY: run web build test test-rust test-page test-deployed emulator test-stack check format bench bench-start bench-posts package deploy logs dead remove clean
+.PHONY: run web build test test-rust test-page test-deployed emulator test-stack check format bench bench-start bench-posts package deploy moderator logs dead remove clean
 
 run: web build ## Build what is needed and start everything on http://127.0.0.1:$(PORT)
 	@exec $(LABELCAST) serve --listen 127.0.0.1:$(PORT) --data $(DATA)
@@ -98,6 +99,9 @@ node_modules: package-lock.json
 deploy: package ## Deploy the stack, or what changed of it; prints where everything is
 	npx osls deploy --stage $(STAGE)
 	npx osls info --stage $(STAGE) --verbose
+
+moderator: node_modules ## Make EMAIL a moderator, and a user if they are none yet
+	AWS_REGION=$(REGION) node infra/moderator.mjs $(STAGE) $(EMAIL)
 
 logs: node_modules ## Follow the log of FUNCTION
 	npx osls logs --stage $(STAGE) --function $(FUNCTION) --tail

@@ -1,8 +1,17 @@
 'use strict';
 
+const ORIGIN = /^https?:\/\/[^/*\s]+$/;
+
 // What follows from the setting `allowedOrigins`: the page of the stack is on the API's own origin and needs no CORS there.
 module.exports = async ({ resolveVariable }) => {
   const origins = await resolveVariable('self:custom.config.allowedOrigins');
+  for (const origin of origins) {
+    if (!ORIGIN.test(origin)) {
+      throw new Error(
+        `allowedOrigins: \`${origin}\` is no origin; write it out, without a path: https://photos.example.com`,
+      );
+    }
+  }
   return {
     rest: origins.length > 0 && {
       origins,

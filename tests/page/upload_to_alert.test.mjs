@@ -1,20 +1,15 @@
 // The page in a real browser, two users at once, from upload to alert.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { chromium } from 'playwright-core'
+import { by, file, launch, live, Watch } from './browser.mjs'
 import { start } from './labelcast.mjs'
-import { picture } from './picture.mjs'
 
-let server, browser, viewer, moderator
-const foreign = []
-const violations = []
+let server, browser, watch, viewer, moderator
 
 before(async () => {
   server = await start()
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking', '--disable-sync'],
-  })
+  browser = await launch()
+  watch = new Watch([server.url])
   viewer = await signIn('viewer')
   moderator = await signIn('moderator')
 })
@@ -25,25 +20,14 @@ after(async () => {
   assert.equal(status, 0, 'SIGTERM ends it cleanly')
 })
 
-const by = (page, id) => page.getByTestId(id)
-const file = (name, options) => ({ name, mimeType: 'image/png', buffer: picture(options) })
-
 async function signIn(name) {
-  const page = await (await browser.newContext()).newPage()
-  const home = new URL(server.url).host
-  page.on('request', (request) => {
-    const url = new URL(request.url())
-    if (url.protocol.startsWith('http') && url.host !== home) foreign.push(request.url())
-  })
-  page.on('console', (message) => {
-    if (/Content.Security.Policy/i.test(message.text())) violations.push(message.text())
-  })
+  const page = await watch.page(browser)
   await page.goto(server.url)
   await by(page, 'sign-in').first().click()
   await page.getByLabel('User name').fill(name)
   await page.getByLabel('Password').fill(server.passwords[name])
   await page.getByRole('button', { name: 'Sign in' }).click()
-  await by(page, 'connection-state').and(page.locator('[data-state=live]')).first().waitFor()
+  await live(page)
   return page
 }
 
@@ -93,6 +77,6 @@ test('a search finds the picture and opens it', async () => {
 })
 
 test('the page asks no other host for anything and keeps to its policy', () => {
-  assert.deepEqual(foreign, [])
-  assert.deepEqual(violations, [])
+  assert.deepEqual(watch.foreign, [])
+  assert.deepEqual(watch.violations, [])
 })

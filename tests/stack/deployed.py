@@ -1,4 +1,5 @@
-"""Deploys the packaged stack to an emulator of AWS and has it driven from end to end: `tests/tests/deployed`.
+"""Deploys the packaged stack to an emulator of AWS and has it driven from end to end: `tests/tests/deployed`, and by a
+browser, `tests/page/deployed.test.mjs`.
 
 What is deployed is the real bootstrap, packaged as for AWS. Rekognition and Translate, which the emulator lacks, get a
 stand-in. Anything that goes wrong ends the run; the emulator, and with it everything, goes at the end."""
@@ -48,7 +49,7 @@ def emulator(port, directory):
         "TMPDIR": directory,
     }
     log = open(WORK / "emulator.log", "w", encoding="utf-8")
-    process = started(["target/emulator/bin/ministack"], env=environment, stdout=log, stderr=log)
+    process = started([sys.executable, "tests/stack/emulator.py"], env=environment, stdout=log, stderr=log)
     for _ in range(600):
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/_ministack/health", timeout=1)
@@ -78,6 +79,21 @@ def nothing_left(client):
         raise SystemExit(f"removing the stack left behind: {left}")
 
 
+def settings():
+    """The usual ones but for two, which `tests/tests/deployed/settings.rs` tries."""
+    text = pathlib.Path("infra/config.yml").read_text(encoding="utf-8")
+    for usual, set_ in {
+        "allowedOrigins: []": "allowedOrigins: [https://photos.example.com, https://second.example.org]",
+        "readers: ''": "readers: 'app:secret*=moderators'",
+    }.items():
+        if usual not in text:
+            raise SystemExit(f"infra/config.yml has no line `{usual}`")
+        text = text.replace(usual, set_)
+    path = WORK / "config.yml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
 def outputs(client):
     stack = client("cloudformation").describe_stacks(StackName=f"labelcast-{STAGE}")["Stacks"][0]
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
@@ -102,11 +118,27 @@ def sign_up(client, stack):
     return tokens
 
 
+def moderator_by_one_command(client, stack, environment):
+    """As `make moderator` does it, twice: who is a user already becomes a moderator too."""
+    for email, told in [("ada@example.org", "first password"), ("ada@example.org", "next sign-in")]:
+        command = ["node", "infra/moderator.mjs", STAGE, email]
+        said = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
+        groups = client("cognito-idp").admin_list_groups_for_user(UserPoolId=stack["UserPoolId"], Username=email)["Groups"]
+        if told not in said or [group["GroupName"] for group in groups] != ["moderators"]:
+            raise SystemExit(f"{email} is no moderator: {said} {groups}")
+
+
 def drive(environment):
     environment = {"RUST_BACKTRACE": "0"} | environment
     arguments = ["cargo", "test", "--quiet", "--workspace", "--features", "labelcast-tests/deployed", "--test", "deployed"]
     if subprocess.run(arguments + sys.argv[1:], env=environment).returncode != 0:
         raise SystemExit("the deployed stack does not do what is promised")
+
+
+def browse(environment):
+    """The page, in a real browser; what it looked like stays in target/stack/deployed."""
+    if subprocess.run(["tests/page/run", "deployed.test.mjs"], env=environment).returncode != 0:
+        raise SystemExit("the page of the deployed stack does not do what is promised")
 
 
 def main():
@@ -130,6 +162,7 @@ def main():
                 "AWS_SECRET_ACCESS_KEY": "test",
                 "AWS_REGION": REGION,
                 "LABELCAST_ARTIFACT": str(artifact),
+                "LABELCAST_CONFIG": settings(),
             }
             client = lambda service: boto3.client(
                 service, endpoint_url=endpoint, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test"
@@ -138,8 +171,10 @@ def main():
             stack = outputs(client)
             told = WORK / "stack.json"
             told.write_text(json.dumps(stack | {"Endpoint": endpoint, "Password": PASSWORD, "Tokens": sign_up(client, stack)}))
+            moderator_by_one_command(client, stack, environment)
             environment["LABELCAST_STACK"] = str(told.resolve())
             drive(environment)
+            browse(environment)
             # A running stack takes another deployment, and goes on.
             osls("deploy", environment)
             drive(environment)

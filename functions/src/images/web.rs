@@ -28,7 +28,7 @@ pub struct WebSettings {
     pub api: String,
     /// The WebSocket.
     pub live: String,
-    /// Where objects are fetched from and posted to: an origin.
+    /// Where objects are fetched from and posted to.
     #[serde(skip)]
     pub objects: String,
     /// The issuer of ID tokens.
@@ -82,7 +82,8 @@ impl Web {
     fn policy(&self) -> String {
         let WebSettings { api, live, objects, metadata, .. } = &*self.settings;
         let sign_in = metadata["token_endpoint"].as_str().map(origin).unwrap_or_default();
-        let (api, live) = (origin(api), origin(live));
+        // A path would allow that one path alone (CSP level 3, section 6.7.2.11).
+        let (api, live, objects) = (origin(api), origin(live), origin(objects));
         format!(
             "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; manifest-src 'self'; \
              img-src 'self' blob: data: {objects}; connect-src 'self' {api} {live} {objects} {sign_in}; \

@@ -21,6 +21,8 @@ impl Metrics {
 pub fn begin(function: &'static str) -> Result<&'static Metrics, String> {
     let told = std::env::var("RUST_LOG").ok().and_then(|text| text.parse().ok());
     let filter: Targets = told.unwrap_or_else(|| Targets::new().with_default(tracing::Level::INFO));
+    // The span around each invocation has its trace: it is there at any level.
+    let filter = filter.with_target("lambda_runtime::layers::trace", tracing::Level::INFO);
     // CloudWatch has the time already; Lambda's own lines have the request.
     let lines = tracing_subscriber::fmt::layer().json().without_time().with_ansi(false);
     tracing_subscriber::registry().with(lines).with(filter).try_init().map_err(|error| error.to_string())?;

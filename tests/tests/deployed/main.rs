@@ -4,4 +4,5 @@
 mod doors;
 mod live;
 mod pictures;
+mod settings;
 mod stack;

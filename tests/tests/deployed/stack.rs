@@ -51,7 +51,7 @@ impl Stack {
         self.connect_with(self.token(user)).await.expect("a socket")
     }
 
-    /// Opens a socket with any token. As programs do: the emulator does not pass on which subprotocol `$connect` chose.
+    /// Opens a socket with any token. As programs do; browsers' way is tried in one, `tests/page/deployed.test.mjs`.
     pub async fn connect_with(&self, token: &str) -> Result<Socket, Error> {
         Box::pin(Socket::open_with_bearer(self.output("LiveUrl"), token)).await
     }

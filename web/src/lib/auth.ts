@@ -61,7 +61,8 @@ export class Auth {
     if (!this.#user?.id_token || this.#user.expired) return undefined;
     const claims = this.#user.profile;
     const groups = claims['cognito:groups'];
-    const name = claims['cognito:username'] ?? claims.email ?? claims.sub;
+    // Users who sign in by e-mail have a random name in Cognito.
+    const name = claims.email ?? claims['cognito:username'] ?? claims.sub;
     return {
       name: String(name),
       moderator: Array.isArray(groups) && groups.includes('moderators'),

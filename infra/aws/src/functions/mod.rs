@@ -1,6 +1,7 @@
 //! The functions by their names, as `serverless.yml` has them, and how each is run.
 
 mod asynchronous;
+mod cross_origin;
 mod live;
 mod rest;
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::Router;
-use axum::http::{HeaderValue, Method, header};
 use labelcast_functions::api;
 use labelcast_functions::images::{EmbeddedPages, ImageApi, ModerationApi, SearchApi, UploadApi, Web, WebSettings};
 use labelcast_functions::live::{HistoryApi, PublishApi};
@@ -13,9 +12,9 @@ use labelcast_functions::rest::Door;
 use lambda_runtime::Error;
 use serde_json::json;
 use tower::ServiceExt;
-use tower_http::cors::CorsLayer;
 use utoipa_axum::router::OpenApiRouter;
 
+use super::cross_origin;
 use crate::environment;
 use crate::home::Home;
 use crate::telemetry::Metrics;
@@ -52,18 +51,13 @@ impl Keys for NoKeys {
     }
 }
 
-fn of<S: Clone + Send + Sync + 'static>(home: &Home, routes: OpenApiRouter<S>, function: S) -> Router {
-    api::with_fallbacks(api::router(routes, function)).layer(cross_origin(home))
-}
-
-/// For pages that are served elsewhere; ours is of the API's own origin.
-fn cross_origin(home: &Home) -> CorsLayer {
-    let origins = home.environment.optional("LABELCAST_ALLOWED_ORIGINS").unwrap_or_default();
-    let origins: Vec<HeaderValue> = origins.split_whitespace().filter_map(|origin| origin.parse().ok()).collect();
-    CorsLayer::new()
-        .allow_origin(origins)
-        .allow_methods([Method::GET, Method::POST, Method::DELETE])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+fn of<S: Clone + Send + Sync + 'static>(
+    home: &Home,
+    routes: OpenApiRouter<S>,
+    function: S,
+) -> environment::Result<Router> {
+    let origins = cross_origin::layer(&home.environment)?;
+    Ok(api::with_fallbacks(api::router(routes, function)).layer(origins))
 }
 
 pub(super) fn upload(home: &Home) -> environment::Result<Router> {
@@ -74,7 +68,7 @@ pub(super) fn upload(home: &Home) -> environment::Result<Router> {
         random: home.random(),
         settings: home.settings()?,
     };
-    Ok(of(home, UploadApi::routes(), function))
+    of(home, UploadApi::routes(), function)
 }
 
 pub(super) fn search(home: &Home) -> environment::Result<Router> {
@@ -84,18 +78,18 @@ pub(super) fn search(home: &Home) -> environment::Result<Router> {
         objects: home.objects()?,
         translator: home.translator(),
     };
-    Ok(of(home, SearchApi::routes(), function))
+    of(home, SearchApi::routes(), function)
 }
 
 pub(super) fn image(home: &Home) -> environment::Result<Router> {
     let function =
         ImageApi { door: door_for_people(home)?, images: home.images()?, objects: home.objects()?, bus: home.bus()? };
-    Ok(of(home, ImageApi::routes(), function))
+    of(home, ImageApi::routes(), function)
 }
 
 pub(super) fn moderation(home: &Home) -> environment::Result<Router> {
     let function = ModerationApi { door: door_for_people(home)?, images: home.images()?, objects: home.objects()? };
-    Ok(of(home, ModerationApi::routes(), function))
+    of(home, ModerationApi::routes(), function)
 }
 
 pub(super) fn history(home: &Home) -> environment::Result<Router> {
@@ -106,13 +100,13 @@ pub(super) fn history(home: &Home) -> environment::Result<Router> {
         objects: home.objects()?,
         settings: home.settings()?,
     };
-    Ok(of(home, HistoryApi::routes(), function))
+    of(home, HistoryApi::routes(), function)
 }
 
 pub(super) fn publish(home: &Home) -> environment::Result<Router> {
     let function =
         PublishApi { door: door(home)?, bus: home.bus()?, idempotency: home.idempotency()?, random: home.random() };
-    Ok(of(home, PublishApi::routes(), function))
+    of(home, PublishApi::routes(), function)
 }
 
 pub(super) fn web(home: &Home) -> environment::Result<Router> {
@@ -138,6 +132,6 @@ pub(super) fn web(home: &Home) -> environment::Result<Router> {
         languages: home.translator().languages(),
         max_upload_bytes: home.settings()?.max_upload_bytes,
     };
-    let contracts = api::contracts(&home.api_url()?, &home.live_url()?).layer(cross_origin(home));
+    let contracts = api::contracts(&home.api_url()?, &home.live_url()?).layer(cross_origin::layer(&home.environment)?);
     Ok(Web { pages: Arc::new(EmbeddedPages), settings: Arc::new(settings) }.router().merge(contracts))
 }

@@ -1,0 +1,40 @@
+// A real browser, and what is seen of its pages.
+import { chromium } from 'playwright-core'
+import { picture } from './picture.mjs'
+
+/** Starts the browser that CHROMIUM names. */
+export function launch() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking', '--disable-sync'],
+  })
+}
+
+/** What pages did that they should not: hosts other than these were asked, the page's policy was broken. */
+export class Watch {
+  foreign = []
+  violations = []
+
+  constructor(origins) {
+    this.hosts = origins.map((origin) => new URL(origin).host)
+  }
+
+  /** A page with a session of its own. */
+  async page(browser) {
+    const page = await (await browser.newContext()).newPage()
+    page.on('request', (request) => {
+      const url = new URL(request.url())
+      if (url.protocol.startsWith('http') && !this.hosts.includes(url.host)) this.foreign.push(request.url())
+    })
+    page.on('console', (message) => {
+      if (/Content.Security.Policy/i.test(message.text())) this.violations.push(message.text())
+    })
+    return page
+  }
+}
+
+export const by = (page, id) => page.getByTestId(id)
+export const file = (name, options) => ({ name, mimeType: 'image/png', buffer: picture(options) })
+
+/** Waits until the page has its socket and its subscriptions. */
+export const live = (page) => by(page, 'connection-state').and(page.locator('[data-state=live]')).first().waitFor()

@@ -1,0 +1,162 @@
+// The page of the deployed stack in a real browser: `tests/stack/deployed.py` deploys it and says where it is. The API, and
+// the sign-in with the bucket, are different origins here too, as on AWS.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { after, before, test } from 'node:test'
+import { by, file, launch, live, Watch } from './browser.mjs'
+
+const stack = JSON.parse(readFileSync(process.env.LABELCAST_STACK, 'utf8'))
+const user = (name) => `${name}@example.org`
+const run = Date.now().toString(36)
+const word = `lighthouse${run}`
+
+let browser, watch, viewer, moderator
+
+before(async () => {
+  browser = await launch()
+  watch = new Watch([stack.WebUrl, stack.SignInUrl])
+})
+
+after(async () => {
+  for (const [name, page] of Object.entries({ viewer, moderator }))
+    await page?.screenshot({ path: shot(`${name}-at-the-end`) })
+  await browser?.close()
+})
+
+const shot = (name) => new URL(`page-${name}.png`, `file://${process.env.LABELCAST_STACK}`).pathname
+const colour = () => Array.from({ length: 3 }, () => Math.floor(Math.random() * 256))
+
+/** Whether an address is this one of the sign-in. */
+const at = (path) => (url) => url.origin + url.pathname === stack.SignInUrl + path
+
+/** Goes to the sign-in, and says what it was asked for. */
+async function toSignIn(page) {
+  await page.goto(stack.WebUrl)
+  await by(page, 'sign-in').first().click()
+  await page.waitForURL(at('/oauth2/authorize'))
+  return new URL(page.url()).searchParams
+}
+
+async function enter(page, name, password) {
+  await page.locator('input[name=username]').fill(user(name))
+  await page.locator('input[name=password]').fill(password)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+}
+
+async function signIn(name) {
+  const page = await watch.page(browser)
+  await toSignIn(page)
+  await enter(page, name, stack.Password)
+  await live(page)
+  return page
+}
+
+async function upload(name, options) {
+  await by(viewer, 'nav-upload').first().click()
+  await by(viewer, 'file-input').first().setInputFiles([file(name, options)])
+}
+
+/** A picture that was really loaded, not only asked for. */
+const loaded = (image) =>
+  image.evaluate((each) => each.decode().then(() => each.naturalWidth > 0, () => false))
+
+test('who signs in at the hosted UI comes back to the page signed in and live', async () => {
+  viewer = await watch.page(browser)
+  const asked = await toSignIn(viewer)
+  assert.equal(asked.get('response_type'), 'code')
+  assert.equal(asked.get('code_challenge_method'), 'S256')
+  assert.equal(asked.get('redirect_uri'), stack.WebUrl)
+  assert.ok(asked.get('state') && asked.get('code_challenge'))
+  await enter(viewer, 'viewer', 'wrong')
+  await viewer.getByText('Incorrect').waitFor()
+  const exchange = viewer.waitForRequest((request) => at('/oauth2/token')(new URL(request.url())))
+  await enter(viewer, 'viewer', stack.Password)
+  const form = new URLSearchParams((await exchange).postData())
+  assert.equal(form.get('grant_type'), 'authorization_code')
+  assert.ok(form.get('code_verifier'), 'the code is bound to this browser')
+  await live(viewer)
+  assert.ok(!viewer.url().includes('code='), 'the code stays in no address')
+  assert.equal(await by(viewer, 'user-name').first().innerText(), user('viewer'))
+  moderator = await signIn('moderator')
+})
+
+test('a picture that is uploaded appears live, with its labels, for everybody', async () => {
+  await by(moderator, 'nav-live').first().click()
+  await upload('sea.png', { keywords: word, color: colour() })
+  await by(viewer, 'upload-row').and(viewer.locator('[data-state=labelled]')).first().waitFor()
+  const card = by(moderator, 'live-card').filter({ hasText: word }).first()
+  await card.waitFor()
+  assert.ok(await loaded(card.locator('img').first()), 'its thumbnail comes from the bucket')
+  await moderator.screenshot({ path: shot('live') })
+})
+
+test('a moderator is alerted of an offensive picture, and sees it only after a click', async () => {
+  await by(moderator, 'nav-alerts').first().click()
+  await upload('fight.png', { keywords: `Graphic Violence, ${run}`, color: colour() })
+  await by(viewer, 'upload-row').and(viewer.locator('[data-state=review]')).first().waitFor()
+  const alert = by(moderator, 'alert-card').filter({ hasText: 'Graphic Violence' }).first()
+  await alert.waitFor()
+  assert.equal(await alert.locator('img').count(), 0, 'nothing is loaded before the click')
+  await alert.getByTestId('alert-reveal').click()
+  await alert.locator('img').first().waitFor()
+  assert.ok(await loaded(alert.locator('img').first()))
+  await moderator.screenshot({ path: shot('alert') })
+  assert.equal(await by(viewer, 'nav-alerts').count(), 0, 'viewers have no alerts')
+})
+
+test('a search finds the picture and opens it', async () => {
+  await by(viewer, 'nav-search').first().click()
+  await by(viewer, 'search-input').first().fill(`${word} -person`)
+  await by(viewer, 'search-input').first().press('Enter')
+  const result = by(viewer, 'search-result').first()
+  await result.waitFor()
+  await result.click()
+  const opened = by(viewer, 'image-page').filter({ hasText: word }).first()
+  await opened.waitFor()
+  assert.ok(await loaded(opened.locator('img').first()))
+  await viewer.screenshot({ path: shot('picture') })
+  await by(viewer, 'image-close').first().click()
+})
+
+test('a reload keeps the sign-in, and an expired token is renewed without asking', async () => {
+  await viewer.evaluate(() => {
+    const key = Object.keys(sessionStorage).find((each) => each.startsWith('oidc.user:'))
+    const kept = JSON.parse(sessionStorage.getItem(key))
+    sessionStorage.setItem(key, JSON.stringify({ ...kept, expires_at: 1 }))
+  })
+  const renewal = viewer.waitForRequest((request) => at('/oauth2/token')(new URL(request.url())))
+  await viewer.reload()
+  const form = new URLSearchParams((await renewal).postData())
+  assert.equal(form.get('grant_type'), 'refresh_token')
+  await live(viewer)
+})
+
+test('a code that comes with a foreign state is refused, and asked of nobody', async () => {
+  const page = await watch.page(browser)
+  let exchanged = 0
+  page.on('request', (request) => request.url().includes('/oauth2/token') && exchanged++)
+  await page.goto(`${stack.WebUrl}?code=stolen&state=foreign`)
+  await page.getByText('Sign-in did not finish').waitFor()
+  await page.screenshot({ path: shot('refused') })
+  assert.equal(exchanged, 0)
+  assert.ok(!page.url().includes('stolen'))
+  await page.context().close()
+})
+
+test('who signs out is signed out at the hosted UI too, and comes back to the page', async () => {
+  const gone = viewer.waitForRequest((request) => at('/logout')(new URL(request.url())))
+  await by(viewer, 'sign-out').first().click()
+  const asked = new URL((await gone).url()).searchParams
+  assert.deepEqual([asked.get('client_id'), asked.get('logout_uri')], [stack.ClientId, stack.WebUrl])
+  await by(viewer, 'sign-in').first().waitFor()
+  assert.equal(viewer.url(), stack.WebUrl)
+  const kept = await viewer.evaluate(() => Object.keys(sessionStorage).filter((key) => key.startsWith('oidc.user:')))
+  assert.deepEqual(kept, [])
+  await viewer.reload()
+  await by(viewer, 'sign-in').first().waitFor()
+})
+
+test('the page asks no other host for anything and keeps to its policy', () => {
+  assert.deepEqual(watch.foreign, [])
+  assert.deepEqual(watch.violations, [])
+})

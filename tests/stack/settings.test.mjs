@@ -1,0 +1,142 @@
+// Every setting reaches what infra/config.yml says of it: the stack packaged with other values, tests/stack/settings.yml.
+import assert from 'node:assert/strict';
+import { basename } from 'node:path';
+import test from 'node:test';
+import { Template, read, reference } from './template.mjs';
+
+const template = new Template('set');
+const { functions } = template;
+const { provider } = JSON.parse(read('target/stack/set/serverless-state.json')).service;
+
+const told = (name) => {
+  const entries = [...functions].map(([id, each]) => [id, each.Environment.Variables[name]]);
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+};
+/** These functions, and no others, are told this. */
+const tells =
+  (setting, value, ...names) =>
+  () =>
+    assert.deepEqual(told(setting), Object.fromEntries(names.map((name) => [name, value])));
+const property = (id) => template.resources[id].Properties;
+const every = (type, pick) => [...new Set(template.all(type).map(([, each]) => pick(each)))];
+const concurrency = (queue) =>
+  template
+    .all('AWS::Lambda::EventSourceMapping')
+    .find(([, each]) => reference(each.EventSourceArn) === queue)[1].ScalingConfig
+    .MaximumConcurrency;
+const expiry = (prefix) =>
+  property('Bucket').LifecycleConfiguration.Rules.find((rule) => rule.Prefix === prefix)
+    .ExpirationInDays;
+
+const withRanges = ['connect', 'deliver', 'disconnect', 'message', 'notify', 'sweep'];
+const behindRest = ['upload', 'search', 'image', 'moderation', 'web', 'publish', 'history'];
+const origins = ['https://photos.example.com', 'http://localhost:5173'];
+
+const reaches = {
+  region: () => assert.equal(provider.region, 'eu-central-1'),
+  stage() {
+    assert.equal(provider.stage, 'set');
+    assert.deepEqual(
+      every('AWS::ApiGateway::Deployment', (each) => each.StageName),
+      ['set'],
+    );
+  },
+  architecture: () =>
+    assert.deepEqual(
+      every('AWS::Lambda::Function', (each) => each.Architectures[0]),
+      ['x86_64'],
+    ),
+  artifact() {
+    const packaged = JSON.parse(read('target/stack/set/serverless-state.json'));
+    assert.equal(packaged.package.artifact, basename(process.env.LABELCAST_ARTIFACT));
+  },
+  onlyAdministratorsMakeUsers() {
+    assert.equal(property('UserPool').AdminCreateUserConfig.AllowAdminCreateUserOnly, false);
+    assert.equal(
+      new Template('checked').resources.UserPool.Properties.AdminCreateUserConfig
+        .AllowAdminCreateUserOnly,
+      true,
+    );
+  },
+  signInPrefix() {
+    assert.deepEqual(property('UserPoolDomain').Domain, { 'Fn::Sub': 'pictures-set' });
+    const url = 'https://pictures-set.auth.${AWS::Region}.amazoncognito.com';
+    assert.deepEqual(told('LABELCAST_SIGN_IN_URL'), { web: { 'Fn::Sub': url } });
+  },
+  allowedOrigins() {
+    tells('LABELCAST_ALLOWED_ORIGINS', origins.join(' '), ...behindRest)();
+    const { CorsConfiguration } = property('Bucket');
+    assert.deepEqual(CorsConfiguration.CorsRules[0].AllowedOrigins.slice(1), origins);
+    const preflights = template
+      .all('AWS::ApiGateway::Method')
+      .filter(([, method]) => method.HttpMethod === 'OPTIONS');
+    const elsewhere = new Template('checked').all('AWS::ApiGateway::Method');
+    assert.ok(elsewhere.every(([, method]) => method.HttpMethod !== 'OPTIONS'));
+    // Of all paths but those of the page itself, which is on the API's own origin.
+    const paths = new Set(elsewhere.map(([, method]) => reference(method.ResourceId)));
+    assert.equal(preflights.length, paths.size - 2);
+    for (const [id, { Integration }] of preflights) {
+      const [answer] = Integration.IntegrationResponses;
+      const chosen = answer.ResponseTemplates['application/json'];
+      // osls writes them as patterns, dots as `[.]`.
+      for (const origin of origins) assert.ok(chosen.includes(origin.replaceAll('.', '[.]')), id);
+      const headers =
+        answer.ResponseParameters['method.response.header.Access-Control-Allow-Headers'];
+      assert.match(headers, /Authorization.*X-Api-Key/, id);
+    }
+  },
+  readers: tells(
+    'LABELCAST_READERS',
+    'device:*=technicians; app:secret*=moderators',
+    'message',
+    'history',
+  ),
+  maxUploadBytes: tells('LABELCAST_MAX_UPLOAD_BYTES', '1048576', 'upload', 'ingest', 'web'),
+  uploadsPerHour: tells('LABELCAST_UPLOADS_PER_HOUR', '7', 'upload'),
+  minConfidence: tells('LABELCAST_MIN_CONFIDENCE', '70', 'analyze'),
+  maxLabels: tells('LABELCAST_MAX_LABELS', '9', 'analyze'),
+  analysesAtOnce: () => assert.equal(concurrency('AnalysisQueue'), 3),
+  maxReceiveCount() {
+    tells('LABELCAST_MAX_ATTEMPTS', '5', 'analyze')();
+    const queues = template.all('AWS::SQS::Queue').filter(([, queue]) => queue.RedrivePolicy);
+    assert.equal(queues.length, 3);
+    for (const [id, queue] of queues) assert.equal(queue.RedrivePolicy.maxReceiveCount, 5, id);
+  },
+  connectionsPerUser: tells('LABELCAST_CONNECTIONS_PER_USER', '11', 'connect'),
+  topicsPerConnection: tells('LABELCAST_TOPICS_PER_CONNECTION', '12', 'message'),
+  messagesPerSecond: tells('LABELCAST_MESSAGES_PER_SECOND', '13', 'message'),
+  replayLimit: tells('LABELCAST_REPLAY_LIMIT', '14', 'message'),
+  fanOutRanges: tells('LABELCAST_RANGES', '16', ...withRanges),
+  fanOutRangesBefore: tells('LABELCAST_RANGES_BEFORE', '8', ...withRanges),
+  deliveriesAtOnce: () => assert.equal(concurrency('DeliveryQueue'), 15),
+  historyHours: tells('LABELCAST_HISTORY_HOURS', '17', 'sweep'),
+  historyEntries: tells('LABELCAST_HISTORY_ENTRIES', '18', 'sweep'),
+  newDays: () => assert.equal(Number(expiry('new/')), 2),
+  rejectedDays: () => assert.equal(Number(expiry('rejected/')), 19),
+  logDays: () =>
+    assert.deepEqual(
+      every('AWS::Logs::LogGroup', (each) => each.RetentionInDays),
+      [14],
+    ),
+  alarmEmail() {
+    const { TopicArn, ...subscription } = property('AlarmsByEmail');
+    assert.equal(reference(TopicArn), 'Alarms');
+    assert.deepEqual(subscription, { Protocol: 'email', Endpoint: 'operators@example.org' });
+  },
+  logLevel: tells('RUST_LOG', 'debug', ...functions.keys()),
+};
+
+const settings = (path) => {
+  const lines = read(path).matchAll(/^(\w+): (.*)$/gm);
+  return Object.fromEntries([...lines].map(([, name, value]) => [name, value]));
+};
+
+test('no setting is left out here, and each has another value here', () => {
+  const [usual, set] = ['infra/config.yml', 'tests/stack/settings.yml'].map(settings);
+  assert.deepEqual(Object.keys(reaches).toSorted(), Object.keys(usual).toSorted());
+  assert.deepEqual(Object.keys(set).toSorted(), Object.keys(usual).toSorted());
+  for (const name of Object.keys(usual)) assert.notEqual(set[name], usual[name], name);
+});
+
+for (const [name, check] of Object.entries(reaches))
+  test(`the setting ${name} reaches what it is said to reach`, check);
