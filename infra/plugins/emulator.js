@@ -32,7 +32,10 @@ module.exports = class Emulator {
       if (dropped.includes(resource.Properties?.DeploymentId?.Ref))
         delete resource.Properties.DeploymentId;
       if (resource.Type === 'AWS::Lambda::Function')
-        Object.assign(resource.Properties.Environment.Variables, endpoints());
+        Object.assign(resource.Properties.Environment.Variables, endpoints(), {
+          // Says in each call which function it is.
+          AWS_SDK_UA_APP_ID: resource.Properties.Handler,
+        });
     }
   }
 };
