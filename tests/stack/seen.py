@@ -35,7 +35,7 @@ class Function:
         sources = client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
         self.sources = {source["EventSourceArn"] for source in sources}
         try:
-            told = client.get_function_event_invoke_config(FunctionName=name)["DestinationConfig"]
+            told = client.get_function_event_invoke_config(FunctionName=name, Qualifier="$LATEST")["DestinationConfig"]
         except client.exceptions.ResourceNotFoundException:
             told = {}
         self.given_up = told.get("OnFailure", {}).get("Destination")
