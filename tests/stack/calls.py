@@ -53,8 +53,8 @@ class Request:
 class Call:
     """A request, and what came of it."""
 
-    def __init__(self, request, status, answer, begin):
-        self.request, self.status, self.begin = request, status, begin
+    def __init__(self, request, status, answer):
+        self.request, self.status = request, status
         self.needs = sorted(set(needs(request, status)))
         self.units = units(request, answer) if status == 200 else 0
         # Enough is known of it; bodies are large.

@@ -38,7 +38,7 @@ def started(arguments, **options):
     return subprocess.Popen(arguments, stdin=subprocess.DEVNULL, start_new_session=True, **options)
 
 
-def emulator(port, directory, functions_endpoint):
+def emulator(port, directory, functions_endpoint, auth="true"):
     environment = os.environ | {
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
@@ -47,7 +47,7 @@ def emulator(port, directory, functions_endpoint):
         # Without it, functions would call the real AWS.
         "AWS_ENDPOINT_URL": functions_endpoint,
         "IOT_MTLS_ENABLED": "0",
-        "AUTH": "true",
+        "AUTH": auth,
         "TMPDIR": directory,
     }
     log = open(WORK / "emulator.log", "w", encoding="utf-8")

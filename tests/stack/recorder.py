@@ -8,13 +8,13 @@ import http.client
 import http.server
 import re
 import threading
-import time
 
 from calls import Call, Request
 
 APPLICATION = re.compile(r"\bapp/([\w-]+)")
 # Of one connection, not of the message.
 HOP = {"connection", "keep-alive", "transfer-encoding", "expect"}
+MADE = re.compile(r"/@connections/made\w+$")
 # What the emulator lacks.
 STOOD_IN = ("RekognitionService.", "AWSShineFrontendService_")
 
@@ -23,6 +23,7 @@ class Recorder:
     """Listens at `endpoint` until the process ends."""
 
     def __init__(self, emulator, units=False):
+        """With `units`, DynamoDB is asked what each call costs, and sockets whose ids begin with `made` take all posts."""
         self.emulator, self.stand_in, self.units = emulator, None, units
         self.calls, self.names, self.lock = [], {}, threading.Lock()
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"recorder": self}))
@@ -35,10 +36,10 @@ class Recorder:
         with self.lock:
             return [(self.names.get(call.request.key), call) for call in self.calls if call.request.key != "test"]
 
-    def keep(self, name, call):
+    def keep(self, call):
         with self.lock:
-            if name is not None:
-                self.names[call.request.key] = name
+            if call.request.name is not None:
+                self.names[call.request.key] = call.request.name
             self.calls.append(call)
 
 
@@ -53,12 +54,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         request = Request(self.command, self.path, self.headers, body)
         if self.recorder.units:
             body = request.with_units()
-        stood_in = self.headers.get("X-Amz-Target", "").startswith(STOOD_IN)
-        upstream = self.recorder.stand_in if stood_in else self.recorder.emulator
-        begin = time.time()
-        status, headers, answer = forward(upstream.removeprefix("http://"), request, body)
+        if self.recorder.units and MADE.search(request.path):
+            status, headers, answer = 200, [], b""
+        else:
+            status, headers, answer = forward(self.upstream(), request, body)
         named = APPLICATION.search(self.headers.get("User-Agent", ""))
-        self.recorder.keep(named and named[1], Call(request, status, answer, begin))
+        request.name = named and named[1]
+        self.recorder.keep(Call(request, status, answer))
         self.send_response_only(status)
         for header, value in headers:
             if header.lower() not in HOP | {"content-length"}:
@@ -68,6 +70,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(length))
         self.end_headers()
         self.wfile.write(answer)
+
+    def upstream(self):
+        stood_in = self.headers.get("X-Amz-Target", "").startswith(STOOD_IN)
+        return (self.recorder.stand_in if stood_in else self.recorder.emulator).removeprefix("http://")
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do_OPTIONS = pass_on
 
