@@ -13,7 +13,7 @@ FUNCTION ?= notify
 ARCHITECTURE = $(shell sed -n 's/^architecture: *//p' infra/config.yml)
 CARGO_LAMBDA = 1.9.2
 
-.PHONY: run web build test test-rust test-page test-deployed emulator test-stack check format bench bench-start package deploy logs dead remove clean
+.PHONY: run web build test test-rust test-page test-deployed emulator test-stack check format bench bench-start bench-posts package deploy logs dead remove clean
 
 run: web build ## Build what is needed and start everything on http://127.0.0.1:$(PORT)
 	@exec $(LABELCAST) serve --listen 127.0.0.1:$(PORT) --data $(DATA)
@@ -62,11 +62,20 @@ format: ## Format everything
 	cargo fmt --all
 	cd web && npm run format
 
-bench-start: emulator ## Measure how fast a function starts, beside Node and Python
-	cargo build --profile lambda --package labelcast-aws --bin bootstrap
-	npm install --no-audit --no-fund --prefix target/stack/start @aws-sdk/client-dynamodb@3 @aws-sdk/client-sqs@3 \
+# What functions in Node are measured with.
+PEERS = target/stack/peers/node_modules
+
+$(PEERS):
+	npm install --no-audit --no-fund --prefix target/stack/peers @aws-sdk/client-dynamodb@3 @aws-sdk/client-sqs@3 \
 		@aws-sdk/client-apigatewaymanagementapi@3
+
+bench-start: emulator $(PEERS) ## Measure how fast a function starts, beside Node and Python
+	cargo build --profile lambda --package labelcast-aws --bin bootstrap
 	target/emulator/bin/python tests/stack/start/measure.py
+
+bench-posts: emulator $(PEERS) ## Measure what a post costs, beside Node and Python
+	$(LAMBDA_FLAGS) cargo build --profile lambda --package labelcast-aws --example posts
+	target/emulator/bin/python tests/stack/posts/measure.py
 
 bench: web ## Measure fan-out, filters, uploads and search (the server has one core, the client the other)
 	cargo build --release --package labelcast --package labelcast-tests

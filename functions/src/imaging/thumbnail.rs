@@ -1,9 +1,11 @@
 //! Thumbnails, and pictures made small enough for a detector.
 
-use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{U8, U8x3};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 use image::codecs::jpeg::JpegEncoder;
 use image::metadata::Orientation;
-use image::{DynamicImage, RgbImage, Rgba};
+use image::{DynamicImage, ImageBuffer, Luma, Pixel, Rgb, RgbImage, Rgba};
 
 use super::Rejection;
 
@@ -35,21 +37,15 @@ pub fn thumbnail(image: &DynamicImage, orientation: Orientation) -> Vec<u8> {
 }
 
 fn small_jpeg(image: &DynamicImage, orientation: Orientation, longest: u32) -> Vec<u8> {
-    // White goes under transparent pixels before they are averaged: their hidden colour must not bleed into the edges.
-    let opaque;
-    let image = if image.color().has_alpha() {
-        opaque = over_white(image);
-        &opaque
-    } else {
-        image
+    let mut small = match image {
+        DynamicImage::ImageLuma8(gray) => shrunk::<Luma<u8>, U8>(gray, longest).into(),
+        DynamicImage::ImageLuma16(_) => shrunk::<Luma<u8>, U8>(&image.to_luma8(), longest).into(),
+        DynamicImage::ImageRgb8(colours) => small_colours(colours, longest),
+        // White goes under transparent pixels before they are averaged: their hidden colour must not bleed into the edges.
+        transparent if transparent.color().has_alpha() => small_colours(&over_white(transparent), longest),
+        deeper => small_colours(&deeper.to_rgb8(), longest),
     };
-    let mut small = shrunk(image, longest);
     small.apply_orientation(orientation);
-    let small = match small {
-        gray @ DynamicImage::ImageLuma8(_) => gray,
-        DynamicImage::ImageLuma16(_) => small.into_luma8().into(),
-        other => other.into_rgb8().into(),
-    };
     let mut jpeg = Vec::with_capacity(16 << 10);
     JpegEncoder::new_with_quality(&mut jpeg, QUALITY)
         .encode_image(&small)
@@ -57,23 +53,34 @@ fn small_jpeg(image: &DynamicImage, orientation: Orientation, longest: u32) -> V
     jpeg
 }
 
-/// Every pixel counts for those that it falls together with.
-fn shrunk(image: &DynamicImage, to: u32) -> DynamicImage {
+fn small_colours(image: &RgbImage, longest: u32) -> DynamicImage {
+    shrunk::<Rgb<u8>, U8x3>(image, longest).into()
+}
+
+/// Every pixel counts for those that it falls together with. `R` is `P` as the resizer names it.
+fn shrunk<P, R>(image: &ImageBuffer<P, Vec<u8>>, to: u32) -> ImageBuffer<P, Vec<u8>>
+where
+    P: Pixel<Subpixel = u8>,
+    R: PixelTrait,
+{
     let longest = image.width().max(image.height());
     if longest <= to {
         return image.clone();
     }
     // To the nearest pixel, and a line stays a line.
     let scaled = |side: u32| ((side * to + longest / 2) / longest).max(1);
-    let mut small = DynamicImage::new(scaled(image.width()), scaled(image.height()), image.color());
+    let (width, height) = (scaled(image.width()), scaled(image.height()));
+    let mut small = ImageBuffer::new(width, height);
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    Resizer::new()
-        .resize(image, &mut small, &options)
-        .expect("both have the same kind of pixels, one of those that a DynamicImage can have, and all can be resized");
+    let from = TypedImageRef::<R>::from_buffer(image.width(), image.height(), image);
+    let into = TypedImage::<R>::from_buffer(width, height, &mut small);
+    from.and_then(|from| Ok(Resizer::new().resize_typed(&from, &mut into?, &options)))
+        .expect("a buffer of bytes has its size and needs no alignment")
+        .expect("no part is cut out, and no side is 0");
     small
 }
 
-fn over_white(image: &DynamicImage) -> DynamicImage {
+fn over_white(image: &DynamicImage) -> RgbImage {
     let converted;
     let pixels = if let DynamicImage::ImageRgba8(pixels) = image {
         pixels
@@ -85,7 +92,7 @@ fn over_white(image: &DynamicImage) -> DynamicImage {
     for (to, Rgba([red, green, blue, alpha])) in opaque.pixels_mut().zip(pixels.pixels()) {
         to.0 = [red, green, blue].map(|channel| mixed_with_white(*channel, *alpha));
     }
-    opaque.into()
+    opaque
 }
 
 fn mixed_with_white(channel: u8, alpha: u8) -> u8 {
@@ -96,7 +103,7 @@ fn mixed_with_white(channel: u8, alpha: u8) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use image::{GenericImageView, ImageBuffer, Rgb};
+    use image::GenericImageView;
 
     use super::*;
 

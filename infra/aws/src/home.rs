@@ -2,11 +2,8 @@
 //! needs only its own settings, and starts fast.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::SdkConfig;
 use labelcast_functions::ports::{
     Bus, Clock, Connections, Deliveries, Detector, History, Idempotency, Images, Keys, Objects, Pusher, Queue, Random,
     Translator, Uploads,
@@ -26,6 +23,7 @@ use crate::jwks::FetchedKeys;
 use crate::objects::{BucketPlace, S3Objects};
 use crate::pusher::{GatewayPusher, NoPusher};
 use crate::queue::SqsQueue;
+use crate::sdk;
 use crate::translator::AmazonTranslate;
 
 /// Parts of a topic's subscriptions (rule 14), unless it is set otherwise.
@@ -39,20 +37,10 @@ pub struct Home {
 }
 
 impl Home {
-    /// Reads region and credentials; makes no call.
-    pub async fn of(environment: Environment) -> Self {
-        // Retries fit into the shortest function's time; what hangs is given up before it.
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(2))
-            .operation_attempt_timeout(Duration::from_secs(6))
-            .operation_timeout(Duration::from_secs(18))
-            .build();
-        let config = aws_config::defaults(BehaviorVersion::latest())
-            .timeout_config(timeouts)
-            .retry_config(RetryConfig::standard().with_max_attempts(4))
-            .load()
-            .await;
-        Self { environment, config }
+    /// Told by this; makes no call.
+    pub fn of(environment: Environment) -> Result<Self> {
+        let config = sdk::config(environment.needed("AWS_REGION")?);
+        Ok(Self { environment, config })
     }
 
     /// The system's clock.
@@ -199,8 +187,7 @@ impl Home {
     /// What reaches open sockets.
     pub fn pusher(&self) -> Result<Arc<dyn Pusher>> {
         let endpoint = self.environment.needed("LABELCAST_MANAGEMENT_ENDPOINT")?;
-        let config = aws_sdk_apigatewaymanagement::config::Builder::from(&self.config).endpoint_url(endpoint).build();
-        Ok(Arc::new(GatewayPusher::new(aws_sdk_apigatewaymanagement::Client::from_conf(config))))
+        Ok(Arc::new(GatewayPusher::new(&self.config, endpoint)))
     }
 
     /// Rekognition.

@@ -3,31 +3,50 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
+use aws_smithy_runtime_api::http::Request;
+use http_body_util::{BodyExt, Limited};
 use jsonwebtoken::jwk::JwkSet;
 use labelcast_functions::token::{KeySource, KeySourceError};
 
 /// API Gateway waits for an authorizer no longer than this; what is slower than a tenth of it is tried again.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Keys that are fetched over HTTPS.
+/// A user pool's two keys take one.
+const MAX_BYTES: usize = 64 * 1024;
+
+/// Keys that are fetched over HTTPS, by the client that the SDK has already.
 #[derive(Debug, Clone)]
 pub struct FetchedKeys {
-    client: reqwest::Client,
+    connector: SharedHttpConnector,
     url: String,
 }
 
 impl FetchedKeys {
     /// From this URL.
     pub fn new(url: impl Into<String>) -> Self {
-        Self { client: reqwest::Client::new(), url: url.into() }
+        let connector = Connector::builder().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build();
+        Self { connector: SharedHttpConnector::new(connector), url: url.into() }
+    }
+
+    async fn fetched(&self) -> Result<JwkSet, Box<dyn std::error::Error + Send + Sync>> {
+        let answer = self.connector.call(Request::get(self.url.as_str())?).await?;
+        if !answer.status().is_success() {
+            return Err(format!("{} answered {}", self.url, answer.status().as_u16()).into());
+        }
+        let body = Limited::new(answer.into_body(), MAX_BYTES).collect().await?;
+        Ok(serde_json::from_slice(&body.to_bytes())?)
     }
 }
 
 #[async_trait]
 impl KeySource for FetchedKeys {
     async fn keys(&self) -> Result<JwkSet, KeySourceError> {
-        let failed = |error: reqwest::Error| KeySourceError(error.to_string());
-        let answer = self.client.get(&self.url).timeout(PATIENCE).send().await.map_err(failed)?;
-        answer.error_for_status().map_err(failed)?.json().await.map_err(failed)
+        let late = || KeySourceError(format!("{} did not answer within {} s", self.url, PATIENCE.as_secs()));
+        let fetched = tokio::time::timeout(PATIENCE, self.fetched()).await.map_err(|_| late())?;
+        fetched.map_err(|error| KeySourceError(error.to_string()))
     }
 }

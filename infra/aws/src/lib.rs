@@ -10,5 +10,6 @@ pub mod jwks;
 pub mod objects;
 pub mod pusher;
 pub mod queue;
+pub mod sdk;
 pub mod telemetry;
 pub mod translator;

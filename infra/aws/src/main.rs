@@ -29,6 +29,6 @@ async fn run() -> Result<(), Error> {
     let environment = Environment::of_process();
     let function: Function = environment.needed("_HANDLER")?.parse()?;
     let metrics = telemetry::begin(function.name())?;
-    let home = Home::of(environment).await;
+    let home = Home::of(environment)?;
     function.run(&home, metrics).await
 }

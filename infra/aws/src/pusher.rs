@@ -7,7 +7,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
 use aws_sdk_apigatewaymanagement::Client;
+use aws_sdk_apigatewaymanagement::config::Builder;
+use aws_sdk_apigatewaymanagement::config::http::HttpResponse;
 use aws_sdk_apigatewaymanagement::error::{DisplayErrorContext, SdkError};
 use aws_sdk_apigatewaymanagement::operation::delete_connection::DeleteConnectionError;
 use aws_sdk_apigatewaymanagement::operation::post_to_connection::PostToConnectionError;
@@ -21,7 +25,7 @@ use rand::RngExt;
 /// Connections that are posted to at once. The account's quota is on API Gateway's side; a post takes some 10 ms, so that
 /// this is some thousand posts a second.
 const AT_ONCE: usize = 64;
-/// Posts to a connection that was throttled, the first included.
+/// Posts to a connection that was throttled or interrupted, the first included.
 const ATTEMPTS: u32 = 4;
 /// The longest wait before the second post; it doubles.
 const BACK_OFF: Duration = Duration::from_millis(100);
@@ -35,38 +39,39 @@ pub struct GatewayPusher {
 }
 
 impl GatewayPusher {
-    /// The client's endpoint is the stage's own: `https://API.execute-api.REGION.amazonaws.com/STAGE`.
-    pub fn new(client: Client) -> Self {
-        Self { client }
+    /// The endpoint is the stage's own: `https://API.execute-api.REGION.amazonaws.com/STAGE`.
+    pub fn new(config: &SdkConfig, endpoint: impl Into<String>) -> Self {
+        // The SDK's own retries are counted nowhere, and share a quota that a throttled notification uses up at once.
+        let config = Builder::from(config).endpoint_url(endpoint).retry_config(RetryConfig::disabled()).build();
+        Self { client: Client::from_conf(config) }
     }
 
     async fn deliver(&self, to: &ConnectionId, frame: Bytes) -> Result<(), Unreached> {
         for attempt in 0..ATTEMPTS {
             let post =
                 self.client.post_to_connection().connection_id(to.as_str()).data(Blob::new(frame.clone())).send();
-            match tokio::time::timeout(PATIENCE, post).await {
-                Ok(Ok(_)) => {
-                    metrics::counter!("labelcast_deliveries_total").increment(1);
-                    return Ok(());
-                }
-                Ok(Err(error)) if is_gone(&error) => return Err(Unreached::Gone),
-                Ok(Err(error)) if is_throttled(&error) => {
-                    metrics::counter!("labelcast_posts_throttled_total").increment(1);
-                    if attempt + 1 < ATTEMPTS {
-                        tokio::time::sleep(wait(attempt)).await;
-                    }
-                }
-                Ok(Err(error)) => {
+            let Ok(posted) = tokio::time::timeout(PATIENCE, post).await else {
+                tracing::warn!(connection = %to, "a post took longer than {} s", PATIENCE.as_secs());
+                return Err(Unreached::Failed);
+            };
+            let Err(error) = posted else {
+                metrics::counter!("labelcast_deliveries_total").increment(1);
+                return Ok(());
+            };
+            match Refusal::of(&error) {
+                Refusal::Gone => return Err(Unreached::Gone),
+                Refusal::Throttled => metrics::counter!("labelcast_posts_throttled_total").increment(1),
+                Refusal::Interrupted => metrics::counter!("labelcast_posts_interrupted_total").increment(1),
+                Refusal::Final => {
                     tracing::warn!(connection = %to, why = %DisplayErrorContext(&error), "a post failed");
                     return Err(Unreached::Failed);
                 }
-                Err(_) => {
-                    tracing::warn!(connection = %to, "a post took longer than {} s", PATIENCE.as_secs());
-                    return Err(Unreached::Failed);
-                }
+            }
+            if attempt + 1 < ATTEMPTS {
+                tokio::time::sleep(wait(attempt)).await;
             }
         }
-        tracing::warn!(connection = %to, "posts to a connection are throttled; it is closed and can resume");
+        tracing::warn!(connection = %to, "posts to a connection are throttled or interrupted; it is closed and can resume");
         Err(Unreached::Failed)
     }
 
@@ -108,12 +113,28 @@ fn wait(attempt: u32) -> Duration {
     BACK_OFF.mul_f64(f64::from(2_u32.pow(attempt)) * rand::rng().random_range(0.0..1.0))
 }
 
-fn is_gone<R>(error: &SdkError<PostToConnectionError, R>) -> bool {
-    error.as_service_error().is_some_and(PostToConnectionError::is_gone_exception)
+/// Why a post was not taken.
+enum Refusal {
+    /// The connection is no more.
+    Gone,
+    /// Too many posts; later it may be taken.
+    Throttled,
+    /// Nobody says whether it arrived. It is posted again: clients know a notification that they have by its id.
+    Interrupted,
+    /// Trying again does not help.
+    Final,
 }
 
-fn is_throttled<R>(error: &SdkError<PostToConnectionError, R>) -> bool {
-    error.as_service_error().is_some_and(PostToConnectionError::is_limit_exceeded_exception)
+impl Refusal {
+    fn of(error: &SdkError<PostToConnectionError, HttpResponse>) -> Self {
+        match error {
+            SdkError::ServiceError(refused) if refused.err().is_gone_exception() => Self::Gone,
+            SdkError::ServiceError(refused) if refused.err().is_limit_exceeded_exception() => Self::Throttled,
+            SdkError::ServiceError(refused) if refused.raw().status().is_server_error() => Self::Interrupted,
+            SdkError::DispatchFailure(_) | SdkError::ResponseError(_) | SdkError::TimeoutError(_) => Self::Interrupted,
+            _ => Self::Final,
+        }
+    }
 }
 
 #[async_trait]
@@ -134,7 +155,9 @@ impl Pusher for GatewayPusher {
     }
 
     async fn close(&self, connection: &ConnectionId) -> PortResult<()> {
-        match self.client.delete_connection().connection_id(connection.as_str()).send().await {
+        let retries = Builder::new().retry_config(RetryConfig::standard());
+        let close = self.client.delete_connection().connection_id(connection.as_str());
+        match close.customize().config_override(retries).send().await {
             Ok(_) => Ok(()),
             Err(error) if error.as_service_error().is_some_and(DeleteConnectionError::is_gone_exception) => Ok(()),
             Err(error) => Err(PortError::Unavailable {

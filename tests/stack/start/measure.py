@@ -31,7 +31,7 @@ TOLD = {
     "LABELCAST_OBJECTS_URL": "https://bucket.s3.eu-west-1.amazonaws.com",
     "LABELCAST_MANAGEMENT_ENDPOINT": "https://api.execute-api.eu-west-1.amazonaws.com/live",
     "LABELCAST_DELIVERY_QUEUE": "https://sqs.eu-west-1.amazonaws.com/000000000000/deliveries",
-    "NODE_PATH": str(pathlib.Path("target/stack/start/node_modules").resolve()),
+    "NODE_PATH": str(pathlib.Path("target/stack/peers/node_modules").resolve()),
     "PATH": os.environ["PATH"],
 }
 

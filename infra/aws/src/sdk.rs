@@ -1,0 +1,44 @@
+//! How all clients of the SDK are set, from what Lambda tells a function.
+//!
+//! Lambda gives region and credentials in the environment (Lambda developer guide, defined runtime environment variables).
+//! The SDK's own search would go on to files, to roles to be assumed and to metadata services: none is there, and the
+//! clients that ask them make a function larger and slower to start.
+
+use std::time::Duration;
+
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::SharedCredentialsProvider;
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
+
+/// For clients in this region; makes no call.
+pub fn config(region: String) -> SdkConfig {
+    // Retries fit into the shortest function's time; what hangs is given up before it.
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(2))
+        .operation_attempt_timeout(Duration::from_secs(6))
+        .operation_timeout(Duration::from_secs(18))
+        .build();
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(region))
+        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard().with_max_attempts(4))
+        .service_config(OfEnvironment)
+        .build()
+}
+
+/// What one service's clients do otherwise: `AWS_ENDPOINT_URL_DYNAMODB`, or `AWS_ENDPOINT_URL` for all of them (AWS SDKs
+/// and tools reference guide, service-specific endpoints).
+#[derive(Debug)]
+struct OfEnvironment;
+
+impl LoadServiceConfig for OfEnvironment {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        let of_service = format!("{}_{}", key.env(), key.service_id().replace(' ', "_").to_uppercase());
+        std::env::var(of_service).or_else(|_| std::env::var(key.env())).ok()
+    }
+}
