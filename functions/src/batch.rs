@@ -29,3 +29,9 @@ where
     }
     response
 }
+
+/// Whether a message becomes a dead letter if it fails this time too (rule 4).
+pub(crate) fn is_last_attempt(message: &SqsMessage, max_attempts: u32) -> bool {
+    let received = message.attributes.get("ApproximateReceiveCount");
+    received.and_then(|count| count.parse::<u32>().ok()).is_some_and(|count| count >= max_attempts)
+}

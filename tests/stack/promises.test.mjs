@@ -8,7 +8,7 @@ const queues = new Map(template.all('AWS::SQS::Queue'));
 const deadLetters = [...queues.keys()].filter((id) => id.endsWith('DeadLetters'));
 const functions = template.functions;
 
-test('a job that keeps failing is kept as a dead letter, after the attempts that analyze counts', () => {
+test('a job that keeps failing is kept as a dead letter, after the attempts that its function counts', () => {
   const mappings = template.all('AWS::Lambda::EventSourceMapping');
   assert.ok(mappings.length >= 3);
   for (const [id, mapping] of mappings) {
@@ -27,8 +27,22 @@ test('a job that keeps failing is kept as a dead letter, after the attempts that
       `${id}: tried again while it is being worked on`,
     );
   }
-  const attempts = functions.get('analyze').Environment.Variables.LABELCAST_MAX_ATTEMPTS;
-  assert.equal(attempts, String(queues.get('AnalysisQueue').RedrivePolicy.maxReceiveCount));
+  for (const [name, queue] of [
+    ['analyze', 'AnalysisQueue'],
+    ['deliver', 'DeliveryQueue'],
+  ]) {
+    const attempts = functions.get(name).Environment.Variables.LABELCAST_MAX_ATTEMPTS;
+    assert.equal(attempts, String(queues.get(queue).RedrivePolicy.maxReceiveCount), name);
+  }
+});
+
+test('the last attempt at a range of receivers comes before history waits no longer for it', () => {
+  const { VisibilityTimeout, RedrivePolicy } = queues.get('DeliveryQueue');
+  const last = (RedrivePolicy.maxReceiveCount - 1) * VisibilityTimeout;
+  const [, minutes] = read('infra/aws/src/dynamodb/history/rows.rs').match(
+    /GIVEN_UP_AFTER: TimeDelta = TimeDelta::minutes\((\d+)\)/,
+  );
+  assert.ok(last + functions.get('deliver').Timeout < minutes * 60, `${last} s`);
 });
 
 test('what an asynchronous function gives up goes to failed and to the dead letters', () => {

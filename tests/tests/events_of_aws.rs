@@ -51,7 +51,7 @@ fn index(ports: &Ports) -> Index {
 
 fn notify(ports: &Ports) -> Notify {
     let Ports { clock, images, objects, history, connections, pusher, .. } = ports.clone();
-    Notify { clock, images, objects, history, connections, pusher, deliveries: None }
+    Notify { clock, images, objects, history, connections, pusher, division: None }
 }
 
 fn verifier(machine: &TestMachine) -> Arc<Verifier> {
@@ -195,7 +195,7 @@ async fn an_upload_that_failed_is_told_of_again() {
     assert!(uploads.fail(&id, "the first reason").await.unwrap());
     let mut created = sample!("s3-post.json");
     created["Records"][0]["s3"]["object"]["key"] = json!(format!("new/{id}"));
-    let failed = Failed { images, uploads, bus };
+    let failed = Failed { images, uploads, bus, abandoned: None };
     let record: FailureRecord = read(&json!({"requestPayload": created}));
     failed.handle(record).await.unwrap();
     let told = socket.notification("upload.failed").await;
@@ -217,7 +217,9 @@ async fn a_delivery_reaches_its_range_and_a_broken_one_holds_it_up_not() {
     let mut batch = sample!("sqs-batch.json");
     let broken = batch["Records"][1]["messageId"].clone();
     batch["Records"][0]["body"] = json!(serde_json::to_string(&Delivery { notification, placed, range: 0 }).unwrap());
-    let answer = Deliver { notify: notify(ports) }.handle(read(&batch)).await;
+    let answer = Deliver { notify: notify(ports), max_attempts: 3, patience: std::time::Duration::from_mins(1) }
+        .handle(read(&batch))
+        .await;
     let answer = serde_json::to_value(answer).unwrap();
     assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": broken}]}));
     let told = socket.notification("build.done").await;
@@ -238,7 +240,7 @@ async fn a_broken_record_of_what_was_given_up_holds_up_none_of_the_others() {
     let broken = batch["Records"][0]["messageId"].clone();
     batch["Records"][0]["body"] = json!("no record");
     batch["Records"][1]["body"] = json!(json!({"requestPayload": created}).to_string());
-    let answer = Failed { images, uploads, bus }.handle_batch(read(&batch)).await;
+    let answer = Failed { images, uploads, bus, abandoned: None }.handle_batch(read(&batch)).await;
     let answer = serde_json::to_value(answer).unwrap();
     assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": broken}]}));
     assert_eq!(socket.notification("upload.failed").await["data"]["upload_id"], json!(id));

@@ -50,7 +50,7 @@ impl Analyze {
         let job: AnalysisJob = serde_json::from_str(body).map_err(|error| JobError::Foreign(error.to_string()))?;
         let outcome = self.job(&job).await;
         if let Err(error) = &outcome
-            && is_last_attempt(message, self.settings.max_attempts)
+            && batch::is_last_attempt(message, self.settings.max_attempts)
         {
             // The last attempt speaks (rule 4); the message becomes a dead letter all the same.
             let reason = format!("the picture could not be analyzed: {}", in_words(error));
@@ -88,9 +88,4 @@ fn in_words(error: &JobError) -> String {
         JobError::Detector(error) => error.to_string(),
         JobError::Foreign(_) | JobError::Port(_) => "this went wrong on our side".to_owned(),
     }
-}
-
-fn is_last_attempt(message: &SqsMessage, max_attempts: u32) -> bool {
-    let received = message.attributes.get("ApproximateReceiveCount");
-    received.and_then(|count| count.parse::<u32>().ok()).is_some_and(|count| count >= max_attempts)
 }

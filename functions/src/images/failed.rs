@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use aws_lambda_events::eventbridge::EventBridgeEvent;
 use aws_lambda_events::s3::S3Event;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::batch;
+use crate::live::Abandoned;
 use crate::model::{BusEvent, ImageId, UploadId, UploadRef, UploadState};
 use crate::ports::{AnalysisJob, Bus, Images, ObjectKey, PortError, PortResult, Uploads};
 
@@ -20,6 +22,8 @@ pub struct Failed {
     pub uploads: Arc<dyn Uploads>,
     /// To `notify`.
     pub bus: Arc<dyn Bus>,
+    /// Who goes on with what `notify` gave up; `None` where nothing is pushed in parts.
+    pub abandoned: Option<Abandoned>,
 }
 
 /// What Lambda sends to an on-failure destination, as far as it is read here.
@@ -34,6 +38,8 @@ pub struct FailureRecord {
 enum Concerned {
     Uploads(Vec<UploadId>),
     Image(ImageId),
+    /// Who is subscribed.
+    Receivers(Box<EventBridgeEvent<Value>>),
     Nobody,
 }
 
@@ -66,6 +72,10 @@ impl Failed {
                 Ok(())
             }
             Concerned::Image(id) => tell_uploaders(&*self.images, &*self.uploads, &*self.bus, &id, REASON).await,
+            Concerned::Receivers(event) => match &self.abandoned {
+                Some(abandoned) => abandoned.handle(*event).await,
+                None => Ok(()),
+            },
             Concerned::Nobody => Ok(()),
         }
     }
@@ -78,15 +88,16 @@ impl Failed {
     }
 }
 
-/// Reads whom an event concerns: an S3 event its uploads, `image.analyzed` its image; what else is given up was a
-/// notification, which history still holds.
+/// Reads whom an event concerns: an S3 event its uploads, `image.analyzed` its image, what `notify` listens to its receivers.
 fn concerned(payload: Value) -> Concerned {
-    if let Some(BusEvent::ImageAnalyzed { image_id, .. }) = payload
-        .get("detail-type")
-        .and_then(Value::as_str)
-        .and_then(|kind| BusEvent::from_parts(kind, payload.get("detail").unwrap_or(&Value::Null)))
-    {
-        return Concerned::Image(image_id);
+    if let Ok(event) = serde_json::from_value::<EventBridgeEvent<Value>>(payload.clone()) {
+        return match BusEvent::from_parts(&event.detail_type, &event.detail) {
+            Some(BusEvent::ImageAnalyzed { image_id, .. }) => Concerned::Image(image_id),
+            Some(_) if BusEvent::FOR_NOTIFY.contains(&event.detail_type.as_str()) => {
+                Concerned::Receivers(Box::new(event))
+            }
+            _ => Concerned::Nobody,
+        };
     }
     if let Ok(job) = serde_json::from_value::<AnalysisJob>(payload.clone()) {
         return Concerned::Image(job.image_id);

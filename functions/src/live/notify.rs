@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use chrono::{DateTime, Utc};
+use futures_util::future::try_join_all;
 use serde_json::Value;
 
+use super::division::{self, Division};
+use super::entry;
 use super::receivers::{self, TopicSet};
 use super::render::{self, Shown};
-use crate::model::{
-    BusEvent, ConnectionId, Image, Notification, NotificationId, RemovedImage, Status, Subject, Topic, TopicKey,
-};
+use crate::model::{ConnectionId, Image, Notification, Subject};
 use crate::ports::{
-    Clock, Connections, Deliveries, Delivery, Frame, History, Images, NewEntry, Objects, Placed, PortResult, Pushed,
-    Pusher, Unreached,
+    Clock, Connections, Frame, History, Images, Objects, Placed, PortResult, Pushed, Pusher, Unreached,
 };
 
 /// The function's parts.
@@ -33,11 +33,11 @@ pub struct Notify {
     /// What reaches them.
     pub pusher: Arc<dyn Pusher>,
     /// Who serves receivers that are too many for one run; `None` where one process serves all.
-    pub deliveries: Option<Arc<dyn Deliveries>>,
+    pub division: Option<Division>,
 }
 
-/// Receivers that one run serves. A post of AWS takes some 10 ms and dozens run at once, so this is a second or two.
-const RECEIVERS_AT_ONCE: usize = 5_000;
+/// Connections closed at the same time.
+const CLOSED_AT_ONCE: usize = 64;
 
 impl Notify {
     /// Takes an event of the bus.
@@ -49,19 +49,7 @@ impl Notify {
     /// together. All or none; a repeat pushes again, under the same ids (rule 6).
     pub async fn handle_all(&self, events: Vec<EventBridgeEvent<Value>>) -> PortResult<()> {
         let now = self.clock.now();
-        let mut entries = Vec::with_capacity(events.len());
-        for event in &events {
-            match BusEvent::from_parts(&event.detail_type, &event.detail) {
-                Some(ours) => entries.extend(self.entry(ours, event.time.unwrap_or(now)).await?),
-                None => {
-                    tracing::warn!(
-                        detail_type = event.detail_type,
-                        "an event that is not for `notify` was passed over"
-                    );
-                    metrics::counter!("labelcast_notify_ignored_total").increment(1);
-                }
-            }
-        }
+        let entries = entry::all(&events, now, &*self.images).await?;
         if entries.is_empty() {
             return Ok(());
         }
@@ -97,22 +85,16 @@ impl Notify {
         now: DateTime<Utc>,
     ) -> PortResult<Option<Vec<Pushed>>> {
         let ranges = self.connections.ranges();
-        let Some(deliveries) = self.deliveries.as_ref().filter(|_| ranges > 1) else {
+        let Some(division) = self.division.as_ref().filter(|_| ranges > 1) else {
             return self.frames(notification, placed, image, 0..ranges, now).await.map(Some);
         };
         let mut frames = self.frames(notification, placed, image, 0..1, now).await?;
         let receivers: usize = frames.iter().map(|pushed| pushed.to.len()).sum();
-        if receivers.saturating_mul(ranges as usize) <= RECEIVERS_AT_ONCE {
+        if receivers.saturating_mul(ranges as usize) <= division.receivers_at_once {
             frames.extend(self.frames(notification, placed, image, 1..ranges, now).await?);
             return Ok(Some(frames));
         }
-        let all: Vec<Delivery> = (0..ranges)
-            .map(|range| Delivery { notification: notification.clone(), placed: placed.to_vec(), range })
-            .collect();
-        // In flight by parts before the first part can end.
-        self.history.divide(placed, ranges).await?;
-        deliveries.send(&all).await?;
-        metrics::counter!("labelcast_notifications_divided_total").increment(1);
+        division::hand_over(&*self.history, &*division.deliveries, notification, placed, ranges).await?;
         Ok(None)
     }
 
@@ -149,6 +131,24 @@ impl Notify {
         self.clean_up(unreached).await
     }
 
+    /// Closes the receivers of a notification that cannot be pushed, so that they resume from history. Answers how many.
+    pub(super) async fn close_receivers(
+        &self,
+        notification: &Notification,
+        placed: &[Placed],
+        image: Option<&Image>,
+        ranges: Range<u32>,
+    ) -> PortResult<usize> {
+        let now = self.clock.now();
+        let groups = receivers::find(notification, placed, image, &*self.connections, ranges, now).await?;
+        let all: Vec<ConnectionId> = groups.into_values().flatten().collect();
+        for some in all.chunks(CLOSED_AT_ONCE) {
+            try_join_all(some.iter().map(|id| self.pusher.close(id))).await?;
+            self.clean_up(some.iter().map(|id| (id.clone(), Unreached::Failed)).collect()).await?;
+        }
+        Ok(all.len())
+    }
+
     /// Removes connections that are gone; they stop nobody's delivery.
     async fn clean_up(&self, unreached: Vec<(ConnectionId, Unreached)>) -> PortResult<()> {
         for (id, why) in unreached {
@@ -158,69 +158,6 @@ impl Notify {
             }
         }
         Ok(())
-    }
-
-    /// What an event becomes: a notification and its topics, the one that most people have first.
-    async fn entry(&self, event: BusEvent, at: DateTime<Utc>) -> PortResult<Option<NewEntry>> {
-        let (id, topics, subject) = match event {
-            BusEvent::ImageLabelled { image_id, upload, first } => {
-                let id = NotificationId::derive(&["image.labelled", &image_id.to_string(), upload.upload_id.as_str()]);
-                let mine = TopicKey::Uploads(upload.user);
-                let public = match first {
-                    true => {
-                        self.images.get(&image_id).await?.and_then(|image| image.result).map(|stored| stored.status)
-                    }
-                    false => None,
-                };
-                let topics = match public.is_some_and(Status::is_public) {
-                    true => vec![TopicKey::Shared(Topic::Labels), mine],
-                    false => vec![mine],
-                };
-                (id, topics, Subject::ImageLabelled { image_id, upload_id: upload.upload_id })
-            }
-            BusEvent::ImageOffensive { image_id } => {
-                let id = NotificationId::derive(&["image.offensive", &image_id.to_string()]);
-                (id, vec![TopicKey::Shared(Topic::Moderation)], Subject::ImageOffensive { image_id })
-            }
-            BusEvent::ImageRemoved(RemovedImage { image_id, uploaded_at, uploaders, was_public }) => {
-                let came = uploaded_at.timestamp_millis().to_string();
-                let id = NotificationId::derive(&["image.removed", &image_id.to_string(), &came]);
-                let mut topics = vec![TopicKey::Shared(if was_public { Topic::Labels } else { Topic::Moderation })];
-                for user in uploaders {
-                    let mine = TopicKey::Uploads(user);
-                    // A set of topics has 32 places; who uploads what 30 others did hears of it by reloading.
-                    if !topics.contains(&mine) && topics.len() < 32 {
-                        topics.push(mine);
-                    }
-                }
-                (id, topics, Subject::ImageRemoved { image_id })
-            }
-            BusEvent::UploadReceived { upload } => {
-                let id = NotificationId::derive(&["upload.received", upload.upload_id.as_str()]);
-                (id, vec![TopicKey::Uploads(upload.user)], Subject::UploadReceived { upload_id: upload.upload_id })
-            }
-            BusEvent::UploadRejected { upload, reason } => {
-                let id = NotificationId::derive(&["upload.rejected", upload.upload_id.as_str()]);
-                let subject = Subject::UploadRejected { upload_id: upload.upload_id, reason };
-                (id, vec![TopicKey::Uploads(upload.user)], subject)
-            }
-            BusEvent::UploadFailed { upload, reason } => {
-                let id = NotificationId::derive(&["upload.failed", upload.upload_id.as_str()]);
-                let subject = Subject::UploadFailed { upload_id: upload.upload_id, reason };
-                (id, vec![TopicKey::Uploads(upload.user)], subject)
-            }
-            BusEvent::TopicPublished { id, topic: Topic::Uploads, .. } => {
-                tracing::warn!(id, "nobody publishes to a user's `uploads`; the event was passed over");
-                metrics::counter!("labelcast_notify_ignored_total").increment(1);
-                return Ok(None);
-            }
-            BusEvent::TopicPublished { id, topic, event, data } => {
-                (NotificationId::given(&id), vec![TopicKey::Shared(topic)], Subject::Published { name: event, data })
-            }
-            // `index` tells of it again once it is stored.
-            BusEvent::ImageAnalyzed { .. } | BusEvent::ImageUnwanted { .. } => return Ok(None),
-        };
-        Ok(Some(NewEntry { notification: Notification { id, at, subject }, topics }))
     }
 }
 

@@ -5,6 +5,11 @@ use std::str::FromStr;
 use labelcast_functions::model::Confidence;
 use labelcast_functions::settings::{ReaderRule, Readers, Settings};
 
+/// A post takes some 10 ms and dozens run at once, so this is a second or two.
+const RECEIVERS_AT_ONCE: usize = 5_000;
+/// What surely fits into the 60 s of `notify`, throttled or not.
+const MOST_RECEIVERS_AT_ONCE: usize = 20_000;
+
 /// A function was deployed without something that it needs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EnvironmentError {
@@ -90,6 +95,19 @@ impl Environment {
         })
     }
 
+    /// Receivers of a notification that one run of `notify` serves: 1 to 20,000.
+    pub fn receivers_at_once(&self) -> Result<usize> {
+        const NAME: &str = "LABELCAST_RECEIVERS_AT_ONCE";
+        let receivers = self.or(NAME, RECEIVERS_AT_ONCE)?;
+        match (1..=MOST_RECEIVERS_AT_ONCE).contains(&receivers) {
+            true => Ok(receivers),
+            false => {
+                let why = format!("it must be from 1 to {MOST_RECEIVERS_AT_ONCE}");
+                Err(unreadable(NAME, &receivers.to_string(), &why))
+            }
+        }
+    }
+
     fn readers(&self) -> Result<Readers> {
         const NAME: &str = "LABELCAST_READERS";
         let rules = self.optional(NAME).unwrap_or_default();
@@ -131,6 +149,20 @@ mod tests {
         let settings = environment.settings().unwrap();
         assert_eq!((settings.min_confidence.hundredths(), settings.history_age.num_hours()), (7_050, 48));
         assert_eq!(settings.max_labels, Settings::default().max_labels);
+    }
+
+    #[test]
+    fn receivers_of_one_run_are_within_its_time() {
+        assert_eq!(with(&[]).receivers_at_once(), Ok(5_000));
+        assert_eq!(with(&[("LABELCAST_RECEIVERS_AT_ONCE", "3")]).receivers_at_once(), Ok(3));
+        for pairs in [
+            &[("LABELCAST_RECEIVERS_AT_ONCE", "0")][..],
+            &[("LABELCAST_RECEIVERS_AT_ONCE", "20001")],
+            &[("LABELCAST_RECEIVERS_AT_ONCE", "all")],
+        ] {
+            let error = with(pairs).receivers_at_once().unwrap_err().to_string();
+            assert!(error.contains(pairs[0].0) && error.contains(pairs[0].1), "{error}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
+use labelcast_functions::live::Division;
 use labelcast_functions::ports::{
     Bus, Clock, Connections, Deliveries, Detector, History, Idempotency, Images, Keys, Objects, Pusher, Queue, Random,
     Translator, Uploads,
@@ -127,7 +128,7 @@ impl Home {
     }
 
     /// How many parts of a topic's subscriptions there are, and were before they were made more.
-    fn ranges(&self) -> Result<Ranges> {
+    pub fn ranges(&self) -> Result<Ranges> {
         let count = self.environment.or("LABELCAST_RANGES", RANGES)?;
         let before = self.environment.or("LABELCAST_RANGES_BEFORE", count)?;
         let ranges =
@@ -176,6 +177,11 @@ impl Home {
     pub fn deliveries(&self) -> Result<Arc<dyn Deliveries>> {
         let url = self.environment.needed("LABELCAST_DELIVERY_QUEUE")?;
         Ok(Arc::new(SqsQueue::new(aws_sdk_sqs::Client::new(&self.config), url)))
+    }
+
+    /// When `notify` leaves receivers to `deliver`.
+    pub fn division(&self) -> Result<Division> {
+        Ok(Division { deliveries: self.deliveries()?, receivers_at_once: self.environment.receivers_at_once()? })
     }
 
     /// The bus.

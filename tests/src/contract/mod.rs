@@ -17,6 +17,7 @@ pub mod images;
 pub mod keys;
 pub mod labels;
 pub mod objects;
+pub mod parts;
 pub mod push;
 pub mod removal;
 pub mod translation;

@@ -54,6 +54,13 @@ macro_rules! contract {
                 what_is_young_or_among_the_newest_is_kept,
                 numbers_go_on_after_everything_was_forgotten,
             ],
+            parts: [
+                the_mark_stays_below_until_the_last_part_has_ended,
+                a_part_that_ends_twice_stands_for_no_other,
+                parts_of_one_notification_are_not_those_of_another,
+                what_is_divided_again_ends_again,
+                many_are_divided_at_once,
+            ],
             idempotency: [
                 a_repeat_gets_the_first_id,
                 a_repeat_tells_whether_the_first_was_done,
@@ -145,6 +152,7 @@ mod tests {
             include_str!("removal.rs"),
             include_str!("candidates.rs"),
             include_str!("history.rs"),
+            include_str!("parts.rs"),
             include_str!("idempotency.rs"),
             include_str!("keys.rs"),
             include_str!("connections.rs"),

@@ -1,8 +1,11 @@
 //! Sockets: what is published, what is resumed, what is left behind.
 
+use std::collections::BTreeSet;
+
 use aws_lc_rs::digest;
 use aws_sdk_dynamodb::Client;
-use labelcast_aws::dynamodb::{DynamoKeys, Table};
+use labelcast_aws::dynamodb::{DynamoKeys, Ranges, Table};
+use labelcast_functions::model::ConnectionId;
 use labelcast_functions::ports::ApiKey;
 use labelcast_tests::Socket;
 use labelcast_tests::aws::client_config;
@@ -80,6 +83,46 @@ async fn who_comes_back_gets_what_was_missed() {
     assert_eq!(numbers(&mut back, 1).await, [4], "and then it is live");
     let (status, history) = stack.get(&format!("/history/{topic}"), "viewer").await;
     assert_eq!((status, history["notifications"].as_array().map(Vec::len)), (StatusCode::OK, Some(4)), "{history}");
+}
+
+/// Ranges of connections, as `infra/config.yml` sets them. At this stage one run of `notify` serves three receivers, so that
+/// one in the first range is enough for a notification to be divided.
+const RANGES: u32 = 4;
+
+#[tokio::test]
+async fn a_notification_that_is_divided_reaches_every_socket_once() {
+    let stack = Stack::deployed();
+    let key = key(&stack).await;
+    let topic = format!("app:t{}", rand::random::<u32>());
+    let ranges = Ranges::new(RANGES).unwrap();
+    let (mut sockets, mut reached) = (Vec::new(), BTreeSet::new());
+    let mut cursor = Value::Null;
+    while sockets.len() < 6 || !reached.contains(&0) {
+        let mut socket = stack.connect("viewer").await;
+        cursor = socket.subscribe(&[&topic]).await["topics"][0]["cursor"].clone();
+        let (_, pong) = socket.ask(json!({"action": "ping"})).await;
+        let id: ConnectionId = pong["connection_id"].as_str().unwrap().parse().unwrap();
+        reached.insert(ranges.of(&id));
+        sockets.push(socket);
+    }
+    for number in 1..=2 {
+        let (status, answer) = publish(&stack, &key, &topic, number).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
+        for socket in &mut sockets {
+            let frame = socket.notification("build.done").await;
+            let seq = &frame["topics"][0]["seq"];
+            assert_eq!((&frame["data"]["number"], seq), (&json!(number), &json!(number)));
+        }
+    }
+    for socket in &mut sockets {
+        let (before, pong) = socket.ask(json!({"action": "ping"})).await;
+        assert_eq!((before, &pong["type"]), (Vec::new(), &json!("pong")), "once each");
+    }
+    let mut back = stack.connect("other").await;
+    let (replayed, answer) =
+        back.ask(json!({"action": "subscribe", "topics": [topic], "since": {topic.clone(): cursor}})).await;
+    let replayed: Vec<u64> = replayed.iter().filter_map(|frame| frame["data"]["number"].as_u64()).collect();
+    assert_eq!((replayed, &answer["topics"][0]["recovered"]), (vec![1, 2], &json!(true)), "{answer}");
 }
 
 #[tokio::test]

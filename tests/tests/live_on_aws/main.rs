@@ -2,6 +2,7 @@
 //! the order in which calls arrive allows.
 
 mod connections;
+mod divided;
 mod history;
 mod replay;
 mod sockets;

@@ -43,10 +43,10 @@ async fn notify(stack: &Stack, sockets: &Arc<Sockets>, number: usize) {
 }
 
 /// What a client's session is served by.
-struct Served<'a> {
-    stack: &'a Stack,
-    sockets: &'a Arc<Sockets>,
-    topic: TopicKey,
+pub struct Served<'a> {
+    pub stack: &'a Stack,
+    pub sockets: &'a Arc<Sockets>,
+    pub topic: TopicKey,
 }
 
 impl Served<'_> {
@@ -72,7 +72,7 @@ impl Served<'_> {
     }
 
     /// Subscribes from where the client is, as `subscribe` does. False if the socket broke before it was live.
-    async fn subscribe(&self, id: &ConnectionId, since: u64) -> bool {
+    pub async fn subscribe(&self, id: &ConnectionId, since: u64) -> bool {
         let connections = self.stack.connections(self.sockets.clone());
         let connection = self.connection(id);
         assert_eq!(connections.add(&connection, 1_000).await.unwrap(), Added::Stored);

@@ -2,7 +2,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use labelcast_functions::model::ConnectionId;
+use labelcast_functions::model::{ConnectionId, Cursor};
 use labelcast_functions::ports::{Frame, PortResult, Pushed, Pusher, Unreached};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -16,6 +16,8 @@ pub struct Sockets(Mutex<State>);
 struct State {
     open: HashMap<ConnectionId, Socket>,
     clients: Vec<Client>,
+    frames: usize,
+    hangs: bool,
 }
 
 struct Socket {
@@ -34,9 +36,18 @@ pub fn notification(seq: u64, cursor: u64) -> Frame {
     Frame::encode(&json!({"seq": seq, "cursor": cursor})).expect("it is small")
 }
 
+/// The number and the cursor of a notification, as [`notification`] or as `notify` writes them.
+fn place(frame: &Value) -> (Option<u64>, Option<u64>) {
+    let topic = &frame["topics"][0];
+    match topic["cursor"].as_str().and_then(|cursor| cursor.parse::<Cursor>().ok()) {
+        Some(cursor) => (topic["seq"].as_u64(), Some(cursor.seq.0)),
+        None => (frame["seq"].as_u64(), frame["cursor"].as_u64()),
+    }
+}
+
 impl Sockets {
     pub fn with_clients(count: usize) -> Arc<Self> {
-        let state = State { open: HashMap::new(), clients: vec![Client::default(); count] };
+        let state = State { clients: vec![Client::default(); count], ..State::default() };
         Arc::new(Self(Mutex::new(state)))
     }
 
@@ -49,6 +60,20 @@ impl Sockets {
         let broken = CancellationToken::new();
         self.state().open.insert(id.clone(), Socket { client, frames_left, broken: broken.clone() });
         broken
+    }
+
+    pub fn open_sockets(&self) -> usize {
+        self.state().open.len()
+    }
+
+    /// Sent to anybody so far.
+    pub fn frames(&self) -> usize {
+        self.state().frames
+    }
+
+    /// From now on, pushing never ends, or does again.
+    pub fn hang(&self, hangs: bool) {
+        self.state().hangs = hangs;
     }
 
     pub fn client(&self, client: usize) -> Client {
@@ -65,9 +90,10 @@ impl Sockets {
         }
         socket.frames_left -= 1;
         let client = socket.client;
+        state.frames += 1;
         let client = &mut state.clients[client];
         let frame: Value = serde_json::from_slice(frame.bytes()).expect("frames are JSON");
-        if let (Some(seq), Some(cursor)) = (frame["seq"].as_u64(), frame["cursor"].as_u64()) {
+        if let (Some(seq), Some(cursor)) = place(&frame) {
             client.received.insert(seq);
             client.cursor = client.cursor.max(cursor);
             let missing: Vec<u64> = (1..=client.cursor).filter(|seq| !client.received.contains(seq)).collect();
@@ -80,6 +106,9 @@ impl Sockets {
 #[async_trait]
 impl Pusher for Sockets {
     async fn push(&self, frames: Vec<Pushed>) -> Vec<(ConnectionId, Unreached)> {
+        if self.state().hangs {
+            std::future::pending::<()>().await;
+        }
         let mut unreached = Vec::new();
         for Pushed { frame, to } in frames {
             for id in to {

@@ -1,9 +1,12 @@
 //! The functions that nobody waits for.
 
+use std::time::Duration;
+
 use aws_lambda_events::eventbridge::EventBridgeEvent;
+use aws_lambda_events::s3::S3Event;
 use aws_lambda_events::sqs::SqsEvent;
 use labelcast_functions::images::{Analyze, Failed, Index, Ingest};
-use labelcast_functions::live::{Deliver, Notify, Sweep};
+use labelcast_functions::live::{Abandoned, Deliver, Notify, Sweep};
 use lambda_runtime::Error;
 use serde_json::Value;
 
@@ -11,6 +14,9 @@ use super::take;
 use crate::environment;
 use crate::home::Home;
 use crate::telemetry::Metrics;
+
+/// Of the 60 s that `deliver` has.
+const DELIVERY_PATIENCE: Duration = Duration::from_secs(40);
 
 pub(super) async fn ingest(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
     let ingest = Ingest {
@@ -25,15 +31,22 @@ pub(super) async fn ingest(home: &Home, metrics: &'static Metrics) -> Result<(),
     take(metrics, move |event: Value| {
         let ingest = ingest.clone();
         async move {
-            // S3 says once that it can reach us, without records (S3 user guide, event notifications).
-            if event.get("Event").and_then(Value::as_str) == Some("s3:TestEvent") {
-                tracing::info!("the bucket's test event came");
-                return Ok(());
+            match object_event(event)? {
+                Some(event) => ingest.handle(event).await.map_err(Error::from),
+                None => Ok(()),
             }
-            ingest.handle(serde_json::from_value(event)?).await.map_err(Error::from)
         }
     })
     .await
+}
+
+/// S3 says once that it can reach us, without records (S3 user guide, event notifications): that is `None`.
+fn object_event(event: Value) -> serde_json::Result<Option<S3Event>> {
+    if event.get("Event").and_then(Value::as_str) == Some("s3:TestEvent") {
+        tracing::info!("the bucket's test event came");
+        return Ok(None);
+    }
+    serde_json::from_value(event).map(Some)
 }
 
 pub(super) async fn analyze(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
@@ -62,7 +75,7 @@ pub(super) async fn index(home: &Home, metrics: &'static Metrics) -> Result<(), 
 }
 
 pub(super) async fn notify(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let notify = Notify { deliveries: Some(home.deliveries()?), ..pushing(home)? };
+    let notify = Notify { division: Some(home.division()?), ..pushing(home)? };
     take(metrics, move |event: EventBridgeEvent<Value>| {
         let notify = notify.clone();
         async move { notify.handle(event).await.map_err(Error::from) }
@@ -79,12 +92,13 @@ fn pushing(home: &Home) -> environment::Result<Notify> {
         history: home.history()?,
         connections: home.connections()?,
         pusher: home.pusher()?,
-        deliveries: None,
+        division: None,
     })
 }
 
 pub(super) async fn deliver(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let deliver = Deliver { notify: pushing(home)? };
+    let deliver =
+        Deliver { notify: pushing(home)?, max_attempts: home.settings()?.max_attempts, patience: DELIVERY_PATIENCE };
     take(metrics, move |event: SqsEvent| {
         let deliver = deliver.clone();
         async move { Ok(deliver.handle(event).await) }
@@ -113,10 +127,37 @@ pub(super) async fn sweep(home: &Home, metrics: &'static Metrics) -> Result<(), 
 
 /// The records come by way of a queue.
 pub(super) async fn failed(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let failed = Failed { images: home.images()?, uploads: home.uploads()?, bus: home.bus()? };
+    let abandoned = Abandoned {
+        clock: home.clock(),
+        images: home.images()?,
+        history: home.history()?,
+        deliveries: home.deliveries()?,
+        ranges: home.ranges()?.count(),
+    };
+    let failed =
+        Failed { images: home.images()?, uploads: home.uploads()?, bus: home.bus()?, abandoned: Some(abandoned) };
     take(metrics, move |event: SqsEvent| {
         let failed = failed.clone();
         async move { Ok(failed.handle_batch(event).await) }
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::object_event;
+
+    #[test]
+    fn the_buckets_test_event_is_none_of_an_object() {
+        let test = json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": "2026-11-20T18:43:48.000Z",
+            "Bucket": "labelcast", "RequestId": "5582815E1AEA5ADF", "HostId": "8cLeGAmw098X5cv4Zkwcmo8vvZa3eH3eKxsPzbB9wrR"});
+        assert!(object_event(test).unwrap().is_none());
+        assert!(object_event(json!({"Records": []})).unwrap().is_some_and(|event| event.records.is_empty()));
+        assert!(
+            object_event(json!({"Service": "something else"})).is_err(),
+            "it is tried again, and becomes a dead letter"
+        );
+    }
 }

@@ -234,8 +234,8 @@ fn steps(ports: &Ports, settings: &Arc<Settings>) -> FunctionSteps {
             settings,
         },
         index: Index { images: images.clone(), objects: objects.clone(), bus: bus.clone() },
-        notify: Notify { clock, images: images.clone(), objects, history, connections, pusher, deliveries: None },
-        failed: Failed { images, uploads, bus },
+        notify: Notify { clock, images: images.clone(), objects, history, connections, pusher, division: None },
+        failed: Failed { images, uploads, bus, abandoned: None },
     }
 }
 

@@ -40,9 +40,14 @@ impl Ranges {
         self.now
     }
 
+    /// The range that a connection is in.
+    pub fn of(self, connection: &ConnectionId) -> u32 {
+        range_of(connection, self.now)
+    }
+
     /// The partition that a subscription is kept in.
     pub(super) fn partition(self, topic: &TopicKey, connection: &ConnectionId) -> String {
-        partition(topic, self.now, range_of(connection, self.now))
+        partition(topic, self.now, self.of(connection))
     }
 
     /// The partitions that a range is spread over.
@@ -54,7 +59,7 @@ impl Ranges {
 
     /// Whether a row that was found there belongs to the range: partitions from before hold several.
     pub(super) fn holds(self, range: u32, connection: &ConnectionId) -> bool {
-        self.before.is_none() || range_of(connection, self.now) == range
+        self.before.is_none() || self.of(connection) == range
     }
 }
 

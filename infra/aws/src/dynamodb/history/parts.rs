@@ -1,63 +1,70 @@
 //! Notifications whose receivers are served by several runs of `deliver` (rules 7 and 14).
+//!
+//! The number stays in flight in its topics' heads; which parts are still to come stands in a row of its own, so that heads stay
+//! small and are not written once a part.
 
-use std::collections::HashMap;
-
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use chrono::TimeDelta;
 use futures_util::future::try_join_all;
 use labelcast_functions::ports::{Placed, PortResult};
 
 use super::super::{number, text};
 use super::DynamoHistory;
-use super::rows::{self, HEAD};
+use super::rows::{self, HEAD, PartsRow};
 
-/// Parts that one update writes: an expression has 4 KB (DynamoDB developer guide, limits).
-const AT_ONCE: u32 = 100;
+/// Parts that never end are forgotten, long after the number counts as given up.
+const KEPT: TimeDelta = TimeDelta::days(1);
 
 impl DynamoHistory {
-    /// In place of the number, its parts are in flight. The number itself goes with the last of them, so that the mark
-    /// stays below it all the time.
+    /// All parts are to come, and the number is in flight until the last of them has ended; again, where this is a repeat.
     pub(super) async fn divide_all(&self, placed: &[Placed], parts: u32) -> PortResult<()> {
-        try_join_all(placed.iter().map(|place| self.divide_one(place, parts))).await.map(drop)
-    }
-
-    async fn divide_one(&self, place: &Placed, parts: u32) -> PortResult<()> {
-        let now = self.clock.now().timestamp_millis();
-        let mut first = 0;
-        while first < parts {
-            let next = first.saturating_add(AT_ONCE).min(parts);
-            let names: HashMap<String, String> =
-                (first..next).map(|part| (format!("#p{part}"), rows::part(place.seq.0, part))).collect();
-            let set: Vec<String> = names.keys().map(|name| format!("in_flight.{name} = :now")).collect();
-            let set = format!("SET {}", set.join(", "));
-            let call = self.head_of(place).set_expression_attribute_names(Some(names));
-            let call = call.expression_attribute_values(":now", number(now));
-            let call = match next == parts {
-                true => call
-                    .update_expression(format!("{set} REMOVE in_flight.#seq"))
-                    .expression_attribute_names("#seq", place.seq.0.to_string()),
-                false => call.update_expression(set),
-            };
-            self.table.update_if(call).await?.ok();
-            first = next;
-        }
-        Ok(())
-    }
-
-    pub(super) async fn settle_parts(&self, placed: &[Placed], part: u32) -> PortResult<()> {
-        let settling = placed.iter().map(async |place| {
+        let Some(first) = placed.first() else { return Ok(()) };
+        let now = self.clock.now();
+        let row = PartsRow {
+            pk: rows::topic(&first.topic.to_string()),
+            sk: rows::parts(first.seq.0),
+            epoch: first.cursor.epoch.clone(),
+            left: (0..parts).collect(),
+            ttl: (now + KEPT).timestamp(),
+        };
+        self.table.put(&row).await?;
+        let in_flight = placed.iter().map(async |place| {
             let call = self
-                .head_of(place)
-                .update_expression("REMOVE in_flight.#part")
-                .expression_attribute_names("#part", rows::part(place.seq.0, part));
+                .table
+                .updating(&rows::topic(&place.topic.to_string()), HEAD)
+                .update_expression("SET in_flight.#seq = :now")
+                .condition_expression("epoch = :epoch")
+                .expression_attribute_names("#seq", place.seq.0.to_string())
+                .expression_attribute_values(":now", number(now.timestamp_millis()))
+                .expression_attribute_values(":epoch", text(place.cursor.epoch.as_str()));
+            // In another life of the history there is nothing to be in flight.
             self.table.update_if(call).await.map(drop)
         });
-        try_join_all(settling).await.map(drop)
+        try_join_all(in_flight).await.map(drop)
     }
 
-    /// An update of the topic's head, in the life of the history that the number is of; in another there is nothing to do.
-    fn head_of(&self, place: &Placed) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
-        self.table
-            .updating(&rows::topic(&place.topic.to_string()), HEAD)
+    /// Strikes a part; the last one settles the number. Whoever is cut off in between does it again with its message.
+    pub(super) async fn settle_parts(&self, placed: &[Placed], part: u32) -> PortResult<()> {
+        let Some(first) = placed.first() else { return Ok(()) };
+        let (pk, sk) = (rows::topic(&first.topic.to_string()), rows::parts(first.seq.0));
+        let strike = self
+            .table
+            .updating(&pk, &sk)
+            .update_expression("DELETE #left :part")
             .condition_expression("epoch = :epoch")
-            .expression_attribute_values(":epoch", text(place.cursor.epoch.as_str()))
+            .expression_attribute_names("#left", "left")
+            .expression_attribute_values(":part", AttributeValue::Ns(vec![part.to_string()]))
+            .expression_attribute_values(":epoch", text(first.cursor.epoch.as_str()))
+            .return_values(ReturnValue::AllNew);
+        // Where there is no row, all parts have ended.
+        let Ok(Some(row)) = self.table.update_if(strike).await? else { return Ok(()) };
+        // DynamoDB has no empty sets.
+        if row.contains_key("left") {
+            return Ok(());
+        }
+        self.settle_all(placed).await?;
+        // Unless a repeat has divided it again.
+        let last = self.table.deleting(&pk, &sk).condition_expression("attribute_not_exists(#left)");
+        self.table.delete_if(last.expression_attribute_names("#left", "left")).await.map(drop)
     }
 }

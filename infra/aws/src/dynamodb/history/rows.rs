@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | `topic#KEY` | `head` | [`HeadRow`] |
 //! | `topic#KEY` | `entry#NUMBER`, with 20 digits | [`EntryRow`] |
+//! | `topic#KEY` | `parts#NUMBER` | [`PartsRow`], of the first of a notification's topics |
 //! | `id#NOTIFICATION` | `id` | [`IdRow`], as long as an entry of it is kept |
 //! | `topics#shared`, `topics#users` | `KEY` | [`TopicRow`]: every topic that has a head, so that sweeps find it |
 //! | `sweep` | either of these | [`PlaceRow`]: how far the last sweep came |
@@ -21,7 +22,8 @@ pub(super) const USERS_TOPICS: &str = "topics#users";
 pub(super) const SWEEP: &str = "sweep";
 
 /// What is in flight for longer counts as given up: its notifier died, and the two retries that an asynchronous function
-/// has (after one minute and after two more) ended long ago.
+/// has (after one minute and after two more) ended long ago; so did the attempts of `deliver` at its parts, each
+/// `deliveryRetrySeconds` after the one before.
 const GIVEN_UP_AFTER: TimeDelta = TimeDelta::minutes(15);
 
 /// A topic's history as a whole.
@@ -33,8 +35,7 @@ pub(super) struct HeadRow {
     pub(super) newest: u64,
     /// Entries before this one are forgotten, whether or not their rows are gone yet.
     pub(super) oldest: u64,
-    /// Numbers that are appended and not settled, with the moment of it in milliseconds; `NUMBER/PART` where several runs of
-    /// `deliver` push one.
+    /// Numbers that are appended and not settled, with the moment of it in milliseconds.
     pub(super) in_flight: BTreeMap<String, i64>,
 }
 
@@ -49,6 +50,18 @@ pub(super) struct EntryRow {
     pub(super) notification: String,
     /// When it was appended, in milliseconds.
     pub(super) at: i64,
+}
+
+/// Which parts of a notification are still to be pushed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct PartsRow {
+    pub(super) pk: String,
+    pub(super) sk: String,
+    pub(super) epoch: Epoch,
+    /// Missing once all have ended.
+    #[serde(with = "serde_dynamo::number_set")]
+    pub(super) left: BTreeSet<u32>,
+    pub(super) ttl: i64,
 }
 
 /// Where a notification stands.
@@ -96,13 +109,9 @@ pub(super) const fn list(topic: &TopicKey) -> &'static str {
     }
 }
 
-/// As [`HeadRow::in_flight`] names a part.
-pub(super) fn part(seq: u64, part: u32) -> String {
-    format!("{seq}/{part}")
-}
-
-fn number_of(name: &str) -> Option<u64> {
-    name.split('/').next()?.parse().ok()
+/// The sort key of a number's parts.
+pub(super) fn parts(seq: u64) -> String {
+    format!("parts#{seq:020}")
 }
 
 /// An entry's sort key, in the order of the numbers.
@@ -120,7 +129,7 @@ impl HeadRow {
     /// What is being pushed at this moment, in no order.
     pub(super) fn pushing(&self, now: DateTime<Utc>) -> impl Iterator<Item = u64> {
         let since = (now - GIVEN_UP_AFTER).timestamp_millis();
-        self.in_flight.iter().filter(move |(_, at)| **at >= since).filter_map(|(name, _)| number_of(name))
+        self.in_flight.iter().filter(move |(_, at)| **at >= since).filter_map(|(seq, _)| seq.parse().ok())
     }
 
     /// What was given up and is still written down.
@@ -152,7 +161,5 @@ mod tests {
         assert_eq!(head.settled(now + TimeDelta::seconds(1)), Seq(9));
         assert_eq!(head.settled(now + TimeDelta::minutes(14)), Seq(11));
         assert_eq!(head.settled(now + TimeDelta::minutes(16)), Seq(12));
-        head.in_flight = [(part(11, 3), now.timestamp_millis())].into();
-        assert_eq!(head.settled(now), Seq(10), "while one of its parts is pushed");
     }
 }

@@ -1,0 +1,69 @@
+//! Notifications whose receivers are too many for one run, or that `notify` gave up: `deliver` serves them, a range of
+//! connections at a time (rule 14).
+
+use std::sync::Arc;
+
+use aws_lambda_events::eventbridge::EventBridgeEvent;
+use serde_json::Value;
+
+use super::entry;
+use crate::model::Notification;
+use crate::ports::{Clock, Deliveries, Delivery, History, Images, Placed, PortResult};
+
+/// When `notify` divides, and to whom.
+#[derive(Clone)]
+pub struct Division {
+    /// The queue before `deliver`.
+    pub deliveries: Arc<dyn Deliveries>,
+    /// Receivers that one run serves itself.
+    pub receivers_at_once: usize,
+}
+
+/// Puts a notification into the queue before `deliver`, once a range. A repeat does so again, under the same numbers.
+pub(super) async fn hand_over(
+    history: &dyn History,
+    deliveries: &dyn Deliveries,
+    notification: &Notification,
+    placed: &[Placed],
+    ranges: u32,
+) -> PortResult<()> {
+    let all: Vec<Delivery> = (0..ranges)
+        .map(|range| Delivery { notification: notification.clone(), placed: placed.to_vec(), range })
+        .collect();
+    // In flight by parts before the first part can end.
+    history.divide(placed, ranges).await?;
+    deliveries.send(&all).await?;
+    metrics::counter!("labelcast_notifications_divided_total").increment(1);
+    Ok(())
+}
+
+/// What becomes of events that `notify` gave up: they are divided, whoever is concerned. `deliver` has attempts of its own,
+/// and its last one closes whom it could not reach; so nobody's cursor passes what they were never sent (rule 7).
+#[derive(Clone)]
+pub struct Abandoned {
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// What notifications are about.
+    pub images: Arc<dyn Images>,
+    /// Where `notify` wrote them, or came no further than to.
+    pub history: Arc<dyn History>,
+    /// The queue before `deliver`.
+    pub deliveries: Arc<dyn Deliveries>,
+    /// Into how many ranges connections are divided.
+    pub ranges: u32,
+}
+
+impl Abandoned {
+    /// Takes an event that `notify` gave up.
+    pub async fn handle(&self, event: EventBridgeEvent<Value>) -> PortResult<()> {
+        let entries = entry::all(&[event], self.clock.now(), &*self.images).await?;
+        let appended = self.history.append(&entries).await?;
+        for (entry, appended) in entries.iter().zip(appended) {
+            let notification = &entry.notification;
+            tracing::error!(id = %notification.id, "`notify` gave up a notification; `deliver` goes on with it");
+            hand_over(&*self.history, &*self.deliveries, notification, &appended.placed, self.ranges).await?;
+            metrics::counter!("labelcast_notifications_given_up_total").increment(1);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,88 @@
+//! What events become: notifications, and the topics they go to.
+
+use aws_lambda_events::eventbridge::EventBridgeEvent;
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use crate::model::{BusEvent, Notification, NotificationId, RemovedImage, Status, Subject, Topic, TopicKey};
+use crate::ports::{Images, NewEntry, PortResult};
+
+/// What these events become, in order; those that are not for `notify` are passed over.
+pub(super) async fn all(
+    events: &[EventBridgeEvent<Value>],
+    now: DateTime<Utc>,
+    images: &dyn Images,
+) -> PortResult<Vec<NewEntry>> {
+    let mut entries = Vec::with_capacity(events.len());
+    for event in events {
+        match BusEvent::from_parts(&event.detail_type, &event.detail) {
+            Some(ours) => entries.extend(of(ours, event.time.unwrap_or(now), images).await?),
+            None => {
+                tracing::warn!(detail_type = event.detail_type, "an event that is not for `notify` was passed over");
+                metrics::counter!("labelcast_notify_ignored_total").increment(1);
+            }
+        }
+    }
+    Ok(entries)
+}
+
+/// What an event becomes: a notification and its topics, the one that most people have first.
+async fn of(event: BusEvent, at: DateTime<Utc>, images: &dyn Images) -> PortResult<Option<NewEntry>> {
+    let (id, topics, subject) = match event {
+        BusEvent::ImageLabelled { image_id, upload, first } => {
+            let id = NotificationId::derive(&["image.labelled", &image_id.to_string(), upload.upload_id.as_str()]);
+            let mine = TopicKey::Uploads(upload.user);
+            let public = match first {
+                true => images.get(&image_id).await?.and_then(|image| image.result).map(|stored| stored.status),
+                false => None,
+            };
+            let topics = match public.is_some_and(Status::is_public) {
+                true => vec![TopicKey::Shared(Topic::Labels), mine],
+                false => vec![mine],
+            };
+            (id, topics, Subject::ImageLabelled { image_id, upload_id: upload.upload_id })
+        }
+        BusEvent::ImageOffensive { image_id } => {
+            let id = NotificationId::derive(&["image.offensive", &image_id.to_string()]);
+            (id, vec![TopicKey::Shared(Topic::Moderation)], Subject::ImageOffensive { image_id })
+        }
+        BusEvent::ImageRemoved(RemovedImage { image_id, uploaded_at, uploaders, was_public }) => {
+            let came = uploaded_at.timestamp_millis().to_string();
+            let id = NotificationId::derive(&["image.removed", &image_id.to_string(), &came]);
+            let mut topics = vec![TopicKey::Shared(if was_public { Topic::Labels } else { Topic::Moderation })];
+            for user in uploaders {
+                let mine = TopicKey::Uploads(user);
+                // A set of topics has 32 places; who uploads what 30 others did hears of it by reloading.
+                if !topics.contains(&mine) && topics.len() < 32 {
+                    topics.push(mine);
+                }
+            }
+            (id, topics, Subject::ImageRemoved { image_id })
+        }
+        BusEvent::UploadReceived { upload } => {
+            let id = NotificationId::derive(&["upload.received", upload.upload_id.as_str()]);
+            (id, vec![TopicKey::Uploads(upload.user)], Subject::UploadReceived { upload_id: upload.upload_id })
+        }
+        BusEvent::UploadRejected { upload, reason } => {
+            let id = NotificationId::derive(&["upload.rejected", upload.upload_id.as_str()]);
+            let subject = Subject::UploadRejected { upload_id: upload.upload_id, reason };
+            (id, vec![TopicKey::Uploads(upload.user)], subject)
+        }
+        BusEvent::UploadFailed { upload, reason } => {
+            let id = NotificationId::derive(&["upload.failed", upload.upload_id.as_str()]);
+            let subject = Subject::UploadFailed { upload_id: upload.upload_id, reason };
+            (id, vec![TopicKey::Uploads(upload.user)], subject)
+        }
+        BusEvent::TopicPublished { id, topic: Topic::Uploads, .. } => {
+            tracing::warn!(id, "nobody publishes to a user's `uploads`; the event was passed over");
+            metrics::counter!("labelcast_notify_ignored_total").increment(1);
+            return Ok(None);
+        }
+        BusEvent::TopicPublished { id, topic, event, data } => {
+            (NotificationId::given(&id), vec![TopicKey::Shared(topic)], Subject::Published { name: event, data })
+        }
+        // `index` tells of it again once it is stored.
+        BusEvent::ImageAnalyzed { .. } | BusEvent::ImageUnwanted { .. } => return Ok(None),
+    };
+    Ok(Some(NewEntry { notification: Notification { id, at, subject }, topics }))
+}
