@@ -128,8 +128,46 @@ def s3(place):
 
 
 def units(request, answer):
-    """What it consumed of DynamoDB, if it was asked for that."""
+    """What it consumed of DynamoDB (developer guide, read and write capacity). What is written is asked of the emulator, which
+    knows how large a row was before; what is read is counted from the answer, because there it counts each page as one."""
     if not request.service.startswith("DynamoDB"):
         return 0
-    consumed = json.loads(answer).get("ConsumedCapacity", [])
-    return sum(one["CapacityUnits"] for one in (consumed if isinstance(consumed, list) else [consumed]))
+    body, answer = request.json(), json.loads(answer)
+    match request.operation:
+        case "GetItem":
+            return read(body, [answer.get("Item", {})])
+        case "Query":
+            # A page is read as a whole; one that only counts answers no rows, which are small then.
+            return read(body, [{"page": {"L": [{"M": row} for row in answer.get("Items", [])]}}])
+        case "BatchGetItem":
+            units = 0
+            for name, asked in body["RequestItems"].items():
+                found = answer["Responses"].get(name, [])
+                units += read(asked, found + [{}] * (len(asked["Keys"]) - len(found)))
+            return units
+    consumed = answer.get("ConsumedCapacity", [])
+    units = sum(one["CapacityUnits"] for one in (consumed if isinstance(consumed, list) else [consumed]))
+    # It leaves out rows that a transaction only looks at.
+    return units + sum(2 for item in body.get("TransactItems", []) if "ConditionCheck" in item)
+
+
+def read(asked, rows):
+    """Units of 4 KB, each row rounded up; half of it where the read is not strong."""
+    return sum(max(1, -(-size({"M": row}) // 4096)) for row in rows) * (1 if asked.get("ConsistentRead") else 0.5)
+
+
+def size(value):
+    """Bytes of a value (developer guide, item sizes)."""
+    [(kind, held)] = value.items()
+    match kind:
+        case "S" | "B":
+            return len(held.encode())
+        case "N":
+            return 2 + len(held.strip("-").replace(".", "")) // 2
+        case "M":
+            return 3 + sum(len(name.encode()) + 1 + size(one) for name, one in held.items())
+        case "L":
+            return 3 + sum(1 + size(one) for one in held)
+        case "SS" | "NS":
+            return 3 + sum(len(one.encode()) for one in held)
+    return 1

@@ -9,7 +9,7 @@ use std::time::Duration;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::SharedCredentialsProvider;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
@@ -21,7 +21,10 @@ pub fn config(region: String) -> SdkConfig {
         .operation_attempt_timeout(Duration::from_secs(6))
         .operation_timeout(Duration::from_secs(18))
         .build();
-    SdkConfig::builder()
+    let mut config = SdkConfig::builder();
+    // Whoever looks at calls sees whose they are (AWS SDKs and tools reference guide, application ID).
+    config.set_app_name(std::env::var("AWS_SDK_UA_APP_ID").ok().and_then(|name| AppName::new(name).ok()));
+    config
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(region))
         .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
 use chrono::Utc;
-use labelcast_functions::model::{ImageId, ImageType};
+use labelcast_functions::model::{BusEvent, ImageId, ImageType, RemovedImage};
 use labelcast_functions::ports::AnalysisJob;
 use serde_json::{Value, json};
 
-use crate::operator::Operator;
+use crate::operator::{Operator, sample};
 use crate::stack::Stack;
 
 /// Waits until a queue of dead letters has one that is looked for.
@@ -68,4 +68,40 @@ async fn what_ingest_gives_up_is_told_to_the_uploader_and_kept() {
         record["requestPayload"].to_string().contains(upload.as_str())
     };
     dead(&operator, "GivenUpDeadLettersUrl", about).await;
+
+    // The others that nobody waits for keep what they give up, too. They get it by hand: the emulator's bus calls a function
+    // once and takes no notice of what becomes of it.
+    for function in ["index", "notify", "sweep"] {
+        let broken = json!({"no event": format!("{function} {}", rand::random::<u32>())});
+        operator.give(function, &broken).await;
+        let it = |letter: &str| serde_json::from_str::<Value>(letter).unwrap()["requestPayload"] == broken;
+        dead(&operator, "GivenUpDeadLettersUrl", it).await;
+    }
+}
+
+#[tokio::test]
+async fn what_notify_gave_up_still_reaches_those_who_listen() {
+    let stack = Stack::deployed();
+    let operator = Operator::of(&stack).await;
+    let mut listening = stack.connect("viewer").await;
+    listening.subscribe(&["labels", "uploads"]).await;
+    let removed = RemovedImage {
+        image_id: ImageId::from_digest(rand::random()),
+        uploaded_at: Utc::now(),
+        uploaders: vec![stack.user("viewer").parse().unwrap()],
+        was_public: true,
+    };
+    let image = removed.image_id;
+    let removed = BusEvent::ImageRemoved(removed);
+    let mut event = sample!("bus.json");
+    event["detail-type"] = json!(removed.detail_type());
+    event["detail"] = removed.detail();
+    operator.send("FailuresQueueUrl", &json!({"requestPayload": event}).to_string()).await;
+    let told = loop {
+        let told = listening.notification("image.removed").await;
+        if told["data"]["image_id"] == json!(image) {
+            break told;
+        }
+    };
+    assert_eq!(told["topics"].as_array().map(Vec::len), Some(2), "{told}");
 }

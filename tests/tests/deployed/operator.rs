@@ -10,13 +10,13 @@ use labelcast_functions::model::{ConnectionId, ImageId, ImageType, Upload, Uploa
 use labelcast_functions::ports::{Clock, Created, Images, NewImage, Quota, Uploads};
 use labelcast_functions::system::SystemRandom;
 use labelcast_tests::aws::{ACCESS_KEY, client_config};
-use reqwest::StatusCode;
+use reqwest::Response;
 use serde_json::Value;
 
 use crate::stack::Stack;
 
 /// As `infra/config.yml` has it.
-const RANGES: u32 = 4;
+pub const RANGES: u32 = 4;
 
 /// A clock that stands.
 pub struct At(pub DateTime<Utc>);
@@ -33,22 +33,19 @@ pub struct Operator<'a> {
     pub dynamodb: aws_sdk_dynamodb::Client,
     pub sqs: aws_sdk_sqs::Client,
     pub s3: aws_sdk_s3::Client,
-    gateway: aws_sdk_apigatewaymanagement::Client,
+    pusher: Arc<GatewayPusher>,
 }
 
 impl<'a> Operator<'a> {
     pub async fn of(stack: &'a Stack) -> Self {
         let config = client_config(stack.output("Endpoint")).await;
         let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
-        let gateway = aws_sdk_apigatewaymanagement::config::Builder::from(&config)
-            .endpoint_url(stack.output("LiveUrl").replacen("ws", "http", 1))
-            .build();
         Self {
             stack,
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             sqs: aws_sdk_sqs::Client::new(&config),
             s3: aws_sdk_s3::Client::from_conf(s3),
-            gateway: aws_sdk_apigatewaymanagement::Client::from_conf(gateway),
+            pusher: Arc::new(GatewayPusher::new(&config, stack.output("LiveUrl").replacen("ws", "http", 1))),
         }
     }
 
@@ -65,9 +62,8 @@ impl<'a> Operator<'a> {
     }
 
     pub fn connections(&self, at: DateTime<Utc>) -> DynamoConnections {
-        let pusher = Arc::new(GatewayPusher::new(self.gateway.clone()));
         let ranges = Ranges::new(RANGES).expect("a power of two");
-        DynamoConnections::new(self.table("LiveTableName"), pusher, Arc::new(At(at)), ranges)
+        DynamoConnections::new(self.table("LiveTableName"), self.pusher.clone(), Arc::new(At(at)), ranges)
     }
 
     pub fn history(&self, at: DateTime<Utc>) -> DynamoHistory {
@@ -149,6 +145,15 @@ impl<'a> Operator<'a> {
 
     /// Calls a function with an event, as the service does that it is from; answers what it answers.
     pub async fn call(&self, function: &str, event: &Value) -> Value {
+        self.invoke(function, event, "RequestResponse").await.json().await.unwrap()
+    }
+
+    /// Gives an event to a function that nobody waits for.
+    pub async fn give(&self, function: &str, event: &Value) {
+        self.invoke(function, event, "Event").await;
+    }
+
+    async fn invoke(&self, function: &str, event: &Value, kind: &str) -> Response {
         let url = format!(
             "{}/2015-03-31/functions/labelcast-emulator-{function}/invocations",
             self.stack.output("Endpoint")
@@ -157,10 +162,11 @@ impl<'a> Operator<'a> {
         let signed = format!(
             "AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=0"
         );
-        let answer = self.stack.http.post(url).header("authorization", signed).json(event).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::OK);
+        let asked = self.stack.http.post(url).header("authorization", signed).header("x-amz-invocation-type", kind);
+        let answer = asked.json(event).send().await.unwrap();
+        assert!(answer.status().is_success(), "{function}: {}", answer.status());
         assert!(!answer.headers().contains_key("x-amz-function-error"), "{function}: {:?}", answer.text().await);
-        answer.json().await.unwrap()
+        answer
     }
 }
 

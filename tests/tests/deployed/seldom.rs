@@ -106,7 +106,7 @@ async fn the_history_of_a_topic_that_nobody_wrote_to_is_empty() {
 async fn programs_and_people_with_other_languages_search_too() {
     let stack = Stack::deployed();
     let key = key(&stack).await;
-    let asked = stack.request(Method::GET, "/search?q=nothing").header("x-api-key", key).send().await.unwrap();
+    let asked = stack.request(Method::GET, "/search?label=nothing").header("x-api-key", key).send().await.unwrap();
     assert_eq!(asked.status(), StatusCode::OK);
     let (status, found) = stack.get("/images?q=hond&language=nl", "viewer").await;
     assert_eq!(status, StatusCode::OK, "{found}");
