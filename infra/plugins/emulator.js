@@ -31,6 +31,7 @@ module.exports = class Emulator {
       else delete resource.DependsOn;
       if (dropped.includes(resource.Properties?.DeploymentId?.Ref))
         delete resource.Properties.DeploymentId;
+      if (resource.Type === 'AWS::IAM::Role') resource.Properties.Policies.forEach(allowBatches);
       if (resource.Type === 'AWS::Lambda::Function')
         Object.assign(resource.Properties.Environment.Variables, endpoints(), {
           // Says in each call which function it is.
@@ -39,6 +40,14 @@ module.exports = class Emulator {
     }
   }
 };
+
+// On SQS, who may send a message may send several at once, and there is no right to name for it; the emulator asks for one.
+function allowBatches({ PolicyDocument }) {
+  for (const statement of PolicyDocument.Statement) {
+    if ([statement.Action].flat().includes('sqs:SendMessage'))
+      statement.Action = [statement.Action, 'sqs:SendMessageBatch'].flat();
+  }
+}
 
 function endpoints() {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => ENDPOINT.test(name)));

@@ -137,6 +137,9 @@ async fn programs_need_a_key_for_what_they_do() {
     assert_eq!(publish("labels", &key, "3", json!(1)).await.0, StatusCode::FORBIDDEN);
     let large = json!("x".repeat(24 * 1024));
     assert_eq!(publish("app:one", &key, "4", large).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+    let nested = |levels: usize| (1..levels).fold(json!(1), |inner, _| json!([inner]));
+    assert_eq!(publish("app:one", &key, "deep", nested(65)).await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(publish("app:one", &key, "deep", nested(64)).await.0, StatusCode::ACCEPTED);
     let (status, first) = publish("app:one", &key, "5", json!(1)).await;
     assert_eq!(status, StatusCode::ACCEPTED);
     assert_eq!(publish("app:one", &key, "5", json!(1)).await, (StatusCode::ACCEPTED, first));

@@ -19,6 +19,10 @@ use crate::rest::{Door, ErrorBody, Json, KeyHolder, Path};
 /// The largest `data`, in bytes of JSON (rule 21): with its envelope it fits into a frame.
 const MAX_DATA: usize = 24 * 1024;
 
+/// How deep `data` may be nested. Readers of JSON stop at 128 levels, and on its way `data` is wrapped into some more: what is
+/// accepted must be readable to the end.
+const MAX_DEPTH: usize = 64;
+
 /// The function's parts.
 #[derive(Clone)]
 pub struct PublishApi {
@@ -51,7 +55,7 @@ pub struct Publish {
     /// What happened: 1 to 64 letters, digits, `.`, `_`, `-`.
     #[schema(value_type = String, example = "build.done", pattern = "^[A-Za-z0-9._-]{1,64}$")]
     event: Name,
-    /// Whatever goes with it, at most 24 KiB of JSON.
+    /// Whatever goes with it, at most 24 KiB of JSON, nested 64 levels deep at most.
     #[serde(default)]
     data: Value,
 }
@@ -97,6 +101,9 @@ async fn publish(
         let message = format!("`data` has {} bytes of JSON; at most {MAX_DATA} are taken", data.len());
         return Err(Error::new(ErrorKind::TooLarge, message));
     }
+    if depth(&asked.data) > MAX_DEPTH {
+        return Err(Error::bad_request(format!("`data` is nested too deeply; at most {MAX_DEPTH} levels are taken")));
+    }
     let id = api.random.id();
     let claim = match headers.get("idempotency-key") {
         None => None,
@@ -136,4 +143,14 @@ fn request_digest(topic: &str, event: &str, data: &str) -> [u8; 32] {
         context.update(part.as_bytes());
     }
     context.finish().as_ref().try_into().expect("SHA-256 has 32 bytes")
+}
+
+/// Levels of lists and objects, the value itself included. What was read from JSON has 128 at most.
+fn depth(value: &Value) -> usize {
+    let deepest = match value {
+        Value::Array(items) => items.iter().map(depth).max(),
+        Value::Object(members) => members.values().map(depth).max(),
+        _ => return 1,
+    };
+    1 + deepest.unwrap_or(0)
 }

@@ -43,7 +43,7 @@ impl Deliveries for SqsQueue {
         let unavailable = |why: String| PortError::Unavailable { what: "the queue for deliveries", why };
         let bodies: Vec<String> = deliveries
             .iter()
-            .map(|one| serde_json::to_string(one).expect("deliveries are plain data, which JSON can hold"))
+            .map(|one| permitted(serde_json::to_string(one).expect("deliveries are plain data, which JSON can hold")))
             .collect();
         // They differ in little more than the range.
         let longest = bodies.iter().map(String::len).max().unwrap_or(1);
@@ -60,5 +60,13 @@ impl Deliveries for SqsQueue {
             }
         }
         Ok(())
+    }
+}
+
+/// SQS refuses messages with two characters that texts of JSON may have (API reference, `SendMessage`); escaped it takes them.
+fn permitted(json: String) -> String {
+    match json.contains(['\u{fffe}', '\u{ffff}']) {
+        true => json.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff"),
+        false => json,
     }
 }

@@ -4,6 +4,7 @@
 mod connections;
 mod divided;
 mod history;
+mod largest;
 mod replay;
 mod sockets;
 
@@ -25,6 +26,7 @@ use serde_json::Value;
 struct Stack {
     client: aws_sdk_dynamodb::Client,
     name: String,
+    endpoint: String,
     clock: Arc<SetClock>,
     _emulator: Emulator,
 }
@@ -37,7 +39,8 @@ impl Stack {
         for what in ["history", "live"] {
             aws::table(&client, &format!("{name}-{what}")).await;
         }
-        Self { client, name, clock: Arc::new(SetClock::at(Utc::now())), _emulator: emulator }
+        let endpoint = emulator.endpoint().to_owned();
+        Self { client, name, endpoint, clock: Arc::new(SetClock::at(Utc::now())), _emulator: emulator }
     }
 
     /// As one function has it.
