@@ -227,6 +227,8 @@ def main():
             recorder.stand_in = stand_in.stdout.readline().strip()
             keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": deployed.REGION}
             told = {"AWS_ENDPOINT_URL": endpoint, "LABELCAST_RECORDER": recorder.endpoint, "LABELCAST_ARTIFACT": str(artifact)}
+            # As infra/config.yml has it; other tests have it lower.
+            told["LABELCAST_RECEIVERS_AT_ONCE"] = "5000"
             deployed.osls("deploy", os.environ | keys | told)
             client = lambda service: boto3.client(
                 service, endpoint_url=endpoint, region_name=deployed.REGION, aws_access_key_id="test", aws_secret_access_key="test"
