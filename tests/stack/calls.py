@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 ACCOUNT, REGION = "000000000000", "us-east-1"
 CREDENTIAL = re.compile(r"Credential=([^/]+)/")
 CONNECTION = re.compile(r"/_aws/execute-api/([^/]+)/([^/]+)(/@connections/.+)")
+CBOR = re.compile(r"/service/(\w+)/operation/(\w+)")
 PARTS = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
 
 
@@ -20,6 +21,9 @@ class Request:
         parts = urlsplit(target)
         self.path, self.query = unquote(parts.path), parse_qs(parts.query)
         self.service, _, self.operation = headers.get("X-Amz-Target", "").partition(".")
+        called = CBOR.fullmatch(self.path)
+        if called:
+            self.service, self.operation = called.groups()
         self.form = self.fields()
         self.key = self.access_key()
 
@@ -67,7 +71,7 @@ def arn(service, resource, region=REGION, account=ACCOUNT):
 
 def needs(request, status):
     """Rights that the request needs, as [action, resource]; an unknown request needs one that nobody has."""
-    body = request.json() if request.service else {}
+    body = request.json() if request.service and request.path == "/" else {}
     match request.service, request.operation:
         case "DynamoDB_20120810", "TransactWriteItems":
             parts = [part for item in body["TransactItems"] for part in item.items()]

@@ -168,7 +168,8 @@ def notified(stack, key, receivers):
     stack.settled()
     spent = stack.spent()
     posts = sum(row["execute-api"] for row in spent.values())
-    if posts != receivers:
+    # A post that a busy machine did not answer in time is made again.
+    if posts < receivers:
         raise SystemExit(f"{posts} posts to {receivers} receivers")
     show(f"A notification to {receivers} receivers, {RANGES} ranges", spent)
 

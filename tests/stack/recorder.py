@@ -6,9 +6,11 @@ function's: the access key tells whose it was."""
 
 import http.client
 import http.server
+import json
 import re
 import threading
 
+import cbor
 from calls import Call, Request
 
 APPLICATION = re.compile(r"\bapp/([\w-]+)")
@@ -63,6 +65,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             body = request.with_units()
         if self.recorder.units and MADE.search(request.path):
             status, headers, answer = 200, [], b""
+        elif request.service.startswith("AWSShineFrontendService_") and request.path != "/":
+            status, headers, answer = self.translated(request)
         else:
             status, headers, answer = forward(self.upstream(), request, body)
         named = APPLICATION.search(self.headers.get("User-Agent", ""))
@@ -77,6 +81,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(length))
         self.end_headers()
         self.wfile.write(answer)
+
+    def translated(self, request):
+        """The SDK speaks CBOR to Translate, the stand-in JSON."""
+        target = f"{request.service}.{request.operation}"
+        body = json.dumps(cbor.texts(request.body)).encode()
+        asked = Request("POST", "/", {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": target}, body)
+        status, _, answer = forward(self.recorder.stand_in.removeprefix("http://"), asked, body)
+        headers = [("content-type", "application/cbor"), ("smithy-protocol", "rpc-v2-cbor")]
+        return status, headers, cbor.encoded(json.loads(answer))
 
     def upstream(self):
         stood_in = self.headers.get("X-Amz-Target", "").startswith(STOOD_IN)
