@@ -22,7 +22,10 @@ async fn dynamodb(stack: &Stack) -> Client {
 pub async fn key(stack: &Stack) -> String {
     let secret = format!("{:032x}", rand::random::<u128>());
     let table = Table::new(dynamodb(stack).await, stack.output("ProgramsTableName"), "the table of programs");
-    let key = ApiKey { name: "builds".parse().unwrap(), scopes: ["publish:app:*", "search"].map(|scope| scope.parse().unwrap()).into() };
+    let key = ApiKey {
+        name: "builds".parse().unwrap(),
+        scopes: ["publish:app:*", "search"].map(|scope| scope.parse().unwrap()).into(),
+    };
     let sha256 = digest::digest(&digest::SHA256, secret.as_bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes");
     DynamoKeys::new(table).add(&key, &sha256).await.unwrap();
     secret

@@ -154,10 +154,8 @@ impl<'a> Operator<'a> {
     }
 
     async fn invoke(&self, function: &str, event: &Value, kind: &str) -> Response {
-        let url = format!(
-            "{}/2015-03-31/functions/labelcast-emulator-{function}/invocations",
-            self.stack.output("Endpoint")
-        );
+        let url =
+            format!("{}/2015-03-31/functions/labelcast-emulator-{function}/invocations", self.stack.output("Endpoint"));
         // The emulator takes every signature of this key.
         let signed = format!(
             "AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=0"

@@ -132,4 +132,3 @@ async fn who_sees_an_image_hears_when_it_is_deleted() {
     while viewer.notification("image.removed").await["data"]["image_id"] != image {}
     assert_eq!(stack.get(&path, "viewer").await.0, StatusCode::NOT_FOUND);
 }
-
