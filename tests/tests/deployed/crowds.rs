@@ -72,8 +72,8 @@ async fn a_picture_that_many_brought_is_shown_like_any_other() {
     let waits = queue["images"].as_array().unwrap().iter().find(|image| image["image_id"] == json!(id));
     stack.fetch(waits.expect("it waits for a moderator")).await;
     let (_, history) = stack.get("/history/moderation", "moderator").await;
-    let told = history["notifications"].as_array().unwrap().iter();
-    let told = told.filter(|told| told["data"]["image"]["image_id"] == json!(id)).next_back();
+    let mut told = history["notifications"].as_array().unwrap().iter();
+    let told = told.rfind(|told| told["data"]["image"]["image_id"] == json!(id));
     stack.fetch(&told.expect("it is in the history")["data"]["image"]).await;
 
     // Whoever comes back gets it again.
