@@ -14,7 +14,7 @@ FUNCTION ?= notify
 ARCHITECTURE = $(shell sed -n 's/^architecture: *//p' $(CONFIG))
 CARGO_LAMBDA = 1.9.2
 
-.PHONY: run web build test test-rust test-page test-deployed emulator test-stack check format bench bench-start bench-posts package deploy moderator logs dead remove clean
+.PHONY: run web build test test-rust test-page test-deployed emulator test-stack check format costs bench bench-start bench-posts package deploy moderator logs dead remove clean
 
 run: web build ## Build what is needed and start everything on http://127.0.0.1:$(PORT)
 	@exec $(LABELCAST) serve --listen 127.0.0.1:$(PORT) --data $(DATA)
@@ -69,6 +69,11 @@ PEERS = target/stack/peers/node_modules
 $(PEERS):
 	npm install --no-audit --no-fund --prefix target/stack/peers @aws-sdk/client-dynamodb@3 @aws-sdk/client-sqs@3 \
 		@aws-sdk/client-apigatewaymanagementapi@3
+
+costs: emulator node_modules ## Measure what uploads and notifications cost on AWS: the figures of docs/cost.md
+	cargo build --profile lambda --package labelcast-aws --bin bootstrap
+	cargo build --workspace --bin stand_in
+	target/emulator/bin/python tests/stack/costs.py
 
 bench-start: emulator $(PEERS) ## Measure how fast a function starts, beside Node and Python
 	cargo build --profile lambda --package labelcast-aws --bin bootstrap

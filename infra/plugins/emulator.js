@@ -33,7 +33,10 @@ module.exports = class Emulator {
         delete resource.Properties.DeploymentId;
       if (resource.Type === 'AWS::IAM::Role') resource.Properties.Policies.forEach(allowBatches);
       if (resource.Type === 'AWS::Lambda::Function')
-        Object.assign(resource.Properties.Environment.Variables, endpoints());
+        Object.assign(resource.Properties.Environment.Variables, endpoints(), {
+          // Says in each call which function it is.
+          AWS_SDK_UA_APP_ID: resource.Properties.Handler,
+        });
     }
   }
 };

@@ -17,6 +17,9 @@ import urllib.request
 
 import boto3
 
+import seen
+from recorder import Recorder
+
 STAGE = "emulator"
 REGION = "us-east-1"
 WORK = pathlib.Path("target/stack/deployed")
@@ -36,16 +39,16 @@ def started(arguments, **options):
     return subprocess.Popen(arguments, stdin=subprocess.DEVNULL, start_new_session=True, **options)
 
 
-def emulator(port, directory):
+def emulator(port, directory, functions_endpoint, auth="true"):
     environment = os.environ | {
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "localhost",
         "LAMBDA_EXECUTOR": "local",
         # Without it, functions would call the real AWS.
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ENDPOINT_URL": functions_endpoint,
         "IOT_MTLS_ENABLED": "0",
-        "AUTH": "true",
+        "AUTH": auth,
         "TMPDIR": directory,
     }
     log = open(WORK / "emulator.log", "w", encoding="utf-8")
@@ -150,14 +153,15 @@ def main():
     endpoint = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as directory:
         try:
-            processes.append(emulator(port, directory))
+            recorder = Recorder(endpoint)
+            processes.append(emulator(port, directory, recorder.endpoint))
             stand_in = started([BUILT / "debug/stand_in", endpoint], stdout=subprocess.PIPE, text=True)
             processes.append(stand_in)
-            told = stand_in.stdout.readline().strip()
+            recorder.stand_in = stand_in.stdout.readline().strip()
             environment = os.environ | {
                 "AWS_ENDPOINT_URL": endpoint,
-                "AWS_ENDPOINT_URL_REKOGNITION": told,
-                "AWS_ENDPOINT_URL_TRANSLATE": told,
+                # What functions and those for whom they sign ask for, so that it is seen.
+                "LABELCAST_RECORDER": recorder.endpoint,
                 "AWS_ACCESS_KEY_ID": "test",
                 "AWS_SECRET_ACCESS_KEY": "test",
                 "AWS_REGION": REGION,
@@ -178,6 +182,7 @@ def main():
             # A running stack takes another deployment, and goes on.
             osls("deploy", environment)
             drive(environment)
+            seen.check(client, recorder.seen())
             osls("remove", environment)
             nothing_left(client)
         finally:

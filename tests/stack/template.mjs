@@ -44,10 +44,10 @@ export class Template {
     );
   }
 
-  /** Whether a function may do something to a resource with this logical id (or any, without one). */
+  /** Whether a function may do something (of a service: `sqs:`) to a resource with this logical id (or any, without one). */
   may(name, action, id = '') {
     return this.rights(name).some(
-      ([allowed, resource]) => allowed === action && resource.includes(id),
+      ([allowed, resource]) => allowed.startsWith(action) && resource.includes(id),
     );
   }
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Duration, Utc};
 
 use super::render::may_be_seen;
 use super::replay::matches;
-use crate::model::{Connection, ConnectionId, Image, Notification, Subscription};
+use crate::model::{Connection, ConnectionId, Image, Notification, Subscription, TopicKey};
 use crate::ports::{Connections, Placed, PortResult, Which};
 use crate::query::Filing;
 
@@ -49,6 +49,7 @@ pub(super) async fn find(
                     *on_several.entry(subscription.connection.clone()).or_default() |= 1 << index;
                 }
             };
+            let which = of_few(&place.topic, which);
             connections.visit_ranges(&place.topic, place.seq, which, ranges.clone(), &mut gather).await?;
         }
     }
@@ -64,6 +65,7 @@ pub(super) async fn find(
                 Some(others) => groups.entry(others | 1).or_default().push(subscription.connection.clone()),
             }
         };
+        let which = of_few(&first.topic, which);
         connections.visit_ranges(&first.topic, first.seq, which, ranges, &mut gather).await?;
         if !only_here.is_empty() {
             groups.entry(1).or_default().append(&mut only_here);
@@ -73,4 +75,12 @@ pub(super) async fn find(
         groups.entry(topics).or_default().push(connection);
     }
     Ok(groups)
+}
+
+/// A user's own sockets are a page at most: asking for all of them costs less than asking for each filing.
+const fn of_few<'a>(topic: &TopicKey, which: Which<'a>) -> Which<'a> {
+    match topic {
+        TopicKey::Uploads(_) => Which::All,
+        TopicKey::Shared(_) => which,
+    }
 }

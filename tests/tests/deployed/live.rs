@@ -19,23 +19,26 @@ async fn dynamodb(stack: &Stack) -> Client {
 }
 
 /// Gives a program a key, as an operator does.
-async fn key(stack: &Stack) -> String {
+pub async fn key(stack: &Stack) -> String {
     let secret = format!("{:032x}", rand::random::<u128>());
     let table = Table::new(dynamodb(stack).await, stack.output("ProgramsTableName"), "the table of programs");
-    let key = ApiKey { name: "builds".parse().unwrap(), scopes: vec!["publish:app:*".parse().unwrap()] };
+    let key = ApiKey {
+        name: "builds".parse().unwrap(),
+        scopes: ["publish:app:*", "search"].map(|scope| scope.parse().unwrap()).into(),
+    };
     let sha256 = digest::digest(&digest::SHA256, secret.as_bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes");
     DynamoKeys::new(table).add(&key, &sha256).await.unwrap();
     secret
 }
 
-async fn publish(stack: &Stack, key: &str, topic: &str, number: u32) -> (StatusCode, Value) {
+pub async fn publish(stack: &Stack, key: &str, topic: &str, number: u32) -> (StatusCode, Value) {
     let body = json!({"event": "build.done", "data": {"number": number}});
     let asked = stack.request(Method::POST, &format!("/topics/{topic}")).header("x-api-key", key).json(&body);
     let answer = asked.send().await.unwrap();
     (answer.status(), answer.json().await.unwrap())
 }
 
-async fn numbers(socket: &mut Socket, count: usize) -> Vec<u64> {
+pub async fn numbers(socket: &mut Socket, count: usize) -> Vec<u64> {
     let mut numbers = Vec::new();
     while numbers.len() < count {
         numbers.push(socket.notification("build.done").await["data"]["number"].as_u64().unwrap());

@@ -31,6 +31,14 @@ async fn a_picture_is_labelled_live_and_found_by_search() {
 
     let (status, found) = stack.get(&format!("/images?q={word}"), "other").await;
     assert_eq!((status, &found["images"][0]["image_id"]), (StatusCode::OK, &image["image_id"]), "{found}");
+    stack.fetch(image).await;
+    stack.fetch(&found["images"][0]).await;
+    let path = format!("/images/{}", image["image_id"].as_str().unwrap());
+    stack.fetch(&stack.get(&path, "other").await.1).await;
+    for picture in ["original", "thumbnail"] {
+        let asked = stack.request(Method::GET, &format!("{path}/{picture}")).bearer_auth(stack.token("other"));
+        assert_eq!(asked.send().await.unwrap().status(), StatusCode::OK, "by way of a redirection");
+    }
     let (_, labels) = stack.get(&format!("/labels?prefix={word}"), "other").await;
     assert_eq!(labels["labels"][0]["count"], 1, "{labels}");
     let (_, state) = stack.get(&format!("/uploads/{upload}"), "viewer").await;
@@ -123,23 +131,4 @@ async fn who_sees_an_image_hears_when_it_is_deleted() {
     assert_eq!(deleted.status(), StatusCode::NO_CONTENT);
     while viewer.notification("image.removed").await["data"]["image_id"] != image {}
     assert_eq!(stack.get(&path, "viewer").await.0, StatusCode::NOT_FOUND);
-}
-
-/// After its three attempts, half a minute apart here.
-#[tokio::test]
-async fn a_job_that_keeps_failing_becomes_a_dead_letter() {
-    let stack = Stack::deployed();
-    let sqs = aws_sdk_sqs::Client::new(&labelcast_tests::aws::client_config(stack.output("Endpoint")).await);
-    let body = format!("no job {}", rand::random::<u32>());
-    sqs.send_message().queue_url(stack.output("AnalysisQueueUrl")).message_body(&body).send().await.unwrap();
-    let dead = async {
-        loop {
-            let dead = sqs.receive_message().queue_url(stack.output("AnalysisDeadLettersUrl")).wait_time_seconds(20);
-            let dead = dead.send().await.unwrap();
-            if dead.messages().iter().any(|message| message.body() == Some(&body)) {
-                return;
-            }
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_mins(5), dead).await.expect("it is dead within five minutes");
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use labelcast_tests::Socket;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
@@ -73,6 +75,25 @@ impl Stack {
             self.http.post(begun["url"].as_str().expect("a URL")).multipart(form).send().await.expect("an answer");
         assert_eq!(posted.status(), StatusCode::NO_CONTENT, "{:?}", posted.text().await);
         begun["upload_id"].as_str().expect("an id").to_owned()
+    }
+}
+
+impl Stack {
+    /// Who a user is, as their token says.
+    pub fn user(&self, name: &str) -> String {
+        let claims = self.token(name).split('.').nth(1).expect("a token has three parts");
+        let claims = URL_SAFE_NO_PAD.decode(claims).expect("base64");
+        let claims: Value = serde_json::from_slice(&claims).expect("JSON");
+        claims["sub"].as_str().expect("whose it is").to_owned()
+    }
+
+    /// Fetches an image's picture and thumbnail by the signed links that came with it.
+    pub async fn fetch(&self, image: &Value) {
+        for link in ["original", "thumbnail"] {
+            let link = image[link].as_str().unwrap_or_else(|| panic!("{link} of {image}"));
+            let answer = self.http.get(link).send().await.expect("an answer");
+            assert_eq!(answer.status(), StatusCode::OK, "{link}");
+        }
     }
 }
 

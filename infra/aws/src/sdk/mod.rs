@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedCredentialsProvider};
+use aws_sdk_dynamodb::config::{AppName, BehaviorVersion, Region, SharedCredentialsProvider};
 use aws_types::SdkConfig;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use labelcast_functions::signing::Credentials;
@@ -32,7 +32,10 @@ pub fn config(region: String, credentials: Credentials) -> SdkConfig {
         .operation_attempt_timeout(Duration::from_secs(6))
         .operation_timeout(Duration::from_secs(18))
         .build();
-    SdkConfig::builder()
+    let mut config = SdkConfig::builder();
+    // Whoever looks at calls sees whose they are (AWS SDKs and tools reference guide, application ID).
+    config.set_app_name(std::env::var("AWS_SDK_UA_APP_ID").ok().and_then(|name| AppName::new(name).ok()));
+    config
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(region))
         .credentials_provider(SharedCredentialsProvider::new(credentials))

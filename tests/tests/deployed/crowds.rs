@@ -1,0 +1,116 @@
+//! Many at once: receivers that one invocation does not serve, and a picture that many brought.
+
+use aws_lc_rs::digest;
+use chrono::Utc;
+use labelcast_aws::dynamodb::Ranges;
+use labelcast_functions::model::{ConnectionId, ImageId, ImageType, Notification, NotificationId, Subject};
+use labelcast_functions::ports::{Delivery, History, NewEntry};
+use labelcast_tests::Socket;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::live::{key, numbers, publish};
+use crate::operator::{Operator, RANGES};
+use crate::stack::{Stack, unique};
+
+/// An image's row has room for 50.
+const BROUGHT: usize = 51;
+
+async fn connection_of(socket: &mut Socket) -> String {
+    socket.ask(json!({"action": "ping"})).await.1["connection_id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_replay_that_never_ended_is_closed_by_deliver_too() {
+    let stack = Stack::deployed();
+    let operator = Operator::of(&stack).await;
+    let key = key(&stack).await;
+    let topic = format!("app:t{}", rand::random::<u32>());
+    // One in the first range is enough for three receivers to be too many; `notify` itself looks into no other.
+    let mut watching = Vec::new();
+    let mut late = None;
+    while watching.is_empty() || late.is_none() {
+        let mut socket = stack.connect("viewer").await;
+        socket.subscribe(&[&topic]).await;
+        let id: ConnectionId = connection_of(&mut socket).await.parse().unwrap();
+        match Ranges::new(RANGES).unwrap().of(&id) {
+            0 => watching.push(socket),
+            _ if late.is_none() => {
+                operator.let_lease_end(&id, &topic).await;
+                late = Some(socket);
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(publish(&stack, &key, &topic, 7).await.0, StatusCode::ACCEPTED);
+    assert_eq!(numbers(&mut watching[0], 1).await, [7]);
+    assert!(late.unwrap().ends().await, "it is closed, and will resume");
+}
+
+#[tokio::test]
+async fn a_picture_that_many_brought_is_shown_like_any_other() {
+    let stack = Stack::deployed();
+    let operator = Operator::of(&stack).await;
+    let word = format!("carousel{}", rand::random::<u32>());
+    let bytes = unique(&format!("Violence, {word}"));
+    let sha256 = digest::digest(&digest::SHA256, &bytes);
+    let id = ImageId::from_digest(sha256.as_ref().try_into().unwrap());
+    for _ in 0..BROUGHT {
+        operator.bring("somebody", id, ImageType::Png, Utc::now()).await;
+    }
+    let mut moderator = stack.connect("moderator").await;
+    let cursor = moderator.subscribe(&["moderation"]).await["topics"][0]["cursor"].clone();
+    let upload = stack.upload("viewer", "image/png", bytes).await;
+    let alert = alert(&mut moderator, &id).await;
+    stack.fetch(&alert["data"]["image"]).await;
+
+    let path = format!("/images/{id}");
+    stack.fetch(&stack.get(&path, "moderator").await.1).await;
+    let (_, found) = stack.get(&format!("/images?q={word}"), "moderator").await;
+    stack.fetch(&found["images"][0]).await;
+    let (_, queue) = stack.get("/moderation", "moderator").await;
+    let waits = queue["images"].as_array().unwrap().iter().find(|image| image["image_id"] == json!(id));
+    stack.fetch(waits.expect("it waits for a moderator")).await;
+    let (_, history) = stack.get("/history/moderation", "moderator").await;
+    let mut told = history["notifications"].as_array().unwrap().iter();
+    let told = told.rfind(|told| told["data"]["image"]["image_id"] == json!(id));
+    stack.fetch(&told.expect("it is in the history")["data"]["image"]).await;
+
+    // Whoever comes back gets it again.
+    let mut back = stack.connect("moderator").await;
+    let since = json!({"action": "subscribe", "topics": ["moderation"], "since": {"moderation": cursor}});
+    let (replayed, _) = back.ask(since).await;
+    let again = replayed.iter().find(|frame| frame["data"]["image"]["image_id"] == json!(id));
+    stack.fetch(&again.expect("it is replayed")["data"]["image"]).await;
+
+    // As if receivers were so many that each range is served on its own.
+    let notification = Notification {
+        id: NotificationId::derive(&["image.offensive", &id.to_string()]),
+        at: Utc::now(),
+        subject: Subject::ImageOffensive { image_id: id },
+    };
+    let entry = NewEntry { notification: notification.clone(), topics: vec!["moderation".parse().unwrap()] };
+    let placed = operator.history(Utc::now()).append(&[entry]).await.unwrap().remove(0).placed;
+    for range in 0..4 {
+        let delivery = Delivery { notification: notification.clone(), placed: placed.clone(), range };
+        operator.send("DeliveryQueueUrl", &serde_json::to_string(&delivery).unwrap()).await;
+    }
+    let repeated = self::alert(&mut moderator, &id).await;
+    assert_eq!(repeated["id"], alert["id"], "under the same id");
+    stack.fetch(&repeated["data"]["image"]).await;
+
+    // What was given up concerns all who brought it; they have been told more already.
+    let given_up = json!({"image_id": id, "content_type": "image/png"});
+    operator.send("FailuresQueueUrl", &json!({"requestPayload": given_up}).to_string()).await;
+    let (_, state) = stack.get(&format!("/uploads/{upload}"), "viewer").await;
+    assert_eq!(state["state"], "labelled", "{state}");
+}
+
+async fn alert(moderator: &mut Socket, id: &ImageId) -> Value {
+    loop {
+        let alert = moderator.notification("image.offensive").await;
+        if alert["data"]["image"]["image_id"] == json!(id) {
+            return alert;
+        }
+    }
+}
