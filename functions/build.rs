@@ -1,10 +1,41 @@
-//! Builds again when the page was built.
+//! Packs the built page, as it goes to browsers, into a list of its files.
 
-use std::path::Path;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 
-fn main() {
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+fn main() -> io::Result<()> {
+    let built = Path::new("../web/dist");
     // A path that is missing would count as changed each time.
-    let built = Path::new("../web/dist/index.html");
-    let watched = if built.exists() { "../web/dist" } else { "../web/package.json" };
-    println!("cargo::rerun-if-changed={watched}");
+    let watched = if built.exists() { built } else { Path::new("../web/package.json") };
+    println!("cargo::rerun-if-changed={}", watched.display());
+
+    let packed = PathBuf::from(std::env::var_os("OUT_DIR").expect("Cargo tells where to write"));
+    let mut list = String::from("&[\n");
+    for (number, file) in files(built)?.iter().enumerate() {
+        let to = packed.join(format!("{number}.gz"));
+        let mut gzip = GzEncoder::new(fs::File::create(&to)?, Compression::best());
+        io::copy(&mut fs::File::open(file)?, &mut gzip)?;
+        gzip.finish()?;
+        let name = file.strip_prefix(built).expect("it lies there").to_str().expect("names of files are plain text");
+        list.push_str(&format!("({name:?}, include_bytes!({to:?})),\n"));
+    }
+    fs::write(packed.join("page.rs"), list + "]\n")
+}
+
+/// All below a folder, in the same order each time; none, if it is not there.
+fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() { found.extend(files(&path)?) } else { found.push(path) }
+    }
+    found.sort();
+    Ok(found)
 }

@@ -1,13 +1,11 @@
 //! The built page, within the binary.
 
-use rust_embed::Embed;
-
 use crate::ports::{Page, Pages};
 
-#[derive(Embed)]
-#[folder = "../web/dist"]
-#[allow_missing = true]
-struct Built;
+/// Names and contents, gzipped.
+type Files = &'static [(&'static str, &'static [u8])];
+
+const BUILT: Files = include!(concat!(env!("OUT_DIR"), "/page.rs"));
 
 /// The page as it was built; nothing, if it was not.
 #[derive(Debug, Clone, Copy, Default)]
@@ -15,9 +13,9 @@ pub struct EmbeddedPages;
 
 impl Pages for EmbeddedPages {
     fn get(&self, path: &str) -> Option<Page> {
-        let file = Built::get(path)?;
+        let (_, gzipped) = BUILT.iter().find(|(name, _)| *name == path)?;
         Some(Page {
-            bytes: file.data,
+            gzipped,
             content_type: content_type(path).to_owned(),
             // Vite puts a digest into the names of what lies there.
             immutable: path.starts_with("assets/"),

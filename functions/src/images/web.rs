@@ -1,13 +1,14 @@
 //! `web`: the built browser application under `/web`, and what it needs to know.
 
+use std::io::Read;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
+use flate2::read::GzDecoder;
 use serde::Serialize;
 
 use crate::ports::Pages;
@@ -50,22 +51,29 @@ impl Web {
     pub fn router(self) -> Router {
         Router::new()
             .route("/web", get(|| async { Redirect::permanent("web/") }))
-            .route("/web/", get(|state: State<Self>| async move { state.0.file("index.html") }))
+            .route("/web/", get(|web: State<Self>, headers: HeaderMap| async move { web.file("index.html", &headers) }))
             .route("/web/settings.json", get(settings))
             .route(
                 "/web/{*path}",
-                get(|state: State<Self>, Path(path): Path<String>| async move { state.0.file(&path) }),
+                get(|web: State<Self>, Path(path): Path<String>, headers: HeaderMap| async move {
+                    web.file(&path, &headers)
+                }),
             )
             .with_state(self)
     }
 
-    fn file(&self, path: &str) -> Response {
+    fn file(&self, path: &str, asked: &HeaderMap) -> Response {
         let Some(page) = self.pages.get(path) else {
             return if path == "index.html" { not_built() } else { StatusCode::NOT_FOUND.into_response() };
         };
         let cache = if page.immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
-        let mut response = Response::new(Body::from(page.bytes.into_owned()));
+        let packed = takes_gzip(asked);
+        let mut response = Response::new(if packed { page.gzipped.into() } else { unpacked(page.gzipped).into() });
         let headers = response.headers_mut();
+        if packed {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
         if let Ok(kind) = HeaderValue::from_str(&page.content_type) {
             headers.insert(header::CONTENT_TYPE, kind);
@@ -92,6 +100,20 @@ impl Web {
     }
 }
 
+/// Every browser does (RFC 9110, section 12.5.3); `gzip;q=0` is what nobody sends.
+fn takes_gzip(asked: &HeaderMap) -> bool {
+    let accepted = asked.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    accepted
+        .flat_map(|value| value.split(','))
+        .any(|coding| coding.split(';').next().unwrap_or_default().trim() == "gzip")
+}
+
+fn unpacked(gzipped: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    GzDecoder::new(gzipped).read_to_end(&mut bytes).expect("what was packed when this was built can be unpacked");
+    bytes
+}
+
 async fn settings(State(web): State<Web>) -> Response {
     ([(header::CACHE_CONTROL, "no-cache")], axum::Json(web.settings.as_ref().clone())).into_response()
 }
@@ -108,4 +130,56 @@ fn not_built() -> Response {
     const TEXT: &str = "The page is not built. Run `make web` (it needs Node 20 or newer) and build again; \
                         the REST API and the WebSocket work without it.\n";
     (StatusCode::NOT_FOUND, TEXT).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use axum::body::to_bytes;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+    use crate::ports::Page;
+
+    const PAGE: &[u8] = b"<!doctype html>";
+
+    struct OnePage;
+
+    impl Pages for OnePage {
+        fn get(&self, path: &str) -> Option<Page> {
+            let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+            gzip.write_all(PAGE).unwrap();
+            let gzipped = gzip.finish().unwrap().leak();
+            (path == "index.html").then(|| Page { gzipped, content_type: "text/html".to_owned(), immutable: false })
+        }
+    }
+
+    async fn answered(accepted: &'static str) -> (Option<HeaderValue>, Vec<u8>) {
+        let settings = WebSettings {
+            api: "https://api.example.com".to_owned(),
+            live: "wss://live.example.com".to_owned(),
+            objects: "https://objects.example.com".to_owned(),
+            authority: String::new(),
+            client_id: String::new(),
+            metadata: serde_json::Value::Null,
+            scope: String::new(),
+            languages: Vec::new(),
+            max_upload_bytes: 1,
+        };
+        let web = Web { pages: Arc::new(OnePage), settings: Arc::new(settings) };
+        let asked = HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(accepted))]);
+        let response = web.file("index.html", &asked);
+        assert_eq!(response.headers()[header::VARY], "accept-encoding");
+        let coding = response.headers().get(header::CONTENT_ENCODING).cloned();
+        (coding, to_bytes(response.into_body(), 1_000).await.unwrap().into())
+    }
+
+    #[tokio::test]
+    async fn the_page_goes_packed_to_who_takes_it_so_and_as_it_is_to_others() {
+        let (coding, packed) = answered("deflate, gzip;q=1.0, br").await;
+        assert_eq!((coding.unwrap().as_bytes(), unpacked(&packed)), (&b"gzip"[..], PAGE.to_vec()));
+        assert_eq!(answered("identity, br").await, (None, PAGE.to_vec()));
+    }
 }

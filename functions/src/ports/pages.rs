@@ -1,10 +1,8 @@
-use std::borrow::Cow;
-
 /// A file of the built browser application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
-    /// Its bytes.
-    pub bytes: Cow<'static, [u8]>,
+    /// Its bytes, in gzip's format (RFC 1952).
+    pub gzipped: &'static [u8],
     /// Its media type.
     pub content_type: String,
     /// Whether its name changes with its content, so that it can be cached for good.

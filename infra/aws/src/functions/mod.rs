@@ -2,6 +2,7 @@
 
 mod asynchronous;
 mod cross_origin;
+mod gateway;
 mod live;
 mod rest;
 
