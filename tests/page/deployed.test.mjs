@@ -14,7 +14,7 @@ let browser, watch, viewer, moderator
 
 before(async () => {
   browser = await launch()
-  watch = new Watch([stack.WebUrl, stack.SignInUrl])
+  watch = new Watch([stack.WebUrl, stack.SignInUrl, stack.ObjectsOrigin])
 })
 
 after(async () => {

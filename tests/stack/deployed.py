@@ -174,7 +174,14 @@ def main():
             osls("deploy", environment)
             stack = outputs(client)
             told = WORK / "stack.json"
-            told.write_text(json.dumps(stack | {"Endpoint": endpoint, "Password": PASSWORD, "Tokens": sign_up(client, stack)}))
+            facts = {
+                "Endpoint": endpoint,
+                # As infra/endpoint.js has it.
+                "ObjectsOrigin": recorder.endpoint.replace("127.0.0.1", "localhost"),
+                "Password": PASSWORD,
+                "Tokens": sign_up(client, stack),
+            }
+            told.write_text(json.dumps(stack | facts))
             moderator_by_one_command(client, stack, environment)
             environment["LABELCAST_STACK"] = str(told.resolve())
             drive(environment)
