@@ -80,7 +80,7 @@ bench-start: emulator $(PEERS) ## Measure how fast a function starts, beside Nod
 	target/emulator/bin/python tests/stack/start/measure.py
 
 bench-posts: emulator $(PEERS) ## Measure what a post costs, beside Node and Python
-	$(LAMBDA_FLAGS) cargo build --profile lambda --package labelcast-aws --example posts
+	cargo build --profile lambda --package labelcast-aws --example posts
 	target/emulator/bin/python tests/stack/posts/measure.py
 
 bench: web ## Measure fan-out, filters, uploads and search (the server has one core, the client the other)

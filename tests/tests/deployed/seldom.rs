@@ -83,12 +83,12 @@ async fn who_unsubscribes_hears_no_more() {
 async fn a_request_with_the_same_idempotency_key_is_published_once() {
     let stack = Stack::deployed();
     let secret = key(&stack).await;
-    let topic = format!("app:t{}", rand::random::<u32>());
+    let run = rand::random::<u32>();
     let mut ids = Vec::new();
     for _ in 0..2 {
         let body = json!({"event": "build.done", "data": {"number": 1}});
-        let asked = stack.request(Method::POST, &format!("/topics/{topic}")).header("x-api-key", &secret);
-        let answer = asked.header("idempotency-key", "build 7").json(&body).send().await.unwrap();
+        let asked = stack.request(Method::POST, &format!("/topics/app:t{run}")).header("x-api-key", &secret);
+        let answer = asked.header("idempotency-key", format!("build {run}")).json(&body).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::ACCEPTED);
         ids.push(answer.json::<Value>().await.unwrap()["id"].clone());
     }
