@@ -20,15 +20,14 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use labelcast_functions::model::ConnectionId;
 use labelcast_functions::ports::{Frame, PortError, PortResult, Pushed, Pusher, Unreached};
-use rand::RngExt;
+
+use crate::sdk::back_off;
 
 /// Connections that are posted to at once. The account's quota is on API Gateway's side; a post takes some 10 ms, so that
 /// this is some thousand posts a second.
 const AT_ONCE: usize = 64;
 /// Posts to a connection that was throttled or interrupted, the first included.
 const ATTEMPTS: u32 = 4;
-/// The longest wait before the second post; it doubles.
-const BACK_OFF: Duration = Duration::from_millis(100);
 /// How long one post may take: API Gateway answers within milliseconds, or not at all.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -68,7 +67,7 @@ impl GatewayPusher {
                 }
             }
             if attempt + 1 < ATTEMPTS {
-                tokio::time::sleep(wait(attempt)).await;
+                tokio::time::sleep(back_off(attempt)).await;
             }
         }
         tracing::warn!(connection = %to, "posts to a connection are throttled or interrupted; it is closed and can resume");
@@ -106,11 +105,6 @@ impl Pusher for NoPusher {
     async fn close(&self, _connection: &ConnectionId) -> PortResult<()> {
         Err(PortError::Failed { what: "the WebSocket gateway", why: "this function may not reach sockets".to_owned() })
     }
-}
-
-/// Between nothing and the doubled bound, so that many who wait do not come back together.
-fn wait(attempt: u32) -> Duration {
-    BACK_OFF.mul_f64(f64::from(2_u32.pow(attempt)) * rand::rng().random_range(0.0..1.0))
 }
 
 /// Why a post was not taken.

@@ -1,4 +1,4 @@
-//! How requests travel: HTTP/1.1, over TLS where the URL says so. All clients share its connections.
+//! How requests travel: HTTP/1.1, over TLS where the URL says so. Clones share their connections.
 //!
 //! The SDK's own would bring HTTP/2, which none of our services speaks to its SDKs, and its code is a thirtieth of a function.
 

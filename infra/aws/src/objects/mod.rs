@@ -1,5 +1,7 @@
 //! The bucket, on S3.
 
+mod transfer;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,13 +9,16 @@ use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId;
-use aws_sdk_s3::primitives::ByteStream;
+use axum::http::{Method, StatusCode};
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt};
+use http_body_util::BodyExt;
 use labelcast_functions::ports::{
     Clock, ObjectInfo, ObjectKey, ObjectRead, Objects, PortError, PortResult, UploadForm,
 };
 use labelcast_functions::signing::{Credentials, PostForm, PresignedPost, post_form, presigned_get};
+
+use self::transfer::Transfer;
 
 const WHAT: &str = "the bucket";
 
@@ -36,6 +41,7 @@ pub struct BucketPlace {
 #[derive(Clone)]
 pub struct S3Objects {
     client: Client,
+    transfer: Transfer,
     place: BucketPlace,
     clock: Arc<dyn Clock>,
 }
@@ -43,7 +49,7 @@ pub struct S3Objects {
 impl S3Objects {
     /// The bucket at this place.
     pub fn new(client: Client, place: BucketPlace, clock: Arc<dyn Clock>) -> Self {
-        Self { client, place, clock }
+        Self { client, transfer: Transfer::new(place.clone()), place, clock }
     }
 }
 
@@ -74,20 +80,15 @@ fn info(size: Option<i64>, etag: Option<&str>) -> ObjectInfo {
 #[async_trait]
 impl Objects for S3Objects {
     async fn read(&self, key: &ObjectKey) -> PortResult<Option<ObjectRead>> {
-        let call = self.client.get_object().bucket(&self.place.bucket).key(key.as_str());
-        let object = match call.send().await {
-            Ok(object) => object,
-            Err(error) if is_status(&error, &[404]) => return Ok(None),
-            Err(error) => return Err(unavailable(&error)),
-        };
-        let info = info(object.content_length, object.e_tag.as_deref());
-        let bytes = stream::try_unfold(object.body, |mut body| async move {
-            match body.try_next().await {
-                Ok(Some(bytes)) => Ok(Some((bytes, body))),
-                Ok(None) => Ok(None),
-                Err(error) => Err(PortError::Unavailable { what: WHAT, why: error.to_string() }),
-            }
-        });
+        let answer = self.transfer.send(Method::GET, key, None, Bytes::new()).await?;
+        if answer.status().as_u16() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        let answer = transfer::taken(answer).await?;
+        let header = |name| answer.headers().get(name);
+        let info = info(header("content-length").and_then(|size| size.parse().ok()), header("etag"));
+        let bytes = answer.into_body().into_data_stream();
+        let bytes = bytes.map_err(|error| PortError::Unavailable { what: WHAT, why: error.to_string() });
         Ok(Some(ObjectRead { info, bytes: bytes.boxed() }))
     }
 
@@ -115,14 +116,8 @@ impl Objects for S3Objects {
     }
 
     async fn write(&self, key: &ObjectKey, content_type: &str, bytes: Bytes) -> PortResult<()> {
-        let call = self
-            .client
-            .put_object()
-            .bucket(&self.place.bucket)
-            .key(key.as_str())
-            .content_type(content_type)
-            .body(ByteStream::from(bytes));
-        call.send().await.map(drop).map_err(|error| unavailable(&error))
+        let answer = self.transfer.send(Method::PUT, key, Some(content_type), bytes).await?;
+        transfer::taken(answer).await.map(drop)
     }
 
     async fn delete(&self, key: &ObjectKey) -> PortResult<()> {
