@@ -1,5 +1,6 @@
 //! Packs the built page, as it goes to browsers, into a list of its files.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,8 @@ fn main() -> io::Result<()> {
         io::copy(&mut fs::File::open(file)?, &mut gzip)?;
         gzip.finish()?;
         let name = file.strip_prefix(built).expect("it lies there").to_str().expect("names of files are plain text");
-        list.push_str(&format!("({name:?}, include_bytes!({to:?})),\n"));
+        let to = to.to_str().expect("Cargo writes to plain paths");
+        writeln!(list, "({name:?}, include_bytes!({to:?})),").expect("writing to text does not fail");
     }
     fs::write(packed.join("page.rs"), list + "]\n")
 }

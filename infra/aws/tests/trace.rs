@@ -82,6 +82,7 @@ async fn run(function: &str, level: &str, mut invocations: Vec<Invocation>) -> (
         ("AWS_LAMBDA_FUNCTION_NAME", function),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
         ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
+        ("AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "true"),
         ("AWS_ENDPOINT_URL", &format!("http://{address}")),
         ("AWS_REGION", "us-east-1"),
         ("AWS_ACCESS_KEY_ID", "traced"),

@@ -2,7 +2,6 @@
 
 mod asynchronous;
 mod cross_origin;
-mod gateway;
 mod live;
 mod rest;
 

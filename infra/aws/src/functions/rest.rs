@@ -11,16 +11,25 @@ use labelcast_functions::ports::{ApiKey, Keys, PortResult};
 use labelcast_functions::rest::Door;
 use lambda_runtime::Error;
 use serde_json::json;
+use tower::ServiceExt;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{cross_origin, gateway, take};
+use super::cross_origin;
 use crate::environment;
 use crate::home::Home;
 use crate::telemetry::Metrics;
 
-/// Serves a router; API Gateway's stage is not part of its paths.
+/// Serves a router; API Gateway's stage is not part of its paths (`AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH`).
 pub(super) async fn serve(router: Router, metrics: &'static Metrics) -> Result<(), Error> {
-    take(metrics, move |event| gateway::answer(router.clone(), event)).await
+    lambda_http::run(lambda_http::service_fn(move |request: lambda_http::Request| {
+        let router = router.clone();
+        async move {
+            let answer = router.oneshot(request).await;
+            metrics.flush();
+            answer
+        }
+    }))
+    .await
 }
 
 /// For people and for programs.
