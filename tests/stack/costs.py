@@ -40,6 +40,8 @@ class Stack:
         self.outputs = deployed.outputs(client)
         self.tokens = deployed.sign_up(client, self.outputs)
         self.seen, self.begin = 0, 0
+        # A socket is known by its id and by when it connected.
+        self.connected_at = int(time.time() * 1000)
 
     def mark(self):
         self.seen, self.begin = len(self.recorder.calls), int(time.time() * 1000)
@@ -72,10 +74,9 @@ class Stack:
 
     def frame(self, kind, name, body=None, user="ann", lasts=3600):
         """What a made up socket has API Gateway invoke: `connect`, `message` or `disconnect`. Its token lasts so many seconds."""
-        now = int(time.time())
-        context = {"user": user, "username": user, "groups": "[]", "expires_at": str(now + lasts)}
+        context = {"user": user, "username": user, "groups": "[]", "expires_at": str(int(time.time()) + lasts)}
         event = self.sample(f"websocket-{kind}")
-        event["requestContext"] |= {"connectionId": name, "connectedAt": now * 1000, "authorizer": context}
+        event["requestContext"] |= {"connectionId": name, "connectedAt": self.connected_at, "authorizer": context}
         event["body"] = body and json.dumps(body)
         self.invoke(kind, event)
 
@@ -83,6 +84,9 @@ class Stack:
         """Opens a made up socket, and subscribes it."""
         self.frame("connect", name, user=user)
         self.frame("message", name, {"action": "subscribe", "topics": topics}, user)
+
+    def functions(self):
+        return {one["Handler"] for one in self.client("lambda").list_functions(MaxItems=1000)["Functions"]}
 
     def invocations(self):
         logs, counted = self.client("logs"), collections.Counter()
