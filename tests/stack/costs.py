@@ -22,6 +22,7 @@ import zlib
 import boto3
 
 import deployed
+import invocations
 from calls import size
 from recorder import Recorder
 
@@ -37,8 +38,10 @@ class Stack:
     def __init__(self, client, recorder, endpoint):
         self.client, self.recorder, self.endpoint = client, recorder, endpoint
         self.outputs = deployed.outputs(client)
-        self.token = deployed.sign_up(client, self.outputs)["viewer"]
+        self.tokens = deployed.sign_up(client, self.outputs)
         self.seen, self.begin = 0, 0
+        # A socket is known by its id and by when it connected.
+        self.connected_at = int(time.time() * 1000)
 
     def mark(self):
         self.seen, self.begin = len(self.recorder.calls), int(time.time() * 1000)
@@ -54,23 +57,36 @@ class Stack:
         answer = self.client("lambda").invoke(FunctionName=f"labelcast-{deployed.STAGE}-{function}", Payload=json.dumps(event))
         if "FunctionError" in answer:
             raise SystemExit(f"{function}: {answer['Payload'].read()}")
+        return json.load(answer["Payload"])
+
+    def sample(self, name):
+        return json.loads((SAMPLES / f"{name}.json").read_text())
+
+    def send(self, queue, body):
+        self.client("sqs").send_message(QueueUrl=self.outputs[queue], MessageBody=json.dumps(body))
 
     def rest(self, method, path, body=None, **headers):
         data = json.dumps(body).encode() if body is not None else None
-        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"} | headers
+        headers = {"Authorization": f"Bearer {self.tokens['viewer']}", "Content-Type": "application/json"} | headers
         asked = urllib.request.Request(self.outputs["ApiUrl"] + path, data, headers, method=method)
         with urllib.request.urlopen(asked, timeout=60) as answer:
-            return json.loads(answer.read())
+            return json.loads(answer.read() or "null")
+
+    def frame(self, kind, name, body=None, user="ann", lasts=3600):
+        """What a made up socket has API Gateway invoke: `connect`, `message` or `disconnect`. Its token lasts so many seconds."""
+        context = {"user": user, "username": user, "groups": "[]", "expires_at": str(int(time.time()) + lasts)}
+        event = self.sample(f"websocket-{kind}")
+        event["requestContext"] |= {"connectionId": name, "connectedAt": self.connected_at, "authorizer": context}
+        event["body"] = body and json.dumps(body)
+        self.invoke(kind, event)
 
     def socket(self, name, topics, user="ann"):
         """Opens a made up socket, and subscribes it."""
-        now = int(time.time())
-        context = {"user": user, "username": user, "groups": "[]", "expires_at": str(now + 3600)}
-        for sample, body in [("connect", None), ("message", {"action": "subscribe", "topics": topics})]:
-            event = json.loads((SAMPLES / f"websocket-{sample}.json").read_text())
-            event["requestContext"] |= {"connectionId": name, "connectedAt": now * 1000, "authorizer": context}
-            event["body"] = body and json.dumps(body)
-            self.invoke(sample, event)
+        self.frame("connect", name, user=user)
+        self.frame("message", name, {"action": "subscribe", "topics": topics}, user)
+
+    def functions(self):
+        return {one["Handler"] for one in self.client("lambda").list_functions(MaxItems=1000)["Functions"]}
 
     def invocations(self):
         logs, counted = self.client("logs"), collections.Counter()
@@ -80,8 +96,8 @@ class Stack:
             counted[group["logGroupName"].rsplit("-", 1)[1]] += len(starts)
         return counted
 
-    def spent(self):
-        """What each function did since the mark."""
+    def spent(self, sweep=False):
+        """What each function did since the mark; the schedule's sweeps are nobody's unless they are asked for."""
         rows = collections.defaultdict(collections.Counter)
         with self.recorder.lock:
             calls = self.recorder.calls[self.seen :]
@@ -95,7 +111,8 @@ class Stack:
         for name, count in self.invocations().items():
             if count:
                 rows[name]["invocations"] += count
-        rows.pop("sweep", None)
+        if not sweep:
+            rows.pop("sweep", None)
         return rows
 
 
@@ -107,20 +124,20 @@ def show(title, rows):
         print(f"| {name} | " + " | ".join(f"{row[column]:g}" for column in columns) + " |", flush=True)
 
 
-def picture():
-    """A PNG of a colour of its own, in which the detector finds the ten labels and no more."""
+def picture(labels):
+    """A PNG of a colour of its own, in which the detector finds these labels and no more."""
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     row = b"\0" + bytes(random.randrange(256) for _ in range(3)) * 160
     header = struct.pack(">IIBBBBB", 160, 120, 8, 2, 0, 0, 0)
-    words = b"Keywords\0" + ", ".join(LABELS).encode()
+    words = b"Keywords\0" + ", ".join(labels).encode()
     parts = [(b"IHDR", header), (b"tEXt", words), (b"IDAT", zlib.compress(row * 120)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
 
 
-def upload(stack):
-    whole = picture()
+def upload(stack, labels=LABELS):
+    whole = picture(labels)
     form = stack.rest("POST", "/uploads", {"name": "farm.png", "content_type": "image/png", "size": len(whole)})
     boundary = "picture-boundary"
     parts = [f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in form["fields"].items()]
@@ -132,6 +149,7 @@ def upload(stack):
     state = stack.rest("GET", f"/uploads/{form['upload_id']}")
     if state["state"] != "labelled":
         raise SystemExit(f"the upload came to nothing: {state}")
+    return state
 
 
 def crowd(stack, topic, count):
@@ -176,7 +194,7 @@ def notified(stack, key, receivers):
 
 def api_key(stack):
     row = {"pk": {"S": "key#" + hashlib.sha256(b"costs").hexdigest()}, "sk": {"S": "key"}, "name": {"S": "costs"}}
-    row["scopes"] = {"L": [{"S": "publish:app:*"}]}
+    row["scopes"] = {"L": [{"S": "publish:app:*"}, {"S": "search"}]}
     stack.client("dynamodb").put_item(TableName=stack.outputs["ProgramsTableName"], Item=row)
     return "costs"
 
@@ -206,6 +224,7 @@ def measure(stack):
     stack.mark()
     upload(stack)
     show("An upload of ten labels, one watcher of `labels`", stack.spent())
+    invocations.measure(stack, key, upload)
     for receivers in [1, 100, 1_000, 10_000]:
         notified(stack, key, receivers)
     scan(stack, 10_000)
