@@ -28,7 +28,7 @@ const expiry = (prefix) =>
   property('Bucket').LifecycleConfiguration.Rules.find((rule) => rule.Prefix === prefix)
     .ExpirationInDays;
 
-const withRanges = ['connect', 'deliver', 'disconnect', 'message', 'notify', 'sweep'];
+const withRanges = ['connect', 'deliver', 'disconnect', 'message', 'notify', 'sweep', 'failed'];
 const behindRest = ['upload', 'search', 'image', 'moderation', 'web', 'publish', 'history'];
 const origins = ['https://photos.example.com', 'http://localhost:5173'];
 
@@ -97,7 +97,7 @@ const reaches = {
   maxLabels: tells('LABELCAST_MAX_LABELS', '9', 'analyze'),
   analysesAtOnce: () => assert.equal(concurrency('AnalysisQueue'), 3),
   maxReceiveCount() {
-    tells('LABELCAST_MAX_ATTEMPTS', '5', 'analyze')();
+    tells('LABELCAST_MAX_ATTEMPTS', '5', 'analyze', 'deliver')();
     const queues = template.all('AWS::SQS::Queue').filter(([, queue]) => queue.RedrivePolicy);
     assert.equal(queues.length, 3);
     for (const [id, queue] of queues) assert.equal(queue.RedrivePolicy.maxReceiveCount, 5, id);
@@ -107,6 +107,7 @@ const reaches = {
   messagesPerSecond: tells('LABELCAST_MESSAGES_PER_SECOND', '13', 'message'),
   replayLimit: tells('LABELCAST_REPLAY_LIMIT', '14', 'message'),
   fanOutRanges: tells('LABELCAST_RANGES', '16', ...withRanges),
+  receiversAtOnce: tells('LABELCAST_RECEIVERS_AT_ONCE', '16', 'notify'),
   fanOutRangesBefore: tells('LABELCAST_RANGES_BEFORE', '8', ...withRanges),
   deliveriesAtOnce: () => assert.equal(concurrency('DeliveryQueue'), 15),
   historyHours: tells('LABELCAST_HISTORY_HOURS', '17', 'sweep'),
@@ -123,7 +124,7 @@ const reaches = {
     assert.equal(reference(TopicArn), 'Alarms');
     assert.deepEqual(subscription, { Protocol: 'email', Endpoint: 'operators@example.org' });
   },
-  logLevel: tells('RUST_LOG', 'debug', ...functions.keys()),
+  logLevel: tells('RUST_LOG', 'warn', ...functions.keys()),
 };
 
 const settings = (path) => {
