@@ -109,3 +109,5 @@ def ended(stack, table):
         stack.invoke("sweep", quiet)
 
     table.step(one, sweep="one connection whose token has ended")
+    if not table.rows[-1][2]["execute-api"]:
+        raise SystemExit("the sweep did not find the connection whose token has ended")
