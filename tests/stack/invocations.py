@@ -103,11 +103,3 @@ def ended(stack, table):
     quiet = stack.sample("scheduled")
     stack.invoke("sweep", quiet)
     table.step(lambda: stack.invoke("sweep", quiet), sweep="nothing to do")
-
-    def one():
-        stack.frame("connect", f"made{random.randrange(10**11):011}w", lasts=-180)
-        stack.invoke("sweep", quiet)
-
-    table.step(one, sweep="one connection whose token has ended")
-    if not table.rows[-1][2]["execute-api"]:
-        raise SystemExit("the sweep did not find the connection whose token has ended")
