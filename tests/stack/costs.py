@@ -35,8 +35,8 @@ LABELS = ["barn", "cow", "fence", "field", "grass", "hay", "horse", "meadow", "t
 class Stack:
     """The deployed stack, and what it was seen to do since somebody last looked."""
 
-    def __init__(self, client, recorder, endpoint):
-        self.client, self.recorder, self.endpoint = client, recorder, endpoint
+    def __init__(self, client, recorder):
+        self.client, self.recorder = client, recorder
         self.outputs = deployed.outputs(client)
         self.tokens = deployed.sign_up(client, self.outputs)
         self.seen, self.begin = 0, 0
@@ -253,7 +253,7 @@ def main():
             client = lambda service: boto3.client(
                 service, endpoint_url=endpoint, region_name=deployed.REGION, aws_access_key_id="test", aws_secret_access_key="test"
             )
-            measure(Stack(client, recorder, endpoint))
+            measure(Stack(client, recorder))
         finally:
             for process in reversed(processes):
                 os.killpg(process.pid, signal.SIGTERM)

@@ -59,7 +59,7 @@ def emulator(port, directory, functions_endpoint, auth="true"):
             return process
         except OSError:
             time.sleep(0.1)
-    raise SystemExit("the emulator did not start; see target/stack/deployed/emulator.log")
+    raise SystemExit(f"the emulator did not start; see {WORK}/emulator.log")
 
 
 def osls(command, environment):
