@@ -21,6 +21,7 @@ MEASURED = {
 }
 TOLD = {
     "AWS_REGION": "eu-west-1",
+    "AWS_DEFAULT_REGION": "eu-west-1",
     "AWS_ACCESS_KEY_ID": "measured",
     "AWS_SECRET_ACCESS_KEY": "measured",
     "NODE_PATH": str(pathlib.Path("target/stack/peers/node_modules").resolve()),
