@@ -3,6 +3,7 @@
 pub mod api;
 pub mod asyncapi;
 mod batch;
+pub mod budget;
 pub mod error;
 pub mod images;
 pub mod imaging;

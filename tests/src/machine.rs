@@ -12,6 +12,7 @@ use labelcast::data::DataDirectory;
 use labelcast::database::Database;
 use labelcast::serve::{Machine, Parts, Place};
 use labelcast::server::{Server, Tls};
+use labelcast_functions::budget::{ByteSize, MemoryBudget};
 use labelcast_functions::model::{Detection, ImageId, ImageType, Name};
 use labelcast_functions::ports::{Clock, Detector, DetectorError};
 use labelcast_functions::settings::Settings;
@@ -114,6 +115,7 @@ impl TestMachine {
             random: Arc::new(SystemRandom),
             settings,
             place: Place { public_url: format!("http://{address}") },
+            memory: MemoryBudget::new(ByteSize::mib(512)),
             detector: Some(detector.clone()),
         };
         let machine = Arc::new(Machine::build(parts).await.expect("it can be put together"));

@@ -13,6 +13,7 @@ use labelcast::serve::{Machine, Parts, Place};
 use labelcast::server::{Server, Tls};
 use labelcast::store::api_keys;
 use labelcast::work::{Job, Outcome, Steps, Target};
+use labelcast_functions::budget::{ByteSize, MemoryBudget};
 use labelcast_functions::model::{BusEvent, ConnectionId, Name};
 use labelcast_functions::ports::{AnalysisJob, ApiKey, Clock, Ports};
 use labelcast_functions::settings::Settings;
@@ -68,6 +69,7 @@ impl OneMachine {
             random: Arc::new(SystemRandom),
             settings: Settings::default(),
             place: Place { public_url: format!("http://{address}") },
+            memory: MemoryBudget::new(ByteSize::mib(512)),
             detector: None,
         })
         .await

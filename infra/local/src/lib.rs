@@ -6,6 +6,7 @@ pub mod data;
 pub mod database;
 pub mod detector;
 pub mod gateway;
+pub mod memory;
 pub mod objects;
 pub mod serve;
 pub mod server;

@@ -3,12 +3,14 @@ use std::path::PathBuf;
 
 use chrono::Duration;
 use clap::{Args, ValueEnum};
+use labelcast_functions::budget::{ByteSize, MemoryBudget};
 use labelcast_functions::model::Confidence;
 use labelcast_functions::settings::{ReaderRule, Readers, Settings};
 use tracing_subscriber::EnvFilter;
 
 use super::arguments::Data;
 use super::failure::Outcome;
+use crate::memory;
 use crate::server::Tls;
 
 /// Serve everything on this machine, until Ctrl-C or SIGTERM
@@ -64,6 +66,10 @@ pub struct ServeArguments {
     /// Notifications that are kept at least of each topic
     #[arg(long, default_value_t = 10_000, value_name = "N")]
     history_entries: u64,
+    /// Memory that decoded pictures and replays may take at once, for example 512MiB; unless given, half of what the
+    /// machine, its control group and `ulimit -v` allow
+    #[arg(long, value_name = "SIZE", value_parser = memory_budget)]
+    memory_budget: Option<ByteSize>,
     /// Who reads topics like device:*, runs and app:*, for example `device:*=technicians`; may be given several times
     #[arg(long = "reader", value_name = "PATTERN=GROUP,…")]
     readers: Vec<ReaderRule>,
@@ -94,6 +100,18 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "a number from 1 on".to_owned())
 }
 
+/// The least budget: a photograph of 12 megapixels takes about 50 MiB.
+const MIN_MEMORY_BUDGET: ByteSize = ByteSize::mib(64);
+
+fn memory_budget(text: &str) -> Result<ByteSize, String> {
+    let size: ByteSize = text.parse().map_err(|error: labelcast_functions::budget::ByteSizeError| error.to_string())?;
+    let most = ByteSize::new(memory::usable());
+    match (MIN_MEMORY_BUDGET..=most).contains(&size) {
+        true => Ok(size),
+        false => Err(format!("from {MIN_MEMORY_BUDGET} to {most}, which is all that this process may use")),
+    }
+}
+
 fn public_url(text: &str) -> Result<String, String> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let host = rest
@@ -121,6 +139,11 @@ impl ServeArguments {
             _ if self.behind_proxy => Tls::BehindProxy,
             _ => Tls::None,
         }
+    }
+
+    /// What decoded pictures and replays may take at once.
+    pub fn memory(&self) -> MemoryBudget {
+        MemoryBudget::new(self.memory_budget.unwrap_or_else(|| memory::default_budget().max(MIN_MEMORY_BUDGET)))
     }
 
     /// The settings of the functions.

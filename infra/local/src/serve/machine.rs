@@ -10,6 +10,7 @@ use axum::http::header;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
+use labelcast_functions::budget::MemoryBudget;
 use labelcast_functions::images::{
     Analyze, EmbeddedPages, Failed, ImageApi, Index, Ingest, ModerationApi, SearchApi, UploadApi, Web, WebSettings,
 };
@@ -68,6 +69,8 @@ pub struct Parts {
     pub settings: Settings,
     /// Where it is found.
     pub place: Place,
+    /// Bytes that decoded pictures and replays may take at once, all together.
+    pub memory: MemoryBudget,
     /// What looks at pictures; the built-in one if none is given.
     pub detector: Option<Arc<dyn Detector>>,
 }
@@ -94,7 +97,7 @@ pub struct Machine {
 impl Machine {
     /// Puts it together. Nothing runs yet.
     pub async fn build(parts: Parts) -> Result<Self, ServeError> {
-        let Parts { directory, database, clock, random, settings, place, detector } = parts;
+        let Parts { directory, database, clock, random, settings, place, memory: _, detector } = parts;
         health::metrics();
         let secrets = Secrets::of(&directory, &*random)?;
         let issuer = Arc::new(TokenIssuer::new(&secrets, random.clone()).map_err(ServeError::SigningKey)?);

@@ -57,6 +57,8 @@ pub async fn run(arguments: ServeArguments) -> Result<(), ServeError> {
             "browsers cannot sign in by this address: say how they reach the server with --public-url"
         );
     }
+    let memory = arguments.memory();
+    tracing::info!(budget = %memory.total(), "memory for decoded pictures and replays");
     let machine = Machine::build(Parts {
         database: Database::open(directory.path())?,
         directory: directory.clone(),
@@ -64,6 +66,7 @@ pub async fn run(arguments: ServeArguments) -> Result<(), ServeError> {
         random: Arc::new(SystemRandom),
         settings: arguments.settings(),
         place: Place { public_url: public_url.trim_end_matches('/').to_owned() },
+        memory,
         detector: None,
     })
     .await?;
