@@ -1,6 +1,7 @@
-//! The embedded database: one writer that commits in groups, several readers, a schema with versions.
+//! The embedded database: one writer that commits in groups, readers in pools, a schema with versions.
 
 mod error;
+mod log_file;
 mod readers;
 mod schema;
 mod writer;
@@ -8,7 +9,7 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use labelcast_functions::ports::{PortError, PortResult};
+use labelcast_functions::ports::PortResult;
 use rusqlite::{Connection, Transaction};
 
 pub use error::{OpenError, port_error};
@@ -22,7 +23,9 @@ pub const FILE_NAME: &str = "labelcast.db";
 pub struct Database {
     path: Arc<PathBuf>,
     writer: writer::Writer,
-    readers: Arc<readers::Readers>,
+    readers: Arc<readers::Pools>,
+    /// Where [`Database::read`] looks up.
+    pool: readers::Pool,
 }
 
 impl Database {
@@ -31,9 +34,15 @@ impl Database {
         let path = directory.join(FILE_NAME);
         let mut connection = connect(&path)?;
         schema::migrate(&mut connection)?;
-        let readers = readers::Readers::open(&path)?;
-        let writer = writer::Writer::start(connection);
-        Ok(Self { path: Arc::new(path), writer, readers: Arc::new(readers) })
+        let readers = Arc::new(readers::Pools::new(&path));
+        let writer = writer::Writer::start(connection, &path);
+        Ok(Self { path: Arc::new(path), writer, readers, pool: readers::Pool::Requests })
+    }
+
+    /// The same database for jobs: their look-ups have connections of their own, so that neither waits for the other.
+    #[must_use]
+    pub fn for_jobs(&self) -> Self {
+        Self { pool: readers::Pool::Jobs, ..self.clone() }
     }
 
     /// Runs a change. Changes run one after the other; those that wait are committed together, with one fsync, and each
@@ -43,19 +52,50 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
     {
-        self.writer.run(change).await
+        self.writer.run(writer::Urgency::Now, change).await
     }
 
-    /// Runs a look-up on a snapshot that holds every change that was answered before.
+    /// Runs a change that nobody is kept waiting by: it goes along with the next commit, and costs one of its own only if
+    /// none comes within 50 ms. Durable when answered, as with [`Database::write`].
+    pub async fn write_along<T, F>(&self, change: F) -> PortResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+    {
+        self.writer.run(writer::Urgency::Along, change).await
+    }
+
+    /// Runs a small look-up on a snapshot that holds every change that was answered before.
     pub async fn read<T, F>(&self, look_up: F) -> PortResult<T>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        let readers = self.readers.clone();
-        tokio::task::spawn_blocking(move || readers.run(look_up))
-            .await
-            .map_err(|error| PortError::Failed { what: "the database", why: error.to_string() })?
+        self.readers.get(self.pool).run(look_up).await
+    }
+
+    /// [`Database::read`] for what may take long, such as a search: it never keeps small look-ups waiting.
+    pub async fn search<T, F>(&self, look_up: F) -> PortResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        self.readers.get(readers::Pool::Searches).run(look_up).await
+    }
+
+    /// [`Database::read`] for pages of history: neither searches nor small look-ups wait for replays.
+    pub async fn read_history<T, F>(&self, look_up: F) -> PortResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        self.readers.get(readers::Pool::History).run(look_up).await
+    }
+
+    /// Commits what goes along, copies the write-ahead log into the database file and empties it. For a clean end; what is
+    /// asked afterwards still works.
+    pub async fn checkpoint(&self) -> PortResult<()> {
+        self.writer.checkpoint().await
     }
 
     /// The database's file.
@@ -67,7 +107,7 @@ impl Database {
 /// A connection with the settings that all of them share.
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
-    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // FULL: a commit is on the disk before it is answered (rule 22).
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -77,3 +117,6 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.set_prepared_statement_cache_capacity(128);
     Ok(connection)
 }
+
+/// How long a statement waits for another process that holds the database, for instance `labelcast users`.
+const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);

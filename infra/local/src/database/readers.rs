@@ -1,68 +1,99 @@
-//! Reading connections, lent one at a time.
+//! Reading connections, in pools that do not take from each other: four slow searches keep four places of their own, and
+//! whoever signs in, uploads or is notified meanwhile does not notice.
 
-use std::path::Path;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use labelcast_functions::ports::PortResult;
+use labelcast_functions::ports::{PortError, PortResult};
 use rusqlite::Connection;
+use tokio::sync::Semaphore;
 
 use super::{connect, port_error};
 
-/// As many look-ups run at once; further ones wait their turn.
-const COUNT: usize = 4;
+/// What a look-up is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pool {
+    /// Small look-ups that a person or program waits for: a user, a key, an upload, one image.
+    Requests,
+    /// The jobs: notifications, ingest, index.
+    Jobs,
+    /// Searches and listings, which may have to look at much.
+    Searches,
+    /// Pages of history, up to a thousand notifications each.
+    History,
+}
 
+/// One reader set a [`Pool`].
+pub(super) struct Pools {
+    requests: Arc<Readers>,
+    jobs: Arc<Readers>,
+    searches: Arc<Readers>,
+    history: Arc<Readers>,
+}
+
+impl Pools {
+    /// Nothing is opened yet: each pool opens connections as it needs them.
+    pub(super) fn new(path: &Path) -> Self {
+        let readers = |places| Arc::new(Readers::new(path, places));
+        Self { requests: readers(4), jobs: readers(4), searches: readers(4), history: readers(2) }
+    }
+
+    pub(super) fn get(&self, pool: Pool) -> &Arc<Readers> {
+        match pool {
+            Pool::Requests => &self.requests,
+            Pool::Jobs => &self.jobs,
+            Pool::Searches => &self.searches,
+            Pool::History => &self.history,
+        }
+    }
+}
+
+/// The connections of one pool.
 pub(super) struct Readers {
+    path: PathBuf,
+    /// As many look-ups run at once; further ones wait their turn, in order, without keeping a thread.
+    places: Arc<Semaphore>,
     idle: Mutex<Vec<Connection>>,
-    returned: Condvar,
 }
 
 impl Readers {
-    pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
-        let idle = (0..COUNT)
-            .map(|_| {
-                let connection = connect(path)?;
-                connection.pragma_update(None, "query_only", true)?;
-                Ok(connection)
-            })
-            .collect::<rusqlite::Result<Vec<_>>>()?;
-        Ok(Self { idle: Mutex::new(idle), returned: Condvar::new() })
+    fn new(path: &Path, places: usize) -> Self {
+        Self { path: path.to_owned(), places: Arc::new(Semaphore::new(places)), idle: Mutex::default() }
     }
 
-    pub(super) fn run<T>(&self, look_up: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> PortResult<T> {
-        let mut lent = Lent { connection: Some(self.take()), readers: self };
-        // Taken in `drop` only, so it is there.
-        let connection = lent.connection.as_mut().expect("a lent connection is there until it is given back");
+    pub(super) async fn run<T, F>(self: &Arc<Self>, look_up: F) -> PortResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let failed = |why: String| PortError::Failed { what: "the database", why };
+        let place = self.places.clone().acquire_owned().await.map_err(|error| failed(error.to_string()))?;
+        let readers = self.clone();
+        let looked_up = tokio::task::spawn_blocking(move || {
+            // Whoever asked may go away; the place is kept for as long as the look-up runs, or there would be more of them.
+            let _place = place;
+            readers.look_up(look_up).map_err(|error| port_error(&error))
+        });
+        looked_up.await.map_err(|error| failed(error.to_string()))?
+    }
+
+    fn look_up<T>(&self, look_up: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut connection = idle.map_or_else(|| open(&self.path), Ok)?;
         // One transaction, so that all statements of a look-up see the same moment.
         let attempt = connection.transaction().and_then(|snapshot| {
             let found = look_up(&snapshot)?;
             snapshot.finish()?;
             Ok(found)
         });
-        attempt.map_err(|error| port_error(&error))
-    }
-
-    fn take(&self) -> Connection {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            match idle.pop() {
-                Some(connection) => return connection,
-                None => idle = self.returned.wait(idle).unwrap_or_else(PoisonError::into_inner),
-            }
-        }
+        // A look-up that panics takes its connection with it; the next one opens another.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        attempt
     }
 }
 
-/// Gives the connection back even if a look-up panics, or readers would run out.
-struct Lent<'a> {
-    connection: Option<Connection>,
-    readers: &'a Readers,
-}
-
-impl Drop for Lent<'_> {
-    fn drop(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-            self.readers.returned.notify_one();
-        }
-    }
+fn open(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = connect(path)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
 }

@@ -1,40 +1,68 @@
 //! The one writer. Changes that wait are committed together: many small writes share one fsync.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
 
 use labelcast_functions::ports::{PortError, PortResult};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use super::log_file::{self, LogFile};
 use super::port_error;
 
 /// Changes that may wait. More wait outside, in order.
 const QUEUE: usize = 1024;
 /// Changes committed together at most, so that nobody waits long for a commit.
 const GROUP: usize = 256;
+/// How long a change that goes along waits for a commit that comes anyway.
+const GO_ALONG: Duration = Duration::from_millis(50);
 
 /// Answers whoever waits for a change, once it is known whether the group was committed.
 type Answer = Box<dyn FnOnce(Result<(), &rusqlite::Error>) + Send>;
 /// Runs a change within the group's transaction. Tells what SQLite said if it failed.
 type Change = Box<dyn FnOnce(&Transaction<'_>) -> (Answer, Option<rusqlite::ffi::Error>) + Send>;
 
+/// When a change is committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Urgency {
+    /// With the next group.
+    Now,
+    /// With the next group that has something urgent, or after [`GO_ALONG`].
+    Along,
+}
+
+enum Request {
+    Change(Urgency, Change, #[expect(dead_code, reason = "given back when the change is taken up")] OwnedSemaphorePermit),
+    Checkpoint(oneshot::Sender<PortResult<()>>),
+}
+
 #[derive(Clone)]
 pub(super) struct Writer {
-    changes: mpsc::Sender<Change>,
+    requests: Sender<Request>,
+    /// Bounds what waits in the channel, which does not by itself.
+    places: Arc<Semaphore>,
+}
+
+fn stopped() -> PortError {
+    PortError::Unavailable { what: "the database", why: "its writer has stopped".to_owned() }
 }
 
 impl Writer {
     /// Starts the writer's thread; it ends when the last handle is dropped.
-    pub(super) fn start(connection: Connection) -> Self {
-        let (changes, queue) = mpsc::channel(QUEUE);
+    pub(super) fn start(connection: Connection, path: &Path) -> Self {
+        let (requests, queue) = channel();
+        let log = LogFile::of(path);
         std::thread::Builder::new()
             .name("labelcast-writer".to_owned())
-            .spawn(move || work(connection, queue))
+            .spawn(move || Work { connection, log, along: Vec::new(), since: Instant::now() }.run(&queue))
             .expect("a process that just started can start one more thread");
-        Self { changes }
+        Self { requests, places: Arc::new(Semaphore::new(QUEUE)) }
     }
 
-    pub(super) async fn run<T, F>(&self, change: F) -> PortResult<T>
+    pub(super) async fn run<T, F>(&self, urgency: Urgency, change: F) -> PortResult<T>
     where
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
@@ -54,8 +82,14 @@ impl Writer {
             });
             (answer, failure)
         });
-        let stopped = || PortError::Unavailable { what: "the database", why: "its writer has stopped".to_owned() };
-        self.changes.send(boxed).await.map_err(|_| stopped())?;
+        let place = self.places.clone().acquire_owned().await.map_err(|_| stopped())?;
+        self.requests.send(Request::Change(urgency, boxed, place)).map_err(|_| stopped())?;
+        outcome.await.map_err(|_| stopped())?
+    }
+
+    pub(super) async fn checkpoint(&self) -> PortResult<()> {
+        let (answer, outcome) = oneshot::channel();
+        self.requests.send(Request::Checkpoint(answer)).map_err(|_| stopped())?;
         outcome.await.map_err(|_| stopped())?
     }
 }
@@ -81,14 +115,79 @@ fn in_savepoint<T>(
     result
 }
 
-fn work(mut connection: Connection, mut queue: mpsc::Receiver<Change>) {
-    let mut group = Vec::with_capacity(GROUP);
-    while queue.blocking_recv_many(&mut group, GROUP) > 0 {
+/// What the writer's thread works with.
+struct Work {
+    connection: Connection,
+    log: LogFile,
+    /// Changes that wait for a commit to go along with, and since when the first of them does.
+    along: Vec<Change>,
+    since: Instant,
+}
+
+impl Work {
+    fn run(mut self, queue: &Receiver<Request>) {
+        loop {
+            let first = match self.next(queue) {
+                Ok(request) => request,
+                Err(RecvTimeoutError::Timeout) => {
+                    match self.along.is_empty() {
+                        true => self.log.idle(&self.connection),
+                        false => self.commit(Vec::new()),
+                    }
+                    continue;
+                }
+                // Nobody can ask for anything any more.
+                Err(RecvTimeoutError::Disconnected) => return self.commit(Vec::new()),
+            };
+            let mut now = Vec::new();
+            let mut checkpoints = Vec::new();
+            for request in std::iter::once(first).chain(queue.try_iter().take(GROUP - 1)) {
+                match request {
+                    Request::Change(Urgency::Now, change, _) => now.push(change),
+                    Request::Change(Urgency::Along, change, _) => {
+                        if self.along.is_empty() {
+                            self.since = Instant::now();
+                        }
+                        self.along.push(change);
+                    }
+                    Request::Checkpoint(answer) => checkpoints.push(answer),
+                }
+            }
+            // The time may be over although others keep the queue busy.
+            if !now.is_empty() || !checkpoints.is_empty() || self.time_left() == Some(Duration::ZERO) {
+                self.commit(now);
+            }
+            for answer in checkpoints {
+                let emptied = log_file::truncate(&self.connection).map(drop).map_err(|error| port_error(&error));
+                // Whoever asked may have gone.
+                let _ = answer.send(emptied);
+            }
+        }
+    }
+
+    fn next(&self, queue: &Receiver<Request>) -> Result<Request, RecvTimeoutError> {
+        match self.time_left().or_else(|| self.log.wait()) {
+            Some(time) => queue.recv_timeout(time),
+            None => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        }
+    }
+
+    /// How long what goes along still waits for others; `None` if nothing does.
+    fn time_left(&self) -> Option<Duration> {
+        (!self.along.is_empty()).then(|| GO_ALONG.saturating_sub(self.since.elapsed()))
+    }
+
+    /// Commits these, and what goes along.
+    fn commit(&mut self, mut group: Vec<Change>) {
+        group.append(&mut self.along);
+        if group.is_empty() {
+            return;
+        }
         metrics::histogram!("labelcast_commit_changes").record(u32::try_from(group.len()).unwrap_or(u32::MAX));
         let mut changes = group.drain(..);
         while changes.len() > 0 {
             let mut answers = Vec::with_capacity(changes.len());
-            let committed = commit(&mut connection, &mut changes, &mut answers);
+            let committed = commit(&mut self.connection, &mut changes, &mut answers);
             if let Err(error) = &committed {
                 tracing::error!(%error, changes = answers.len(), "changes were not committed; none of them was accepted");
                 metrics::counter!("labelcast_commit_failures_total").increment(1);
@@ -97,6 +196,8 @@ fn work(mut connection: Connection, mut queue: mpsc::Receiver<Change>) {
                 answer(committed.as_ref().copied());
             }
         }
+        drop(changes);
+        self.log.committed(&self.connection);
     }
 }
 

@@ -109,3 +109,75 @@ async fn a_commit_waits_for_the_disk() {
     // 2 is FULL (https://sqlite.org/pragma.html#pragma_synchronous): with a write-ahead log, each commit is synced.
     assert_eq!(database.write::<u32, _>(pragma("PRAGMA synchronous")).await.unwrap(), 2);
 }
+
+#[tokio::test]
+async fn what_goes_along_shares_the_next_commit_and_does_not_wait_for_ever() {
+    let (_directory, database) = open();
+    // Nothing else comes.
+    database.write_along(|group| set(group, "a")).await.unwrap();
+    let (along, now) =
+        tokio::join!(database.write_along(|group| set(group, "b")), database.write(|group| set(group, "c")));
+    assert!(along.is_ok() && now.is_ok());
+    assert_eq!(database.read(names).await.unwrap(), ["a", "b", "c"]);
+}
+
+#[tokio::test]
+async fn what_goes_along_is_there_after_a_clean_end_and_the_log_is_empty() {
+    let (directory, database) = open();
+    let along = database.write_along(|group| set(group, "a"));
+    let (along, ended) = tokio::join!(along, database.checkpoint());
+    assert!(along.is_ok() && ended.is_ok());
+    database.checkpoint().await.unwrap();
+    let log = std::fs::metadata(directory.path().join("labelcast.db-wal")).map_or(0, |file| file.len());
+    assert_eq!(log, 0);
+    assert_eq!(database.read(names).await.unwrap(), ["a"]);
+}
+
+#[tokio::test]
+async fn the_log_is_emptied_once_nothing_is_written_any_more() {
+    let (directory, database) = open();
+    let large = |group: &Transaction<'_>| {
+        group.execute("INSERT INTO settings (name, value) VALUES ('large', hex(zeroblob(2000000)))", []).map(drop)
+    };
+    database.write(large).await.unwrap();
+    let log = directory.path().join("labelcast.db-wal");
+    let emptied = async {
+        while std::fs::metadata(&log).map_or(0, |file| file.len()) > 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), emptied).await.expect("it is emptied by itself");
+}
+
+#[tokio::test]
+async fn slow_searches_replays_and_jobs_keep_no_request_waiting() {
+    let (_directory, database) = open();
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let held = Arc::new(std::sync::Mutex::new(held));
+    let slow = |held: Arc<std::sync::Mutex<std::sync::mpsc::Receiver<()>>>| {
+        move |connection: &Connection| {
+            // Ends when the test lets it.
+            let _ = held.lock().unwrap().recv();
+            names(connection)
+        }
+    };
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..6 {
+        let (database, look_up) = (database.clone(), slow(held.clone()));
+        waiting.spawn(async move { database.search(look_up).await });
+        let (database, look_up) = (database.clone(), slow(held.clone()));
+        waiting.spawn(async move { database.read_history(look_up).await });
+        let (jobs, look_up) = (database.for_jobs(), slow(held.clone()));
+        waiting.spawn(async move { jobs.read(look_up).await });
+    }
+    let others = async {
+        database.write(|group| set(group, "a")).await.unwrap();
+        database.read(names).await.unwrap()
+    };
+    let found = tokio::time::timeout(std::time::Duration::from_secs(30), others).await;
+    assert_eq!(found.expect("a request waits for none of them"), ["a"]);
+    drop(release);
+    while let Some(looked_up) = waiting.join_next().await {
+        looked_up.unwrap().unwrap();
+    }
+}

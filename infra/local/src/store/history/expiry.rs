@@ -7,7 +7,7 @@ use crate::database::Database;
 /// Forgets from the oldest number upwards, topic by topic, so that what is kept has no holes.
 pub(super) async fn expire(database: &Database, expiry: Expiry) -> PortResult<u64> {
     let mut forgotten = 0;
-    for topic in database.read(move |connection| due_topics(connection, expiry)).await? {
+    for topic in database.search(move |connection| due_topics(connection, expiry)).await? {
         forgotten += until_done(database, move |group| forget_oldest(group, topic, expiry)).await?;
     }
     Ok(forgotten)

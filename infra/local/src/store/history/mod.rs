@@ -66,7 +66,7 @@ impl History for SqliteHistory {
 
     async fn read(&self, topic: &TopicKey, after: Seq, limit: usize) -> PortResult<HistoryPage> {
         let (topic, epoch) = (topic.to_string(), self.epoch.clone());
-        self.database.read(move |connection| read::page(connection, &topic, epoch, after, limit)).await
+        self.database.read_history(move |connection| read::page(connection, &topic, epoch, after, limit)).await
     }
 
     async fn expire(&self, expiry: Expiry) -> PortResult<u64> {

@@ -81,17 +81,17 @@ impl Images for SqliteImages {
     ) -> PortResult<Candidates<Image>> {
         let (conjunction, viewer) = (conjunction.clone(), audience.into());
         self.database
-            .read(move |connection| candidates::candidates(connection, &conjunction, &viewer, before, limit))
+            .search(move |connection| candidates::candidates(connection, &conjunction, &viewer, before, limit))
             .await
     }
 
     async fn labels(&self, prefix: &str, audience: Audience<'_>, limit: usize) -> PortResult<Vec<LabelCount>> {
         let (prefix, viewer) = (prefix.to_owned(), Viewer::from(audience));
-        self.database.read(move |connection| labels::labels(connection, &prefix, viewer.sees_hidden, limit)).await
+        self.database.search(move |connection| labels::labels(connection, &prefix, viewer.sees_hidden, limit)).await
     }
 
     async fn with_status(&self, status: Status, after: Option<Position>, limit: usize) -> PortResult<QueuePage> {
-        self.database.read(move |connection| listing::with_status(connection, status, after, limit)).await
+        self.database.search(move |connection| listing::with_status(connection, status, after, limit)).await
     }
 
     async fn remove(
