@@ -163,10 +163,10 @@ async fn slow_searches_replays_and_jobs_keep_no_request_waiting() {
     };
     let mut waiting = tokio::task::JoinSet::new();
     for _ in 0..6 {
-        let (database, look_up) = (database.clone(), slow(held.clone()));
-        waiting.spawn(async move { database.search(look_up).await });
-        let (database, look_up) = (database.clone(), slow(held.clone()));
-        waiting.spawn(async move { database.read_history(look_up).await });
+        let (searching, look_up) = (database.clone(), slow(held.clone()));
+        waiting.spawn(async move { searching.search(look_up).await });
+        let (replaying, look_up) = (database.clone(), slow(held.clone()));
+        waiting.spawn(async move { replaying.read_history(look_up).await });
         let (jobs, look_up) = (database.for_jobs(), slow(held.clone()));
         waiting.spawn(async move { jobs.read(look_up).await });
     }
