@@ -35,7 +35,11 @@ pub(super) enum Urgency {
 }
 
 enum Request {
-    Change(Urgency, Change, #[expect(dead_code, reason = "given back when the change is taken up")] OwnedSemaphorePermit),
+    Change(
+        Urgency,
+        Change,
+        #[expect(dead_code, reason = "given back when the change is taken up")] OwnedSemaphorePermit,
+    ),
     Checkpoint(oneshot::Sender<PortResult<()>>),
 }
 
