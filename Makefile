@@ -14,7 +14,7 @@ FUNCTION ?= notify
 ARCHITECTURE = $(shell sed -n 's/^architecture: *//p' $(CONFIG))
 CARGO_LAMBDA = 1.9.2
 
-.PHONY: run web build test test-rust test-page test-deployed emulator test-stack check format costs bench bench-start bench-posts package deploy moderator logs dead remove clean
+.PHONY: run web build test test-rust test-page test-deployed emulator test-stack check format costs bench bench-start bench-posts package preflight deploy moderator logs dead remove clean
 
 run: web build ## Build what is needed and start everything on http://127.0.0.1:$(PORT)
 	@exec $(LABELCAST) serve --listen 127.0.0.1:$(PORT) --data $(DATA)
@@ -101,7 +101,11 @@ target/cargo-lambda-$(CARGO_LAMBDA):
 node_modules: package-lock.json
 	npm ci --no-audit --no-fund && touch node_modules
 
-deploy: package ## Deploy the stack, or what changed of it; prints where everything is
+preflight: node_modules ## Say what would keep the stack from being deployed
+	npx osls preflight --stage $(STAGE)
+
+# First what is wrong, then what takes minutes.
+deploy: preflight package ## Deploy the stack, or what changed of it; prints where everything is
 	npx osls deploy --stage $(STAGE)
 	npx osls info --stage $(STAGE) --verbose
 
@@ -114,9 +118,7 @@ logs: node_modules ## Follow the log of FUNCTION
 dead: node_modules ## Count the dead letters; with QUEUE=NAME, give those of one queue another try
 	AWS_REGION=$(REGION) node infra/redrive.mjs $(STAGE) $(QUEUE)
 
-remove: node_modules ## Take the stack down, with everything that was stored
-	@printf 'This deletes the stage `$(STAGE)` with all pictures, labels, users and history. Type its name to go on: '; \
-		read -r answer; [ "$$answer" = "$(STAGE)" ] || { echo "nothing was removed"; exit 1; }
+remove: node_modules ## Take the stack down, with everything that was stored; asks for its name
 	npx osls remove --stage $(STAGE)
 
 clean: ## Remove what was built

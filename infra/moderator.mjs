@@ -10,7 +10,9 @@ import {
 } from '@aws-sdk/client-cognito-identity-provider';
 
 const cognito = new CognitoIdentityProviderClient();
-const [stage, email] = process.argv.slice(2);
+const [stage, given] = process.argv.slice(2);
+// Lower case: in a pool where case matters, everybody is asked to sign in so.
+const email = given?.toLowerCase();
 
 async function userPool() {
   const described = new DescribeStacksCommand({ StackName: `labelcast-${stage}` });

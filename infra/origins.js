@@ -21,5 +21,10 @@ module.exports = async ({ resolveVariable }) => {
     // The bucket is another origin for the page of the stack too.
     bucket: [await resolveVariable('self:custom.target.page'), ...origins],
     list: origins.join(' '),
+    // Where the sign-in may lead back to.
+    pages: [
+      { 'Fn::Join': ['', [await resolveVariable('self:custom.target.api'), '/web/']] },
+      ...origins.map((origin) => `${origin}/`),
+    ],
   };
 };

@@ -1,6 +1,6 @@
 'use strict';
 
-// Alarms for every function and every queue of dead letters, and the dashboard: none is forgotten when one is added.
+// Alarms for every function and every queue, and the dashboard: none is forgotten when one is added.
 module.exports = class Watch {
   constructor(serverless) {
     this.serverless = serverless;
@@ -24,21 +24,32 @@ module.exports = class Watch {
       resources[`${id}Errors`] = errorAlarm(name, id);
     }
     const names = { stage: service.provider.stage, rest: naming.getApiGatewayName() };
+    const { config } = service.custom;
+    for (const { name, id } of functions) resources[`${id}Throttled`] = throttleAlarm(name, id);
+    for (const id of working) resources[`${id}Waiting`] = waitingAlarm(id, config.alarmWaitingSeconds);
+    for (const { name, id } of functions.filter((each) => PUSHING.includes(each.name)))
+      resources[`${id}FailedPushes`] = failedPushesAlarm(name, names.stage);
+    resources.RestFailures = restAlarm(names);
+    resources.SweepMissing = sweepAlarm(naming.getLambdaLogicalId('sweep'));
+    resources.UploadToPush = uploadToPushAlarm(names.stage, config.alarmUploadToPushSeconds);
     resources.Dashboard = dashboard(names, functions, working, deadLetters);
-    const address = service.custom.config.alarmEmail;
+    const address = config.alarmEmail;
     if (address) resources.AlarmsByEmail = subscription(address);
   }
 };
 
+// The functions that push notifications, by whose metrics it is seen.
+const PUSHING = ['notify', 'deliver'];
+
 const alarm = (properties) => ({
   Type: 'AWS::CloudWatch::Alarm',
   Properties: {
-    ...properties,
     EvaluationPeriods: 1,
     Threshold: 0,
     ComparisonOperator: 'GreaterThanThreshold',
     TreatMissingData: 'notBreaching',
     AlarmActions: [{ Ref: 'Alarms' }],
+    ...properties,
   },
 });
 
@@ -60,6 +71,92 @@ const errorAlarm = (name, id) =>
     Dimensions: [{ Name: 'FunctionName', Value: { Ref: id } }],
     Statistic: 'Sum',
     Period: 300,
+  });
+
+const throttleAlarm = (name, id) =>
+  alarm({
+    AlarmDescription: `The function ${name} was throttled: the account's concurrent executions are used up. See docs/aws.md.`,
+    Namespace: 'AWS/Lambda',
+    MetricName: 'Throttles',
+    Dimensions: [{ Name: 'FunctionName', Value: { Ref: id } }],
+    Statistic: 'Sum',
+    Period: 300,
+  });
+
+const waitingAlarm = (id, seconds) =>
+  alarm({
+    AlarmDescription: `A job has been waiting in ${id} for longer than ${seconds} s. See docs/aws.md.`,
+    Namespace: 'AWS/SQS',
+    MetricName: 'ApproximateAgeOfOldestMessage',
+    Dimensions: [{ Name: 'QueueName', Value: { 'Fn::GetAtt': [id, 'QueueName'] } }],
+    Statistic: 'Maximum',
+    Period: 60,
+    Threshold: seconds,
+  });
+
+const restAlarm = ({ stage, rest }) =>
+  alarm({
+    AlarmDescription: 'The REST API answered somebody 5xx. The log of the function says why.',
+    Namespace: 'AWS/ApiGateway',
+    MetricName: '5XXError',
+    Dimensions: [
+      { Name: 'ApiName', Value: rest },
+      { Name: 'Stage', Value: stage },
+    ],
+    Statistic: 'Sum',
+    Period: 300,
+  });
+
+// What it ends, nobody else does: sockets of expired tokens, uploads that hang. Nothing measured is the alarm itself.
+const sweepAlarm = (id) =>
+  alarm({
+    AlarmDescription: 'The function sweep has not run for 5 minutes. Its schedule or its permission is missing.',
+    Namespace: 'AWS/Lambda',
+    MetricName: 'Invocations',
+    Dimensions: [{ Name: 'FunctionName', Value: { Ref: id } }],
+    Statistic: 'Sum',
+    Period: 300,
+    Threshold: 1,
+    ComparisonOperator: 'LessThanThreshold',
+    TreatMissingData: 'breaching',
+  });
+
+/** A metric of the functions themselves: functions/src and infra/aws/src count it. */
+const own = (MetricName, labels) => ({
+  Namespace: 'Labelcast',
+  MetricName,
+  Dimensions: Object.entries(labels).map(([Name, Value]) => ({ Name, Value })),
+});
+
+const uploadToPushAlarm = (stage, seconds) =>
+  alarm({
+    AlarmDescription: `One upload in ten took longer than ${seconds} s from its form to the sockets. See docs/aws.md.`,
+    ...own('labelcast_upload_to_push_seconds', { function: 'notify', stage }),
+    ExtendedStatistic: 'p90',
+    Period: 300,
+    Threshold: seconds,
+  });
+
+// Sockets come and go, so a few fail at any time: one in a hundred is too many.
+const failedPushesAlarm = (name, stage) =>
+  alarm({
+    AlarmDescription: `${name} could not push to more than 1 % of its sockets, and closed them. See docs/aws.md.`,
+    Metrics: [
+      {
+        Id: 'share',
+        Label: 'sockets not reached, %',
+        Expression: '100 * FILL(failed, 0) / (FILL(failed, 0) + FILL(pushed, 0))',
+      },
+      ...Object.entries({
+        failed: own('labelcast_unreached_total', { function: name, stage, why: 'failed' }),
+        pushed: own('labelcast_deliveries_total', { function: name, stage }),
+      }).map(([Id, Metric]) => ({
+        Id,
+        MetricStat: { Metric, Stat: 'Sum', Period: 300 },
+        ReturnData: false,
+      })),
+    ],
+    Threshold: 1,
   });
 
 const subscription = (address) => ({
@@ -86,7 +183,7 @@ function dashboard({ stage, rest }, functions, working, deadLetters) {
     // Labelcast's own metrics, whatever their dimensions: time from upload to push, deliveries, gone, throttled, given up.
     chart(
       'Labelcast',
-      [[{ expression: "SEARCH('Namespace=\"Labelcast\"', 'Average', 60)", id: 'own' }]],
+      [[{ expression: `SEARCH('Namespace="Labelcast" stage="${stage}"', 'Average', 60)`, id: 'own' }]],
       'Average',
     ),
     chart(

@@ -77,7 +77,8 @@ def nothing_left(client):
     tables = client("dynamodb").list_tables()["TableNames"]
     buckets = [bucket["Name"] for bucket in client("s3").list_buckets()["Buckets"]]
     functions = client("lambda").list_functions()["Functions"]
-    left = tables + buckets + [function["FunctionName"] for function in functions]
+    pools = client("cognito-idp").list_user_pools(MaxResults=10)["UserPools"]
+    left = tables + buckets + [function["FunctionName"] for function in functions] + [pool["Name"] for pool in pools]
     if left:
         raise SystemExit(f"removing the stack left behind: {left}")
 
@@ -167,6 +168,8 @@ def main():
                 "AWS_REGION": REGION,
                 "LABELCAST_ARTIFACT": str(artifact),
                 "LABELCAST_CONFIG": settings(),
+                # Nobody is there to type the stage's name.
+                "LABELCAST_REMOVE": STAGE,
             }
             client = lambda service: boto3.client(
                 service, endpoint_url=endpoint, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test"

@@ -1,6 +1,7 @@
 // Nothing is lost, nothing is open, nothing goes wrong unseen.
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import throttles from '../../infra/plugins/throttles.js';
 import { Template, read, reference } from './template.mjs';
 
 const template = new Template('checked');
@@ -36,13 +37,20 @@ test('a job that keeps failing is kept as a dead letter, after the attempts that
   }
 });
 
-test('the last attempt at a range of receivers comes before history waits no longer for it', () => {
-  const { VisibilityTimeout, RedrivePolicy } = queues.get('DeliveryQueue');
-  const last = (RedrivePolicy.maxReceiveCount - 1) * VisibilityTimeout;
-  const [, minutes] = read('infra/aws/src/dynamodb/history/rows.rs').match(
-    /GIVEN_UP_AFTER: TimeDelta = TimeDelta::minutes\((\d+)\)/,
-  );
-  assert.ok(last + functions.get('deliver').Timeout < minutes * 60, `${last} s`);
+test('whoever goes on with a notification has ended before cursors pass it', () => {
+  const lasting = (queue, name) => {
+    const { VisibilityTimeout, RedrivePolicy } = queues.get(queue);
+    return (RedrivePolicy.maxReceiveCount - 1) * VisibilityTimeout + functions.get(name).Timeout;
+  };
+  const [, { MaximumEventAgeInSeconds }] = template
+    .all('AWS::Lambda::EventInvokeConfig')
+    .find(([, each]) => reference(each.FunctionName) === functions.get('notify').id);
+  const given = MaximumEventAgeInSeconds + functions.get('notify').Timeout;
+  for (const name of ['notify', 'deliver', 'failed', 'message', 'history', 'sweep']) {
+    const watermark = Number(functions.get(name).Environment.Variables.LABELCAST_WATERMARK_SECONDS);
+    assert.ok(given + lasting('FailuresQueue', 'failed') < watermark, name);
+    assert.ok(lasting('DeliveryQueue', 'deliver') < watermark, name);
+  }
 });
 
 test('what an asynchronous function gives up goes to failed and to the dead letters', () => {
@@ -85,7 +93,7 @@ test('dead letters stay for 14 days, and an alarm tells of the first', () => {
   assert.equal(deadLetters.length, 6);
   const alarms = template
     .all('AWS::CloudWatch::Alarm')
-    .filter(([, alarm]) => alarm.Namespace === 'AWS/SQS');
+    .filter(([, alarm]) => alarm.MetricName === 'ApproximateNumberOfMessagesVisible');
   const watched = alarms.map(([, alarm]) => reference(alarm.Dimensions[0].Value));
   assert.deepEqual(watched.toSorted(), deadLetters.toSorted());
   for (const id of deadLetters)
@@ -109,7 +117,7 @@ test('every queue of dead letters can be found by its output, and redriven', () 
 test('an alarm tells of the errors of every function but authorize, which fails to refuse', () => {
   const alarms = template
     .all('AWS::CloudWatch::Alarm')
-    .filter(([, alarm]) => alarm.Namespace === 'AWS/Lambda');
+    .filter(([, alarm]) => alarm.MetricName === 'Errors');
   const watched = alarms.map(([, alarm]) => reference(alarm.Dimensions[0].Value));
   const expected = [...functions].filter(([name]) => name !== 'authorize').map(([, { id }]) => id);
   assert.deepEqual(watched.toSorted(), expected.toSorted());
@@ -174,6 +182,52 @@ test('errors that API Gateway makes have our shape, can be read by pages, and co
     );
     assert.ok(deployment.DependsOn.includes(id), id);
   }
+});
+
+test('people may choose user names in any case, good passwords and a second factor', () => {
+  const { Policies, MfaConfiguration, EnabledMfas, UserPoolTier, UsernameConfiguration } =
+    template.resources.UserPool.Properties;
+  assert.deepEqual(UsernameConfiguration, { CaseSensitive: false });
+  assert.ok(Policies.PasswordPolicy.MinimumLength >= 12);
+  assert.ok(Policies.PasswordPolicy.TemporaryPasswordValidityDays <= 7);
+  assert.deepEqual([MfaConfiguration, EnabledMfas], ['OPTIONAL', ['SOFTWARE_TOKEN_MFA']]);
+  assert.equal(UserPoolTier, 'ESSENTIALS');
+});
+
+test('the command line signs in with a client of its own, on this computer only', () => {
+  const { CliClient, UserPoolClient } = template.resources;
+  assert.deepEqual(CliClient.Properties.CallbackURLs, ['http://localhost:8976/callback']);
+  for (const { Properties } of [CliClient, UserPoolClient]) {
+    assert.equal(Properties.GenerateSecret, false);
+    assert.deepEqual(Properties.AllowedOAuthFlows, ['code']);
+    assert.deepEqual([Properties.IdTokenValidity, Properties.AccessTokenValidity], [15, 15]);
+    assert.ok(Properties.EnableTokenRevocation);
+  }
+  for (const [name, { Environment }] of functions) {
+    const { LABELCAST_CLIENT_ID, LABELCAST_CLI_CLIENT_ID } = Environment.Variables;
+    assert.equal(reference(LABELCAST_CLI_CLIENT_ID), LABELCAST_CLIENT_ID && 'CliClient', name);
+  }
+});
+
+test('what a function gave up is encrypted on its way', () => {
+  assert.equal(template.resources.GivenUp.Properties.KmsMasterKeyId, 'alias/aws/sns');
+  for (const [id, queue] of queues) assert.ok(queue.SqsManagedSseEnabled, id);
+});
+
+test('an event that Lambda cannot hand to a function goes to `failed` in minutes, not in hours', () => {
+  for (const [id, config] of template.all('AWS::Lambda::EventInvokeConfig'))
+    assert.ok(config.MaximumEventAgeInSeconds >= 60 && config.MaximumEventAgeInSeconds <= 900, id);
+});
+
+test('both APIs take no more than was set', () => {
+  const { DefaultRouteSettings } = template.resources.WebsocketsDeploymentStage.Properties;
+  assert.deepEqual(DefaultRouteSettings, { ThrottlingRateLimit: 2000, ThrottlingBurstLimit: 4000 });
+  // The stage of the REST API is no resource of the stack (docs/decisions/rest-stage.md): the deployment sets it.
+  const { config } = JSON.parse(read('target/stack/checked/serverless-state.json')).service.custom;
+  assert.deepEqual(throttles.restStage(config, 'arn', false), [
+    { op: 'replace', path: '/*/*/throttling/rateLimit', value: '1000' },
+    { op: 'replace', path: '/*/*/throttling/burstLimit', value: '2000' },
+  ]);
 });
 
 test('the sign-in keeps no secret in the page, and only administrators make users unless that was set', () => {

@@ -50,7 +50,7 @@ class Function:
         match action:
             case "xray:PutTraceSegments" | "xray:PutTelemetryRecords":
                 return self.traced
-            case "logs:CreateLogStream" | "logs:CreateLogGroup" | "logs:PutLogEvents" | "logs:TagResource":
+            case "logs:CreateLogStream" | "logs:PutLogEvents":
                 return self.logs in resource
             case "sqs:ReceiveMessage" | "sqs:DeleteMessage" | "sqs:GetQueueAttributes":
                 return resource in self.sources

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { basename } from 'node:path';
 import test from 'node:test';
+import throttles from '../../infra/plugins/throttles.js';
 import { Template, read, reference } from './template.mjs';
 
 const template = new Template('set');
@@ -29,6 +30,20 @@ const expiry = (prefix) =>
     .ExpirationInDays;
 
 const withRanges = ['connect', 'deliver', 'disconnect', 'message', 'notify', 'sweep', 'failed'];
+const withHistory = ['deliver', 'history', 'message', 'notify', 'sweep', 'failed'];
+const tables = ['LiveTable', 'ImagesTable', 'HistoryTable', 'ProgramsTable'];
+const liveStage = () => property('WebsocketsDeploymentStage');
+/** What is changed of the REST API's stage after the deployment, by path. */
+const restStage = () => {
+  const state = JSON.parse(read('target/stack/set/serverless-state.json'));
+  const changes = throttles.restStage(state.service.custom.config, 'arn:of:the:log', false);
+  return Object.fromEntries(changes.map(({ path, value }) => [path, value]));
+};
+const thresholds = (metric) =>
+  template
+    .all('AWS::CloudWatch::Alarm')
+    .filter(([, alarm]) => alarm.MetricName === metric)
+    .map(([, alarm]) => alarm.Threshold);
 const behindRest = ['upload', 'search', 'image', 'moderation', 'web', 'publish', 'history'];
 const origins = ['https://photos.example.com', 'http://localhost:5173'];
 
@@ -58,6 +73,18 @@ const reaches = {
       true,
     );
   },
+  userNamesIgnoreCase() {
+    assert.ok(!('UsernameConfiguration' in property('UserPool')), 'it would replace a pool that was made without');
+    const { UserPool } = new Template('checked').resources;
+    assert.deepEqual(UserPool.Properties.UsernameConfiguration, { CaseSensitive: false });
+  },
+  userPoolTier: () => assert.equal(property('UserPool').UserPoolTier, 'LITE'),
+  tokenMinutes() {
+    for (const [id, client] of template.all('AWS::Cognito::UserPoolClient')) {
+      assert.deepEqual([client.IdTokenValidity, client.AccessTokenValidity], [20, 20], id);
+      assert.equal(client.TokenValidityUnits.IdToken, 'minutes', id);
+    }
+  },
   signInPrefix() {
     assert.deepEqual(property('UserPoolDomain').Domain, { 'Fn::Sub': 'pictures-set' });
     const url = 'https://pictures-set.auth.${AWS::Region}.amazoncognito.com';
@@ -67,6 +94,10 @@ const reaches = {
     tells('LABELCAST_ALLOWED_ORIGINS', origins.join(' '), ...behindRest)();
     const { CorsConfiguration } = property('Bucket');
     assert.deepEqual(CorsConfiguration.CorsRules[0].AllowedOrigins.slice(1), origins);
+    // Where those pages sign people in, they are led back to.
+    const { CallbackURLs, LogoutURLs } = property('UserPoolClient');
+    assert.deepEqual(CallbackURLs.slice(1), origins.map((origin) => `${origin}/`));
+    assert.deepEqual(LogoutURLs, CallbackURLs);
     const preflights = template
       .all('AWS::ApiGateway::Method')
       .filter(([, method]) => method.HttpMethod === 'OPTIONS');
@@ -110,6 +141,43 @@ const reaches = {
   receiversAtOnce: tells('LABELCAST_RECEIVERS_AT_ONCE', '16', 'notify'),
   fanOutRangesBefore: tells('LABELCAST_RANGES_BEFORE', '8', ...withRanges),
   deliveriesAtOnce: () => assert.equal(concurrency('DeliveryQueue'), 15),
+  postsPerSecond() {
+    tells('LABELCAST_POSTS_PER_SECOND', '1500', 'notify', 'deliver')();
+    tells('LABELCAST_DELIVERIES_AT_ONCE', '15', 'notify', 'deliver')();
+  },
+  watermarkSeconds: tells('LABELCAST_WATERMARK_SECONDS', '2400', ...withHistory),
+  restRequestsPerSecond: () => assert.equal(restStage()['/*/*/throttling/rateLimit'], '21'),
+  restBurst: () => assert.equal(restStage()['/*/*/throttling/burstLimit'], '22'),
+  liveMessagesPerSecond: () => assert.equal(liveStage().DefaultRouteSettings.ThrottlingRateLimit, 23),
+  liveBurst: () => assert.equal(liveStage().DefaultRouteSettings.ThrottlingBurstLimit, 24),
+  accessLogs() {
+    assert.match(liveStage().AccessLogSettings.DestinationArn['Fn::Sub'], /\$\{LiveAccessLog\}$/);
+    assert.equal(restStage()['/accessLogSettings/destinationArn'], 'arn:of:the:log');
+    assert.equal(property('RestAccessLog').LogGroupName, '/labelcast/set/rest');
+    const elsewhere = new Template('checked').resources;
+    assert.ok(!('LiveAccessLog' in elsewhere) && !('RestAccessLog' in elsewhere));
+    assert.ok(!('AccessLogSettings' in elsewhere.WebsocketsDeploymentStage.Properties));
+    assert.ok(
+      Object.values(template.resources).every(({ Type }) => Type !== 'AWS::ApiGateway::Account'),
+      'the role is the account’s',
+    );
+  },
+  deletionProtection() {
+    for (const [stage, on] of [['set', true], ['checked', false], ['prod', true]]) {
+      const { resources } = new Template(stage);
+      for (const id of tables) assert.equal(resources[id].Properties.DeletionProtectionEnabled, on, `${stage} ${id}`);
+      assert.equal(resources.UserPool.Properties.DeletionProtection, on ? 'ACTIVE' : 'INACTIVE', stage);
+    }
+  },
+  pointInTimeRecovery() {
+    for (const [stage, on] of [['set', false], ['checked', true], ['prod', true]])
+      for (const id of tables)
+        assert.deepEqual(
+          new Template(stage).resources[id].Properties.PointInTimeRecoverySpecification,
+          { PointInTimeRecoveryEnabled: on },
+          `${stage} ${id}`,
+        );
+  },
   historyHours: tells('LABELCAST_HISTORY_HOURS', '17', 'sweep'),
   historyEntries: tells('LABELCAST_HISTORY_ENTRIES', '18', 'sweep'),
   newDays: () => assert.equal(Number(expiry('new/')), 2),
@@ -124,6 +192,8 @@ const reaches = {
     assert.equal(reference(TopicArn), 'Alarms');
     assert.deepEqual(subscription, { Protocol: 'email', Endpoint: 'operators@example.org' });
   },
+  alarmWaitingSeconds: () => assert.deepEqual(thresholds('ApproximateAgeOfOldestMessage'), [25, 25, 25]),
+  alarmUploadToPushSeconds: () => assert.deepEqual(thresholds('labelcast_upload_to_push_seconds'), [26]),
   logLevel: tells('RUST_LOG', 'warn', ...functions.keys()),
 };
 

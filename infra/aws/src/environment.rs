@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use chrono::TimeDelta;
 use labelcast_functions::model::Confidence;
 use labelcast_functions::settings::{ReaderRule, Readers, Settings};
 
@@ -9,6 +10,9 @@ use labelcast_functions::settings::{ReaderRule, Readers, Settings};
 const RECEIVERS_AT_ONCE: usize = 5_000;
 /// What surely fits into the 60 s of `notify`, throttled or not.
 const MOST_RECEIVERS_AT_ONCE: usize = 20_000;
+
+/// 20 minutes.
+const WATERMARK_SECONDS: u32 = 1_200;
 
 /// A function was deployed without something that it needs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -108,6 +112,12 @@ impl Environment {
         }
     }
 
+    /// How long the delivered watermark waits for a notification that nobody has finished pushing. `serverless.yml` knows how
+    /// long attempts at it may take, and packages nothing that could take longer.
+    pub fn watermark(&self) -> Result<TimeDelta> {
+        self.or("LABELCAST_WATERMARK_SECONDS", WATERMARK_SECONDS).map(|seconds| TimeDelta::seconds(seconds.into()))
+    }
+
     fn readers(&self) -> Result<Readers> {
         const NAME: &str = "LABELCAST_READERS";
         let rules = self.optional(NAME).unwrap_or_default();
@@ -163,6 +173,14 @@ mod tests {
             let error = with(pairs).receivers_at_once().unwrap_err().to_string();
             assert!(error.contains(pairs[0].0) && error.contains(pairs[0].1), "{error}");
         }
+    }
+
+    #[test]
+    fn the_watermark_waits_as_long_as_was_set() {
+        assert_eq!(with(&[]).watermark(), Ok(TimeDelta::minutes(20)));
+        assert_eq!(with(&[("LABELCAST_WATERMARK_SECONDS", "60")]).watermark(), Ok(TimeDelta::minutes(1)));
+        let error = with(&[("LABELCAST_WATERMARK_SECONDS", "-1")]).watermark().unwrap_err().to_string();
+        assert!(error.contains("LABELCAST_WATERMARK_SECONDS"), "{error}");
     }
 
     #[test]

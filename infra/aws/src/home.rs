@@ -80,8 +80,9 @@ impl Home {
     /// Of the user pool's tokens.
     pub fn verifier(&self) -> Result<Arc<Verifier>> {
         let issuer = self.environment.needed("LABELCAST_ISSUER")?;
-        let client = self.environment.needed("LABELCAST_CLIENT_ID")?;
-        Ok(Arc::new(Verifier::new(issuer, [client], Arc::new(FetchedKeys::new(self.jwks_url()?)))))
+        let page = self.environment.needed("LABELCAST_CLIENT_ID")?;
+        let clients = [Some(page), self.environment.optional("LABELCAST_CLI_CLIENT_ID")];
+        Ok(Arc::new(Verifier::new(issuer, clients.into_iter().flatten(), Arc::new(FetchedKeys::new(self.jwks_url()?)))))
     }
 
     fn table(&self, name: &'static str, what: &'static str) -> Result<Table> {
@@ -109,7 +110,8 @@ impl Home {
     /// The history of topics.
     pub fn history(&self) -> Result<Arc<dyn History>> {
         let table = self.table("LABELCAST_HISTORY_TABLE", "the history")?;
-        Ok(Arc::new(DynamoHistory::new(table, self.clock(), self.random())))
+        let watermark = self.environment.watermark()?;
+        Ok(Arc::new(DynamoHistory::new(table, self.clock(), self.random()).with_watermark(watermark)))
     }
 
     /// Connections and subscriptions.

@@ -26,10 +26,12 @@ pub fn begin(function: &'static str) -> Result<&'static Metrics, String> {
     // CloudWatch has the time already; Lambda's own lines have the request.
     let lines = tracing_subscriber::fmt::layer().json().without_time().with_ansi(false);
     tracing_subscriber::registry().with(lines).with(filter).try_init().map_err(|error| error.to_string())?;
-    let collector = Builder::new()
-        .cloudwatch_namespace("Labelcast")
-        .with_dimension("function", function)
-        .init()
-        .map_err(|error| error.to_string())?;
+    let metrics = Builder::new().cloudwatch_namespace("Labelcast").with_dimension("function", function);
+    // Stages of one account are counted apart: alarms watch one of them.
+    let metrics = match std::env::var("LABELCAST_STAGE") {
+        Ok(stage) => metrics.with_dimension("stage", stage),
+        Err(_) => metrics,
+    };
+    let collector = metrics.init().map_err(|error| error.to_string())?;
     Ok(Box::leak(Box::new(Metrics(collector))))
 }

@@ -32,13 +32,13 @@ impl DynamoHistory {
             if let Some(known) = known {
                 return self.repeated(known.placed).await;
             }
-            let now = self.clock.now();
-            if heads.iter().any(|head| head.pushing(now).count() >= IN_FLIGHT) {
+            let since = self.given_up_before();
+            if heads.iter().any(|head| head.pushing(since).count() >= IN_FLIGHT) {
                 let why = format!("{IN_FLIGHT} notifications of one topic wait for being pushed");
                 return Err(PortError::Unavailable { what: self.table.what, why });
             }
-            match self.table.transact(self.actions(entry, &heads, now)?).await? {
-                Ok(()) => return Ok(appended(entry, &heads, now)),
+            match self.table.transact(self.actions(entry, &heads)?).await? {
+                Ok(()) => return Ok(appended(entry, &heads, since)),
                 // Another was appended, or the same by somebody else: look again.
                 Err(_) => backoff.wait().await?,
             }
@@ -49,16 +49,16 @@ impl DynamoHistory {
         &self,
         entry: &NewEntry,
         heads: &[HeadRow],
-        now: DateTime<Utc>,
     ) -> PortResult<Vec<aws_sdk_dynamodb::types::TransactWriteItem>> {
         let table = &self.table;
+        let (now, since) = (self.clock.now(), self.given_up_before());
         let id = &entry.notification.id;
         let json = serde_json::to_string(&entry.notification).map_err(|error| table.broken(&error))?;
         let mut actions = Vec::with_capacity(heads.len() * 2 + 1);
         for head in heads {
             let seq = head.newest + 1;
             let struck: HashMap<String, String> =
-                head.given_up(now).take(STRUCK).enumerate().map(|(n, seq)| (format!("#s{n}"), seq.clone())).collect();
+                head.given_up(since).take(STRUCK).enumerate().map(|(n, seq)| (format!("#s{n}"), seq.clone())).collect();
             let mut expression = "SET newest = :seq, in_flight.#seq = :now".to_owned();
             if !struck.is_empty() {
                 let paths: Vec<String> = struck.keys().map(|name| format!("in_flight.{name}")).collect();
@@ -99,9 +99,9 @@ impl DynamoHistory {
     async fn repeated(&self, known: Vec<(TopicKey, Seq)>) -> PortResult<Appended> {
         let topics: Vec<TopicKey> = known.iter().map(|(topic, _)| topic.clone()).collect();
         let heads = self.head_rows(&topics).await?;
-        let now = self.clock.now();
+        let since = self.given_up_before();
         let placed = known.into_iter().zip(&heads).map(|((topic, seq), head)| {
-            let cursor = Cursor { epoch: head.epoch.clone(), seq: head.settled(now) };
+            let cursor = Cursor { epoch: head.epoch.clone(), seq: head.settled(since) };
             Placed { topic, seq, cursor }
         });
         Ok(Appended { placed: placed.collect(), repeated: true })
@@ -140,9 +140,9 @@ impl DynamoHistory {
 }
 
 /// As it stands once the transaction is made: its own numbers are in flight.
-fn appended(entry: &NewEntry, heads: &[HeadRow], now: DateTime<Utc>) -> Appended {
+fn appended(entry: &NewEntry, heads: &[HeadRow], since: DateTime<Utc>) -> Appended {
     let placed = entry.topics.iter().zip(heads).map(|(topic, head)| {
-        let cursor = Cursor { epoch: head.epoch.clone(), seq: head.settled(now) };
+        let cursor = Cursor { epoch: head.epoch.clone(), seq: head.settled(since) };
         Placed { topic: topic.clone(), seq: Seq(head.newest + 1), cursor }
     });
     Appended { placed: placed.collect(), repeated: false }

@@ -8,8 +8,9 @@ use super::super::{action, transaction};
 use super::DynamoHistory;
 use super::rows::{self, HEAD, HeadRow, TopicRow};
 
-pub(super) fn shown(head: &HeadRow, now: DateTime<Utc>) -> Head {
-    Head { epoch: head.epoch.clone(), newest: Seq(head.newest), settled: head.settled(now) }
+/// As of a moment: what was appended before `since` and is still in flight counts as given up.
+pub(super) fn shown(head: &HeadRow, since: DateTime<Utc>) -> Head {
+    Head { epoch: head.epoch.clone(), newest: Seq(head.newest), settled: head.settled(since) }
 }
 
 impl DynamoHistory {

@@ -13,6 +13,7 @@ mod rows;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
 use labelcast_functions::model::{Seq, TopicKey};
 use labelcast_functions::ports::{
     Appended, Clock, Expiry, Head, History, HistoryPage, NewEntry, Placed, PortResult, Random,
@@ -26,12 +27,27 @@ pub struct DynamoHistory {
     table: Table,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    watermark: TimeDelta,
 }
+
+/// How long the delivered watermark waits for a notification that nobody has finished, unless it is set otherwise.
+const WATERMARK: TimeDelta = TimeDelta::minutes(20);
 
 impl DynamoHistory {
     /// In this table.
     pub fn new(table: Table, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-        Self { table, clock, random }
+        Self { table, clock, random, watermark: WATERMARK }
+    }
+
+    /// With another time after which the watermark passes what nobody has finished.
+    #[must_use]
+    pub fn with_watermark(self, watermark: TimeDelta) -> Self {
+        Self { watermark, ..self }
+    }
+
+    /// The moment before which a notification must have been appended to count as given up now.
+    fn given_up_before(&self) -> DateTime<Utc> {
+        self.clock.now() - self.watermark
     }
 }
 
@@ -58,7 +74,7 @@ impl History for DynamoHistory {
     }
 
     async fn head(&self, topic: &TopicKey) -> PortResult<Head> {
-        Ok(heads::shown(&self.head_row(topic).await?, self.clock.now()))
+        Ok(heads::shown(&self.head_row(topic).await?, self.given_up_before()))
     }
 
     async fn read(&self, topic: &TopicKey, after: Seq, limit: usize) -> PortResult<HistoryPage> {

@@ -25,7 +25,7 @@ impl DynamoHistory {
             }
             if found.len() as u64 == expected {
                 let entries: PortResult<Vec<HistoryEntry>> = found.iter().map(|row| self.entry(row)).collect();
-                let shown = heads::shown(&head, self.clock.now());
+                let shown = heads::shown(&head, self.given_up_before());
                 return Ok(HistoryPage { head: shown, oldest: Seq(head.oldest), entries: entries? });
             }
             backoff.wait().await?;

@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use labelcast_functions::model::{Epoch, NotificationId, Seq, TopicKey};
 use serde::{Deserialize, Serialize};
 
@@ -20,11 +20,6 @@ pub(super) const ID: &str = "id";
 pub(super) const SHARED_TOPICS: &str = "topics#shared";
 pub(super) const USERS_TOPICS: &str = "topics#users";
 pub(super) const SWEEP: &str = "sweep";
-
-/// What is in flight for longer counts as given up: its notifier died, and the two retries that an asynchronous function
-/// has (after one minute and after two more) ended long ago; so did the attempts of `deliver` at its parts, each
-/// `deliveryRetrySeconds` after the one before.
-const GIVEN_UP_AFTER: TimeDelta = TimeDelta::minutes(15);
 
 /// A topic's history as a whole.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -126,40 +121,45 @@ impl HeadRow {
         Self { pk: topic(key), sk: HEAD.to_owned(), epoch, newest: 0, oldest: 1, in_flight }
     }
 
-    /// What is being pushed at this moment, in no order.
-    pub(super) fn pushing(&self, now: DateTime<Utc>) -> impl Iterator<Item = u64> {
-        let since = (now - GIVEN_UP_AFTER).timestamp_millis();
+    /// What is being pushed, in no order: what was appended since a moment and is not settled. What is in flight for longer counts
+    /// as given up: its notifier died, and whoever else might have gone on with it has come to an end.
+    pub(super) fn pushing(&self, since: DateTime<Utc>) -> impl Iterator<Item = u64> {
+        let since = since.timestamp_millis();
         self.in_flight.iter().filter(move |(_, at)| **at >= since).filter_map(|(seq, _)| seq.parse().ok())
     }
 
     /// What was given up and is still written down.
-    pub(super) fn given_up(&self, now: DateTime<Utc>) -> impl Iterator<Item = &String> {
-        let since = (now - GIVEN_UP_AFTER).timestamp_millis();
+    pub(super) fn given_up(&self, since: DateTime<Utc>) -> impl Iterator<Item = &String> {
+        let since = since.timestamp_millis();
         self.in_flight.iter().filter(move |(_, at)| **at < since).map(|(seq, _)| seq)
     }
 
-    /// The settled mark (rule 7): everything at or below was pushed or given up.
-    pub(super) fn settled(&self, now: DateTime<Utc>) -> Seq {
-        Seq(self.pushing(now).min().map_or(self.newest, |first| first - 1))
+    /// The delivered watermark: everything at or below was pushed or given up.
+    pub(super) fn settled(&self, since: DateTime<Utc>) -> Seq {
+        Seq(self.pushing(since).min().map_or(self.newest, |first| first - 1))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
 
     #[test]
     fn the_mark_stays_below_what_is_pushed_until_that_is_given_up() {
         let now = Utc::now();
         let mut head = HeadRow::empty("labels", Epoch::from_random([0; 8]));
-        assert_eq!(head.settled(now), Seq(0));
+        let given_up_after = TimeDelta::minutes(15);
+        let settled = |head: &HeadRow, at: DateTime<Utc>| head.settled(at - given_up_after);
+        assert_eq!(settled(&head, now), Seq(0));
         head.newest = 12;
         for (seq, minutes) in [(9, 15), (10, 3), (12, 0)] {
             head.in_flight.insert(seq.to_string(), (now - TimeDelta::minutes(minutes)).timestamp_millis());
         }
-        assert_eq!(head.settled(now), Seq(8));
-        assert_eq!(head.settled(now + TimeDelta::seconds(1)), Seq(9));
-        assert_eq!(head.settled(now + TimeDelta::minutes(14)), Seq(11));
-        assert_eq!(head.settled(now + TimeDelta::minutes(16)), Seq(12));
+        assert_eq!(settled(&head, now), Seq(8));
+        assert_eq!(settled(&head, now + TimeDelta::seconds(1)), Seq(9));
+        assert_eq!(settled(&head, now + TimeDelta::minutes(14)), Seq(11));
+        assert_eq!(settled(&head, now + TimeDelta::minutes(16)), Seq(12));
     }
 }

@@ -1,0 +1,72 @@
+// What goes wrong is seen, and said to somebody.
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import test from 'node:test';
+import { Template, read, reference } from './template.mjs';
+
+const template = new Template('checked');
+const { functions } = template;
+const alarms = template.all('AWS::CloudWatch::Alarm').map(([, alarm]) => alarm);
+const of = (metric) => alarms.filter(({ MetricName }) => MetricName === metric);
+const watched = (metric) => of(metric).map(({ Dimensions }) => reference(Dimensions[0].Value));
+
+test('every alarm goes to the topic that people hear of', () => {
+  assert.ok(alarms.length > 40);
+  for (const alarm of alarms) {
+    assert.deepEqual(alarm.AlarmActions, [{ Ref: 'Alarms' }], alarm.AlarmDescription);
+    assert.ok(alarm.AlarmDescription.length > 20);
+  }
+});
+
+test('throttling of every function', () => {
+  assert.deepEqual(watched('Throttles').toSorted(), [...functions.values()].map(({ id }) => id).toSorted());
+});
+
+test('the age of the oldest message of every queue that somebody works off', () => {
+  const working = template
+    .all('AWS::Lambda::EventSourceMapping')
+    .map(([, mapping]) => reference(mapping.EventSourceArn));
+  assert.deepEqual(watched('ApproximateAgeOfOldestMessage').toSorted(), working.toSorted());
+  assert.ok(of('ApproximateAgeOfOldestMessage').every(({ Threshold }) => Threshold === 120));
+});
+
+test('failures of the REST API', () => {
+  const [alarm] = of('5XXError');
+  assert.deepEqual(alarm.Dimensions, [
+    { Name: 'ApiName', Value: template.resources.ApiGatewayRestApi.Properties.Name },
+    { Name: 'Stage', Value: 'checked' },
+  ]);
+});
+
+test('a sweep that did not run: nothing measured is the alarm', () => {
+  const [alarm] = of('Invocations');
+  assert.equal(reference(alarm.Dimensions[0].Value), functions.get('sweep').id);
+  assert.deepEqual([alarm.ComparisonOperator, alarm.TreatMissingData], ['LessThanThreshold', 'breaching']);
+});
+
+test('pushes that fail, and the time from upload to push, by metrics that the functions count in this stage', () => {
+  const counted = sourcesBelow('functions/src').concat(sourcesBelow('infra/aws/src')).map(read).join('\n');
+  const own = alarms.flatMap((alarm) =>
+    alarm.Metrics
+      ? alarm.Metrics.flatMap(({ MetricStat }) => MetricStat?.Metric ?? [])
+      : [alarm].filter(({ Namespace }) => Namespace === 'Labelcast'),
+  );
+  assert.deepEqual([...new Set(own.map(({ MetricName }) => MetricName))].toSorted(), [
+    'labelcast_deliveries_total',
+    'labelcast_unreached_total',
+    'labelcast_upload_to_push_seconds',
+  ]);
+  for (const { MetricName, Dimensions } of own) {
+    assert.ok(counted.includes(`"${MetricName}"`), MetricName);
+    const labels = Object.fromEntries(Dimensions.map(({ Name, Value }) => [Name, Value]));
+    assert.equal(labels.stage, 'checked', MetricName);
+    assert.ok(functions.has(labels.function), MetricName);
+  }
+  assert.equal(alarms.filter(({ Metrics }) => Metrics).length, 2, 'notify and deliver push');
+});
+
+function sourcesBelow(folder) {
+  return readdirSync(new URL(`../../${folder}`, import.meta.url), { recursive: true })
+    .filter((file) => file.endsWith('.rs'))
+    .map((file) => `${folder}/${file}`);
+}
