@@ -1,9 +1,15 @@
 //! The clock and the randomness of the system, as every home has them outside of tests.
 
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
 use aws_lc_rs::rand;
 use chrono::{DateTime, Utc};
 
 use crate::ports::{Clock, Random};
+
+/// When the process first asked.
+static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// The system's clock.
 #[derive(Debug, Clone, Copy, Default)]
@@ -12,6 +18,10 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> DateTime<Utc> {
         Utc::now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        STARTED.elapsed()
     }
 }
 

@@ -117,6 +117,7 @@ impl TestMachine {
             place: Place { public_url: format!("http://{address}") },
             memory: MemoryBudget::new(ByteSize::mib(512)),
             detector: Some(detector.clone()),
+            ping_every: std::time::Duration::from_secs(25),
         };
         let machine = Arc::new(Machine::build(parts).await.expect("it can be put together"));
         let ann: Name = "ann".parse().expect("a name");

@@ -70,6 +70,7 @@ impl OneMachine {
             settings: Settings::default(),
             place: Place { public_url: format!("http://{address}") },
             memory: MemoryBudget::new(ByteSize::mib(512)),
+            ping_every: std::time::Duration::from_secs(25),
             detector: None,
         })
         .await

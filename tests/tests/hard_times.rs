@@ -114,7 +114,7 @@ async fn an_upload_that_hangs_is_told_to_have_failed() {
 async fn pass(test: &TestMachine, socket: &mut labelcast_tests::Socket, minutes: i64) {
     for _ in 0..minutes / 5 {
         test.clock.advance(Duration::minutes(5));
-        test.machine.gateway.reap(test.clock.now());
+        test.machine.gateway.reap();
         let (_, pong) = socket.ask(json!({"action": "ping"})).await;
         assert_eq!(pong["type"], "pong");
     }
@@ -127,11 +127,11 @@ async fn a_connection_ends_with_its_token_and_not_before_the_grace() {
     socket.subscribe(&["labels"]).await;
     pass(&test, &mut socket, 60).await;
     test.clock.advance(Duration::seconds(20));
-    test.machine.gateway.reap(test.clock.now());
+    test.machine.gateway.reap();
     let (_, pong) = socket.ask(json!({"action": "ping"})).await;
     assert_eq!(pong["type"], "pong", "within the grace");
     test.clock.advance(Duration::seconds(4));
-    test.machine.gateway.reap(test.clock.now());
+    test.machine.gateway.reap();
     let closing = socket.frame().await;
     assert_eq!((&closing["code"], &closing["retry"]), (&json!("token_expired"), &json!(true)));
 }
@@ -153,11 +153,11 @@ async fn idle_and_old_connections_are_told_and_closed_with_1001() {
     let mut socket = test.connect().await;
     socket.subscribe(&["labels"]).await;
     test.clock.advance(Duration::minutes(9));
-    test.machine.gateway.reap(test.clock.now());
+    test.machine.gateway.reap();
     let (_, pong) = socket.ask(json!({"action": "ping"})).await;
     assert_eq!(pong["type"], "pong");
     test.clock.advance(Duration::minutes(11));
-    test.machine.gateway.reap(test.clock.now());
+    test.machine.gateway.reap();
     assert_eq!(socket.frame().await["code"], "limit");
     match socket.next().await {
         Some(Message::Close(Some(close))) => assert_eq!(u16::from(close.code), 1001),

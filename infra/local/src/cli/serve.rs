@@ -48,6 +48,9 @@ pub struct ServeArguments {
     /// Messages a second that one connection may send; twice that at once
     #[arg(long, default_value_t = 50, value_name = "N")]
     messages_per_second: u32,
+    /// Seconds between pings to each open socket; one that does not answer within 20 s is closed
+    #[arg(long, default_value_t = 25, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=600))]
+    ping_seconds: u16,
     /// Labels kept of what the detector finds
     #[arg(long, default_value_t = 20, value_name = "N")]
     max_labels: usize,
@@ -144,6 +147,11 @@ impl ServeArguments {
     /// What decoded pictures and replays may take at once.
     pub fn memory(&self) -> MemoryBudget {
         MemoryBudget::new(self.memory_budget.unwrap_or_else(|| memory::default_budget().max(MIN_MEMORY_BUDGET)))
+    }
+
+    /// How often each open socket is pinged.
+    pub fn ping_every(&self) -> std::time::Duration {
+        std::time::Duration::from_secs(self.ping_seconds.into())
     }
 
     /// The settings of the functions.

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
-use aws_lambda_events::encodings::Body as EventBody;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use axum::http::request::Parts;
@@ -17,19 +16,16 @@ use hyper::upgrade::OnUpgrade;
 use labelcast_functions::live::AuthorizerEvent;
 use labelcast_functions::model::ConnectionId;
 use labelcast_functions::protocol::ClosingCode;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::oneshot;
-use tokio_util::task::AbortOnDropHandle;
 use tungstenite::handshake::derive_accept_key;
 
 use super::event::{Origin, single};
 use super::socket::{Ended, Socket};
 use super::transport::Transport;
-use super::{Gateway, Routes, frame, limits, session};
+use super::{Gateway, Routes, limits, message, session};
 
 const METHOD_ARN: &str = "arn:aws:execute-api:local:000000000000:labelcast/live/$connect";
-/// Routes that are matched exactly; everything else is `$default`.
-const ROUTES: [&str; 5] = ["subscribe", "unsubscribe", "set_notify_list", "refresh", "ping"];
 
 /// Answers a handshake.
 pub async fn upgrade(gateway: Gateway, routes: Arc<dyn Routes>, request: Request) -> Response {
@@ -157,7 +153,7 @@ async fn serve(gateway: &Gateway, routes: &Arc<dyn Routes>, origin: &Arc<Origin>
     let Some((socket, sent_already)) = Box::pin(open(gateway, origin, upgrade)).await else {
         return Ended::abnormally();
     };
-    let handle = |text: String| message(gateway.clone(), routes.clone(), origin.clone(), text);
+    let handle = |text: String| message::handle(gateway.clone(), routes.clone(), origin.clone(), text);
     let ended = session::run(&socket, sent_already, handle).await;
     gateway.shared.sockets.write().unwrap_or_else(PoisonError::into_inner).remove(&origin.id);
     metrics::gauge!("labelcast_connections").decrement(1.0);
@@ -168,7 +164,7 @@ async fn open(gateway: &Gateway, origin: &Arc<Origin>, upgrade: OnUpgrade) -> Op
     let upgraded = upgrade.await.ok()?;
     let (transport, sent_already) = Transport::of(upgraded).ok()?;
     let shared = &gateway.shared;
-    let socket = Arc::new(Socket::new(origin.clone(), transport, shared.now.clone()));
+    let socket = Arc::new(Socket::new(origin.clone(), transport, shared.now.clone(), shared.ping_every));
     shared.sockets.write().unwrap_or_else(PoisonError::into_inner).insert(origin.id.clone(), socket.clone());
     metrics::gauge!("labelcast_connections").increment(1.0);
     metrics::counter!("labelcast_connections_opened_total").increment(1);
@@ -193,52 +189,6 @@ async fn disconnect(gateway: &Gateway, routes: &dyn Routes, origin: &Origin, end
 fn failed_to_disconnect(origin: &Origin, why: &dyn std::fmt::Display) {
     metrics::counter!("labelcast_disconnects_failed_total").increment(1);
     tracing::warn!(%why, connection = %origin.id, "`$disconnect` failed; the row stays until it is swept");
-}
-
-/// Brings a message to its route; what the route answers is the frame.
-async fn message(gateway: Gateway, routes: Arc<dyn Routes>, origin: Arc<Origin>, text: String) -> Option<Bytes> {
-    metrics::counter!("labelcast_messages_total").increment(1);
-    let request = gateway.request_id();
-    let event = origin.message(route_of(&text), &text, &request, gateway.shared.clock.now());
-    // In a task of its own: a panic ends the message, not the connection.
-    let handled = AbortOnDropHandle::new(tokio::spawn(async move { routes.message(event).await }));
-    let answer = match tokio::time::timeout(limits::MESSAGE_TIME, handled).await {
-        Ok(Ok(answer)) => match answer.body {
-            Some(EventBody::Text(text)) => Some(frame::text(text.as_bytes())),
-            _ => None,
-        },
-        Ok(Err(_)) | Err(_) => {
-            metrics::counter!("labelcast_messages_failed_total").increment(1);
-            tracing::error!(connection = %origin.id, request, "a message could not be handled");
-            // Word for word and blank for blank what API Gateway sends.
-            let text = format!(
-                "{{\"message\": \"Internal server error\", \"connectionId\":\"{}\", \"requestId\":\"{request}\"}}",
-                origin.id
-            );
-            Some(frame::text(text.as_bytes()))
-        }
-    };
-    let abandoned = gateway.rows().is_replaying(&origin.id);
-    match gateway.socket(&origin.id).filter(|_| abandoned) {
-        None => answer,
-        Some(socket) => {
-            // Nobody would end the replay, and what is notified would pass the subscription over for good (rule 9).
-            metrics::counter!("labelcast_replays_abandoned_total").increment(1);
-            tracing::warn!(connection = %origin.id, "a replay was not ended; its connection is closed and can resume");
-            if let Some(answer) = answer {
-                socket.queue(answer);
-            }
-            socket.close(None, 1011, "the replay could not be ended; connect again and resume");
-            None
-        }
-    }
-}
-
-/// `$request.body.action`, compared exactly.
-fn route_of(text: &str) -> &'static str {
-    let body: Option<Value> = serde_json::from_str(text).ok();
-    let action = body.as_ref().and_then(|body| body.get("action")).and_then(Value::as_str);
-    action.and_then(|action| ROUTES.into_iter().find(|route| *route == action)).unwrap_or("$default")
 }
 
 impl Gateway {

@@ -4,6 +4,12 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 const TEXT: u8 = 0x81;
 const CLOSE: u8 = 0x88;
+const PING: u8 = 0x89;
+
+/// A ping without a payload.
+pub(super) const fn ping() -> Bytes {
+    Bytes::from_static(&[PING, 0])
+}
 
 /// A text frame.
 pub(super) fn text(payload: &[u8]) -> Bytes {

@@ -6,12 +6,22 @@ use std::time::Duration;
 pub(super) const MAX_FRAME: usize = 32 * 1024;
 /// API Gateway's limit for a message, in bytes.
 pub(super) const MAX_MESSAGE: usize = 128 * 1024;
-/// Idle connections are closed after this, in milliseconds. Any frame in either direction counts, pings too.
-pub(super) const IDLE: i64 = 10 * 60 * 1000;
-/// No connection lives longer, in milliseconds.
-pub(super) const AGE: i64 = 2 * 60 * 60 * 1000;
-/// API Gateway's longest integration.
+/// Idle connections are closed after this. Messages in either direction count, and a client's own pings; the server's pings
+/// and what answers them do not.
+pub(super) const IDLE: Duration = Duration::from_mins(10);
+/// No connection lives longer.
+pub(super) const AGE: Duration = Duration::from_hours(2);
+/// API Gateway's longest integration. Handling a message may take longer only while its replay makes progress, and a replay
+/// may wait as long for a reader that takes nothing.
 pub(super) const MESSAGE_TIME: Duration = Duration::from_secs(29);
+/// How often the server pings, unless the operator says otherwise: often enough for proxies that close what is quiet for
+/// 60 s (nginx, HAProxy, load balancers).
+pub(super) const PING_EVERY: Duration = Duration::from_secs(25);
+/// A ping must be answered within this, by anything.
+pub(super) const PONG_TIMEOUT: Duration = Duration::from_secs(20);
+/// The same for a reader that was slow a moment ago: the ping waits behind what the system still holds for it, about 128 KB
+/// on either side.
+pub(super) const SLOW_PONG_TIMEOUT: Duration = Duration::from_mins(2);
 /// What may wait for a connection that reads slowly: about what a browser tab in the background misses in a minute.
 /// Frames are shared by their receivers, so this is not memory of its own for each.
 pub(super) const WAITING_BYTES: usize = 1024 * 1024;
@@ -21,10 +31,12 @@ pub(super) const WAITING_FRAMES: usize = 2048;
 pub(super) const ROOM_BYTES: usize = WAITING_BYTES / 4;
 /// The same in frames.
 pub(super) const ROOM_FRAMES: usize = 256;
-/// A replay to somebody who reads nothing at all is given up after this.
-pub(super) const ROOM_TIME: Duration = Duration::from_secs(30);
-/// How long a closing connection may take to read what is left and answer the close, in milliseconds.
-pub(super) const CLOSING: i64 = 5_000;
+/// How long a closing connection may take to read what is left and answer the close. Then it is reset, which gives back what
+/// the system holds for it.
+pub(super) const CLOSING: Duration = Duration::from_secs(5);
+/// What the system may hold for one connection, in bytes. Linux doubles it for its own bookkeeping. Unbounded it would be up to
+/// 4 MB for one that does not read; smaller, and a client 100 ms away gets less than 300 KB a second.
+pub(super) const SEND_BUFFER: usize = 32 * 1024;
 /// Handshakes under way at once; further ones are told 429. API Gateway's own figure is a quota of the account.
 pub(super) const HANDSHAKES: usize = 1_024;
 /// Closes a connection this long after its token's end: before the grace of 25 s is over.

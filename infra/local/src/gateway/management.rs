@@ -9,7 +9,7 @@ use axum::http::{HeaderName, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use chrono::{DateTime, SecondsFormat};
+use chrono::SecondsFormat;
 use labelcast_functions::model::ConnectionId;
 use labelcast_functions::ports::{Connections, Pusher};
 use serde_json::json;
@@ -92,11 +92,10 @@ async fn show(State(gateway): State<Gateway>, Path(id): Path<String>) -> Respons
         Err(refused) => return *refused,
     };
     let (Some(socket), Ok(Some(connection))) = (gateway.socket(&id), gateway.get(&id).await) else { return gone() };
-    let active = DateTime::from_timestamp_millis(socket.active_at());
-    let time = |time: DateTime<chrono::Utc>| time.to_rfc3339_opts(SecondsFormat::Millis, true);
+    let time = |time: chrono::DateTime<chrono::Utc>| time.to_rfc3339_opts(SecondsFormat::Millis, true);
     axum::Json(json!({
         "connectedAt": time(connection.connected_at),
-        "lastActiveAt": time(active.unwrap_or(connection.connected_at)),
+        "lastActiveAt": time(socket.last_active()),
         "identity": {"sourceIp": socket.origin.source_ip, "userAgent": socket.origin.user_agent},
     }))
     .into_response()

@@ -10,7 +10,9 @@ mod flusher;
 mod frame;
 mod interest;
 mod limits;
+mod liveness;
 mod management;
+mod message;
 mod outbound;
 mod protocol;
 mod pusher;
@@ -23,10 +25,12 @@ mod socket;
 #[cfg(test)]
 mod tests;
 mod transport;
+mod uptime;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
@@ -41,6 +45,7 @@ use flusher::Flusher;
 pub use management::{SignatureCheck, router as management_router};
 use rows::Rows;
 use socket::Socket;
+use uptime::{Moment, Now};
 
 /// The functions behind the routes.
 #[async_trait]
@@ -66,8 +71,8 @@ struct Shared {
     rows: Mutex<Rows>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-    /// The time as of the last second, in milliseconds: near enough for idle times, and free to read.
-    now: Arc<AtomicI64>,
+    now: Now,
+    ping_every: Duration,
     flusher: Arc<Flusher>,
     /// The place of the last push among what is flushed.
     pushed_until: AtomicU64,
@@ -80,7 +85,12 @@ struct Shared {
 impl Gateway {
     /// A gateway without connections.
     pub fn new(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-        let now = Arc::new(AtomicI64::new(clock.now().timestamp_millis()));
+        Self::pinging(clock, random, limits::PING_EVERY)
+    }
+
+    /// One that pings each connection as often as that.
+    pub fn pinging(clock: Arc<dyn Clock>, random: Arc<dyn Random>, ping_every: Duration) -> Self {
+        let now = Now::new(Moment::of(&*clock));
         Self {
             shared: Arc::new(Shared {
                 sockets: RwLock::default(),
@@ -88,6 +98,7 @@ impl Gateway {
                 clock,
                 random,
                 now,
+                ping_every,
                 flusher: Arc::default(),
                 pushed_until: AtomicU64::new(0),
                 handshakes: Semaphore::new(limits::HANDSHAKES),

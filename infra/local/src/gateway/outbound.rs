@@ -92,6 +92,11 @@ impl Outbound {
         self.frames.is_empty()
     }
 
+    /// How much waits.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(super) fn is_closing(&self) -> bool {
         self.closing
     }

@@ -13,8 +13,10 @@ use super::limits;
 pub(super) enum Incoming {
     /// A text message.
     Text(String),
-    /// A ping or pong; what has to be answered is in [`Reader::answers`].
-    Control,
+    /// A ping; its answer is in [`Reader::answers`].
+    Ping,
+    /// A pong.
+    Pong,
     /// The peer closes, with this code and reason; its answer is in [`Reader::answers`].
     Close(Option<(u16, String)>),
     /// The peer may not do that: close with this code. Nothing is read any more.
@@ -74,7 +76,8 @@ impl Reader {
                 return Some(Incoming::Close(close.map(|close| (close.code.into(), close.reason.as_str().to_owned()))));
             }
             Ok(Message::Binary(_)) => violation(1003, "binary frames are not taken"),
-            Ok(_) => Incoming::Control,
+            Ok(Message::Ping(_)) => Incoming::Ping,
+            Ok(_) => Incoming::Pong,
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return None,
             Err(Error::Capacity(_)) => violation(1009, "a frame may have 32 KiB, a message 128 KiB"),
             Err(Error::Utf8(_)) => violation(1007, "text frames must be UTF-8"),
@@ -173,14 +176,14 @@ mod tests {
         let bytes = [frame(0x89, b"you?"), frame(0x81, b"one"), frame(0x8a, b""), frame(0x81, b"two")].concat();
         let (all, mut reader) = read(&bytes);
         let text = |text: &str| Incoming::Text(text.to_owned());
-        assert_eq!(all, [Incoming::Control, text("one"), Incoming::Control, text("two")]);
+        assert_eq!(all, [Incoming::Ping, text("one"), Incoming::Pong, text("two")]);
         assert_eq!(reader.answers().as_deref(), Some(&b"\x8a\x04you?"[..]), "the ping was answered");
     }
 
     #[test]
     fn a_message_of_several_frames_may_have_a_ping_between_them() {
         let bytes = [frame(0x01, b"he"), frame(0x89, b""), frame(0x80, b"llo")].concat();
-        assert_eq!(read(&bytes).0, [Incoming::Control, Incoming::Text("hello".to_owned())]);
+        assert_eq!(read(&bytes).0, [Incoming::Ping, Incoming::Text("hello".to_owned())]);
     }
 
     #[test]

@@ -98,8 +98,11 @@ impl Pusher for Gateway {
     async fn post(&self, to: &ConnectionId, frame: Frame) -> Result<(), Unreached> {
         let socket = self.socket(to).ok_or(Unreached::Gone)?;
         let encoded = frame::text(frame.bytes());
-        // Waits for room, so a replay never counts as a slow reader (rule 8).
-        tokio::time::timeout(limits::ROOM_TIME, socket.room()).await.map_err(|_| Unreached::Slow)?;
+        // Waits for room, so a replay never counts as a slow reader while it makes progress.
+        if !socket.room().await {
+            socket.cut_off();
+            return Err(Unreached::Slow);
+        }
         let queued = socket.queue(encoded);
         if socket.settle(queued) { Ok(()) } else { Err(Unreached::Gone) }
     }

@@ -1,33 +1,30 @@
 //! Ends connections whose time is over, and all of them at the end.
 
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use labelcast_functions::protocol::ClosingCode;
 
+use super::uptime::Moment;
 use super::{Gateway, limits};
 
 impl Gateway {
-    /// Looks at every connection; done each second. Takes the time, so that tests set it.
-    pub fn reap(&self, now: DateTime<Utc>) {
-        let millis = now.timestamp_millis();
-        self.shared.now.store(millis, Ordering::Relaxed);
-        let expired = self.rows().expired(now - chrono::Duration::seconds(limits::EXPIRY_GRACE_SECONDS), usize::MAX);
+    /// Looks at every connection; done each second.
+    pub fn reap(&self) {
+        let now = Moment::of(&*self.shared.clock);
+        self.shared.now.set(now);
+        // When a token ends is a matter of the wall clock; everything else here is a duration.
+        let ended = self.shared.clock.now() - chrono::Duration::seconds(limits::EXPIRY_GRACE_SECONDS);
+        let expired = self.rows().expired(ended, usize::MAX);
         for connection in expired {
             if let Some(socket) = self.socket(&connection.id) {
                 socket.close(Some(ClosingCode::TokenExpired), 1008, "token expired");
             }
         }
-        for socket in self.sockets() {
-            let opened_at = socket.origin.connected_at.timestamp_millis();
-            if let Some(since) = socket.closing_since() {
-                if millis - since > limits::CLOSING {
-                    socket.kill();
-                }
-            } else if millis - opened_at >= limits::AGE || millis - socket.active_at() >= limits::IDLE {
-                socket.close(Some(ClosingCode::Limit), 1001, "Going away");
-            }
+        // Nothing below takes this lock: closing and pinging a socket concern its own queue only.
+        for socket in self.shared.sockets.read().unwrap_or_else(PoisonError::into_inner).values() {
+            socket.check(now, self.shared.ping_every);
         }
     }
 

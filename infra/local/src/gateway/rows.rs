@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use labelcast_functions::model::{Caller, Connection, ConnectionId, Cursor, Seq, Subscription, TopicKey, UserId};
@@ -26,13 +27,15 @@ struct Row {
 /// A token bucket: messages that may still be sent, in thousandths.
 struct Bucket {
     left: i64,
-    filled_at: DateTime<Utc>,
+    /// By the monotonic clock.
+    filled_at: Duration,
 }
 
 impl Bucket {
-    fn take(&mut self, per_second: u32, now: DateTime<Utc>) -> MessageAllowed {
+    fn take(&mut self, per_second: u32, now: Duration) -> MessageAllowed {
         let full = i64::from(per_second) * 2 * 1_000;
-        let passed = (now - self.filled_at).num_milliseconds().clamp(0, 2_000);
+        let passed =
+            i64::try_from(now.saturating_sub(self.filled_at).as_millis()).map_or(2_000, |passed| passed.min(2_000));
         self.left = (self.left + passed * i64::from(per_second)).min(full);
         self.filled_at = now;
         if self.left < 1_000 {
@@ -51,7 +54,7 @@ impl Rows {
             return false;
         }
         *open += 1;
-        let bucket = Bucket { left: i64::MAX / 2, filled_at: connection.connected_at };
+        let bucket = Bucket { left: i64::MAX / 2, filled_at: Duration::ZERO };
         let row = Row { connection: connection.clone(), topics: HashSet::new(), bucket };
         self.connections.insert(connection.id.clone(), row);
         true
@@ -65,7 +68,7 @@ impl Rows {
         &mut self,
         id: &ConnectionId,
         per_second: u32,
-        now: DateTime<Utc>,
+        now: Duration,
     ) -> Option<(Connection, MessageAllowed)> {
         let row = self.connections.get_mut(id)?;
         let allowed = row.bucket.take(per_second, now);

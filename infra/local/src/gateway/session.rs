@@ -80,10 +80,14 @@ impl Session<'_> {
             }
             match incoming {
                 None => return,
-                Some(Incoming::Control) => {}
+                Some(Incoming::Pong) => {}
+                Some(Incoming::Ping) => self.socket.mark_active(),
                 // Who is being sent away is not listened to any more.
-                Some(Incoming::Text(_)) if self.socket.closing_since().is_some() => {}
-                Some(Incoming::Text(text)) => self.waiting = Some(text),
+                Some(Incoming::Text(_)) if self.socket.is_closing() => {}
+                Some(Incoming::Text(text)) => {
+                    self.socket.mark_active();
+                    self.waiting = Some(text);
+                }
                 Some(Incoming::Close(close)) => {
                     self.left = true;
                     let ended = match close {
@@ -139,7 +143,7 @@ impl Session<'_> {
                 self.socket.kill();
             }
             Ok(read) => {
-                self.socket.mark_active();
+                self.socket.mark_heard();
                 self.reader.feed(&buffer[..read]);
             }
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}

@@ -88,7 +88,12 @@ impl Simulation {
                 host: String::new(),
                 authorizer: serde_json::Map::new(),
             };
-            let socket = Socket::new(Arc::new(origin), Transport::Pair(ours), gateway.shared.now.clone());
+            let socket = Socket::new(
+                Arc::new(origin),
+                Transport::Pair(ours, Arc::default()),
+                gateway.shared.now.clone(),
+                super::limits::PING_EVERY,
+            );
             gateway.shared.sockets.write().unwrap().insert(id.clone(), Arc::new(socket));
             let end = theirs.into_std().unwrap();
             let filter = (number % 2 == 1).then(|| Arc::new(Query::parse(LABELS[number / 2]).unwrap()));

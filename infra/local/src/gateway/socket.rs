@@ -1,16 +1,21 @@
 //! One open socket, as those who write to it see it.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use labelcast_functions::protocol::ClosingCode;
 use tokio::sync::Notify;
 
 use super::event::Origin;
 use super::frame;
+use super::limits;
+use super::liveness::{Check, Liveness};
 use super::outbound::{Flushed, Outbound, Queued};
 use super::transport::Transport;
+use super::uptime::{AtomicMoment, Moment, Now};
 
 /// An open socket.
 pub(super) struct Socket {
@@ -21,14 +26,15 @@ pub(super) struct Socket {
     ended: Mutex<Option<Ended>>,
     /// For the socket's task: look again.
     pub(super) attention: Notify,
-    /// For replays: there is room again.
+    /// For replays: there is room again, or more than there was.
     room: Notify,
     broken: AtomicBool,
-    active_at: AtomicI64,
-    /// When its close was begun, in milliseconds; 0 before.
-    closing_since: AtomicI64,
-    /// The clock of the gateway, shared so that marking activity is free.
-    now: Arc<AtomicI64>,
+    opened_at: Moment,
+    /// When a message was last read or written.
+    active_at: AtomicMoment,
+    closing_since: AtomicMoment,
+    liveness: Liveness,
+    now: Now,
 }
 
 /// How a socket ended, as `$disconnect` tells it.
@@ -50,8 +56,9 @@ impl Ended {
 }
 
 impl Socket {
-    pub(super) fn new(origin: Arc<Origin>, transport: Transport, now: Arc<AtomicI64>) -> Self {
-        let active_at = AtomicI64::new(origin.connected_at.timestamp_millis());
+    pub(super) fn new(origin: Arc<Origin>, transport: Transport, now: Now, ping_every: Duration) -> Self {
+        let opened_at = now.get();
+        let liveness = Liveness::new(&origin.id, opened_at, ping_every);
         Self {
             origin,
             transport,
@@ -60,8 +67,10 @@ impl Socket {
             attention: Notify::new(),
             room: Notify::new(),
             broken: AtomicBool::new(false),
-            active_at,
-            closing_since: AtomicI64::new(0),
+            opened_at,
+            active_at: AtomicMoment::at(opened_at),
+            closing_since: AtomicMoment::never(),
+            liveness,
             now,
         }
     }
@@ -118,14 +127,34 @@ impl Socket {
 
     /// Writes what waits as far as the stream takes it; the rest is left to the socket's task.
     pub(super) fn flush(&self) {
+        self.mark_active();
+        self.write_waiting();
+    }
+
+    /// Pings: no activity in the sense of idle times.
+    fn ping(&self) {
+        let queued = self.outbound().push(frame::ping());
+        match queued {
+            Queued::First => self.write_waiting(),
+            Queued::Behind => {}
+            // Nothing was sent, so nothing can be answered.
+            Queued::Full | Queued::Closing => return self.liveness.heard(),
+        }
+        metrics::counter!("labelcast_pings_total").increment(1);
+    }
+
+    fn write_waiting(&self) {
         let mut outbound = self.outbound();
-        let had_room = outbound.has_room();
+        let (had_room, was_blocked, waited) = (outbound.has_room(), outbound.is_blocked(), outbound.bytes());
         let flushed = outbound.flush(|slices| self.transport.try_write(slices));
         let has_room = outbound.has_room();
         let is_last = outbound.is_empty() && outbound.is_closing();
+        let drained = if was_blocked { outbound.bytes() < waited } else { outbound.is_blocked() };
         drop(outbound);
-        self.mark_active();
-        if has_room && !had_room {
+        if drained {
+            self.liveness.drained(self.now.get());
+        }
+        if drained || (has_room && !had_room) {
             self.room.notify_waiters();
         }
         match flushed {
@@ -136,20 +165,22 @@ impl Socket {
         }
     }
 
-    /// Waits until less waits than a replay needs.
-    pub(super) async fn room(&self) {
+    /// Waits until less waits than a replay needs. False if the stream took nothing at all for [`limits::MESSAGE_TIME`].
+    pub(super) async fn room(&self) -> bool {
         loop {
-            let room = self.room.notified();
-            tokio::pin!(room);
+            let moved = self.room.notified();
+            tokio::pin!(moved);
             // Registered before looking, so that no notice falls in between.
-            room.as_mut().enable();
+            moved.as_mut().enable();
             {
                 let outbound = self.outbound();
                 if outbound.has_room() || outbound.is_closing() || self.is_broken() {
-                    return;
+                    return true;
                 }
             }
-            room.await;
+            if tokio::time::timeout(limits::MESSAGE_TIME, moved).await.is_err() {
+                return false;
+            }
         }
     }
 
@@ -172,7 +203,7 @@ impl Socket {
             return false;
         }
         *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(ended);
-        self.closing_since.store(self.now.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.closing_since.set(self.now.get());
         self.room.notify_waiters();
         self.flush();
         true
@@ -202,18 +233,57 @@ impl Socket {
         self.broken.load(Ordering::Acquire)
     }
 
-    /// Something was read or written, as of the gateway's clock.
+    /// A message was read or written.
     pub(super) fn mark_active(&self) {
-        self.active_at.store(self.now.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.active_at.set(self.now.get());
     }
 
-    /// When something was last read or written, in milliseconds.
-    pub(super) fn active_at(&self) -> i64 {
-        self.active_at.load(Ordering::Relaxed)
+    /// Something was read, whatever it is: the other end is there.
+    pub(super) fn mark_heard(&self) {
+        self.liveness.heard();
     }
 
-    /// When its close was begun, in milliseconds.
-    pub(super) fn closing_since(&self) -> Option<i64> {
-        Some(self.closing_since.load(Ordering::Relaxed)).filter(|since| *since != 0)
+    /// When a message was last read or written, by the wall clock of its opening: a clock that was set meanwhile changes
+    /// nothing, and it is never before the opening.
+    pub(super) fn last_active(&self) -> DateTime<Utc> {
+        let active = self.active_at.get().map_or(Duration::ZERO, |active| active.since(self.opened_at));
+        self.origin.connected_at + active
+    }
+
+    /// Whether no ping waits for its answer.
+    #[cfg(test)]
+    pub(super) fn is_answered(&self) -> bool {
+        self.liveness.is_answered()
+    }
+
+    /// Whether it is being closed.
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing_since.get().is_some()
+    }
+
+    /// Does what is due: called about each second.
+    pub(super) fn check(&self, now: Moment, ping_every: Duration) {
+        if let Some(since) = self.closing_since.get() {
+            if now.since(since) > limits::CLOSING {
+                self.transport.reset_on_drop();
+                self.kill();
+            }
+            return;
+        }
+        let idle = self.active_at.get().is_some_and(|active| now.since(active) >= limits::IDLE);
+        if idle || now.since(self.opened_at) >= limits::AGE {
+            return self.close(Some(ClosingCode::Limit), 1001, "Going away");
+        }
+        let blocked = self.outbound().is_blocked();
+        match self.liveness.check(now, ping_every, blocked) {
+            Check::Nothing => {}
+            Check::Ping => self.ping(),
+            Check::Dead if blocked => self.cut_off(),
+            Check::Dead => {
+                metrics::counter!("labelcast_ping_timeouts_total").increment(1);
+                tracing::info!(connection = %self.origin.id, "a ping was not answered; the connection is closed");
+                self.close(Some(ClosingCode::Limit), 1001, "ping timeout");
+            }
+        }
     }
 }

@@ -73,6 +73,8 @@ pub struct Parts {
     pub memory: MemoryBudget,
     /// What looks at pictures; the built-in one if none is given.
     pub detector: Option<Arc<dyn Detector>>,
+    /// How often each connection is pinged.
+    pub ping_every: Duration,
 }
 
 /// One machine.
@@ -97,7 +99,7 @@ pub struct Machine {
 impl Machine {
     /// Puts it together. Nothing runs yet.
     pub async fn build(parts: Parts) -> Result<Self, ServeError> {
-        let Parts { directory, database, clock, random, settings, place, memory: _, detector } = parts;
+        let Parts { directory, database, clock, random, settings, place, memory: _, detector, ping_every } = parts;
         health::metrics();
         let secrets = Secrets::of(&directory, &*random)?;
         let issuer = Arc::new(TokenIssuer::new(&secrets, random.clone()).map_err(ServeError::SigningKey)?);
@@ -109,7 +111,7 @@ impl Machine {
             random.clone(),
         )
         .map_err(ServeError::Objects)?;
-        let gateway = Gateway::new(clock.clone(), random.clone());
+        let gateway = Gateway::pinging(clock.clone(), random.clone(), ping_every);
         let table = WorkTable::new(database.clone());
         let dispatcher = Dispatcher::new(table, clock.clone(), random.clone(), settings.max_attempts);
         let glossary = Glossary::new();
@@ -165,9 +167,9 @@ impl Machine {
     /// Works until `stop`: steps, timers, clean-up.
     pub async fn work(&self, stop: CancellationToken) -> PortResult<()> {
         let steps = self.dispatcher.run(self.steps.clone(), stop.clone());
-        let (gateway, clock) = (self.gateway.clone(), self.clock.clone());
+        let gateway = self.gateway.clone();
         let reap = move || {
-            gateway.reap(clock.now());
+            gateway.reap();
             std::future::ready(())
         };
         let (schedule, clock) = (self.sweep.clone(), self.clock.clone());

@@ -68,6 +68,7 @@ pub async fn run(arguments: ServeArguments) -> Result<(), ServeError> {
         place: Place { public_url: public_url.trim_end_matches('/').to_owned() },
         memory,
         detector: None,
+        ping_every: arguments.ping_every(),
     })
     .await?;
     let new_users = machine.users.first().await?;

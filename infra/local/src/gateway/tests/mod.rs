@@ -3,6 +3,7 @@
 mod closing;
 mod delivery;
 mod handshake;
+mod liveness;
 mod management;
 mod messages;
 mod routes;
@@ -32,12 +33,16 @@ use tower::ServiceExt;
 use super::{Gateway, SignatureCheck};
 use routes::{Happened, TestRoutes};
 
-/// A clock that stands still until it is set.
-struct TestClock(Mutex<DateTime<Utc>>);
+/// A clock that stands still until it is set: the wall clock and the monotonic one, each by itself.
+struct TestClock(Mutex<(DateTime<Utc>, Duration)>);
 
 impl Clock for TestClock {
     fn now(&self) -> DateTime<Utc> {
-        *self.0.lock().unwrap()
+        self.0.lock().unwrap().0
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.lock().unwrap().1
     }
 }
 
@@ -50,7 +55,8 @@ impl Random for SystemRandom {
 }
 
 fn clock() -> Arc<TestClock> {
-    Arc::new(TestClock(Mutex::new(DateTime::from_timestamp_millis(1_795_168_800_000).unwrap())))
+    let now = DateTime::from_timestamp_millis(1_795_168_800_000).unwrap();
+    Arc::new(TestClock(Mutex::new((now, Duration::ZERO))))
 }
 
 /// A gateway that no server leads to.
@@ -137,9 +143,18 @@ impl House {
     }
 
     fn pass(&self, time: TimeDelta) {
-        let mut now = self.clock.0.lock().unwrap();
-        *now += time;
-        self.gateway.reap(*now);
+        {
+            let (wall, monotonic) = &mut *self.clock.0.lock().unwrap();
+            *wall += time;
+            *monotonic += time.to_std().unwrap();
+        }
+        self.gateway.reap();
+    }
+
+    /// Somebody sets the clock on the wall.
+    fn step(&self, step: TimeDelta) {
+        self.clock.0.lock().unwrap().0 += step;
+        self.gateway.reap();
     }
 }
 
@@ -171,9 +186,12 @@ impl Client {
     }
 
     async fn text(&mut self) -> String {
-        match soon(self.stream.next()).await {
-            Some(Ok(Message::Text(text))) => text.to_string(),
-            other => panic!("a text was expected, not {other:?}"),
+        loop {
+            match soon(self.stream.next()).await {
+                Some(Ok(Message::Text(text))) => return text.to_string(),
+                Some(Ok(Message::Ping(_))) => {}
+                other => panic!("a text was expected, not {other:?}"),
+            }
         }
     }
 
@@ -183,6 +201,7 @@ impl Client {
         loop {
             match soon(self.stream.next()).await {
                 Some(Ok(Message::Text(text))) => before.push(text.to_string()),
+                Some(Ok(Message::Ping(_))) => {}
                 Some(Ok(Message::Close(Some(close)))) => return (before, close.code.into(), close.reason.to_string()),
                 other => panic!("a close was expected, not {other:?}"),
             }

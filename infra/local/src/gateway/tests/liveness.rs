@@ -1,0 +1,141 @@
+//! Whether the other end is still there.
+
+use chrono::TimeDelta;
+use futures_util::{SinkExt, StreamExt};
+use labelcast_functions::ports::{Frame, Pushed, Pusher};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::routes::Happened;
+use super::{Client, House, soon};
+use labelcast_functions::model::ConnectionId;
+
+impl Client {
+    /// What comes next is a ping; reading it answers it.
+    async fn pinged(&mut self) {
+        match soon(self.stream.next()).await {
+            Some(Ok(Message::Ping(_))) => soon(self.stream.flush()).await.unwrap(),
+            other => panic!("a ping was expected, not {other:?}"),
+        }
+    }
+}
+
+/// A client that reads when it is told to, and answers nothing by itself.
+async fn mute(house: &mut House) -> (TcpStream, ConnectionId) {
+    let mut stream = TcpStream::connect(house.address).await.unwrap();
+    let request = "GET /live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        soon(stream.read_buf(&mut head)).await.unwrap();
+    }
+    loop {
+        if let Happened::Connected(event) = house.next().await {
+            let id = event.request_context.connection_id.unwrap().parse().unwrap();
+            // Its task runs from when it is found.
+            while house.gateway.socket(&id).is_none() {
+                tokio::task::yield_now().await;
+            }
+            return (stream, id);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_server_pings_every_25_seconds_and_who_answers_stays() {
+    let mut house = House::open().await;
+    let mut client = house.client().await;
+    for _ in 0..4 {
+        house.pass(TimeDelta::seconds(25));
+        client.pinged().await;
+        // The pong is on its way before this, on the same stream.
+        client.send(r#"{"do":"say","text":"here"}"#).await;
+        assert_eq!(client.text().await, "here");
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_answer_a_ping_within_20_seconds_is_closed() {
+    let mut house = House::open().await;
+    let (mut stream, _) = mute(&mut house).await;
+    house.pass(TimeDelta::seconds(25));
+    let mut ping = [0; 2];
+    soon(stream.read_exact(&mut ping)).await.unwrap();
+    assert_eq!(ping, [0x89, 0]);
+    house.pass(TimeDelta::seconds(19));
+    house.pass(TimeDelta::seconds(1));
+    let mut rest = vec![0; 2];
+    soon(stream.read_exact(&mut rest)).await.unwrap();
+    assert_eq!(rest[0], 0x81, "told in-band");
+    // And does not answer the close either.
+    house.pass(TimeDelta::seconds(6));
+    assert_eq!(house.disconnected().await, (1001, "ping timeout".to_owned()));
+}
+
+#[tokio::test]
+async fn pings_and_pongs_do_not_keep_an_idle_connection_open() {
+    let mut house = House::open().await;
+    let mut client = house.client().await;
+    for _ in 0..23 {
+        house.pass(TimeDelta::seconds(25));
+        client.pinged().await;
+        let socket = house.gateway.socket(&client.id).unwrap();
+        soon(async {
+            while !socket.is_answered() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+    house.pass(TimeDelta::seconds(25));
+    assert_eq!(client.closed().await.1, 1001);
+}
+
+#[tokio::test]
+async fn a_reader_that_is_slow_is_not_taken_for_dead_while_it_makes_progress() {
+    let mut house = House::open().await;
+    let (mut stream, id) = mute(&mut house).await;
+    let socket = house.gateway.socket(&id).unwrap();
+    // More than the system holds, less than makes a slow consumer.
+    let frame = Frame::encode(&json!({"filler": "x".repeat(30_000)})).unwrap();
+    let mut sent = 0;
+    while sent < 28 {
+        assert!(house.gateway.push(vec![Pushed { frame: frame.clone(), to: vec![id.clone()] }]).await.is_empty());
+        sent += 1;
+    }
+    let mut buffer = vec![0; 4096];
+    let mut waited = socket.outbound().bytes();
+    assert!(waited > 0, "the system does not hold all of it");
+    while waited > 0 {
+        // 44 seconds pass before anything moves, 19 at a time.
+        for seconds in [19, 19, 6] {
+            house.pass(TimeDelta::seconds(seconds));
+        }
+        let before = waited;
+        soon(async {
+            while waited == before {
+                stream.read(&mut buffer).await.unwrap();
+                tokio::task::yield_now().await;
+                waited = socket.outbound().bytes();
+            }
+        })
+        .await;
+        assert!(!socket.is_closing(), "it reads");
+    }
+}
+
+#[tokio::test]
+async fn a_step_of_the_wall_clock_closes_nobody_and_keeps_nobody() {
+    let mut house = House::open().await;
+    let mut client = house.client().await;
+    for step in [TimeDelta::hours(3), TimeDelta::hours(-6), TimeDelta::days(-400)] {
+        house.step(step);
+        client.send(r#"{"do":"say","text":"here"}"#).await;
+        assert_eq!(client.text().await, "here");
+    }
+    house.pass(TimeDelta::minutes(10));
+    assert_eq!(client.closed().await.1, 1001, "idle all the same");
+}
