@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod asyncapi;
+pub mod audit;
 mod batch;
 pub mod budget;
 pub mod error;

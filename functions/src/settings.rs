@@ -135,6 +135,7 @@ mod tests {
             username: "u".to_owned(),
             groups: groups.iter().map(|&group| group.to_owned()).collect(),
             expires_at: DateTime::UNIX_EPOCH,
+            account_version: 0,
         }
     }
 

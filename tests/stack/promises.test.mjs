@@ -196,7 +196,10 @@ test('people may choose user names in any case, good passwords and a second fact
 
 test('the command line signs in with a client of its own, on this computer only', () => {
   const { CliClient, UserPoolClient } = template.resources;
-  assert.deepEqual(CliClient.Properties.CallbackURLs, ['http://localhost:8976/callback']);
+  const source = read('functions/src/images/web.rs');
+  const [, uris] = /CLI_REDIRECT_URIS: \[&str; \d+\] =\s*\[([^\]]*)\]/.exec(source);
+  const listensAt = JSON.parse(`[${uris.trim().replace(/,$/, '')}]`);
+  assert.deepEqual(CliClient.Properties.CallbackURLs, listensAt);
   for (const { Properties } of [CliClient, UserPoolClient]) {
     assert.equal(Properties.GenerateSecret, false);
     assert.deepEqual(Properties.AllowedOAuthFlows, ['code']);

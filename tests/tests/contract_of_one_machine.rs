@@ -12,6 +12,7 @@ use labelcast::database::Database;
 use labelcast::serve::{Machine, Parts, Place};
 use labelcast::server::{Server, Tls};
 use labelcast::store::api_keys;
+use labelcast::users::Operator;
 use labelcast::work::{Job, Outcome, Steps, Target};
 use labelcast_functions::budget::{ByteSize, MemoryBudget};
 use labelcast_functions::model::{BusEvent, ConnectionId, Name};
@@ -145,10 +146,10 @@ impl Home for OneMachine {
     }
 
     async fn add_key(&self, key: &ApiKey, sha256: [u8; 32]) {
-        assert!(api_keys::add(&self.database, key, sha256, self.clock.now()).await.unwrap());
+        assert!(api_keys::add(&self.database, key, sha256, self.clock.now(), &Operator::Server).await.unwrap());
     }
 
     async fn remove_key(&self, key: &ApiKey) {
-        assert!(api_keys::remove(&self.database, &key.name).await.unwrap());
+        assert!(api_keys::remove(&self.database, &key.name, self.clock.now(), &Operator::Server).await.unwrap());
     }
 }

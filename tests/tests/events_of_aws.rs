@@ -13,7 +13,7 @@ use labelcast_functions::model::{
     BusEvent, ConnectionId, ImageType, Notification, NotificationId, RemovedImage, Subject, TopicKey, UploadId,
     UploadRef, UploadState,
 };
-use labelcast_functions::ports::{AnalysisJob, Clock, Delivery, NewEntry, ObjectKey, Ports};
+use labelcast_functions::ports::{AnalysisJob, Clock, CurrentUntilExpiry, Delivery, NewEntry, ObjectKey, Ports};
 use labelcast_functions::settings::Settings;
 use labelcast_functions::token::Verifier;
 use labelcast_tests::{TestMachine, picture};
@@ -56,7 +56,7 @@ fn notify(ports: &Ports) -> Notify {
 
 fn verifier(machine: &TestMachine) -> Arc<Verifier> {
     let issuer = &machine.machine.issuer;
-    Arc::new(Verifier::new(issuer.issuer(), [issuer.client_id().to_owned()], Arc::new(issuer.jwks())))
+    Arc::new(Verifier::new(issuer.issuer(), issuer.audience(), Arc::new(issuer.jwks()), Arc::new(CurrentUntilExpiry)))
 }
 
 /// Begins an upload and puts its object there, as if a form had; answers its id.
@@ -363,7 +363,11 @@ async fn a_connection_lives_by_the_events_of_api_gateway() {
         read(&event)
     };
     let connected_at = machine.clock.now().timestamp_millis();
-    let connect = Connect { connections: ports.connections.clone(), settings: settings() };
+    let connect = Connect {
+        connections: ports.connections.clone(),
+        accounts: Arc::new(CurrentUntilExpiry),
+        settings: settings(),
+    };
     let answer = connect.handle(authorized(sample!("websocket-connect.json"), connected_at)).await.unwrap();
     assert_eq!(
         (answer.status_code, &answer.headers["sec-websocket-protocol"]),

@@ -8,11 +8,12 @@ use axum::response::{IntoResponse, Response};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::audit::{Action, Outcome, Record};
 use crate::error::{Error, Result};
 use crate::model::{BusEvent, Image, ImageId, ImageType, RemovedImage};
 use crate::ports::{Bus, Images, ObjectKey, Objects, Removal};
 use crate::protocol::ImageView;
-use crate::rest::{Door, ErrorBody, Json, Path, SignedIn};
+use crate::rest::{ClientAddress, Door, ErrorBody, Json, Path, SignedIn};
 
 /// The function's parts.
 #[derive(Clone)]
@@ -102,16 +103,25 @@ fn redirect(url: &str) -> Response {
     (status = 404, body = ErrorBody),
     (status = 507, body = ErrorBody, description = "no room left to write down that it is told"),
 ))]
-async fn delete(State(api): State<ImageApi>, caller: SignedIn, Path(id): Path<String>) -> Result<StatusCode> {
+async fn delete(
+    State(api): State<ImageApi>,
+    caller: SignedIn,
+    ClientAddress(address): ClientAddress,
+    Path(id): Path<String>,
+) -> Result<StatusCode> {
     let none = || Error::not_found("there is no such image");
     let not_alone = || Error::forbidden("only moderators delete an image that somebody else uploaded too");
     let id: ImageId = id.parse().map_err(|_| none())?;
     let image = api.images.get(&id).await?.ok_or_else(none)?;
     let user = &caller.0.user;
+    let audit = |outcome| {
+        Record::new(Action::ImageDeleted, outcome, &caller.0.username).what(id).address(address).log();
+    };
     let only_uploader = if caller.0.is_moderator() { None } else { Some(user) };
     if only_uploader.is_some() && !image.is_only_uploaded_by(user) {
         // Whoever may not even see it must not learn that it is there.
         let seen = image.result.as_ref().is_some_and(|stored| stored.status.is_public());
+        audit(Outcome::Refused);
         return Err(if seen { not_alone() } else { none() });
     }
     // Durable before anything is gone: if we are cut off now, `index` removes it and tells those who had seen it.
@@ -123,8 +133,10 @@ async fn delete(State(api): State<ImageApi>, caller: SignedIn, Path(id): Path<St
     };
     api.bus.publish_all(&[BusEvent::ImageUnwanted { image: removed, only_uploader: only_uploader.cloned() }]).await?;
     if api.images.remove(&id, image.uploaded_at, only_uploader).await? == Removal::SharedWithOthers {
+        audit(Outcome::Refused);
         return Err(not_alone());
     }
+    audit(Outcome::Succeeded);
     metrics::counter!("labelcast_images_deleted_total").increment(1);
     Ok(StatusCode::NO_CONTENT)
 }

@@ -23,4 +23,4 @@ pub use ingest::Ingest;
 pub use moderation::ModerationApi;
 pub use search::SearchApi;
 pub use upload::UploadApi;
-pub use web::{Web, WebSettings};
+pub use web::{CLI_REDIRECT_URIS, CliSettings, Web, WebSettings};

@@ -36,6 +36,8 @@ pub struct WebSettings {
     pub authority: String,
     /// Ours, at the sign-in.
     pub client_id: String,
+    /// What the command line signs in with.
+    pub cli: CliSettings,
     /// The sign-in's endpoints, as OpenID discovery names them.
     pub metadata: serde_json::Value,
     /// What is asked for at sign-in.
@@ -44,6 +46,28 @@ pub struct WebSettings {
     pub languages: Vec<String>,
     /// The largest picture, in bytes.
     pub max_upload_bytes: u64,
+}
+
+/// Where the command line is returned to after signing in: addresses on the user's own machine, fixed because those who
+/// issue tokens compare them letter by letter; several, because one may be taken. `localhost`, because Cognito takes no
+/// other name without TLS.
+pub const CLI_REDIRECT_URIS: [&str; 3] =
+    ["http://localhost:8976/callback", "http://localhost:8977/callback", "http://localhost:8978/callback"];
+
+/// What `labelcast login` needs to know.
+#[derive(Debug, Clone, Serialize)]
+pub struct CliSettings {
+    /// The command line's, at the sign-in.
+    pub client_id: String,
+    /// Where it may be returned to.
+    pub redirect_uris: Vec<String>,
+}
+
+impl CliSettings {
+    /// For this client.
+    pub fn of(client_id: impl Into<String>) -> Self {
+        Self { client_id: client_id.into(), redirect_uris: CLI_REDIRECT_URIS.map(str::to_owned).to_vec() }
+    }
 }
 
 impl Web {
@@ -163,6 +187,7 @@ mod tests {
             objects: "https://objects.example.com".to_owned(),
             authority: String::new(),
             client_id: String::new(),
+            cli: CliSettings::of(""),
             metadata: serde_json::Value::Null,
             scope: String::new(),
             languages: Vec::new(),

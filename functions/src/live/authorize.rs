@@ -63,21 +63,28 @@ pub struct Statement {
     pub resource: String,
 }
 
-/// Refused. API Gateway answers 401 only if the function fails with exactly this word.
+/// Why a connection is not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("Unauthorized")]
-pub struct Unauthorized;
+pub enum AuthorizeError {
+    /// The token is not good. API Gateway answers 401 only if the function fails with exactly this word.
+    #[error("Unauthorized")]
+    Unauthorized,
+    /// Whether the token is good cannot be known now, for instance because the issuer's keys cannot be fetched. It is worth
+    /// trying again with the same token: API Gateway answers 500 to any other word, one machine 503.
+    #[error("tokens cannot be verified right now")]
+    Unavailable,
+}
 
 impl Authorize {
     /// Verifies the token of somebody who connects.
-    pub async fn handle(&self, event: AuthorizerEvent) -> Result<AuthorizerAnswer, Unauthorized> {
+    pub async fn handle(&self, event: AuthorizerEvent) -> Result<AuthorizerAnswer, AuthorizeError> {
         let verified = match token_of(&event.headers) {
             Some(token) => self.verifier.verify(token, self.clock.now()).await,
             None => Err(TokenError::Missing),
         };
         let caller = verified.map_err(|error| {
             tracing::info!(%error, "refused a connection");
-            Unauthorized
+            if error.is_temporary() { AuthorizeError::Unavailable } else { AuthorizeError::Unauthorized }
         })?;
         let allow = Statement {
             action: "execute-api:Invoke".to_owned(),

@@ -31,6 +31,7 @@ pub(super) fn context_of(caller: &Caller) -> HashMap<String, String> {
         ("username".to_owned(), caller.username.clone()),
         ("groups".to_owned(), groups),
         ("expires_at".to_owned(), caller.expires_at.timestamp().to_string()),
+        ("account_version".to_owned(), caller.account_version.to_string()),
     ])
 }
 
@@ -43,6 +44,7 @@ pub(super) fn caller_of(context: &HashMap<String, Value>) -> Option<Caller> {
         username: text("username")?.to_owned(),
         groups,
         expires_at: Utc.timestamp_opt(text("expires_at")?.parse().ok()?, 0).single()?,
+        account_version: text("account_version").map_or(Some(0), |version| version.parse().ok())?,
     })
 }
 

@@ -18,7 +18,7 @@ mod route;
 mod subscribe;
 mod sweep;
 
-pub use authorize::{Authorize, AuthorizerAnswer, AuthorizerEvent, Unauthorized};
+pub use authorize::{Authorize, AuthorizeError, AuthorizerAnswer, AuthorizerEvent};
 pub use connect::Connect;
 pub use deliver::Deliver;
 pub use disconnect::Disconnect;

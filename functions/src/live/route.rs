@@ -153,6 +153,11 @@ impl Route {
         if !self.connections.refresh(&connection.id, &caller, &dropped).await? {
             return Ok(None);
         }
+        // After it was stored: a change that is not seen here finds the connection among those to close.
+        if let Err(revoked) = self.verifier.check_account(&caller).await {
+            self.pusher.close(&connection.id).await?;
+            return Err(revoked.into());
+        }
         Ok(Some(ServerFrame::Refreshed { reference: asked.reference, expires_at, dropped }))
     }
 

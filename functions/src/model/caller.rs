@@ -21,6 +21,10 @@ pub struct Caller {
     pub groups: BTreeSet<String>,
     /// The token's `exp`.
     pub expires_at: DateTime<Utc>,
+    /// The version of the user's account under which the token was issued: it grows when the password or the groups
+    /// change. 0 in tokens that name none, such as Cognito's.
+    #[serde(default)]
+    pub account_version: u64,
 }
 
 impl Caller {

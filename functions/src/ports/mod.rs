@@ -1,6 +1,7 @@
 //! The ports: what the functions ask of the home they live in. Each home implements every one of them, and the contract
 //! suite in `tests/` holds both homes against what is written here.
 
+mod accounts;
 mod bus;
 mod clock;
 mod connections;
@@ -20,6 +21,7 @@ mod uploads;
 
 use std::sync::Arc;
 
+pub use accounts::{Accounts, CurrentUntilExpiry};
 pub use bus::{Bus, EntryRefused};
 pub use clock::{Clock, Random};
 pub use connections::{Added, Connections, GoLive, MessageAllowed, Replacing, Subscribed, Which};

@@ -62,3 +62,21 @@ impl IntoResponse for Error {
         (status, axum::Json(body)).into_response()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::TokenError;
+
+    #[test]
+    fn a_token_that_cannot_be_checked_is_no_bad_token() {
+        for (error, status) in [
+            (TokenError::KeysUnavailable, StatusCode::SERVICE_UNAVAILABLE),
+            (TokenError::AccountUnavailable, StatusCode::SERVICE_UNAVAILABLE),
+            (TokenError::Revoked, StatusCode::UNAUTHORIZED),
+            (TokenError::Expired, StatusCode::UNAUTHORIZED),
+        ] {
+            assert_eq!(Error::from(error).into_response().status(), status, "{error:?}");
+        }
+    }
+}

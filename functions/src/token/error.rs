@@ -21,6 +21,9 @@ pub enum TokenError {
     /// Its `exp` is reached.
     #[error("the token has expired: sign in again, or refresh it")]
     Expired,
+    /// Its user was removed, or the password or a group changed since it was issued.
+    #[error("the token is no longer valid, because your account has changed since: sign in again")]
+    Revoked,
     /// Issued by somebody else.
     #[error("the token comes from another issuer: sign in here")]
     WrongIssuer,
@@ -33,11 +36,14 @@ pub enum TokenError {
     /// The issuer's keys could not be fetched. No fault of the token.
     #[error("tokens cannot be verified right now: try again in a moment")]
     KeysUnavailable,
+    /// Whether the user is still the same could not be looked up. No fault of the token.
+    #[error("the user of this token cannot be looked up right now: try again in a moment")]
+    AccountUnavailable,
 }
 
 impl TokenError {
     /// Whether the fault is ours, so that the same token may be accepted later.
     pub const fn is_temporary(self) -> bool {
-        matches!(self, Self::KeysUnavailable)
+        matches!(self, Self::KeysUnavailable | Self::AccountUnavailable)
     }
 }

@@ -87,10 +87,17 @@ impl KeyCache {
 
     /// Fetches, and answers whether that worked. Keys that are known stay when it does not.
     async fn fetch(&self) -> bool {
-        match self.source.keys().await {
-            Ok(set) => {
+        // An issuer always has a key: a set without one is an answer that went wrong, and known keys outlive it.
+        let fetched = self.source.keys().await.and_then(|set| match usable(&set) {
+            keys if keys.is_empty() => {
+                Err(KeySourceError("the set that was fetched holds no key for RS256".to_owned()))
+            }
+            keys => Ok(keys),
+        });
+        match fetched {
+            Ok(keys) => {
                 counter!("labelcast_token_key_fetches_total", "outcome" => "fetched").increment(1);
-                *self.known.write().unwrap_or_else(PoisonError::into_inner) = usable(&set);
+                *self.known.write().unwrap_or_else(PoisonError::into_inner) = keys;
                 true
             }
             Err(error) => {

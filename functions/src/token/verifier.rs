@@ -12,21 +12,25 @@ use serde::Deserialize;
 use super::keys::KeyCache;
 use super::{KeySource, MAX_TOKEN, TokenError};
 use crate::model::{Caller, UserId};
+use crate::ports::Accounts;
 
 /// Verifies ID tokens of one issuer for some applications.
 pub struct Verifier {
     issuer: String,
     audience: BTreeSet<String>,
     keys: KeyCache,
+    accounts: Arc<dyn Accounts>,
     signature_only: Validation,
 }
 
 impl Verifier {
-    /// `issuer` is compared letter by letter with `iss`; `audience` are the client ids whose tokens are accepted.
+    /// `issuer` is compared letter by letter with `iss`; `audience` are the client ids whose tokens are accepted;
+    /// `accounts` says which users have changed since.
     pub fn new(
         issuer: impl Into<String>,
         audience: impl IntoIterator<Item = String>,
         keys: Arc<dyn KeySource>,
+        accounts: Arc<dyn Accounts>,
     ) -> Self {
         // The library looks at the wall clock and takes lists where Cognito writes one name, so it checks the
         // signature, and the claims are checked here.
@@ -35,12 +39,32 @@ impl Verifier {
         signature_only.validate_exp = false;
         signature_only.validate_aud = false;
         let audience = audience.into_iter().collect();
-        Self { issuer: issuer.into(), audience, keys: KeyCache::new(keys), signature_only }
+        Self { issuer: issuer.into(), audience, keys: KeyCache::new(keys), accounts, signature_only }
     }
 
-    /// Who sent the token. The signature is verified before any claim is believed or told about; a token has expired
-    /// from the second of its `exp` on.
+    /// Who sent the token, and is still who it says.
     pub async fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Caller, TokenError> {
+        let caller = self.read(token, now).await?;
+        self.check_account(&caller).await?;
+        Ok(caller)
+    }
+
+    /// Whether the account of a token that was verified before is still the same. Cheap, and never to be cached here:
+    /// this is what ends tokens early.
+    pub async fn check_account(&self, caller: &Caller) -> Result<(), TokenError> {
+        match self.accounts.is_current(caller).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(TokenError::Revoked),
+            Err(error) => {
+                tracing::warn!(%error, "tokens are refused for now: their users cannot be looked up");
+                Err(TokenError::AccountUnavailable)
+            }
+        }
+    }
+
+    /// What the token itself says, which holds until it ends. The signature is verified before any claim is believed or
+    /// told about; a token has expired from the second of its `exp` on.
+    async fn read(&self, token: &str, now: DateTime<Utc>) -> Result<Caller, TokenError> {
         if token.is_empty() {
             return Err(TokenError::Missing);
         }
@@ -79,7 +103,7 @@ impl Verifier {
         }
         let user: UserId = claims.sub.parse().map_err(|_| TokenError::Malformed)?;
         let username = claims.username.ok_or(TokenError::Malformed)?;
-        Ok(Caller { user, username, groups: claims.groups, expires_at })
+        Ok(Caller { user, username, groups: claims.groups, expires_at, account_version: claims.account_version })
     }
 }
 
@@ -105,6 +129,9 @@ struct Claims {
     /// Left out by Cognito for a user in no group.
     #[serde(rename = "cognito:groups", default)]
     groups: BTreeSet<String>,
+    /// Ours; Cognito has none.
+    #[serde(rename = "labelcast:version", default)]
+    account_version: u64,
 }
 
 #[cfg(test)]

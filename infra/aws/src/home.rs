@@ -6,8 +6,8 @@ use std::sync::Arc;
 use aws_types::SdkConfig;
 use labelcast_functions::live::Division;
 use labelcast_functions::ports::{
-    Bus, Clock, Connections, Deliveries, Detector, History, Idempotency, Images, Keys, Objects, Pusher, Queue, Random,
-    Translator, Uploads,
+    Bus, Clock, Connections, CurrentUntilExpiry, Deliveries, Detector, History, Idempotency, Images, Keys, Objects,
+    Pusher, Queue, Random, Translator, Uploads,
 };
 use labelcast_functions::settings::Settings;
 use labelcast_functions::signing::Credentials;
@@ -80,9 +80,14 @@ impl Home {
     /// Of the user pool's tokens.
     pub fn verifier(&self) -> Result<Arc<Verifier>> {
         let issuer = self.environment.needed("LABELCAST_ISSUER")?;
-        let page = self.environment.needed("LABELCAST_CLIENT_ID")?;
-        let clients = [Some(page), self.environment.optional("LABELCAST_CLI_CLIENT_ID")];
-        Ok(Arc::new(Verifier::new(issuer, clients.into_iter().flatten(), Arc::new(FetchedKeys::new(self.jwks_url()?)))))
+        let clients =
+            [self.environment.needed("LABELCAST_CLIENT_ID")?, self.environment.needed("LABELCAST_CLI_CLIENT_ID")?];
+        Ok(Arc::new(Verifier::new(
+            issuer,
+            clients,
+            Arc::new(FetchedKeys::new(self.jwks_url()?)),
+            Arc::new(CurrentUntilExpiry),
+        )))
     }
 
     fn table(&self, name: &'static str, what: &'static str) -> Result<Table> {

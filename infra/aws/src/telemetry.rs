@@ -23,6 +23,8 @@ pub fn begin(function: &'static str) -> Result<&'static Metrics, String> {
     let filter: Targets = told.unwrap_or_else(|| Targets::new().with_default(tracing::Level::INFO));
     // The span around each invocation has its trace: it is there at any level.
     let filter = filter.with_target("lambda_runtime::layers::trace", tracing::Level::INFO);
+    // Whatever else is logged.
+    let filter = filter.with_target(labelcast_functions::audit::TARGET, tracing::Level::INFO);
     // CloudWatch has the time already; Lambda's own lines have the request.
     let lines = tracing_subscriber::fmt::layer().json().without_time().with_ansi(false);
     tracing_subscriber::registry().with(lines).with(filter).try_init().map_err(|error| error.to_string())?;

@@ -1,5 +1,6 @@
 //! Labelcast on one machine: the ports embedded, the gateway, the command line.
 
+pub mod audit;
 pub mod backup;
 pub mod cli;
 pub mod data;

@@ -33,12 +33,13 @@ fn records(output: &Output) -> Vec<Value> {
     text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-const COMMANDS: [&[&str]; 18] = [
+const COMMANDS: [&[&str]; 21] = [
     &[],
     &["serve"],
     &["token"],
     &["users"],
     &["users", "add"],
+    &["users", "groups"],
     &["users", "list"],
     &["users", "passwd"],
     &["users", "remove"],
@@ -49,6 +50,8 @@ const COMMANDS: [&[&str]; 18] = [
     &["upload"],
     &["watch"],
     &["search"],
+    &["login"],
+    &["logout"],
     &["dead", "list"],
     &["dead", "redrive"],
     &["backup"],

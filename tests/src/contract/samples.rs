@@ -115,7 +115,13 @@ pub(super) fn app(name: &str) -> TopicKey {
 /// Somebody whose token is good for an hour.
 pub(super) fn caller(home: &impl Home, name: &str) -> Caller {
     let expires_at = home.clock().now() + TimeDelta::hours(1);
-    Caller { user: user(name), username: name.to_owned(), groups: ["readers".to_owned()].into(), expires_at }
+    Caller {
+        user: user(name),
+        username: name.to_owned(),
+        groups: ["readers".to_owned()].into(),
+        expires_at,
+        account_version: 0,
+    }
 }
 
 pub(super) fn connection(home: &impl Home, id: &str, whose: &str) -> Connection {

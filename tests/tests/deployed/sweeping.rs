@@ -22,7 +22,8 @@ async fn expired(operator: &Operator<'_>) -> Connection {
     let then = Utc::now() - TimeDelta::minutes(3);
     let id: ConnectionId = format!("c{}", rand::random::<u32>()).parse().unwrap();
     let user = format!("u{}", rand::random::<u32>());
-    let caller = Caller { user: user.parse().unwrap(), username: user, groups: [].into(), expires_at: then };
+    let caller =
+        Caller { user: user.parse().unwrap(), username: user, groups: [].into(), expires_at: then, account_version: 0 };
     let connection = Connection { id, caller, connected_at: then };
     assert_eq!(operator.connections(then).add(&connection, 10).await.unwrap(), Added::Stored);
     connection

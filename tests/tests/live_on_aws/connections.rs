@@ -31,7 +31,7 @@ impl Served {
         let now = self.stack.clock.now();
         let user = "anna".parse().expect("a user");
         let expires_at = now + TimeDelta::hours(1);
-        let caller = Caller { user, username: "anna".to_owned(), groups: [].into(), expires_at };
+        let caller = Caller { user, username: "anna".to_owned(), groups: [].into(), expires_at, account_version: 0 };
         let connection = Connection { id: id.parse().expect("an id"), caller, connected_at: now };
         assert_eq!(port.add(&connection, 100).await.unwrap(), Added::Stored);
         self.sockets.open(0, &connection.id, usize::MAX);

@@ -54,7 +54,7 @@ impl Served<'_> {
         let now = self.stack.clock.now();
         let expires_at = now + TimeDelta::hours(1);
         let user = "anna".parse().expect("a user");
-        let caller = Caller { user, username: "anna".to_owned(), groups: [].into(), expires_at };
+        let caller = Caller { user, username: "anna".to_owned(), groups: [].into(), expires_at, account_version: 0 };
         Connection { id: id.clone(), caller, connected_at: now }
     }
 

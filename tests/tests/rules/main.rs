@@ -3,6 +3,7 @@
 mod directory;
 mod figures;
 mod pictures;
+mod revoked;
 mod rights;
 mod subscriptions;
 mod tls;

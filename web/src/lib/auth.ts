@@ -1,6 +1,13 @@
 /** Sign-in with Cognito's endpoints: code + PKCE, renewal by refresh token, no iframe. */
 import { type User, UserManager, WebStorageStateStore } from 'oidc-client-ts';
+import { ApiError } from './api';
+import { isOver } from './auth-outcome';
 import type { Settings } from './protocol';
+
+/** A renewal that failed for now is tried again after this. */
+const RENEW_AGAIN_MS = 10_000;
+/** Signing out waits no longer for the server. */
+const REVOKE_WITHIN_MS = 3_000;
 
 /** What the page knows about who is signed in. */
 export interface Identity {
@@ -19,6 +26,8 @@ export class Auth {
   readonly #manager: UserManager;
   #user: User | null = null;
   #renewal: Promise<string | undefined> | undefined;
+  #later: ReturnType<typeof setTimeout> | undefined;
+  #ended: () => void = () => undefined;
 
   constructor(private readonly settings: Settings) {
     this.#manager = new UserManager({
@@ -45,14 +54,12 @@ export class Auth {
       this.#user = user;
       if (user.id_token) listener.renewed(user.id_token);
     });
-    this.#manager.events.addSilentRenewError(() => {
-      if (this.#user?.expired !== false) listener.ended();
+    this.#ended = () => listener.ended();
+    this.#manager.events.addSilentRenewError((error) => {
+      if (isOver(error)) listener.ended();
+      else this.#renewLater();
     });
-    this.#manager.events.addAccessTokenExpired(() => {
-      void this.renew().then((token) => {
-        if (token === undefined) listener.ended();
-      });
-    });
+    this.#manager.events.addAccessTokenExpired(() => this.#renewOrEnd());
     this.#user = await this.#takeUp();
     return this.identity();
   }
@@ -69,13 +76,16 @@ export class Auth {
     };
   }
 
-  /** An ID token that is still good; nothing when the session is over. */
+  /** An ID token that is still good; nothing when the session is over. Throws when none can be had now. */
   async token(): Promise<string | undefined> {
     if (this.#user?.id_token && !this.#user.expired) return this.#user.id_token;
     return this.renew();
   }
 
-  /** A new ID token by the refresh token; callers at the same time share one request. */
+  /**
+   * A new ID token by the refresh token; nothing when the session is over. Throws when none can be had
+   * now, which ends nothing. Callers at the same time share one request.
+   */
   renew(): Promise<string | undefined> {
     this.#renewal ??= this.#renew().finally(() => {
       this.#renewal = undefined;
@@ -88,6 +98,8 @@ export class Auth {
   }
 
   async signOut(): Promise<void> {
+    clearTimeout(this.#later);
+    await this.#revoke();
     await this.#manager.removeUser();
     const address = new URL(this.settings.metadata.end_session_endpoint);
     address.searchParams.set('client_id', this.settings.client_id);
@@ -122,13 +134,41 @@ export class Auth {
     return user;
   }
 
+  /** Without it, whoever has read the refresh token could go on for thirty days. */
+  async #revoke(): Promise<void> {
+    const late = new Promise<void>((resolve) => setTimeout(resolve, REVOKE_WITHIN_MS));
+    const revoked = this.#manager.revokeTokens(['refresh_token']).catch(() => {
+      console.warn('Labelcast: the refresh token could not be revoked');
+    });
+    await Promise.race([revoked, late]);
+  }
+
+  #renewLater(): void {
+    clearTimeout(this.#later);
+    this.#later = setTimeout(() => this.#renewOrEnd(), RENEW_AGAIN_MS);
+  }
+
+  #renewOrEnd(): void {
+    this.renew().then(
+      (token) => {
+        if (token === undefined) this.#ended();
+      },
+      () => this.#renewLater(),
+    );
+  }
+
   async #renew(): Promise<string | undefined> {
     if (!this.#user?.refresh_token) return undefined;
     try {
       this.#user = await this.#manager.signinSilent();
       return this.#user?.id_token;
-    } catch {
-      return undefined;
+    } catch (error) {
+      if (isOver(error)) return undefined;
+      throw new ApiError(
+        0,
+        'unavailable',
+        'The sign-in cannot be renewed right now. Please try again.',
+      );
     }
   }
 }

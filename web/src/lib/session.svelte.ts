@@ -39,7 +39,13 @@ export class Session {
       renew: () => auth.renew(),
       ended,
     });
-    this.#live = new LiveConnection(settings.live, () => auth.token(), {
+    // The socket alone may hear that the session is over: nothing else may be asked for a while.
+    const forSocket = async (fresh: boolean) => {
+      const token = await (fresh ? auth.renew() : auth.token());
+      if (token === undefined) ended();
+      return token;
+    };
+    this.#live = new LiveConnection(settings.live, forSocket, {
       phase: (phase) => this.#phase(phase),
       deliver: (notification) => this.#deliver(notification),
       standing: (topic, standing) => void this.#standing(topic, standing),

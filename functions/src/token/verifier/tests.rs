@@ -13,6 +13,7 @@ use jsonwebtoken::jwk::JwkSet;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::ports::{CurrentUntilExpiry, PortError, PortResult};
 use crate::token::KeySourceError;
 
 const ISSUER: &str = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Example";
@@ -81,7 +82,7 @@ fn claims_without(name: &str) -> Value {
 }
 
 fn verifier(keys: impl KeySource + 'static) -> Verifier {
-    Verifier::new(ISSUER, ["web".to_owned(), "cli".to_owned()], Arc::new(keys))
+    Verifier::new(ISSUER, ["web".to_owned(), "cli".to_owned()], Arc::new(keys), Arc::new(CurrentUntilExpiry))
 }
 
 /// Counts how often it is asked.
@@ -117,6 +118,7 @@ async fn a_good_token_says_who_calls() {
         username: "ada".into(),
         groups: ["moderators".to_owned()].into(),
         expires_at: now() + Duration::hours(1),
+        account_version: 0,
     };
     assert_eq!(verifier.verify(&signer.token(&claims()), now()).await, Ok(caller.clone()));
     let without_groups = verifier.verify(&signer.token(&claims_without("cognito:groups")), now()).await;
@@ -286,6 +288,9 @@ async fn a_source_that_fails_is_asked_again_soon_and_known_keys_stay() {
 
     *source.keys.lock().unwrap() = Ok(set(&[&signer]));
     assert!(verifier.verify(&token, now() + Duration::seconds(5)).await.is_ok());
+    *source.keys.lock().unwrap() = Ok(set(&[]));
+    let unusable = verifier.verify(&other.token(&claims()), now() + Duration::minutes(5)).await;
+    assert_eq!(unusable, Err(TokenError::KeysUnavailable), "an issuer without a key is one that does not work");
     *source.keys.lock().unwrap() = Err(KeySourceError("no route".into()));
     let later = now() + Duration::minutes(10);
     assert_eq!(verifier.verify(&other.token(&claims()), later).await, Err(TokenError::KeysUnavailable));
@@ -301,4 +306,30 @@ async fn keys_for_other_purposes_verify_nothing() {
         let keys: JwkSet = serde_json::from_value(json!({"keys": [jwk]})).unwrap();
         assert!(verifier(keys).verify(&signer.token(&claims()), now()).await.is_err(), "{name}");
     }
+}
+
+/// Users of whom one has changed; or that cannot be looked up.
+struct Changed(Mutex<Result<u64, ()>>);
+
+#[async_trait]
+impl Accounts for Changed {
+    async fn is_current(&self, caller: &Caller) -> PortResult<bool> {
+        let unavailable = |()| PortError::Unavailable { what: "the users", why: "a test says so".to_owned() };
+        self.0.lock().unwrap().map(|version| caller.account_version == version).map_err(unavailable)
+    }
+}
+
+#[tokio::test]
+async fn a_token_ends_with_the_account_that_it_was_issued_for() {
+    let signer = Signer::new("a");
+    let accounts = Arc::new(Changed(Mutex::new(Ok(0))));
+    let verifier = Verifier::new(ISSUER, ["web".to_owned()], Arc::new(set(&[&signer])), accounts.clone());
+    let (before, after) = (signer.token(&claims()), signer.token(&claims_with("labelcast:version", json!(1))));
+    assert_eq!(verifier.verify(&before, now()).await.unwrap().account_version, 0);
+    *accounts.0.lock().unwrap() = Ok(1);
+    assert_eq!(verifier.verify(&before, now()).await, Err(TokenError::Revoked));
+    assert_eq!(verifier.verify(&after, now()).await.unwrap().account_version, 1);
+    *accounts.0.lock().unwrap() = Err(());
+    let unknown = verifier.verify(&after, now()).await.unwrap_err();
+    assert!(unknown.is_temporary(), "{unknown}");
 }

@@ -1,6 +1,9 @@
 //! The functions behind the WebSocket API.
 
+use std::sync::Arc;
+
 use labelcast_functions::live::{Authorize, AuthorizerEvent, Connect, Disconnect, Route};
+use labelcast_functions::ports::CurrentUntilExpiry;
 use lambda_runtime::Error;
 
 use super::take;
@@ -18,7 +21,11 @@ pub(super) async fn authorize(home: &Home, metrics: &'static Metrics) -> Result<
 }
 
 pub(super) async fn connect(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let connect = Connect { connections: home.connection_rows()?, settings: home.settings()? };
+    let connect = Connect {
+        connections: home.connection_rows()?,
+        accounts: Arc::new(CurrentUntilExpiry),
+        settings: home.settings()?,
+    };
     take(metrics, move |event| {
         let connect = connect.clone();
         async move { connect.handle(event).await.map_err(Error::from) }
@@ -36,7 +43,7 @@ pub(super) async fn disconnect(home: &Home, metrics: &'static Metrics) -> Result
 }
 
 pub(super) async fn message(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let route = std::sync::Arc::new(Route::new(
+    let route = Arc::new(Route::new(
         home.clock(),
         home.connections()?,
         home.pusher()?,

@@ -1,14 +1,20 @@
 //! The functions behind the REST API.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::Router;
+use axum::extract::ConnectInfo;
 use labelcast_functions::api;
-use labelcast_functions::images::{EmbeddedPages, ImageApi, ModerationApi, SearchApi, UploadApi, Web, WebSettings};
+use labelcast_functions::images::{
+    CliSettings, EmbeddedPages, ImageApi, ModerationApi, SearchApi, UploadApi, Web, WebSettings,
+};
 use labelcast_functions::live::{HistoryApi, PublishApi};
 use labelcast_functions::ports::{ApiKey, Keys, PortResult};
 use labelcast_functions::rest::Door;
+use lambda_http::RequestExt;
+use lambda_http::request::RequestContext;
 use lambda_runtime::Error;
 use serde_json::json;
 use tower::ServiceExt;
@@ -21,8 +27,11 @@ use crate::telemetry::Metrics;
 
 /// Serves a router; API Gateway's stage is not part of its paths (`AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH`).
 pub(super) async fn serve(router: Router, metrics: &'static Metrics) -> Result<(), Error> {
-    lambda_http::run(lambda_http::service_fn(move |request: lambda_http::Request| {
+    lambda_http::run(lambda_http::service_fn(move |mut request: lambda_http::Request| {
         let router = router.clone();
+        if let Some(address) = source_ip(&request) {
+            request.extensions_mut().insert(ConnectInfo(SocketAddr::new(address, 0)));
+        }
         async move {
             let answer = router.oneshot(request).await;
             metrics.flush();
@@ -30,6 +39,14 @@ pub(super) async fn serve(router: Router, metrics: &'static Metrics) -> Result<(
         }
     }))
     .await
+}
+
+/// The client's address, as API Gateway saw it.
+fn source_ip(request: &lambda_http::Request) -> Option<IpAddr> {
+    match request.request_context_ref()? {
+        RequestContext::ApiGatewayV1(context) => context.identity.source_ip.as_deref()?.parse().ok(),
+        _ => None,
+    }
 }
 
 /// For people and for programs.
@@ -118,6 +135,7 @@ pub(super) fn web(home: &Home) -> environment::Result<Router> {
         objects: home.environment.needed("LABELCAST_OBJECTS_URL")?,
         authority: issuer.clone(),
         client_id: home.environment.needed("LABELCAST_CLIENT_ID")?,
+        cli: CliSettings::of(home.environment.needed("LABELCAST_CLI_CLIENT_ID")?),
         // As the pool's own discovery names them; the page need not ask for it.
         metadata: json!({
             "issuer": issuer,

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use clap::Args;
 use reqwest::Url;
 
-use super::failure::Failure;
+use crate::users::Operator;
 
 /// Which data directory.
 #[derive(Debug, Clone, Args)]
@@ -18,24 +18,36 @@ pub(super) struct Data {
     pub(super) data: PathBuf,
 }
 
+/// Who runs the command, for the audit log: the number is the system's word, the name what the environment says.
+pub(super) fn operator() -> Operator {
+    let name = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    let name = name.map(|name| format!(" ({name})")).unwrap_or_default();
+    Operator::CommandLine(format!("uid {}{name}", rustix::process::getuid().as_raw()))
+}
+
+/// Which server.
+#[derive(Debug, Args)]
+pub(super) struct Server {
+    /// The server, with the path before /web/ if there is one; plain http only on this machine, as tokens are secret
+    #[arg(long, value_name = "URL", env = "LABELCAST_URL", default_value = "http://127.0.0.1:8080")]
+    pub(super) url: Url,
+}
+
 /// Which server, and as whom.
 #[derive(Debug, Args)]
 pub(super) struct Target {
-    /// The server, with the path before /web/ if there is one; plain http only on this machine, as the token is secret
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
-    pub(super) url: Url,
-    /// An ID token; `labelcast token USER` prints one for a local user
+    #[command(flatten)]
+    pub(super) server: Server,
+    /// An ID token; without one, the sign-in of `labelcast login` is used (`labelcast token USER` prints one for a local
+    /// user)
     #[arg(long, value_name = "TOKEN", env = "LABELCAST_TOKEN", hide_env_values = true)]
     token: Option<Token>,
 }
 
 impl Target {
-    pub(super) fn token(&self) -> Result<Token, Failure> {
-        self.token.clone().filter(|token| !token.0.is_empty()).ok_or_else(|| {
-            Failure::usage(
-                "there is no token: give --token, or set LABELCAST_TOKEN (`labelcast token USER` prints one for a local user)",
-            )
-        })
+    /// The token that was given.
+    pub(super) fn token(&self) -> Option<Token> {
+        self.token.clone().filter(|token| !token.0.is_empty())
     }
 }
 
@@ -44,6 +56,10 @@ impl Target {
 pub(super) struct Token(String);
 
 impl Token {
+    pub(super) fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }

@@ -6,7 +6,7 @@ use labelcast_functions::model::Name;
 use labelcast_functions::ports::{ApiKey, Clock, Random, Scope};
 use serde_json::json;
 
-use super::arguments::Data;
+use super::arguments::{Data, operator};
 use super::failure::{Failure, Outcome};
 use super::output;
 use crate::data::DataDirectory;
@@ -60,7 +60,7 @@ impl KeysArguments {
                 let sha256 = digest::digest(&digest::SHA256, secret.as_bytes());
                 let sha256 = sha256.as_ref().try_into().expect("SHA-256 has 32 bytes");
                 let key = ApiKey { name: name.clone(), scopes: allow };
-                if !api_keys::add(&database, &key, sha256, SystemClock.now()).await? {
+                if !api_keys::add(&database, &key, sha256, SystemClock.now(), &operator()).await? {
                     return Err(Failure::failed(format!("there is a key `{name}` already; remove it first")));
                 }
                 output::line(&secret)?;
@@ -76,7 +76,7 @@ impl KeysArguments {
                 }
             }
             Action::Remove { name } => {
-                if !api_keys::remove(&database, &name).await? {
+                if !api_keys::remove(&database, &name, SystemClock.now(), &operator()).await? {
                     return Err(Failure::failed(format!("there is no key `{name}`; `labelcast keys list` shows them")));
                 }
             }

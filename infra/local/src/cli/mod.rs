@@ -5,6 +5,7 @@ mod backup;
 mod dead;
 mod failure;
 mod keys;
+mod login;
 mod output;
 mod password;
 mod remote;
@@ -32,7 +33,7 @@ struct CommandLine {
 }
 
 const AFTER_HELP: &str = "Exit status: 0 done, 1 failed (why is on standard error), 2 not understood.\n\
-    `upload`, `watch` and `search` talk to a server, on this machine or on AWS; the others work on a data directory, also \
+    `login`, `logout`, `upload`, `watch` and `search` talk to a server, on this machine or on AWS; the others work on a data directory, also \
     while `serve` runs on it.";
 
 /// What each does stands at its arguments.
@@ -45,6 +46,8 @@ enum Command {
     Upload(upload::UploadArguments),
     Watch(watch::WatchArguments),
     Search(search::SearchArguments),
+    Login(login::LoginArguments),
+    Logout(login::LogoutArguments),
     Dead(dead::DeadArguments),
     Backup(backup::BackupArguments),
 }
@@ -74,6 +77,8 @@ async fn execute(command: Command) -> Outcome {
         Command::Upload(arguments) => arguments.run().await,
         Command::Watch(arguments) => arguments.run().await,
         Command::Search(arguments) => arguments.run().await,
+        Command::Login(arguments) => arguments.run().await,
+        Command::Logout(arguments) => arguments.run().await,
         Command::Dead(arguments) => arguments.run().await,
         Command::Backup(arguments) => arguments.run().await,
     }

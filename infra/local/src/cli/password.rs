@@ -13,9 +13,20 @@ const MOST: u64 = 4_096;
 /// break at the end.
 pub(super) fn read() -> Result<String, Failure> {
     let input = io::stdin();
-    if input.is_terminal() {
-        return ask(&input);
+    if input.is_terminal() { ask(&input) } else { piped(&input) }
+}
+
+/// Reads the password that somebody has. At a terminal it is asked for once.
+pub(super) fn read_current() -> Result<String, Failure> {
+    let input = io::stdin();
+    if !input.is_terminal() {
+        return piped(&input);
     }
+    let _hidden = Hidden::begin(&input)?;
+    Ok(line(&input, "Password: ")?)
+}
+
+fn piped(input: &Stdin) -> Result<String, Failure> {
     let mut bytes = Vec::new();
     input.lock().take(MOST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MOST {

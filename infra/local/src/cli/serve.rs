@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use chrono::Duration;
 use clap::{Args, ValueEnum};
+use labelcast_functions::audit::TARGET;
 use labelcast_functions::budget::{ByteSize, MemoryBudget};
 use labelcast_functions::model::Confidence;
 use labelcast_functions::settings::{ReaderRule, Readers, Settings};
@@ -177,11 +178,31 @@ impl ServeArguments {
     }
 }
 
+/// The audit log is written whatever else is, unless it is named.
+fn with_audit(wanted: &str) -> String {
+    let wanted = if wanted.trim().is_empty() { "info" } else { wanted };
+    let names_it = wanted.split(',').any(|part| part.trim().split(['=', '[']).next() == Some(TARGET));
+    if names_it { wanted.to_owned() } else { format!("{wanted},{TARGET}=info") }
+}
+
 fn start_logging(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("LABELCAST_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let wanted = std::env::var("LABELCAST_LOG").unwrap_or_default();
+    let filter = EnvFilter::try_new(with_audit(&wanted)).unwrap_or_else(|_| EnvFilter::new(with_audit("info")));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Text => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),
         LogFormat::Json => builder.json().init(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_audit;
+
+    #[test]
+    fn the_audit_log_is_written_unless_somebody_says_otherwise() {
+        assert_eq!(with_audit(""), "info,audit=info");
+        assert_eq!(with_audit("warn"), "warn,audit=info");
+        assert_eq!(with_audit("warn,audit=off"), "warn,audit=off");
     }
 }

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use labelcast_functions::model::Name;
 use serde_json::json;
 
-use super::arguments::Data;
+use super::arguments::{Data, operator};
 use super::failure::{Failure, Outcome};
 use super::{output, password};
 use crate::data::DataDirectory;
@@ -14,6 +14,8 @@ use crate::users::Users;
 use labelcast_functions::system::{SystemClock, SystemRandom};
 
 /// Add, list, change or remove local users
+///
+/// A change takes effect within a second, also in a `serve` that runs.
 ///
 /// Passwords are read from standard input, never from the arguments, which others can see.
 #[derive(Debug, Args)]
@@ -40,12 +42,20 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
-    /// Change a password, read from standard input; ends what was signed in with the old one
+    /// Put a user into these groups and no others; ends what was issued before, so that the user has to sign in again
+    Groups {
+        /// Whom
+        name: Name,
+        /// A group to be in, for example `moderators`; may be given several times; without it the user is in none
+        #[arg(long = "group", value_name = "GROUP")]
+        groups: Vec<Name>,
+    },
+    /// Change a password, read from standard input; ends what was issued before: tokens, sockets, other sign-ins
     Passwd {
         /// Whose
         name: Name,
     },
-    /// Remove a user
+    /// Remove a user; ends what was issued before
     Remove {
         /// Whom
         name: Name,
@@ -55,7 +65,8 @@ enum Action {
 impl UsersArguments {
     pub(super) async fn run(self) -> Outcome {
         let directory = DataDirectory::existing(&self.data.data)?;
-        let users = Users::new(Database::open(directory.path())?, Arc::new(SystemClock), Arc::new(SystemRandom));
+        let users =
+            Users::new(Database::open(directory.path())?, Arc::new(SystemClock), Arc::new(SystemRandom)).by(operator());
         match self.action {
             Action::Add { name, groups } => {
                 let groups: BTreeSet<String> = groups.iter().map(Name::to_string).collect();
@@ -75,21 +86,27 @@ impl UsersArguments {
                     }
                 }
             }
+            Action::Groups { name, groups } => {
+                let groups: BTreeSet<String> = groups.iter().map(Name::to_string).collect();
+                if !users.set_groups(&name, &groups).await? {
+                    return Err(no_user(&name));
+                }
+            }
             Action::Passwd { name } => {
                 if !users.set_password(&name, password::read()?).await? {
-                    return Err(Failure::failed(format!(
-                        "there is no user `{name}`; `labelcast users list` shows them"
-                    )));
+                    return Err(no_user(&name));
                 }
             }
             Action::Remove { name } => {
                 if !users.remove(&name).await? {
-                    return Err(Failure::failed(format!(
-                        "there is no user `{name}`; `labelcast users list` shows them"
-                    )));
+                    return Err(no_user(&name));
                 }
             }
         }
         Ok(())
     }
+}
+
+fn no_user(name: &Name) -> Failure {
+    Failure::failed(format!("there is no user `{name}`; `labelcast users list` shows them"))
 }

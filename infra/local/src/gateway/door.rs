@@ -13,7 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
 use bytes::Bytes;
 use hyper::upgrade::OnUpgrade;
-use labelcast_functions::live::AuthorizerEvent;
+use labelcast_functions::live::{AuthorizeError, AuthorizerEvent};
 use labelcast_functions::model::ConnectionId;
 use labelcast_functions::protocol::ClosingCode;
 use serde_json::json;
@@ -110,9 +110,12 @@ async fn admit(
     let asked = json!({"type": "REQUEST", "methodArn": METHOD_ARN, "headers": single(headers)});
     let asked: AuthorizerEvent = serde_json::from_value(asked).map_err(|_| StatusCode::BAD_REQUEST)?;
     let authorized = tokio::time::timeout(limits::MESSAGE_TIME, routes.authorize(asked)).await;
-    origin.authorized(
-        authorized.map_err(|_| failed("the authorizer", &"it took too long"))?.map_err(|_| StatusCode::UNAUTHORIZED)?,
-    );
+    origin.authorized(authorized.map_err(|_| failed("the authorizer", &"it took too long"))?.map_err(|error| {
+        match error {
+            AuthorizeError::Unauthorized => StatusCode::UNAUTHORIZED,
+            AuthorizeError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    })?);
     let event = origin.connect(headers, &gateway.request_id());
     let connected = tokio::time::timeout(limits::MESSAGE_TIME, routes.connect(event)).await;
     let connected = connected

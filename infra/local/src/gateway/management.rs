@@ -1,15 +1,17 @@
 //! The `@connections` API: statuses and headers as API Gateway's.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Request, State};
 use axum::http::{HeaderName, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use chrono::SecondsFormat;
+use labelcast_functions::audit::{Action, Outcome, Record};
 use labelcast_functions::model::ConnectionId;
 use labelcast_functions::ports::{Connections, Pusher};
 use serde_json::json;
@@ -38,6 +40,9 @@ async fn signed(State(check): State<SignatureCheck>, request: Request, next: Nex
     let Ok(body) = axum::body::to_bytes(body, limits::MAX_MESSAGE).await else { return too_large() };
     if !check(&parts, &body) {
         metrics::counter!("labelcast_management_refused_total").increment(1);
+        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        let what = format_args!("{} {}", parts.method, parts.uri.path());
+        Record::new(Action::ManagementCall, Outcome::Refused, "").what(what).address(address).log();
         return error(StatusCode::FORBIDDEN, "ForbiddenException", "Forbidden");
     }
     next.run(Request::from_parts(parts, body.into())).await

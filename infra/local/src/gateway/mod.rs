@@ -34,7 +34,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
-use labelcast_functions::live::{AuthorizerAnswer, AuthorizerEvent, Unauthorized};
+use labelcast_functions::live::{AuthorizeError, AuthorizerAnswer, AuthorizerEvent};
 use labelcast_functions::model::ConnectionId;
 use labelcast_functions::ports::{Clock, PortResult, Random};
 use tokio::sync::Semaphore;
@@ -51,7 +51,7 @@ use uptime::{Moment, Now};
 #[async_trait]
 pub trait Routes: Send + Sync {
     /// The REQUEST authorizer.
-    async fn authorize(&self, event: AuthorizerEvent) -> Result<AuthorizerAnswer, Unauthorized>;
+    async fn authorize(&self, event: AuthorizerEvent) -> Result<AuthorizerAnswer, AuthorizeError>;
     /// `$connect`
     async fn connect(&self, event: ApiGatewayWebsocketProxyRequest) -> PortResult<ApiGatewayProxyResponse>;
     /// Every other route.

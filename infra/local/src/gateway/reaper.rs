@@ -4,6 +4,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use labelcast_functions::model::Caller;
 use labelcast_functions::protocol::ClosingCode;
 
 use super::uptime::Moment;
@@ -25,6 +26,18 @@ impl Gateway {
         // Nothing below takes this lock: closing and pinging a socket concern its own queue only.
         for socket in self.shared.sockets.read().unwrap_or_else(PoisonError::into_inner).values() {
             socket.check(now, self.shared.ping_every);
+        }
+    }
+
+    /// Closes the connections of callers who are not what they were when they came: who changed the password closes
+    /// their other sockets, who was put out of a group hears no more of what it hears.
+    pub fn close_revoked(&self, is_current: impl Fn(&Caller) -> bool) {
+        let revoked = self.rows().of_callers(|caller| !is_current(caller));
+        for id in revoked {
+            if let Some(socket) = self.socket(&id) {
+                metrics::counter!("labelcast_connections_revoked_total").increment(1);
+                socket.close(Some(ClosingCode::TokenExpired), 1008, "token revoked");
+            }
         }
     }
 

@@ -186,6 +186,12 @@ impl Rows {
         rows.take(limit).map(|row| row.connection.clone()).collect()
     }
 
+    /// Connections of callers like these.
+    pub(super) fn of_callers(&self, like: impl Fn(&Caller) -> bool) -> Vec<ConnectionId> {
+        let rows = self.connections.values().filter(|row| like(&row.connection.caller));
+        rows.map(|row| row.connection.id.clone()).collect()
+    }
+
     pub(super) fn visit(
         &mut self,
         topic: &TopicKey,

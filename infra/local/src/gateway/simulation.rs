@@ -32,7 +32,13 @@ fn cursor(seq: u64) -> Cursor {
 
 fn caller() -> Caller {
     let expires_at = DateTime::<Utc>::MAX_UTC - TimeDelta::days(1);
-    Caller { user: "u".parse().unwrap(), username: "u".to_owned(), groups: BTreeSet::new(), expires_at }
+    Caller {
+        user: "u".parse().unwrap(),
+        username: "u".to_owned(),
+        groups: BTreeSet::new(),
+        expires_at,
+        account_version: 0,
+    }
 }
 
 /// Where `subscribe` is for one subscriber: its steps are the ones of the function.

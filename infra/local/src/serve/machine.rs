@@ -12,7 +12,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use labelcast_functions::budget::MemoryBudget;
 use labelcast_functions::images::{
-    Analyze, EmbeddedPages, Failed, ImageApi, Index, Ingest, ModerationApi, SearchApi, UploadApi, Web, WebSettings,
+    Analyze, CliSettings, EmbeddedPages, Failed, ImageApi, Index, Ingest, ModerationApi, SearchApi, UploadApi, Web,
+    WebSettings,
 };
 use labelcast_functions::live::{Authorize, Connect, Disconnect, HistoryApi, Notify, PublishApi, Route, Sweep, Swept};
 use labelcast_functions::ports::{Clock, Detector, PortResult, Ports, Random};
@@ -28,6 +29,7 @@ use super::detector::BuiltinDetector;
 use super::routes::LiveRoutes;
 use super::steps::{CreatedSteps, FunctionSteps};
 use super::{ServeError, health};
+use crate::audit;
 use crate::data::{DataDirectory, Secrets};
 use crate::database::Database;
 use crate::gateway::{self, Gateway, SignatureCheck};
@@ -35,7 +37,7 @@ use crate::objects::{self, FileObjects};
 use crate::sign_in::{self, SignIn, TokenIssuer};
 use crate::store::{SqliteHistory, SqliteIdempotency, SqliteImages, SqliteKeys, SqliteUploads};
 use crate::translator::Glossary;
-use crate::users::Users;
+use crate::users::{LocalAccounts, REFRESH_EVERY, Users};
 use crate::work::{Dispatcher, LocalBus, LocalQueue, WorkTable};
 
 /// Where the machine is found.
@@ -91,6 +93,8 @@ pub struct Machine {
     pub dispatcher: Dispatcher,
     /// The ports, for tests that look behind the doors.
     pub ports: Ports,
+    accounts: LocalAccounts,
+    database: Database,
     steps: Arc<FunctionSteps>,
     sweep: Sweep,
     clock: Arc<dyn Clock>,
@@ -133,13 +137,19 @@ impl Machine {
             pages: Arc::new(EmbeddedPages),
         };
         let settings = Arc::new(settings);
-        let verifier =
-            Arc::new(Verifier::new(issuer.issuer(), [issuer.client_id().to_owned()], Arc::new(issuer.jwks())));
+        let accounts = LocalAccounts::new(database.clone());
+        let verifier = Arc::new(Verifier::new(
+            issuer.issuer(),
+            issuer.audience(),
+            Arc::new(issuer.jwks()),
+            Arc::new(accounts.clone()),
+        ));
         let users = Users::new(database.clone(), clock.clone(), random.clone());
         let sign_in = SignIn::new(
             users.clone(),
             database.clone(),
             issuer.clone(),
+            &secrets,
             clock.clone(),
             random.clone(),
             sign_in::Place {
@@ -151,6 +161,7 @@ impl Machine {
             ports: &ports,
             settings: &settings,
             verifier: &verifier,
+            accounts: &accounts,
             place: &place,
             sign_in: &sign_in,
             issuer: &issuer,
@@ -158,10 +169,10 @@ impl Machine {
             gateway: &gateway,
             dispatcher: &dispatcher,
         })
-        .merge(health::router(database));
+        .merge(health::router(database.clone()));
         let steps = Arc::new(steps(&ports, &settings));
         let sweep = sweep(&ports, &settings);
-        Ok(Self { router, users, issuer, gateway, dispatcher, ports, steps, sweep, clock })
+        Ok(Self { router, users, issuer, gateway, dispatcher, ports, accounts, database, steps, sweep, clock })
     }
 
     /// Works until `stop`: steps, timers, clean-up.
@@ -184,8 +195,37 @@ impl Machine {
         };
         let seconds = every(Duration::from_secs(1), &stop, reap);
         let minutes = every(Duration::from_mins(1), &stop, tidy);
-        let (steps, (), ()) = tokio::join!(steps, seconds, minutes);
+        let (steps, (), (), (), ()) =
+            tokio::join!(steps, seconds, minutes, self.watch_accounts(&stop), self.write_audit(&stop));
         steps
+    }
+
+    /// Closes the sockets of users who have changed, soon after they did.
+    async fn watch_accounts(&self, stop: &CancellationToken) {
+        let seen = std::cell::Cell::new(None);
+        every(REFRESH_EVERY, stop, async || match self.accounts.refresh().await {
+            Ok(known) if known.revision() == seen.get() => {}
+            Ok(known) => {
+                seen.set(known.revision());
+                self.gateway.close_revoked(|caller| known.is_current(caller));
+            }
+            Err(error) => {
+                metrics::counter!("labelcast_port_errors_total", "kind" => "accounts").increment(1);
+                tracing::warn!(%error, "users could not be looked up; tokens are refused until they can be");
+            }
+        })
+        .await;
+    }
+
+    /// Writes to the log what the command line did beside the server.
+    async fn write_audit(&self, stop: &CancellationToken) {
+        every(Duration::from_secs(1), stop, async || {
+            if let Err(error) = audit::write_to_log(&self.database).await {
+                metrics::counter!("labelcast_port_errors_total", "kind" => "audit").increment(1);
+                tracing::warn!(%error, "audit records could not be read; they are kept and tried again");
+            }
+        })
+        .await;
     }
 
     /// Sweeps once, as the schedule does.
@@ -253,6 +293,7 @@ struct Doors<'a> {
     ports: &'a Ports,
     settings: &'a Arc<Settings>,
     verifier: &'a Arc<Verifier>,
+    accounts: &'a LocalAccounts,
     place: &'a Place,
     sign_in: &'a SignIn,
     issuer: &'a TokenIssuer,
@@ -306,6 +347,7 @@ fn web(doors: &Doors<'_>) -> Router {
         objects: doors.place.public_url.clone(),
         authority: doors.issuer.issuer().to_owned(),
         client_id: doors.issuer.client_id().to_owned(),
+        cli: CliSettings::of(doors.issuer.cli_client_id()),
         metadata: doors.sign_in.metadata(),
         scope: "openid email profile".to_owned(),
         languages: doors.ports.translator.languages(),
@@ -332,9 +374,10 @@ async fn led_home(public_url: &str, request: Request, next: Next) -> Response {
 fn live(doors: &Doors<'_>) -> Router {
     let Ports { clock, images, objects, history, connections, pusher, .. } = doors.ports.clone();
     let (verifier, settings) = (doors.verifier.clone(), doors.settings.clone());
+    let accounts = Arc::new(doors.accounts.clone());
     let routes: Arc<dyn gateway::Routes> = Arc::new(LiveRoutes {
         authorize: Authorize { verifier: verifier.clone(), clock: clock.clone() },
-        connect: Connect { connections: connections.clone(), settings: settings.clone() },
+        connect: Connect { connections: connections.clone(), accounts, settings: settings.clone() },
         route: Route::new(clock.clone(), connections.clone(), pusher, history, images, objects, verifier, settings),
         disconnect: Disconnect { connections },
     });

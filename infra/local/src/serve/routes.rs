@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
 use labelcast_functions::live::{
-    Authorize, AuthorizerAnswer, AuthorizerEvent, Connect, Disconnect, Route, Unauthorized,
+    Authorize, AuthorizeError, AuthorizerAnswer, AuthorizerEvent, Connect, Disconnect, Route,
 };
 use labelcast_functions::ports::PortResult;
 
@@ -18,7 +18,7 @@ pub(super) struct LiveRoutes {
 
 #[async_trait]
 impl Routes for LiveRoutes {
-    async fn authorize(&self, event: AuthorizerEvent) -> Result<AuthorizerAnswer, Unauthorized> {
+    async fn authorize(&self, event: AuthorizerEvent) -> Result<AuthorizerAnswer, AuthorizeError> {
         self.authorize.handle(event).await
     }
 

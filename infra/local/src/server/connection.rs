@@ -1,6 +1,6 @@
 //! One HTTP/1.1 connection.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
@@ -17,6 +17,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tower_http::timeout::{DeadlineBody, TimeoutBody};
+
+use super::forwarded;
 
 /// How long clients have.
 #[derive(Debug, Clone, Copy)]
@@ -64,7 +66,7 @@ where
 {
     let Shared { app, behind_proxy, patience, stop, .. } = shared;
     let service = service_fn(move |mut request: Request<Incoming>| {
-        let client = if behind_proxy { forwarded(&request).unwrap_or(address) } else { address };
+        let client = if behind_proxy { forwarded::client(request.headers()).unwrap_or(address) } else { address };
         request.extensions_mut().insert(ConnectInfo(client));
         app.clone().oneshot(request.map(|body| bounded_in_time(body, patience)))
     });
@@ -90,11 +92,4 @@ fn bounded_in_time(body: Incoming, patience: Patience) -> Body {
         return Body::empty();
     }
     Body::new(DeadlineBody::new(patience.body, TimeoutBody::new(patience.piece, body)))
-}
-
-/// The last address is the one that the proxy in front has seen itself.
-fn forwarded(request: &Request<Incoming>) -> Option<SocketAddr> {
-    let header = request.headers().get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
-    let address: IpAddr = header.rsplit(',').next()?.trim().parse().ok()?;
-    Some(SocketAddr::new(address, 0))
 }

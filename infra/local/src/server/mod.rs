@@ -2,6 +2,7 @@
 
 mod connection;
 mod descriptors;
+mod forwarded;
 mod tls;
 
 use std::net::SocketAddr;

@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use super::grants::{Detail, Kind};
-use super::{SignIn, page};
+use super::{SignIn, cookies, page};
 use crate::users::User;
 
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -60,9 +60,10 @@ impl Asked {
 
     /// Why it cannot be done: on a page of ours where the address to return to is not to be trusted, else over there.
     pub(super) fn refusal(&self, sign_in: &SignIn) -> Option<Response> {
-        let words = if self.client_id != sign_in.issuer.client_id() {
+        let client = sign_in.client(&self.client_id);
+        let words = if client.is_none() {
             "The application that sent you here is not known."
-        } else if !sign_in.place.return_urls.contains(&self.redirect_uri) {
+        } else if !client.is_some_and(|client| client.return_urls.contains(&self.redirect_uri)) {
             "The application wants to return to an address that it is not registered for."
         } else if self.query().len() > 4_000 {
             "The application sent more than can be handled."
@@ -75,19 +76,12 @@ impl Asked {
         } else {
             return None;
         };
-        Some(page::message(StatusCode::BAD_REQUEST, "This sign-in cannot go on", words))
+        Some(page::message(sign_in, StatusCode::BAD_REQUEST, "This sign-in cannot go on", words))
     }
 }
 
 pub(super) fn redirect(to: &str) -> Response {
     (StatusCode::FOUND, [(header::LOCATION, to), (header::CACHE_CONTROL, "no-store")]).into_response()
-}
-
-/// A cookie's value.
-pub(super) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
 }
 
 pub(super) async fn authorize(
@@ -98,40 +92,45 @@ pub(super) async fn authorize(
     if let Some(refusal) = asked.refusal(&sign_in) {
         return refusal;
     }
-    if let Some(session) = cookie(&headers, "labelcast_session") {
+    if let Some(session) = sign_in.cookies.get(&headers, cookies::SESSION) {
         match sign_in.session(&session).await {
-            Ok(Some((user, detail))) => return sign_in.hand_over(&asked, &user, detail.signed_in_at).await,
+            Ok(Some((user, session))) => return sign_in.hand_over(&asked, &user, &session).await,
             Ok(None) => {}
-            Err(error) => return page::failed(&error),
+            Err(error) => return page::failed(&sign_in, &error),
         }
     }
-    redirect(&format!("/login?{}", asked.query()))
+    redirect(&sign_in.login_address(&asked))
 }
 
 impl SignIn {
+    /// Where the login page is shown for what is asked for.
+    pub(super) fn login_address(&self, asked: &Asked) -> String {
+        self.place.path(&format!("/login?{}", asked.query()))
+    }
+
     async fn session(&self, secret: &str) -> labelcast_functions::ports::PortResult<Option<(User, Detail)>> {
         let Some((name, detail)) = self.grants.find(Kind::Session, secret).await? else { return Ok(None) };
-        Ok(self.users.find(&name).await?.map(|user| (user, detail)))
+        let user = self.users.find(&name).await?;
+        Ok(user.filter(|user| user.version == detail.account_version).map(|user| (user, detail)))
     }
 
     /// Sends somebody back with a code.
-    pub(super) async fn hand_over(
-        &self,
-        asked: &Asked,
-        user: &User,
-        signed_in_at: chrono::DateTime<chrono::Utc>,
-    ) -> Response {
+    pub(super) async fn hand_over(&self, asked: &Asked, user: &User, session: &Detail) -> Response {
         let detail = Detail {
             redirect_uri: asked.redirect_uri.clone(),
             code_challenge: asked.code_challenge.clone(),
             nonce: asked.nonce.clone(),
             scope: if asked.scope.trim().is_empty() { "openid".to_owned() } else { asked.scope.clone() },
-            signed_in_at,
+            signed_in_at: session.signed_in_at,
+            client_id: asked.client_id.clone(),
+            // Signing out of the web app ends what it holds, and leaves the command line signed in.
+            session: if self.is_web(&asked.client_id) { session.origin.clone() } else { String::new() },
             origin: self.random.id(),
+            account_version: user.version,
         };
         match self.grants.make(Kind::Code, &user.name, &detail).await {
             Ok(code) => asked.back(&format!("code={code}")),
-            Err(error) => page::failed(&error),
+            Err(error) => page::failed(self, &error),
         }
     }
 }

@@ -6,6 +6,7 @@ use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Duration, Utc};
+use labelcast_functions::audit::{Action, Outcome, Record};
 use labelcast_functions::model::Name;
 use labelcast_functions::ports::{Clock, PortResult, Random};
 use rusqlite::{OptionalExtension, Transaction, params};
@@ -54,6 +55,13 @@ pub(super) struct Detail {
     pub(super) signed_in_at: DateTime<Utc>,
     /// Names the code from which all the rest came: what is shown as `origin_jti`, and what is revoked together.
     pub(super) origin: String,
+    /// Of the user when the password was given. A change that falls between that and the grant's row leaves the row, but
+    /// the row is good for nothing.
+    pub(super) account_version: u64,
+    /// Of the application that it was issued to. Empty in rows of before there was more than one.
+    pub(super) client_id: String,
+    /// The `origin` of the browser's session that it came of, which ends it when the browser signs out.
+    pub(super) session: String,
 }
 
 /// What a code was exchanged for.
@@ -110,7 +118,7 @@ impl Grants {
             .write(move |group| {
                 let Some((kind, name, bound)) = code_row(group, &code, now)? else { return Ok(None) };
                 if kind != Kind::Code.name() {
-                    revoke_origin(group, &bound)?;
+                    revoke_origin(group, &name, &bound)?;
                     return Ok(None);
                 }
                 group.prepare_cached("UPDATE grants SET kind = 'spent' WHERE secret = ?")?.execute([code])?;
@@ -148,20 +156,32 @@ impl Grants {
             .map(read)
     }
 
-    /// The same, and it is good no longer.
-    pub(super) async fn take(&self, kind: Kind, secret: &str) -> PortResult<Option<(Name, Detail)>> {
-        let (key, now) = (sha256(secret), self.clock.now().timestamp_millis());
-        self.database
+    /// Revokes a refresh token; answers who had it.
+    pub(super) async fn revoke(&self, refresh_token: &str) -> PortResult<Option<Name>> {
+        let key = sha256(refresh_token);
+        let revoked = self.database.write(move |group| delete(group, &key, Kind::Refresh)).await?;
+        Ok(read(revoked).map(|(user, _)| user))
+    }
+
+    /// Ends a browser's session, and what the browser holds because of it; answers who was signed in.
+    pub(super) async fn end_session(&self, secret: &str) -> PortResult<Option<Name>> {
+        let key = sha256(secret);
+        let ended = self
+            .database
             .write(move |group| {
-                group
-                    .prepare_cached(
-                        "DELETE FROM grants WHERE secret = ? AND kind = ? AND expires_at >= ? RETURNING user, detail",
-                    )?
-                    .query_row(params![key, kind.name(), now], |row| Ok((row.get(0)?, row.get(1)?)))
-                    .optional()
+                let session = delete(group, &key, Kind::Session)?;
+                if let Some((user, detail)) = &session {
+                    group
+                        .prepare_cached(
+                            "DELETE FROM grants WHERE user = ?1 AND kind IN ('code', 'refresh')
+                             AND detail ->> '$.session' = ?2 ->> '$.origin' AND detail ->> '$.session' <> ''",
+                        )?
+                        .execute(params![user, detail])?;
+                }
+                Ok(session)
             })
-            .await
-            .map(read)
+            .await?;
+        Ok(read(ended).map(|(user, _)| user))
     }
 }
 
@@ -179,6 +199,14 @@ fn insert(
         .map(drop)
 }
 
+/// User and detail of what is good no longer.
+fn delete(group: &Transaction<'_>, key: &[u8; 32], kind: Kind) -> rusqlite::Result<Option<(String, String)>> {
+    group
+        .prepare_cached("DELETE FROM grants WHERE secret = ? AND kind = ? RETURNING user, detail")?
+        .query_row(params![key, kind.name()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
+}
+
 /// Kind, user and detail of a code; a spent one is remembered for as long as it would have been good.
 fn code_row(
     group: &Transaction<'_>,
@@ -193,11 +221,12 @@ fn code_row(
         .optional()
 }
 
-fn revoke_origin(group: &Transaction<'_>, detail: &str) -> rusqlite::Result<()> {
+fn revoke_origin(group: &Transaction<'_>, user: &str, detail: &str) -> rusqlite::Result<()> {
     let revoked = group
         .prepare_cached("DELETE FROM grants WHERE kind = 'refresh' AND detail ->> '$.origin' = ?1 ->> '$.origin'")?
         .execute([detail])?;
     metrics::counter!("labelcast_sign_in_codes_reused_total").increment(1);
+    Record::new(Action::CodeReused, Outcome::Refused, user).log();
     tracing::warn!(revoked, "a code was shown twice; the refresh token that came of it was revoked");
     Ok(())
 }

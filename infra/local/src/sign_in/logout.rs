@@ -3,11 +3,12 @@
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use labelcast_functions::audit::{Action, Outcome, Record};
+use labelcast_functions::rest::ClientAddress;
 use serde::Deserialize;
 
-use super::authorize::{Asked, cookie, redirect};
-use super::grants::Kind;
-use super::{SignIn, page};
+use super::authorize::{Asked, redirect};
+use super::{SignIn, cookies, page};
 
 #[derive(Deserialize)]
 pub(super) struct Leaving {
@@ -18,27 +19,28 @@ pub(super) struct Leaving {
 
 pub(super) async fn logout(
     State(sign_in): State<SignIn>,
+    ClientAddress(address): ClientAddress,
     headers: HeaderMap,
     Query(leaving): Query<Leaving>,
 ) -> Response {
-    if let Some(session) = cookie(&headers, "labelcast_session")
-        && let Err(error) = sign_in.grants.take(Kind::Session, &session).await
-    {
-        return page::failed(&error);
-    }
-    let mut response = match leaving.logout_uri {
-        Some(uri)
-            if leaving.asked.client_id == sign_in.issuer.client_id() && sign_in.place.return_urls.contains(&uri) =>
-        {
-            redirect(&uri)
+    if let Some(session) = sign_in.cookies.get(&headers, cookies::SESSION) {
+        match sign_in.grants.end_session(&session).await {
+            Ok(Some(user)) => Record::new(Action::SignOut, Outcome::Succeeded, user).address(address).log(),
+            Ok(None) => {}
+            Err(error) => return page::failed(&sign_in, &error),
         }
-        None if leaving.asked.refusal(&sign_in).is_none() => redirect(&format!("/login?{}", leaving.asked.query())),
+    }
+    let client = sign_in.client(&leaving.asked.client_id);
+    let mut response = match leaving.logout_uri {
+        Some(uri) if client.is_some_and(|client| client.return_urls.contains(&uri)) => redirect(&uri),
+        None if leaving.asked.refusal(&sign_in).is_none() => redirect(&sign_in.login_address(&leaving.asked)),
         _ => page::message(
+            &sign_in,
             StatusCode::BAD_REQUEST,
             "You are signed out",
             "The application wants to return to an address that it is not registered for.",
         ),
     };
-    sign_in.set_cookie(&mut response, "labelcast_session", "", 0);
+    sign_in.cookies.set(&mut response, cookies::SESSION, "", 0);
     response
 }

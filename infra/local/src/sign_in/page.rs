@@ -5,12 +5,17 @@ use std::fmt::Display;
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
+use super::SignIn;
+
 const STYLE: &str = include_str!("login.css");
 
 /// Nothing but our own style; the form goes nowhere else. Browsers hold redirects after a form against `form-action` as
-/// well, and ours lead back to the page of the same origin.
-const POLICY: &str =
-    "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// well, and ours lead back to the application.
+fn policy(returns_to: &str) -> String {
+    format!(
+        "default-src 'none'; style-src 'self'; form-action 'self' {returns_to}; base-uri 'none'; frame-ancestors 'none'"
+    )
+}
 
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
@@ -27,27 +32,43 @@ fn escaped(text: &str) -> String {
     safe
 }
 
-fn whole(status: StatusCode, title: &str, inner: &str) -> Response {
+fn whole(status: StatusCode, style: &str, returns_to: &str, title: &str, inner: &str) -> Response {
     let page = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title} · Labelcast</title>\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <meta name=\"color-scheme\" content=\"light dark\"><link rel=\"stylesheet\" href=\"/login.css\"></head>\
+         <meta name=\"color-scheme\" content=\"light dark\"><link rel=\"stylesheet\" href=\"{style}\"></head>\
          <body><main><p class=\"brand\"><span class=\"mark\" aria-hidden=\"true\"></span>Labelcast</p>{inner}</main></body></html>"
     );
     let headers = [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::CACHE_CONTROL, "no-store"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        // Not `no-referrer`, with which browsers send `Origin: null` along with the form.
+        (header::REFERRER_POLICY, "same-origin"),
     ];
-    (status, headers, Html(page)).into_response()
+    let policy = [(header::CONTENT_SECURITY_POLICY, policy(returns_to))];
+    (status, headers, policy, Html(page)).into_response()
 }
 
-pub(super) fn login(status: StatusCode, query: &str, form: &str, username: &str, words: Option<&str>) -> Response {
+/// What the login page shows.
+pub(super) struct LoginForm<'a> {
+    /// Where the form is sent.
+    pub(super) action: &'a str,
+    pub(super) style: &'a str,
+    /// What ties it to the browser.
+    pub(super) form: &'a str,
+    pub(super) username: &'a str,
+    /// What went wrong before.
+    pub(super) words: Option<&'a str>,
+    /// The origin of the application, which the browser is sent back to.
+    pub(super) returns_to: &'a str,
+}
+
+pub(super) fn login(status: StatusCode, page: &LoginForm<'_>) -> Response {
+    let LoginForm { action, style, form, username, words, returns_to } = *page;
     let words =
         words.map(|words| format!("<p class=\"words\" role=\"alert\">{}</p>", escaped(words))).unwrap_or_default();
     let inner = format!(
-        "<h1>Sign in</h1>{words}<form method=\"post\" action=\"/login?{}\">\
+        "<h1>Sign in</h1>{words}<form method=\"post\" action=\"{}\">\
          <input type=\"hidden\" name=\"form\" value=\"{}\">\
          <label for=\"username\">User name</label>\
          <input id=\"username\" name=\"username\" value=\"{}\" autocomplete=\"username\" autocapitalize=\"none\" \
@@ -55,21 +76,23 @@ pub(super) fn login(status: StatusCode, query: &str, form: &str, username: &str,
          <label for=\"password\">Password</label>\
          <input id=\"password\" name=\"password\" type=\"password\" autocomplete=\"current-password\" required maxlength=\"256\">\
          <button type=\"submit\">Sign in</button></form>",
-        escaped(query),
+        escaped(action),
         escaped(form),
         escaped(username),
     );
-    whole(status, "Sign in", &inner)
+    whole(status, style, returns_to, "Sign in", &inner)
 }
 
-pub(super) fn message(status: StatusCode, title: &str, words: &str) -> Response {
-    whole(status, &escaped(title), &format!("<h1>{}</h1><p>{}</p>", escaped(title), escaped(words)))
+pub(super) fn message(sign_in: &SignIn, status: StatusCode, title: &str, words: &str) -> Response {
+    let style = sign_in.place.path("/login.css");
+    whole(status, &style, "", &escaped(title), &format!("<h1>{}</h1><p>{}</p>", escaped(title), escaped(words)))
 }
 
 /// Something of ours failed: logged here, told without detail.
-pub(super) fn failed(error: &dyn Display) -> Response {
+pub(super) fn failed(sign_in: &SignIn, error: &dyn Display) -> Response {
     note_failure(error);
     message(
+        sign_in,
         StatusCode::SERVICE_UNAVAILABLE,
         "This did not work",
         "Something went wrong on our side. Please try again in a moment.",

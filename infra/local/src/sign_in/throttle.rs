@@ -1,10 +1,12 @@
-//! Slows down guessing, by user and by address (rule 19).
+//! Slows down guessing, by user and by address (rule 19); a browser that signed in before is counted on its own.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Duration, Utc};
+
+use super::device::DeviceId;
 
 /// Users and addresses remembered at once.
 const REMEMBERED: usize = 10_000;
@@ -18,6 +20,8 @@ pub(super) enum Key {
     User(String),
     /// Where a try came from.
     Address(Option<IpAddr>),
+    /// A browser in which the user signed in before, whatever the address.
+    Device(DeviceId),
 }
 
 impl Key {
@@ -36,7 +40,7 @@ impl Key {
     /// Mistakes that are nobody's business. Many people may share an address.
     const fn free(&self) -> u32 {
         match self {
-            Self::User(_) => 5,
+            Self::User(_) | Self::Device(_) => 5,
             Self::Address(_) => 20,
         }
     }
@@ -67,7 +71,7 @@ impl Tries {
 impl Throttle {
     /// Begins a try, or tells how many seconds to wait. A try counts as a mistake until [`Throttle::succeeded`], so that
     /// a thousand at the same moment are no way around.
-    pub(super) fn begin(&self, keys: &[Key; 2], now: DateTime<Utc>) -> Result<(), i64> {
+    pub(super) fn begin(&self, keys: &[Key], now: DateTime<Utc>) -> Result<(), i64> {
         let mut tries = self.lock();
         let open_again =
             keys.iter().filter_map(|key| Some(tries.get(key)?.open_again(key.free()) - now)).max().unwrap_or_default();
@@ -83,12 +87,19 @@ impl Throttle {
         Ok(())
     }
 
-    /// The try that was begun was none at guessing: the user's mistakes are forgotten, the address has none more.
-    pub(super) fn succeeded(&self, [user, address]: &[Key; 2]) {
+    /// The try that was begun was none at guessing: the mistakes of the user, or of the browser, are forgotten; the address
+    /// has none more.
+    pub(super) fn succeeded(&self, keys: &[Key]) {
         let mut tries = self.lock();
-        tries.remove(user);
-        if let Some(entry) = tries.get_mut(address) {
-            entry.count = entry.count.saturating_sub(1);
+        for key in keys {
+            match key {
+                Key::User(_) | Key::Device(_) => drop(tries.remove(key)),
+                Key::Address(_) => {
+                    if let Some(entry) = tries.get_mut(key) {
+                        entry.count = entry.count.saturating_sub(1);
+                    }
+                }
+            }
         }
     }
 

@@ -10,7 +10,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use labelcast_functions::audit::{Action, Outcome, Record};
 use labelcast_functions::model::Name;
+use labelcast_functions::rest::ClientAddress;
 use labelcast_functions::token;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -48,12 +50,12 @@ fn failed(error: &dyn Display) -> Response {
 
 pub(super) async fn token(State(sign_in): State<SignIn>, form: Result<Form<Asked>, FormRejection>) -> Response {
     let Ok(Form(asked)) = form else { return refused("invalid_request") };
-    if asked.client_id != sign_in.issuer.client_id() {
+    if sign_in.client(&asked.client_id).is_none() {
         return refused("invalid_client");
     }
     match asked.grant_type.as_str() {
         "authorization_code" => sign_in.by_code(asked).await,
-        "refresh_token" => sign_in.by_refresh_token(&asked.refresh_token).await,
+        "refresh_token" => sign_in.by_refresh_token(&asked).await,
         _ => refused("unsupported_grant_type"),
     }
 }
@@ -66,8 +68,10 @@ fn is_verified(verifier: &str, detail: &Detail) -> bool {
 
 impl SignIn {
     async fn by_code(&self, asked: Asked) -> Response {
-        let Asked { code, redirect_uri, code_verifier, .. } = asked;
-        let accepts = move |detail: &Detail| detail.redirect_uri == redirect_uri && is_verified(&code_verifier, detail);
+        let Asked { code, client_id, redirect_uri, code_verifier, .. } = asked;
+        let accepts = move |detail: &Detail| {
+            detail.redirect_uri == redirect_uri && detail.client_id == client_id && is_verified(&code_verifier, detail)
+        };
         match self.grants.exchange(&code, accepts).await {
             Ok(Some(Exchanged { user, detail, refresh_token })) => {
                 self.issue(&user, &detail, Some(refresh_token)).await
@@ -78,18 +82,26 @@ impl SignIn {
     }
 
     /// As Cognito: gives no new refresh token.
-    async fn by_refresh_token(&self, refresh_token: &str) -> Response {
-        match self.grants.find(Kind::Refresh, refresh_token).await {
+    async fn by_refresh_token(&self, asked: &Asked) -> Response {
+        match self.grants.find(Kind::Refresh, &asked.refresh_token).await {
+            Ok(Some((_, detail))) if detail.client_id != asked.client_id && !self.is_old_web(&detail, asked) => {
+                refused("invalid_grant")
+            }
             Ok(Some((user, detail))) => self.issue(&user, &detail, None).await,
             Ok(None) => refused("invalid_grant"),
             Err(error) => failed(&error),
         }
     }
 
+    /// Whether it was issued before there was more than one application, and the web app asks.
+    fn is_old_web(&self, detail: &Detail, asked: &Asked) -> bool {
+        detail.client_id.is_empty() && self.is_web(&asked.client_id)
+    }
+
     async fn issue(&self, name: &Name, detail: &Detail, refresh_token: Option<String>) -> Response {
         let user = match self.users.find(name).await {
-            Ok(Some(user)) => user,
-            Ok(None) => return refused("invalid_grant"),
+            Ok(Some(user)) if user.version == detail.account_version => user,
+            Ok(_) => return refused("invalid_grant"),
             Err(error) => return failed(&error),
         };
         let event = self.random.id();
@@ -98,6 +110,7 @@ impl SignIn {
             signed_in_at: detail.signed_in_at,
             nonce: detail.nonce.as_deref(),
             scope: &detail.scope,
+            client: if detail.client_id.is_empty() { self.issuer.client_id() } else { &detail.client_id },
             origin: &detail.origin,
             event: &event,
         };
@@ -116,17 +129,25 @@ impl SignIn {
     }
 }
 
-pub(super) async fn revoke(State(sign_in): State<SignIn>, form: Result<Form<Asked>, FormRejection>) -> Response {
+pub(super) async fn revoke(
+    State(sign_in): State<SignIn>,
+    ClientAddress(address): ClientAddress,
+    form: Result<Form<Asked>, FormRejection>,
+) -> Response {
     let Ok(Form(asked)) = form else { return refused("invalid_request") };
-    if asked.client_id != sign_in.issuer.client_id() {
-        return refused("invalid_client");
-    }
+    let Some(client) = sign_in.client(&asked.client_id) else { return refused("invalid_client") };
     if asked.token.is_empty() {
         return refused("invalid_request");
     }
-    match sign_in.grants.take(Kind::Refresh, &asked.token).await {
+    match sign_in.grants.revoke(&asked.token).await {
         // A token that is good no longer is revoked already (RFC 7009, 2.2).
-        Ok(_) => answer(StatusCode::OK, &json!({})),
+        Ok(user) => {
+            if let Some(user) = user {
+                let record = Record::new(Action::TokenRevoked, Outcome::Succeeded, user);
+                record.what(client.name).address(address).log();
+            }
+            answer(StatusCode::OK, &json!({}))
+        }
         Err(error) => failed(&error),
     }
 }
@@ -138,8 +159,8 @@ pub(super) async fn user_info(State(sign_in): State<SignIn>, headers: HeaderMap)
         Some(name) => sign_in.users.find(&name).await,
         None => Ok(None),
     };
-    // Somebody else may have the name by now.
-    match user.map(|user| user.filter(|user| holder.is_some_and(|holder| holder.sub == user.sub.as_str()))) {
+    // Somebody else may have the name by now, or the account may have changed.
+    match user.map(|user| user.filter(|user| holder.is_some_and(|holder| holder.is(user)))) {
         Ok(Some(user)) => answer(StatusCode::OK, &json!({"sub": user.sub, "username": user.name})),
         Ok(None) => {
             let mut response = answer(StatusCode::UNAUTHORIZED, &json!({"error": "invalid_token"}));

@@ -15,6 +15,9 @@ use crate::users::User;
 /// How long ID and access tokens are good: Cognito's default.
 pub(super) const LIFETIME: Duration = Duration::hours(1);
 
+/// Under which version of the account a token was issued.
+const VERSION_CLAIM: &str = "labelcast:version";
+
 /// Signs tokens with the directory's key.
 pub struct TokenIssuer {
     key: EncodingKey,
@@ -22,6 +25,7 @@ pub struct TokenIssuer {
     kid: String,
     issuer: String,
     client_id: String,
+    cli_client_id: String,
     random: Arc<dyn Random>,
 }
 
@@ -32,6 +36,8 @@ pub(super) struct Occasion<'a> {
     pub(super) signed_in_at: DateTime<Utc>,
     pub(super) nonce: Option<&'a str>,
     pub(super) scope: &'a str,
+    /// To which application it is issued.
+    pub(super) client: &'a str,
     /// The same for all that comes of one sign-in.
     pub(super) origin: &'a str,
     /// The same for what is issued together.
@@ -41,10 +47,19 @@ pub(super) struct Occasion<'a> {
 /// Whose access token it is.
 #[derive(Deserialize)]
 pub(super) struct Holder {
-    pub(super) sub: String,
+    sub: String,
     pub(super) username: String,
     token_use: String,
     exp: i64,
+    #[serde(rename = "labelcast:version", default)]
+    account_version: u64,
+}
+
+impl Holder {
+    /// Whether it still speaks of this user as they are now.
+    pub(super) fn is(&self, user: &User) -> bool {
+        self.sub == user.sub.as_str() && self.account_version == user.version
+    }
 }
 
 impl TokenIssuer {
@@ -56,7 +71,9 @@ impl TokenIssuer {
         let kid = public.thumbprint(ThumbprintHash::SHA256).map_err(|error| error.to_string())?;
         public.common.key_id = Some(kid.clone());
         public.common.public_key_use = Some(jsonwebtoken::jwk::PublicKeyUse::Signature);
-        Ok(Self { key, public, kid, issuer: secrets.issuer.clone(), client_id: secrets.client_id.clone(), random })
+        let client_id = secrets.client_id.clone();
+        let cli_client_id = format!("{client_id}-cli");
+        Ok(Self { key, public, kid, issuer: secrets.issuer.clone(), client_id, cli_client_id, random })
     }
 
     /// The keys that verify its tokens.
@@ -69,22 +86,39 @@ impl TokenIssuer {
         &self.issuer
     }
 
-    /// The `aud` of its ID tokens.
+    /// The web app's, as an application to sign in to: the `aud` of the ID tokens that it gets.
     pub fn client_id(&self) -> &str {
         &self.client_id
+    }
+
+    /// The command line's.
+    pub fn cli_client_id(&self) -> &str {
+        &self.cli_client_id
+    }
+
+    /// Whose ID tokens are accepted.
+    pub fn audience(&self) -> [String; 2] {
+        [self.client_id.clone(), self.cli_client_id.clone()]
     }
 
     /// An ID token, good for an hour.
     pub fn id_token(&self, user: &User, now: DateTime<Utc>) -> String {
         let (origin, event) = (self.random.id(), self.random.id());
-        let occasion =
-            Occasion { now, signed_in_at: now, nonce: None, scope: "openid", origin: &origin, event: &event };
+        let occasion = Occasion {
+            now,
+            signed_in_at: now,
+            nonce: None,
+            scope: "openid",
+            client: &self.client_id,
+            origin: &origin,
+            event: &event,
+        };
         self.id_token_for(user, &occasion)
     }
 
     pub(super) fn id_token_for(&self, user: &User, occasion: &Occasion<'_>) -> String {
         let mut claims = self.claims(user, occasion);
-        claims["aud"] = json!(self.client_id);
+        claims["aud"] = json!(occasion.client);
         claims["token_use"] = json!("id");
         claims["cognito:username"] = json!(user.name);
         if let Some(nonce) = occasion.nonce {
@@ -95,7 +129,7 @@ impl TokenIssuer {
 
     pub(super) fn access_token(&self, user: &User, occasion: &Occasion<'_>) -> String {
         let mut claims = self.claims(user, occasion);
-        claims["client_id"] = json!(self.client_id);
+        claims["client_id"] = json!(occasion.client);
         claims["token_use"] = json!("access");
         claims["username"] = json!(user.name);
         claims["scope"] = json!(occasion.scope);
@@ -126,6 +160,10 @@ impl TokenIssuer {
             "origin_jti": occasion.origin,
             "event_id": occasion.event,
         });
+        // Cognito has no such claim, and neither has a token of an account that never changed.
+        if user.version > 0 {
+            claims[VERSION_CLAIM] = json!(user.version);
+        }
         // Absent, not empty, for a user without groups.
         if !user.groups.is_empty() {
             claims["cognito:groups"] = json!(user.groups);

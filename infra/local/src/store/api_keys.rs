@@ -1,15 +1,25 @@
 //! What the command line does with the keys of programs.
 
 use chrono::{DateTime, Utc};
+use labelcast_functions::audit::Action;
 use labelcast_functions::model::Name;
 use labelcast_functions::ports::{ApiKey, PortResult, Scope};
 use rusqlite::{Row, params};
 
 use super::columns::{json, parsed, to_json, unreadable};
+use crate::audit;
 use crate::database::Database;
+use crate::users::Operator;
 
 /// Stores a key under the SHA-256 of its secret. False if there is a key of that name: nothing changed.
-pub async fn add(database: &Database, key: &ApiKey, sha256: [u8; 32], now: DateTime<Utc>) -> PortResult<bool> {
+pub async fn add(
+    database: &Database,
+    key: &ApiKey,
+    sha256: [u8; 32],
+    now: DateTime<Utc>,
+    operator: &Operator,
+) -> PortResult<bool> {
+    let record = operator.record(Action::KeyAdded, &key.name);
     let name = key.name.clone();
     let scopes = to_json(&key.scopes.iter().map(Scope::to_string).collect::<Vec<_>>());
     database
@@ -20,6 +30,9 @@ pub async fn add(database: &Database, key: &ApiKey, sha256: [u8; 32], now: DateT
                     "ON CONFLICT (name) DO NOTHING"
                 ))?
                 .execute(params![name.as_str(), sha256, scopes, now.timestamp_millis()])?;
+            if added > 0 {
+                audit::insert(group, &record, now)?;
+            }
             Ok(added > 0)
         })
         .await
@@ -36,11 +49,16 @@ pub async fn list(database: &Database) -> PortResult<Vec<ApiKey>> {
 }
 
 /// Removes a key, which is refused from then on. False if there is none of that name.
-pub async fn remove(database: &Database, name: &Name) -> PortResult<bool> {
+pub async fn remove(database: &Database, name: &Name, now: DateTime<Utc>, operator: &Operator) -> PortResult<bool> {
+    let record = operator.record(Action::KeyRemoved, name);
     let name = name.clone();
     database
         .write(move |group| {
-            Ok(group.prepare_cached("DELETE FROM api_keys WHERE name = ?1")?.execute([name.as_str()])? > 0)
+            let removed = group.prepare_cached("DELETE FROM api_keys WHERE name = ?1")?.execute([name.as_str()])?;
+            if removed > 0 {
+                audit::insert(group, &record, now)?;
+            }
+            Ok(removed > 0)
         })
         .await
 }

@@ -1,16 +1,19 @@
 //! The users of one machine.
 
+mod accounts;
 mod password;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use labelcast_functions::audit::{Action, Outcome, Record};
 use labelcast_functions::model::{MODERATORS, Name, UserId};
 use labelcast_functions::ports::{Clock, PortResult, Random};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use crate::data;
 use crate::database::Database;
+use crate::{audit, data};
+pub use accounts::{Known, LocalAccounts, REFRESH_EVERY};
 pub use password::PasswordError;
 
 /// The setting that tells that the first users were made, and when.
@@ -25,6 +28,8 @@ pub struct User {
     pub sub: UserId,
     /// Their groups.
     pub groups: BTreeSet<String>,
+    /// Grows when the password or the groups change; what was issued under another version is good no longer.
+    pub version: u64,
 }
 
 /// The users in the database; only Argon2 hashes of their passwords are kept.
@@ -33,6 +38,26 @@ pub struct Users {
     database: Database,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    operator: Operator,
+}
+
+/// Who changes users, for the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operator {
+    /// The server itself.
+    Server,
+    /// Somebody at the command line, by the system's user.
+    CommandLine(String),
+}
+
+impl Operator {
+    /// A record of a change that was made.
+    pub fn record(&self, action: Action, what: &Name) -> Record {
+        match self {
+            Self::Server => Record::new(action, Outcome::Succeeded, "serve").what(what),
+            Self::CommandLine(user) => Record::new(action, Outcome::Succeeded, user).what(what).on_command_line(),
+        }
+    }
 }
 
 /// A user that was just made, and the password that is told once.
@@ -46,46 +71,81 @@ pub struct NewUser {
 impl Users {
     /// In this database.
     pub fn new(database: Database, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-        Self { database, clock, random }
+        Self { database, clock, random, operator: Operator::Server }
+    }
+
+    /// Changed by somebody else than the server.
+    #[must_use]
+    pub fn by(mut self, operator: Operator) -> Self {
+        self.operator = operator;
+        self
+    }
+
+    /// Runs a change that answers whether anything changed; if so, it is recorded.
+    async fn change(
+        &self,
+        action: Action,
+        name: &Name,
+        change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<bool> + Send + 'static,
+    ) -> PortResult<bool> {
+        let (record, now) = (self.operator.record(action, name), self.clock.now());
+        self.database
+            .write(move |group| {
+                let changed = change(group)?;
+                if changed {
+                    audit::insert(group, &record, now)?;
+                }
+                Ok(changed)
+            })
+            .await
     }
 
     /// Makes a user. False if there is one of that name.
     pub async fn add(&self, name: &Name, groups: &BTreeSet<String>, password: String) -> Result<bool, PasswordError> {
         let hash = password::hash(password, self.salt()).await?;
-        let (name, groups) = (name.clone(), serde_json::json!(groups).to_string());
+        let (owned, groups) = (name.clone(), serde_json::json!(groups).to_string());
         let (sub, now) = (self.random.id(), self.clock.now().timestamp_millis());
-        Ok(self.database.write(move |group| insert(group, &name, &sub, &hash, &groups, now)).await?)
+        let add = move |group: &Transaction<'_>| insert(group, &owned, &sub, &hash, &groups, now);
+        Ok(self.change(Action::UserAdded, name, add).await?)
     }
 
-    /// Changes a password, and ends what was signed in with the old one. False if there is no such user.
+    /// Changes a password, and ends what was issued under the old one. False if there is no such user.
     pub async fn set_password(&self, name: &Name, password: String) -> Result<bool, PasswordError> {
         let hash = password::hash(password, self.salt()).await?;
-        let name = name.clone();
-        let changed = self
-            .database
-            .write(move |group| {
-                group.prepare_cached("DELETE FROM grants WHERE user = ?")?.execute([name.as_str()])?;
-                group.prepare_cached("UPDATE users SET password = ? WHERE name = ?")?.execute([&hash, name.as_str()])
-            })
-            .await?;
-        Ok(changed > 0)
+        let owned = name.clone();
+        let update = move |group: &Transaction<'_>| {
+            let mut update = group.prepare_cached("UPDATE users SET password = ? WHERE name = ?")?;
+            Ok(update.execute([&hash, owned.as_str()])? > 0)
+        };
+        Ok(self.change(Action::PasswordChanged, name, update).await?)
+    }
+
+    /// Puts a user into exactly these groups, and ends what was issued before. False if there is no such user. Nothing
+    /// changes, and nothing ends, where the groups are these already.
+    pub async fn set_groups(&self, name: &Name, groups: &BTreeSet<String>) -> PortResult<bool> {
+        let (owned, groups) = (name.clone(), serde_json::json!(groups).to_string());
+        let update = move |group: &Transaction<'_>| {
+            let mut update = group.prepare_cached("UPDATE users SET groups = ?1 WHERE name = ?2 AND groups <> ?1")?;
+            Ok(update.execute([&groups, owned.as_str()])? > 0)
+        };
+        Ok(self.change(Action::GroupsChanged, name, update).await? || self.find(name).await?.is_some())
     }
 
     /// Removes a user. False if there is none.
     pub async fn remove(&self, name: &Name) -> PortResult<bool> {
-        let name = name.clone();
-        let removed = self
-            .database
-            .write(move |group| group.prepare_cached("DELETE FROM users WHERE name = ?")?.execute([name.as_str()]))
-            .await?;
-        Ok(removed > 0)
+        let owned = name.clone();
+        let delete = move |group: &Transaction<'_>| {
+            Ok(group.prepare_cached("DELETE FROM users WHERE name = ?")?.execute([owned.as_str()])? > 0)
+        };
+        self.change(Action::UserRemoved, name, delete).await
     }
 
     /// All users, by name.
     pub async fn list(&self) -> PortResult<Vec<User>> {
         self.database
             .read(|connection| {
-                let mut select = connection.prepare_cached("SELECT name, sub, groups FROM users ORDER BY name")?;
+                let mut select =
+                    connection.prepare_cached("SELECT name, sub, groups, version FROM users ORDER BY name")?;
                 select.query_map([], read)?.collect()
             })
             .await
@@ -96,7 +156,8 @@ impl Users {
         let name = name.clone();
         self.database
             .read(move |connection| {
-                let mut select = connection.prepare_cached("SELECT name, sub, groups FROM users WHERE name = ?")?;
+                let mut select =
+                    connection.prepare_cached("SELECT name, sub, groups, version FROM users WHERE name = ?")?;
                 select.query_row([name.as_str()], read).optional()
             })
             .await
@@ -108,9 +169,9 @@ impl Users {
         let found: Option<(User, String)> = self
             .database
             .read(move |connection| {
-                let mut select =
-                    connection.prepare_cached("SELECT name, sub, groups, password FROM users WHERE name = ?")?;
-                select.query_row([name], |row| Ok((read(row)?, row.get(3)?))).optional()
+                let mut select = connection
+                    .prepare_cached("SELECT name, sub, groups, version, password FROM users WHERE name = ?")?;
+                select.query_row([name], |row| Ok((read(row)?, row.get(4)?))).optional()
             })
             .await?;
         let (user, hash) = found.unzip();
@@ -134,7 +195,8 @@ impl Users {
             rows.push((name.clone(), self.random.id(), hash, serde_json::json!(groups).to_string()));
             told.push(NewUser { name, password });
         }
-        let now = self.clock.now().timestamp_millis();
+        let (at, operator) = (self.clock.now(), self.operator.clone());
+        let now = at.timestamp_millis();
         let made = self
             .database
             .write(move |group| {
@@ -145,7 +207,15 @@ impl Users {
                     "INSERT INTO settings (name, value) VALUES (?, ?)",
                     params![FIRST_USERS, now.to_string()],
                 )?;
-                rows.iter().map(|(name, sub, hash, groups)| insert(group, name, sub, hash, groups, now)).collect()
+                let mut made = Vec::with_capacity(rows.len());
+                for (name, sub, hash, groups) in &rows {
+                    let added = insert(group, name, sub, hash, groups, now)?;
+                    if added {
+                        audit::insert(group, &operator.record(Action::UserAdded, name), at)?;
+                    }
+                    made.push(added);
+                }
+                Ok(made)
             })
             .await?;
         // Somebody may have added one of that name before.
@@ -190,6 +260,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<User> {
         name: name.parse().map_err(|_| wrong(0, "no name"))?,
         sub: sub.parse().map_err(|_| wrong(1, "no user id"))?,
         groups: serde_json::from_str(&groups).map_err(|_| wrong(2, "no list of groups"))?,
+        version: row.get(3)?,
     })
 }
 

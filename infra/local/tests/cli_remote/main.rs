@@ -1,8 +1,10 @@
-//! `watch`, `upload` and `search` against a server that follows a script, over real sockets: for what a healthy server
+//! `watch`, `upload`, `search` and `login` against a server that follows a script, over real sockets: for what a healthy server
 //! cannot be brought to do.
 
 mod frames;
+mod login;
 mod privacy;
+mod renewal;
 mod running;
 mod search;
 mod server;

@@ -16,17 +16,25 @@ export interface LiveListener {
   refused(topic: string, message: string): void;
 }
 
+const FAILURES_BEFORE_RENEWAL = 3;
+
 export class LiveConnection {
   readonly #machine = new LiveMachine(Math.random);
   readonly #timers = new Map<Timer, ReturnType<typeof setTimeout>>();
   #socket: WebSocket | undefined;
   /** Grows with every attempt, so that a token that comes late opens no second socket. */
   #attempt = 0;
+  /**
+   * The server may have refused the token that looks good here: it said so, or it let nobody in
+   * several times, which a browser cannot tell from a server that is down.
+   */
+  #refused = false;
+  #failures = 0;
 
   constructor(
     private readonly url: string,
-    /** An ID token that is still good, or nothing when signed out. */
-    private readonly token: () => Promise<string | undefined>,
+    /** An ID token, a new one if `fresh`; nothing when signed out. Throws when none can be had now. */
+    private readonly token: (fresh: boolean) => Promise<string | undefined>,
     private readonly listener: LiveListener,
   ) {}
 
@@ -73,20 +81,28 @@ export class LiveConnection {
   async #connect(): Promise<void> {
     this.#attempt += 1;
     const attempt = this.#attempt;
-    const token = await this.token().catch(() => undefined);
+    const fresh = this.#refused || this.#failures >= FAILURES_BEFORE_RENEWAL;
+    if (fresh) this.#failures = 0;
+    const token = await this.token(fresh).catch(() => undefined);
     if (attempt !== this.#attempt) return;
     if (token === undefined) {
       this.step({ kind: 'closed' });
       return;
     }
+    this.#refused = false;
     const socket = new WebSocket(this.url, ['labelcast.v1', `bearer.${token}`]);
     this.#socket = socket;
     const step = (input: Input) => {
       if (this.#socket === socket) this.step(input);
     };
-    socket.onopen = () => step({ kind: 'opened' });
+    this.#failures += 1;
+    socket.onopen = () => {
+      this.#failures = 0;
+      step({ kind: 'opened' });
+    };
     socket.onmessage = (message) => {
       const frame = parse(message.data);
+      if (frame?.type === 'closing' && frame.code === 'token_expired') this.#refused = true;
       if (frame) step({ kind: 'frame', frame });
     };
     socket.onclose = () => step({ kind: 'closed' });

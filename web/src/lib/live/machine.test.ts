@@ -183,6 +183,14 @@ describe('live machine', () => {
     ).toEqual([{ kind: 'disconnect' }]);
   });
 
+  it('keeps the connection when a renewed token cannot be checked for now', () => {
+    const machine = connected();
+    const [refresh] = sent(machine.step({ kind: 'token', token: 't2' }));
+    const ref = refresh?.ref ?? '';
+    expect(frame(machine, { type: 'error', ref, code: 'internal', message: 'later' })).toEqual([]);
+    expect(machine.phase.name).toBe('live');
+  });
+
   it('does not wait out the delay when the network is back', () => {
     const machine = connected();
     machine.step({ kind: 'closed' });

@@ -241,7 +241,11 @@ export class LiveMachine {
   }
 
   #refused(ref: string | null | undefined, code: string, message: string): Effect[] {
-    if (ref && ref === this.#refreshRef) return [{ kind: 'disconnect' }];
+    if (ref && ref === this.#refreshRef) {
+      // What cannot be checked now is not refused: the old token is good for a while yet.
+      const passing = code === 'rate_limited' || code === 'internal';
+      return passing ? [] : [{ kind: 'disconnect' }];
+    }
     const asked = this.#asked.get(ref ?? '');
     if (!asked) return [];
     this.#asked.delete(ref ?? '');

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Service;
 use super::address::below;
+use super::oauth::OauthError;
 
 /// A call is answered within this. A picture takes as long as it moves.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -67,6 +68,9 @@ pub(in crate::cli) enum ApiError {
     /// It is not gone to.
     #[error("the server names an address that is not used: {0}")]
     Address(String),
+    /// There is no token to show.
+    #[error(transparent)]
+    SignIn(#[from] OauthError),
 }
 
 impl ApiError {
@@ -75,13 +79,14 @@ impl ApiError {
         match self {
             Self::NoAnswer(_) => true,
             Self::Refused { status, .. } => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
+            Self::SignIn(error) => matches!(error, OauthError::Unavailable(_)),
             Self::Address(_) => false,
         }
     }
 }
 
 /// The REST API as a user.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(in crate::cli) struct Api(Service);
 
 impl Api {
@@ -90,7 +95,21 @@ impl Api {
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.0.client.request(method, below(&self.0.api, path)).bearer_auth(self.0.token.as_str())
+        self.0.client.request(method, below(&self.0.api, path))
+    }
+
+    /// Makes a call with a token; once more with another one where the server does not accept the first: its clock decides,
+    /// and what looked good here may have ended there.
+    async fn call<T: DeserializeOwned>(&self, request: impl Fn() -> RequestBuilder) -> Result<T, ApiError> {
+        let token = self.0.credentials.token().await?;
+        let first = read(request().bearer_auth(token.as_str())).await;
+        if !matches!(first, Err(ApiError::Refused { status: StatusCode::UNAUTHORIZED, .. })) {
+            return first;
+        }
+        match self.0.credentials.instead_of(&token).await? {
+            Some(other) => read(request().bearer_auth(other.as_str())).await,
+            None => first,
+        }
     }
 
     /// `POST /uploads`
@@ -100,7 +119,7 @@ impl Api {
         content_type: &str,
         size: u64,
     ) -> Result<BegunUpload, ApiError> {
-        read(self.request(Method::POST, "uploads").json(&BeginUpload { name, content_type, size })).await
+        self.call(|| self.request(Method::POST, "uploads").json(&BeginUpload { name, content_type, size })).await
     }
 
     /// Posts the picture with its form; the file comes last, as S3 wants it.
@@ -113,12 +132,12 @@ impl Api {
 
     /// `GET /uploads/{upload_id}`
     pub(in crate::cli) async fn upload(&self, id: &UploadId) -> Result<UploadView, ApiError> {
-        read(self.request(Method::GET, &format!("uploads/{id}"))).await
+        self.call(|| self.request(Method::GET, &format!("uploads/{id}"))).await
     }
 
     /// `GET /images/{image_id}`; `None` if this user may not see it.
     pub(in crate::cli) async fn image(&self, id: &ImageId) -> Result<Option<serde_json::Value>, ApiError> {
-        match read(self.request(Method::GET, &format!("images/{id}"))).await {
+        match self.call(|| self.request(Method::GET, &format!("images/{id}"))).await {
             Err(ApiError::Refused { status: StatusCode::NOT_FOUND, .. }) => Ok(None),
             other => other.map(Some),
         }
@@ -128,7 +147,7 @@ impl Api {
     pub(in crate::cli) async fn search(&self, query: &[(&str, String)]) -> Result<ImagesPage, ApiError> {
         let mut url = below(&self.0.api, "images");
         url.query_pairs_mut().extend_pairs(query);
-        read(self.0.client.get(url).bearer_auth(self.0.token.as_str())).await
+        self.call(|| self.0.client.get(url.clone())).await
     }
 }
 
@@ -174,7 +193,7 @@ fn message(status: StatusCode, body: &str) -> String {
 }
 
 /// An error of the client with its causes, which is where the words are.
-pub(super) fn told(error: &reqwest::Error) -> String {
+pub(in crate::cli) fn told(error: &reqwest::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -3,10 +3,14 @@
 mod address;
 mod api;
 mod backoff;
+mod credentials;
+pub(super) mod oauth;
 mod service;
 mod socket;
+pub(super) mod store;
 
-pub(super) use api::{Api, ApiError, BegunUpload, ImageLine};
+pub(super) use address::Privacy;
+pub(super) use api::{Api, ApiError, BegunUpload, ImageLine, told};
 pub(super) use backoff::Backoff;
-pub(super) use service::Service;
+pub(super) use service::{Service, Settings, client};
 pub(super) use socket::{ConnectError, Incoming, Socket};

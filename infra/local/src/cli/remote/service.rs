@@ -7,52 +7,106 @@ use serde::Deserialize;
 
 use super::address::{Privacy, below};
 use super::api::{read, told};
-use crate::cli::arguments::{Target, Token};
+use super::credentials::Credentials;
+use super::store::Store;
+use crate::cli::arguments::Target;
 use crate::cli::failure::Failure;
 
 /// A server, and who asks it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(in crate::cli) struct Service {
     pub(super) client: Client,
     pub(super) privacy: Privacy,
     pub(super) api: Url,
     pub(super) live: Url,
-    pub(super) token: Token,
+    pub(super) credentials: Credentials,
 }
 
 /// What is needed of `/web/settings.json`.
 #[derive(Debug, Deserialize)]
-struct Addresses {
+pub(in crate::cli) struct Settings {
     api: String,
     live: String,
+    pub(in crate::cli) cli: Option<CliSettings>,
+    pub(in crate::cli) metadata: Option<Metadata>,
+    pub(in crate::cli) scope: Option<String>,
+}
+
+/// What the command line signs in with.
+#[derive(Debug, Deserialize)]
+pub(in crate::cli) struct CliSettings {
+    pub(in crate::cli) client_id: String,
+    pub(in crate::cli) redirect_uris: Vec<String>,
+}
+
+/// The sign-in's endpoints, as OpenID discovery names them.
+#[derive(Debug, Deserialize)]
+pub(in crate::cli) struct Metadata {
+    pub(in crate::cli) authorization_endpoint: String,
+    pub(in crate::cli) token_endpoint: String,
+    pub(in crate::cli) revocation_endpoint: Option<String>,
+}
+
+impl Settings {
+    /// Asks the server where its parts are.
+    pub(in crate::cli) async fn fetch(server: &Url) -> Result<(Client, Privacy, Self), Failure> {
+        let privacy = Privacy::of(server);
+        privacy.http(server.as_str()).map_err(|why| Failure::usage(format!("--url: {why}")))?;
+        let client = client(privacy).map_err(Failure::failed)?;
+        let settings = read(client.get(below(server, "web/settings.json"))).await;
+        let settings =
+            settings.map_err(|error| Failure::failed(format!("no Labelcast answers at {server}: {error}")))?;
+        Ok((client, privacy, settings))
+    }
 }
 
 impl Service {
     /// Asks the server where its parts are.
     pub(in crate::cli) async fn discover(target: &Target) -> Result<Self, Failure> {
-        let token = target.token()?;
-        let privacy = Privacy::of(&target.url);
-        privacy.http(target.url.as_str()).map_err(|why| Failure::usage(format!("--url: {why}")))?;
-        let client = client(privacy).map_err(|error| Failure::failed(told(&error)))?;
-        let wrong = |why: String| Failure::failed(format!("no Labelcast answers at {}: {why}", target.url));
-        let settings = client.get(below(&target.url, "web/settings.json"));
-        let addresses: Addresses = read(settings).await.map_err(|error| wrong(error.to_string()))?;
-        let named = |why| wrong(format!("its settings name an address that is not used: {why}"));
-        let api = privacy.http(&addresses.api).map_err(named)?;
-        let live = privacy.websocket(&addresses.live).map_err(named)?;
-        Ok(Self { client, privacy, api, live, token })
+        let server = &target.server.url;
+        let credentials = Self::credentials(target)?;
+        let (client, privacy, settings) = Settings::fetch(server).await?;
+        let named = |why| {
+            Failure::failed(format!(
+                "no Labelcast answers at {server}: its settings name an address that is not used: {why}"
+            ))
+        };
+        let api = privacy.http(&settings.api).map_err(named)?;
+        let live = privacy.websocket(&settings.live).map_err(named)?;
+        Ok(Self { client, privacy, api, live, credentials })
+    }
+
+    /// The token that was given, else the sign-in that is kept for this server.
+    fn credentials(target: &Target) -> Result<Credentials, Failure> {
+        if let Some(token) = target.token() {
+            return Ok(Credentials::Given(token));
+        }
+        let server = &target.server.url;
+        let privacy = Privacy::of(server);
+        let kept = Store::of_user().ok().map(|store| store.find(server).map(|kept| (store, kept))).transpose()?;
+        match kept {
+            Some((store, Some(sign_in))) => {
+                let client = client(privacy).map_err(Failure::failed)?;
+                Ok(Credentials::kept(client, store, server.clone(), sign_in))
+            }
+            _ => Err(Failure::usage(format!(
+                "you are not signed in at {server}: run `labelcast login`, or give a token with --token or LABELCAST_TOKEN \
+                 (`labelcast token USER` prints one for a local user)"
+            ))),
+        }
     }
 }
 
 /// Follows no redirect: the token and the pictures go where the server's settings say, and nowhere else.
-fn client(privacy: Privacy) -> reqwest::Result<Client> {
+pub(in crate::cli) fn client(privacy: Privacy) -> Result<Client, String> {
     let builder = Client::builder()
         .redirect(redirect::Policy::none())
         .connect_timeout(Duration::from_secs(10))
         .user_agent(concat!("labelcast/", env!("CARGO_PKG_VERSION")));
-    match privacy {
+    let client = match privacy {
         Privacy::Tls => builder.build(),
         // A proxy would read what is meant for this machine alone.
         Privacy::TlsOrLoopback => builder.no_proxy().build(),
-    }
+    };
+    client.map_err(|error| told(&error))
 }

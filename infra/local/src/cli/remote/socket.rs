@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use labelcast_functions::protocol::{ClientFrame, ServerFrame};
+use labelcast_functions::protocol::{ClientFrame, Refresh, ServerFrame};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode, header};
@@ -15,12 +15,17 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::Service;
+use super::credentials::Credentials;
+use super::oauth::OauthError;
+use crate::cli::arguments::Token;
 use crate::cli::output;
 
 /// Well within the ten minutes after which API Gateway closes an idle connection, and soon enough to notice one that died.
 const PING_EVERY: Duration = Duration::from_secs(30);
 /// This many pings without anything coming back, and the connection is dead.
 const MAX_UNANSWERED: u32 = 2;
+/// A renewal that failed is tried again after this, and none is made sooner.
+const RENEW_AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// Connecting and sending take no longer, or have failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What is told of an error or an end that this version does not know.
@@ -47,25 +52,69 @@ pub(in crate::cli) struct Socket<S = MaybeTlsStream<TcpStream>> {
     stream: WebSocketStream<S>,
     pings: Interval,
     unanswered: u32,
+    renewal: Option<Renewal>,
+}
+
+/// When a connection that goes on is shown a new token, and where from.
+struct Renewal {
+    credentials: Credentials,
+    at: Instant,
+}
+
+impl Renewal {
+    /// `None` for a token that cannot be renewed: then the connection ends with it.
+    async fn of(credentials: &Credentials) -> Option<Self> {
+        let wait = credentials.renew_in().await?.max(RENEW_AGAIN_AFTER);
+        Some(Self { credentials: credentials.clone(), at: Instant::now() + wait })
+    }
+}
+
+impl From<OauthError> for ConnectError {
+    fn from(error: OauthError) -> Self {
+        match error {
+            OauthError::Ended(why) => Self::Refused(why),
+            OauthError::Unavailable(why) => Self::Unreachable(why),
+        }
+    }
 }
 
 impl Socket {
-    /// Connects as a user.
+    /// Connects as a user; with another token where the server does not accept the first.
     pub(in crate::cli) async fn connect(service: &Service) -> Result<Self, ConnectError> {
+        let token = service.credentials.token().await?;
+        let stream = match Self::handshake(service, &token).await {
+            Err(Handshake::Unauthorized) => match service.credentials.instead_of(&token).await? {
+                Some(other) => Self::handshake(service, &other).await,
+                None => Err(Handshake::Unauthorized),
+            },
+            other => other,
+        };
+        let mut socket = Self::over(stream.map_err(ConnectError::from)?);
+        socket.renewal = Renewal::of(&service.credentials).await;
+        Ok(socket)
+    }
+
+    async fn handshake(
+        service: &Service,
+        token: &Token,
+    ) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>, Handshake> {
         // Whoever was first in this process has installed the same.
         let _ = aws_lc_rs::default_provider().install_default();
-        let refused = |error: tungstenite::Error| ConnectError::Refused(error.to_string());
+        let refused = |error: tungstenite::Error| Handshake::Failed(ConnectError::Refused(error.to_string()));
         let mut request = service.live.as_str().into_client_request().map_err(refused)?;
-        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", service.token.as_str()))
-            .map_err(|_| ConnectError::Refused("the token holds characters that no token has".to_owned()))?;
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.as_str())).map_err(|_| {
+            Handshake::Failed(ConnectError::Refused("the token holds characters that no token has".to_owned()))
+        })?;
         bearer.set_sensitive(true);
         request.headers_mut().insert(header::AUTHORIZATION, bearer);
-        let unreachable = |why: String| ConnectError::Unreachable(format!("{} cannot be reached: {why}", service.live));
+        let unreachable = |why: String| {
+            Handshake::Failed(ConnectError::Unreachable(format!("{} cannot be reached: {why}", service.live)))
+        };
         match timeout(PATIENCE, connect_async(request)).await {
             Err(_) => Err(unreachable("it did not answer in time".to_owned())),
             Ok(Err(tungstenite::Error::Http(answer))) => Err(refusal(answer.status())),
             Ok(Err(error)) => Err(unreachable(error.to_string())),
-            Ok(Ok((stream, _))) => Ok(Self::over(stream)),
+            Ok(Ok((stream, _))) => Ok(stream),
         }
     }
 }
@@ -74,7 +123,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     fn over(stream: WebSocketStream<S>) -> Self {
         let mut pings = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { stream, pings, unanswered: 0 }
+        Self { stream, pings, unanswered: 0, renewal: None }
     }
 
     /// Sends a frame; the error says in words that the connection is lost.
@@ -86,9 +135,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         }
     }
 
+    /// Renews the token and shows it. While it cannot be renewed, it is tried again; where it never can be, the connection
+    /// ends with the token that it has.
+    async fn show_new_token(&mut self) -> Result<(), String> {
+        let Some(renewal) = self.renewal.take() else { return Ok(()) };
+        match renewal.credentials.token().await {
+            Ok(token) => {
+                self.renewal = Renewal::of(&renewal.credentials).await;
+                let refresh = Refresh { token: token.as_str().to_owned(), reference: None };
+                self.send(&ClientFrame::Refresh(refresh)).await
+            }
+            Err(OauthError::Unavailable(why)) => {
+                output::tell(&format!("the token could not be renewed: {why}; trying again"));
+                self.renewal = Some(Renewal { at: Instant::now() + RENEW_AGAIN_AFTER, ..renewal });
+                Ok(())
+            }
+            Err(OauthError::Ended(why)) => {
+                output::tell(&why);
+                Ok(())
+            }
+        }
+    }
+
     /// The next frame; the error says in words that the connection is lost.
     pub(in crate::cli) async fn next(&mut self) -> Result<Incoming, String> {
         loop {
+            let renew_at = self.renewal.as_ref().map(|renewal| renewal.at);
             tokio::select! {
                 message = self.stream.next() => {
                     self.unanswered = 0;
@@ -113,6 +185,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                     self.unanswered += 1;
                     self.send(&ClientFrame::Ping { reference: None }).await?;
                 }
+                () = sleep_until(renew_at.unwrap_or_else(Instant::now)), if renew_at.is_some() => {
+                    self.show_new_token().await?;
+                }
             }
         }
     }
@@ -130,15 +205,36 @@ fn unreadable(text: &str, error: &serde_json::Error) -> Result<(), String> {
     Ok(())
 }
 
+/// Why a handshake did not end in a connection.
+enum Handshake {
+    /// The token was not accepted.
+    Unauthorized,
+    /// Anything else.
+    Failed(ConnectError),
+}
+
+impl From<Handshake> for ConnectError {
+    fn from(handshake: Handshake) -> Self {
+        match handshake {
+            Handshake::Unauthorized => Self::Refused(
+                "the token is not accepted, it may have expired (401): sign in with `labelcast login`, or get a new one \
+                 and give it with --token"
+                    .to_owned(),
+            ),
+            Handshake::Failed(error) => error,
+        }
+    }
+}
+
 /// What an answer other than a switch to WebSocket means.
-fn refusal(status: StatusCode) -> ConnectError {
+fn refusal(status: StatusCode) -> Handshake {
     let passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
     match status {
-        StatusCode::UNAUTHORIZED => ConnectError::Refused(
-            "the token is not accepted, it may have expired (401): get a new one and give it with --token".to_owned(),
-        ),
-        _ if passing => ConnectError::Unreachable(format!("the server does not take the connection now ({status})")),
-        _ => ConnectError::Refused(format!("the server refused the connection ({status})")),
+        StatusCode::UNAUTHORIZED => Handshake::Unauthorized,
+        _ if passing => Handshake::Failed(ConnectError::Unreachable(format!(
+            "the server does not take the connection now ({status})"
+        ))),
+        _ => Handshake::Failed(ConnectError::Refused(format!("the server refused the connection ({status})"))),
     }
 }
 
@@ -160,7 +256,7 @@ mod tests {
     #[test]
     fn what_a_new_attempt_cannot_mend_is_not_tried_again() {
         for (status, mends) in [(401, false), (403, false), (404, false), (429, true), (500, true), (503, true)] {
-            let error = refusal(StatusCode::from_u16(status).unwrap());
+            let error = ConnectError::from(refusal(StatusCode::from_u16(status).unwrap()));
             assert_eq!(matches!(error, ConnectError::Unreachable(_)), mends, "{status}");
         }
     }

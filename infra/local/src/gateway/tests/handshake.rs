@@ -37,6 +37,7 @@ async fn the_authorizer_then_connect_hear_of_it_before_the_client_does() {
 async fn who_is_refused_is_told_with_which_status() {
     let mut house = House::open().await;
     assert_eq!(house.refusal(&[("x-unauthorized", "yes")]).await, 401);
+    assert_eq!(house.refusal(&[("x-unavailable", "yes")]).await, 503, "an outage of ours is no fault of the token");
     assert_eq!(house.refusal(&[("x-connect", "refuse")]).await, 403);
     assert_eq!(house.refusal(&[("x-connect", "fail")]).await, 502);
     assert_eq!(house.refusal(&[("x-connect", "panic")]).await, 502);

@@ -7,7 +7,7 @@ use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxy
 use aws_lambda_events::encodings::Body;
 use axum::http::{HeaderValue, header};
 use chrono::{DateTime, TimeDelta};
-use labelcast_functions::live::{AuthorizerAnswer, AuthorizerEvent, Unauthorized};
+use labelcast_functions::live::{AuthorizeError, AuthorizerAnswer, AuthorizerEvent};
 use labelcast_functions::model::{
     Caller, Connection, ConnectionId, Cursor, Epoch, Seq, Subscription, SubscriptionState, TopicKey,
 };
@@ -62,6 +62,7 @@ impl TestRoutes {
             username: "somebody".to_owned(),
             groups: [].into(),
             expires_at: connected_at + TimeDelta::hours(24),
+            account_version: 0,
         };
         self.gateway.add(&Connection { id: id_of(event), caller, connected_at }, 100_000).await.map(|_| ())
     }
@@ -90,12 +91,16 @@ fn answer(status_code: i64, body: Option<&str>) -> ApiGatewayProxyResponse {
 
 #[async_trait]
 impl Routes for TestRoutes {
-    async fn authorize(&self, event: AuthorizerEvent) -> Result<AuthorizerAnswer, Unauthorized> {
+    async fn authorize(&self, event: AuthorizerEvent) -> Result<AuthorizerAnswer, AuthorizeError> {
         let refused = event.headers.contains_key("x-unauthorized");
+        let unavailable = event.headers.contains_key("x-unavailable");
         let resource = event.method_arn.clone();
         self.happen(Happened::Authorized(event));
         if refused {
-            return Err(Unauthorized);
+            return Err(AuthorizeError::Unauthorized);
+        }
+        if unavailable {
+            return Err(AuthorizeError::Unavailable);
         }
         let statement = json!([{"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": resource}]);
         let policy = json!({"Version": "2012-10-17", "Statement": statement});

@@ -77,7 +77,7 @@ async fn a_session_signs_in_without_asking_for_an_hour_and_until_logout() {
     let leaving = [("client_id", site.client_id.clone()), ("logout_uri", HOME.to_owned())];
     let left = site.get("/logout", &leaving, &session).await;
     assert_eq!((left.status(), location(&left)), (StatusCode::FOUND, HOME));
-    assert_eq!(set_cookies(&left)["labelcast_session"], "");
+    assert_eq!(set_cookies(&left)["__Host-labelcast_session"], "");
     assert!(location(&site.get("/oauth2/authorize", &site.asked(), &session).await).starts_with("/login?"));
 }
 
@@ -159,4 +159,36 @@ async fn discovery_names_endpoints_by_the_public_url_and_the_key_by_its_thumbpri
     assert_eq!(keys["keys"][0]["kid"], json!(header.kid));
     assert_eq!((&keys["keys"][0]["kty"], &keys["keys"][0]["alg"]), (&json!("RSA"), &json!("RS256")));
     assert_eq!(keys["keys"][0].get("d"), None, "the private part stays here");
+}
+
+#[tokio::test]
+async fn signing_out_in_the_browser_ends_what_the_web_app_holds_and_nothing_else() {
+    let site = Site::open().await;
+    let (code, session) = site.signed_in("ada").await;
+    let web = site.exchange(&code).await.1["refresh_token"].clone();
+    let other = site.exchange(&site.signed_in("ada").await.0).await.1["refresh_token"].clone();
+    let leaving = [("client_id", site.client_id.clone()), ("logout_uri", HOME.to_owned())];
+    site.get("/logout", &leaving, &session).await;
+    assert_eq!(site.refresh(&web).await.1["error"], "invalid_grant");
+    assert_eq!(site.refresh(&other).await.0, StatusCode::OK, "another browser stays signed in");
+}
+
+#[tokio::test]
+async fn a_changed_account_ends_sessions_codes_and_access_tokens() {
+    let site = Site::open().await;
+    let ada = "ada".parse().unwrap();
+    for change in 0..2 {
+        let (unused, session) = site.signed_in("ada").await;
+        let tokens = site.exchange(&site.signed_in("ada").await.0).await.1;
+        match change {
+            0 => assert!(site.users.set_password(&ada, "correct horse ada".to_owned()).await.unwrap()),
+            _ => assert!(site.users.set_groups(&ada, &BTreeSet::new()).await.unwrap()),
+        }
+        assert_eq!(site.exchange(&unused).await.1["error"], "invalid_grant");
+        assert_eq!(site.refresh(&tokens["refresh_token"]).await.1["error"], "invalid_grant");
+        assert!(location(&site.get("/oauth2/authorize", &site.asked(), &session).await).starts_with("/login?"));
+        let info = site.client.get(format!("{}/oauth2/userInfo", site.url));
+        let info = info.bearer_auth(tokens["access_token"].as_str().unwrap()).send().await.unwrap();
+        assert_eq!(info.status(), StatusCode::UNAUTHORIZED);
+    }
 }

@@ -53,3 +53,62 @@ async fn an_address_that_tries_many_names_is_slowed_by_what_the_proxy_saw_not_by
     assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(site.log_in("ada", "correct horse ada", "192.0.2.8").await.status(), StatusCode::FOUND);
 }
+
+/// The cookie by which a browser is known in which somebody signed in before.
+async fn device_of(site: &Site, user: &str) -> String {
+    let answer = site.log_in(user, &format!("correct horse {user}"), "192.0.2.1").await;
+    let cookies = super::set_cookies(&answer);
+    let (name, value) = cookies.iter().find(|(name, _)| name.contains("device")).unwrap();
+    format!("{name}={value}")
+}
+
+#[tokio::test]
+async fn wrong_passwords_from_changing_addresses_do_not_lock_out_whoever_signed_in_before() {
+    let site = Site::open().await;
+    let (ada, bob) = (device_of(&site, "ada").await, device_of(&site, "bob").await);
+    for n in 0..40 {
+        site.log_in("ada", "wrong password", &format!("198.51.100.{n}")).await;
+    }
+    let from = ("x-forwarded-for", "192.0.2.9");
+    let password = "correct horse ada";
+    assert_eq!(site.log_in_with("ada", password, &[from]).await.status(), StatusCode::TOO_MANY_REQUESTS);
+    let others = site.log_in_with("ada", password, &[from, ("cookie", &bob)]).await;
+    assert_eq!(others.status(), StatusCode::TOO_MANY_REQUESTS, "a browser of another user is not known");
+    let again = site.log_in_with("ada", password, &[from, ("cookie", &ada)]).await;
+    assert_eq!(again.status(), StatusCode::FOUND);
+    // The address of the attack does not matter either: they may share one.
+    let shared = ("x-forwarded-for", "198.51.100.1");
+    assert_eq!(site.log_in_with("ada", password, &[shared, ("cookie", &ada)]).await.status(), StatusCode::FOUND);
+    // And the attack goes on being slowed down.
+    let guess = site.log_in("ada", "wrong password", "203.0.113.1").await;
+    assert_eq!(guess.status(), StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn a_browser_that_is_known_has_as_few_tries_as_everybody_and_slows_down_nobody_else() {
+    let site = Site::open().await;
+    let device = device_of(&site, "ada").await;
+    let with_device = [("x-forwarded-for", "192.0.2.9"), ("cookie", device.as_str())];
+    for _ in 0..5 {
+        let answer = site.log_in_with("ada", "wrong password", &with_device).await;
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    }
+    let answer = site.log_in_with("ada", "wrong password", &with_device).await;
+    assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(site.log_in("ada", "correct horse ada", "192.0.2.10").await.status(), StatusCode::FOUND);
+}
+
+#[tokio::test]
+async fn a_proxy_may_name_the_port_of_a_client_too() {
+    let site = Site::open().await;
+    for n in 0..20 {
+        let claimed = format!("203.0.113.{n}:1, 192.0.2.7:{}", 1_000 + n);
+        let answer = site.log_in(&format!("user{n}"), "wrong password", &claimed).await;
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    }
+    for same in ["192.0.2.7:9", "192.0.2.7"] {
+        let answer = site.log_in("ada", "correct horse ada", same).await;
+        assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS, "{same}");
+    }
+    assert_eq!(site.log_in("ada", "correct horse ada", "[2001:db8::1]:443").await.status(), StatusCode::FOUND);
+}

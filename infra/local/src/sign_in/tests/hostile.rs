@@ -84,23 +84,28 @@ async fn pages_allow_no_script_no_frame_and_no_cache() {
 async fn a_form_that_was_not_shown_to_this_browser_signs_nobody_in() {
     let site = Site::open().await;
     let shown = site.get("/login", &site.asked(), "").await;
-    let form = set_cookies(&shown).remove("labelcast_form").unwrap();
+    let form = set_cookies(&shown).remove("__Host-labelcast_form").unwrap();
     let send = async |cookie: &str, form: &str| {
         let fields = [("username", "ada"), ("password", "correct horse ada"), ("form", form)];
         let post = site.client.post(format!("{}/login", site.url)).query(&site.asked()).header("cookie", cookie);
         let post = post.header("content-type", "application/x-www-form-urlencoded").body(super::encoded(&fields));
         post.send().await.unwrap()
     };
-    for (cookie, sent) in [("", form.as_str()), ("", ""), ("labelcast_form=", ""), ("labelcast_form=x", "x")] {
+    for (cookie, sent) in
+        [("", form.as_str()), ("", ""), ("__Host-labelcast_form=", ""), ("__Host-labelcast_form=x", "x")]
+    {
         let answer = send(cookie, sent).await;
         assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{cookie} {sent}");
-        assert!(!set_cookies(&answer).contains_key("labelcast_session"));
+        assert!(!set_cookies(&answer).contains_key("__Host-labelcast_session"));
     }
-    assert_eq!(send(&format!("labelcast_form={form}"), "0".repeat(32).as_str()).await.status(), StatusCode::FORBIDDEN);
+    assert_eq!(
+        send(&format!("__Host-labelcast_form={form}"), "0".repeat(32).as_str()).await.status(),
+        StatusCode::FORBIDDEN
+    );
     // A second tab shows the same form, so neither outdates the other.
-    let second = site.get("/login", &site.asked(), &format!("labelcast_form={form}")).await;
-    assert_eq!(set_cookies(&second)["labelcast_form"], form);
-    assert_eq!(send(&format!("labelcast_form={form}"), &form).await.status(), StatusCode::FOUND);
+    let second = site.get("/login", &site.asked(), &format!("__Host-labelcast_form={form}")).await;
+    assert_eq!(set_cookies(&second)["__Host-labelcast_form"], form);
+    assert_eq!(send(&format!("__Host-labelcast_form={form}"), &form).await.status(), StatusCode::FOUND);
 }
 
 #[tokio::test]
@@ -149,4 +154,44 @@ async fn what_is_no_token_request_is_told_so_in_json() {
     let session = site.signed_in("ada").await.1.split_once('=').unwrap().1.to_owned();
     assert_eq!(site.refresh(&json!(session)).await.1["error"], "invalid_grant");
     assert_eq!(site.exchange(&session).await.1["error"], "invalid_grant");
+}
+
+#[tokio::test]
+async fn a_form_that_another_site_sends_signs_nobody_in() {
+    let site = Site::open().await;
+    for foreign in [
+        &[("origin", "https://evil.example")][..],
+        &[("origin", "null")],
+        &[("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "same-site"), ("origin", "https://other.example.org")],
+    ] {
+        let answer = site.log_in_with("ada", "correct horse ada", foreign).await;
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{foreign:?}");
+        assert!(!set_cookies(&answer).contains_key("__Host-labelcast_session"), "{foreign:?}");
+    }
+    let ours = [("origin", "https://labels.example.org"), ("sec-fetch-site", "same-origin")];
+    assert_eq!(site.log_in_with("ada", "correct horse ada", &ours).await.status(), StatusCode::FOUND);
+}
+
+#[tokio::test]
+async fn a_grant_is_good_for_the_application_that_it_was_made_for() {
+    let site = Site::open().await;
+    let refresh_token = site.exchange(&site.signed_in("ada").await.0).await.1["refresh_token"].clone();
+    let cli = format!("{}-cli", site.client_id);
+    let token = refresh_token.as_str().unwrap();
+    let other = site.token(&[("grant_type", "refresh_token"), ("client_id", &cli), ("refresh_token", token)]).await;
+    assert_eq!(other, (StatusCode::BAD_REQUEST, json!({"error": "invalid_grant"})));
+    assert_eq!(site.refresh(&refresh_token).await.0, StatusCode::OK);
+    // The command line is sent back to this machine, and the web app is not.
+    let loopback = "http://localhost:8976/callback";
+    let session = site.signed_in("ada").await.1;
+    let refused = site.get("/oauth2/authorize", &site.asked_with("redirect_uri", loopback), &session).await;
+    assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    let mut asked = site.asked_with("redirect_uri", loopback);
+    asked.iter_mut().find(|(name, _)| *name == "client_id").unwrap().1 = cli;
+    let back = site.get("/oauth2/authorize", &asked, &session).await;
+    assert!(location(&back).starts_with(&format!("{loopback}?code=")), "{}", location(&back));
+    let page = site.get("/login", &asked, "").await;
+    let policy = page.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains("form-action 'self' http://localhost:8976;"), "{policy}");
 }

@@ -12,7 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Duration, Utc};
 use labelcast_functions::model::Caller;
-use labelcast_functions::ports::Clock;
+use labelcast_functions::ports::{Clock, CurrentUntilExpiry};
 use labelcast_functions::token::{TokenError, Verifier};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
@@ -63,9 +63,10 @@ impl Site {
         }
         let secrets = Secrets::of(&directory, &SystemRandom).unwrap();
         let issuer = Arc::new(TokenIssuer::new(&secrets, random.clone()).unwrap());
-        let verifier = Verifier::new(issuer.issuer(), [issuer.client_id().to_owned()], Arc::new(issuer.jwks()));
+        let verifier =
+            Verifier::new(issuer.issuer(), issuer.audience(), Arc::new(issuer.jwks()), Arc::new(CurrentUntilExpiry));
         let public = Place { public_url: "https://labels.example.org".to_owned(), return_urls: vec![HOME.to_owned()] };
-        let app = SignIn::new(users.clone(), database, issuer, clock.clone(), random, public).router();
+        let app = SignIn::new(users.clone(), database, issuer, &secrets, clock.clone(), random, public).router();
         let server = Server::listen("127.0.0.1:0".parse().unwrap(), &Tls::BehindProxy).unwrap();
         let url = format!("http://{}", server.address().unwrap());
         let stop = CancellationToken::new();
@@ -113,11 +114,19 @@ impl Site {
 
     /// Sends the login form as a browser does that was shown it.
     async fn log_in(&self, user: &str, password: &str, from: &str) -> Response {
+        self.log_in_with(user, password, &[("x-forwarded-for", from)]).await
+    }
+
+    /// The same, with more headers; `cookie` goes along with the form's own.
+    async fn log_in_with(&self, user: &str, password: &str, headers: &[(&str, &str)]) -> Response {
         let shown = self.get("/login", &self.asked(), "").await;
-        let form = set_cookies(&shown).remove("labelcast_form").unwrap();
+        let form = set_cookies(&shown).remove("__Host-labelcast_form").unwrap();
         let fields = [("username", user), ("password", password), ("form", &form)];
         let post = self.client.post(format!("{}/login", self.url)).query(&self.asked());
-        let post = post.header("cookie", format!("labelcast_form={form}")).header("x-forwarded-for", from);
+        let more = headers.iter().filter(|(name, _)| *name == "cookie").map(|(_, value)| format!("; {value}"));
+        let cookies = format!("__Host-labelcast_form={form}{}", more.collect::<String>());
+        let others = headers.iter().filter(|(name, _)| *name != "cookie");
+        let post = others.fold(post.header("cookie", cookies), |post, (name, value)| post.header(*name, *value));
         post.header("content-type", "application/x-www-form-urlencoded").body(encoded(&fields)).send().await.unwrap()
     }
 
@@ -125,8 +134,8 @@ impl Site {
     async fn signed_in(&self, user: &str) -> (String, String) {
         let answer = self.log_in(user, &format!("correct horse {user}"), "192.0.2.1").await;
         assert_eq!(answer.status(), StatusCode::FOUND);
-        let session = set_cookies(&answer).remove("labelcast_session").unwrap();
-        (returned(&answer, "code").unwrap(), format!("labelcast_session={session}"))
+        let session = set_cookies(&answer).remove("__Host-labelcast_session").unwrap();
+        (returned(&answer, "code").unwrap(), format!("__Host-labelcast_session={session}"))
     }
 
     async fn token(&self, fields: &[(&str, &str)]) -> (StatusCode, Value) {

@@ -1,0 +1,169 @@
+//! The audit log: who did what, from where, and how it went. Lines of the tracing target `audit`, apart from what the
+//! program says of itself, so that they can be kept and read on their own. Never a secret: no password, token or key.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// The tracing target of all lines.
+pub const TARGET: &str = "audit";
+
+/// Longer names are cut off, in characters: strangers choose what they type.
+const MAX_TEXT_LEN: usize = 128;
+
+/// What was done, or tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Somebody gave a user name and a password.
+    SignIn,
+    /// A session was ended by its user.
+    SignOut,
+    /// A refresh token was revoked.
+    TokenRevoked,
+    /// A code was shown a second time; what came of it was revoked.
+    CodeReused,
+    /// A user was added.
+    UserAdded,
+    /// A user was removed.
+    UserRemoved,
+    /// A password was changed.
+    PasswordChanged,
+    /// A user was put into other groups.
+    GroupsChanged,
+    /// A program's key was added.
+    KeyAdded,
+    /// A program's key was removed.
+    KeyRemoved,
+    /// An image was deleted.
+    ImageDeleted,
+    /// A call of the management API came without a good signature.
+    ManagementCall,
+}
+
+/// How it went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was done.
+    Succeeded,
+    /// It was wrong: a password, for instance.
+    Failed,
+    /// It was not tried, because there were too many tries before.
+    Slowed,
+    /// It is not allowed.
+    Refused,
+}
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    action: Action,
+    outcome: Outcome,
+    /// As they are known, or call themselves. Strangers choose it: it is written escaped.
+    who: String,
+    /// What it was done to; empty where the action says it all.
+    what: String,
+    /// An address, or `command line`.
+    from: String,
+}
+
+impl Record {
+    /// Of somebody.
+    pub fn new(action: Action, outcome: Outcome, who: impl fmt::Display) -> Self {
+        Self { action, outcome, who: bounded(&who), what: String::new(), from: String::new() }
+    }
+
+    /// To what it was done.
+    #[must_use]
+    pub fn what(mut self, what: impl fmt::Display) -> Self {
+        self.what = bounded(&what);
+        self
+    }
+
+    /// From which address.
+    #[must_use]
+    pub fn address(mut self, address: Option<IpAddr>) -> Self {
+        self.from = address.map(|address| address.to_canonical().to_string()).unwrap_or_default();
+        self
+    }
+
+    /// On the server's own command line.
+    #[must_use]
+    pub fn on_command_line(mut self) -> Self {
+        "command line".clone_into(&mut self.from);
+        self
+    }
+
+    /// Writes the line.
+    pub fn log(&self) {
+        self.log_of(None);
+    }
+
+    /// Writes the line of something that happened at another time than now, as RFC 3339.
+    pub fn log_of(&self, at: Option<&str>) {
+        let Self { action, outcome, who, what, from } = self;
+        let (action, outcome) = (action.as_str(), outcome.as_str());
+        metrics::counter!("labelcast_audit_records_total", "action" => action, "outcome" => outcome).increment(1);
+        // Texts as texts: each format of the log writes them so that no line break or escape sequence gets through.
+        let (who, what, from) = (who.as_str(), what.as_str(), from.as_str());
+        match at {
+            None => tracing::info!(target: TARGET, action, outcome, who, what, from, "{action} {outcome}"),
+            Some(at) => tracing::info!(target: TARGET, action, outcome, who, what, from, at, "{action} {outcome}"),
+        }
+    }
+}
+
+impl Action {
+    /// As it stands in the log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SignIn => "sign_in",
+            Self::SignOut => "sign_out",
+            Self::TokenRevoked => "token_revoked",
+            Self::CodeReused => "code_reused",
+            Self::UserAdded => "user_added",
+            Self::UserRemoved => "user_removed",
+            Self::PasswordChanged => "password_changed",
+            Self::GroupsChanged => "groups_changed",
+            Self::KeyAdded => "key_added",
+            Self::KeyRemoved => "key_removed",
+            Self::ImageDeleted => "image_deleted",
+            Self::ManagementCall => "management_call",
+        }
+    }
+}
+
+impl Outcome {
+    /// As it stands in the log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Slowed => "slowed",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+fn bounded(text: &dyn fmt::Display) -> String {
+    text.to_string().chars().take(MAX_TEXT_LEN).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_holds_who_what_and_from_where_and_no_more_of_what_strangers_type_than_it_needs() {
+        let record = Record::new(Action::SignIn, Outcome::Failed, "x".repeat(1_000))
+            .what("web")
+            .address("::ffff:192.0.2.1".parse().ok());
+        let text = serde_json::to_value(&record).unwrap();
+        assert_eq!((text["action"].as_str(), text["outcome"].as_str()), (Some("sign_in"), Some("failed")));
+        assert_eq!((text["from"].as_str(), text["what"].as_str()), (Some("192.0.2.1"), Some("web")));
+        assert_eq!(text["who"].as_str().unwrap().len(), MAX_TEXT_LEN);
+        assert_eq!(serde_json::from_value::<Record>(text).unwrap(), record);
+    }
+}

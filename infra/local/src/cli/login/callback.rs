@@ -1,0 +1,195 @@
+//! What the browser comes back to: an address on this machine, for as long as the sign-in takes.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use reqwest::Url;
+use serde::Deserialize;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio_util::task::AbortOnDropHandle;
+
+/// Somebody who was asked to sign in has this long.
+const TIMEOUT: Duration = Duration::from_mins(10);
+/// Another `login` may just be about to end.
+const PORT_TIMEOUT: Duration = Duration::from_secs(10);
+const PORT_RETRY: Duration = Duration::from_millis(200);
+
+/// A listener on the first registered address that is free.
+pub(super) struct Callback {
+    pub(super) redirect_uri: String,
+    listeners: Vec<TcpListener>,
+    path: String,
+}
+
+/// What the browser brings.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Brought {
+    code: Option<String>,
+    state: Option<String>,
+    error: Option<String>,
+    error_description: Option<String>,
+}
+
+#[derive(Clone)]
+struct Waiting {
+    state: Arc<str>,
+    answer: Arc<Mutex<Option<oneshot::Sender<Result<String, String>>>>>,
+}
+
+impl Callback {
+    /// Takes the first of these addresses whose port is free.
+    pub(super) async fn listen(redirect_uris: &[String]) -> Result<Self, String> {
+        let addresses: Vec<(String, Url)> =
+            redirect_uris.iter().filter_map(|uri| Some((uri.clone(), loopback(uri)?))).collect();
+        if addresses.is_empty() {
+            return Err("the server names no address on this machine to come back to".to_owned());
+        }
+        let begun = tokio::time::Instant::now();
+        loop {
+            for (uri, url) in &addresses {
+                if let Some(listeners) = bind(url.port_or_known_default().unwrap_or(80)).await {
+                    return Ok(Self { redirect_uri: uri.clone(), listeners, path: url.path().to_owned() });
+                }
+            }
+            if begun.elapsed() > PORT_TIMEOUT {
+                let ports: Vec<String> =
+                    addresses.iter().filter_map(|(_, url)| url.port()).map(|port| port.to_string()).collect();
+                return Err(format!(
+                    "the ports that the browser can come back to are taken ({}): end what uses them, or another \
+                     `labelcast login`",
+                    ports.join(", ")
+                ));
+            }
+            tokio::time::sleep(PORT_RETRY).await;
+        }
+    }
+
+    /// The code that the browser brings together with this state.
+    pub(super) async fn code(self, state: &str) -> Result<String, String> {
+        let (answer, answered) = oneshot::channel();
+        let waiting = Waiting { state: state.into(), answer: Arc::new(Mutex::new(Some(answer))) };
+        let router = Router::new().route(&self.path, get(take)).with_state(waiting);
+        let stop = tokio_util::sync::CancellationToken::new();
+        let serving: Vec<_> = self
+            .listeners
+            .into_iter()
+            .map(|listener| {
+                let stop = stop.clone().cancelled_owned();
+                let serving = axum::serve(listener, router.clone()).with_graceful_shutdown(stop);
+                AbortOnDropHandle::new(tokio::spawn(async move { serving.await }))
+            })
+            .collect();
+        let outcome = tokio::time::timeout(TIMEOUT, answered).await;
+        // The page that says so is still on its way.
+        stop.cancel();
+        let _ = tokio::time::timeout(Duration::from_secs(2), futures_util::future::join_all(serving)).await;
+        match outcome {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err("the sign-in was broken off".to_owned()),
+            Err(_) => Err(format!("nobody signed in within {} minutes", TIMEOUT.as_secs() / 60)),
+        }
+    }
+}
+
+/// Addresses of plain HTTP on this machine alone: a code for others is not waited for.
+fn loopback(uri: &str) -> Option<Url> {
+    let url: Url = uri.parse().ok()?;
+    let here = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    (url.scheme() == "http" && here).then_some(url)
+}
+
+/// Both addresses of `localhost`, as browsers try either; IPv6 may not be there.
+async fn bind(port: u16) -> Option<Vec<TcpListener>> {
+    let four = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await.ok()?;
+    let six = TcpListener::bind(SocketAddr::from((Ipv6Addr::LOCALHOST, port))).await;
+    match six {
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => None,
+        six => Some(std::iter::once(four).chain(six.ok()).collect()),
+    }
+}
+
+async fn take(State(waiting): State<Waiting>, Query(brought): Query<Brought>) -> Response {
+    // Any page can send a browser here; only the one that was asked knows the state.
+    if brought.state.as_deref() != Some(&*waiting.state) {
+        return page(StatusCode::BAD_REQUEST, "This does not belong to the sign-in that was begun.");
+    }
+    let outcome = match (brought.code, brought.error) {
+        (Some(code), None) if !code.is_empty() => Ok(code),
+        (_, error) => {
+            let error = error.unwrap_or_else(|| "no code came back".to_owned());
+            let more = brought.error_description.map(|more| format!(": {more}")).unwrap_or_default();
+            Err(format!("the sign-in was refused ({error}{more})"))
+        }
+    };
+    let shown = match &outcome {
+        Ok(_) => page(StatusCode::OK, "You are signed in. Close this window and go back to the command line."),
+        Err(_) => page(StatusCode::OK, "The sign-in was refused. The command line says why."),
+    };
+    let answer = waiting.answer.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(answer) = answer {
+        // The command may just have given up.
+        let _ = answer.send(outcome);
+    }
+    shown
+}
+
+fn page(status: StatusCode, words: &'static str) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CONNECTION, "close"),
+    ];
+    (status, headers, words).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// On a port that the test was given.
+    async fn waiting(state: &str) -> (String, tokio::task::JoinHandle<Result<String, String>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let uri = format!("http://{}/callback", listener.local_addr().unwrap());
+        let callback = Callback { redirect_uri: uri.clone(), listeners: vec![listener], path: "/callback".to_owned() };
+        let state = state.to_owned();
+        (uri, tokio::spawn(async move { callback.code(&state).await }))
+    }
+
+    #[tokio::test]
+    async fn only_an_answer_with_the_state_of_the_question_is_taken() {
+        let (uri, code) = waiting("right").await;
+        for foreign in ["?code=evil", "?code=evil&state=wrong", "?error=access_denied", ""] {
+            let answer = reqwest::get(format!("{uri}{foreign}")).await.unwrap();
+            assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{foreign}");
+        }
+        let answer = reqwest::get(format!("{uri}?code=good&state=right")).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(code.await.unwrap().as_deref(), Ok("good"));
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_said_in_its_own_words() {
+        let (uri, code) = waiting("right").await;
+        reqwest::get(format!("{uri}?state=right&error=access_denied&error_description=no")).await.unwrap();
+        assert_eq!(code.await.unwrap().unwrap_err(), "the sign-in was refused (access_denied: no)");
+    }
+
+    #[test]
+    fn a_code_is_waited_for_on_this_machine_only() {
+        for here in ["http://localhost:1/callback", "http://127.0.0.1:1/c", "http://[::1]:1/c"] {
+            assert!(loopback(here).is_some(), "{here}");
+        }
+        for elsewhere in ["https://localhost:1/c", "http://localhost.evil.example/c", "http://192.0.2.1/c", "app:/c"] {
+            assert!(loopback(elsewhere).is_none(), "{elsewhere}");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! With a password, at a server on one machine: what a browser does with the sign-in page, without one.
+
+use reqwest::{Response, StatusCode, Url, header};
+
+use super::Attempt;
+use crate::cli::failure::Failure;
+use crate::cli::remote::oauth::form;
+use crate::cli::remote::told;
+
+/// The cookie that ties the form to whoever was shown it, whatever the prefix of its name.
+const FORM_COOKIE: &str = "labelcast_form";
+
+/// Signs in; the code, and the address that it would have come to.
+pub(super) async fn sign_in(attempt: &Attempt, user: &str, password: &str) -> Result<(String, String), Failure> {
+    let redirect_uri = attempt.redirect_uris.first().cloned().unwrap_or_default();
+    let begun = get(attempt, attempt.address(&redirect_uri)).await?;
+    let page = location(&begun).and_then(|place| attempt.authorization_endpoint.join(&place).ok());
+    let page = page.filter(|page| page.origin() == attempt.authorization_endpoint.origin()).ok_or_else(no_form)?;
+    let shown = get(attempt, page.clone()).await?;
+    let (name, value) = form_cookie(&shown).ok_or_else(no_form)?;
+    let fields = form(&[("username", user), ("password", password), ("form", &value)]);
+    let post = attempt.client.post(page).body(fields).header(header::COOKIE, format!("{name}={value}"));
+    let post = post.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let answer = post.send().await.map_err(|error| unreachable(&error))?;
+    match answer.status() {
+        status if status.is_redirection() => code(attempt, &answer, &redirect_uri).map(|code| (code, redirect_uri)),
+        StatusCode::UNAUTHORIZED => Err(Failure::failed("the user name or the password is wrong")),
+        StatusCode::TOO_MANY_REQUESTS => {
+            let wait = answer.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+            Err(Failure::failed(format!("too many tries; wait {} seconds and try again", wait.unwrap_or("some"))))
+        }
+        status => Err(Failure::failed(format!("the sign-in page answered {status}"))),
+    }
+}
+
+async fn get(attempt: &Attempt, url: Url) -> Result<Response, Failure> {
+    attempt.client.get(url).send().await.map_err(|error| unreachable(&error))
+}
+
+fn unreachable(error: &reqwest::Error) -> Failure {
+    Failure::failed(format!("the sign-in did not answer: {}", told(error)))
+}
+
+fn no_form() -> Failure {
+    Failure::failed("this server is not signed in to with --user; leave it out to sign in in a browser")
+}
+
+fn location(response: &Response) -> Option<String> {
+    response.headers().get(header::LOCATION)?.to_str().ok().map(str::to_owned)
+}
+
+fn form_cookie(response: &Response) -> Option<(String, String)> {
+    let cookies = response.headers().get_all(header::SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.filter_map(|cookie| cookie.split(';').next()?.split_once('='));
+    let (name, value) = pairs.find(|(name, _)| name.ends_with(FORM_COOKIE))?;
+    Some((name.to_owned(), value.to_owned()))
+}
+
+/// The code in the address to which a browser would be sent, which must be ours and answer our question.
+fn code(attempt: &Attempt, answer: &Response, redirect_uri: &str) -> Result<String, Failure> {
+    let wrong = |why: &str| Failure::failed(format!("the sign-in did not come back as it should: {why}"));
+    let place = location(answer).filter(|place| place.split('?').next() == Some(redirect_uri));
+    let url: Url = place.and_then(|place| place.parse().ok()).ok_or_else(|| wrong("it leads elsewhere"))?;
+    let value = |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+    if value("state").as_deref() != Some(&attempt.state) {
+        return Err(wrong("it answers another question"));
+    }
+    value("code").ok_or_else(|| wrong(&value("error").unwrap_or_else(|| "there is no code".to_owned())))
+}

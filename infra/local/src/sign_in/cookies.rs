@@ -1,0 +1,111 @@
+//! The cookies of the sign-in: their names, where they are sent, and how they are read.
+
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
+
+/// A browser that is signed in.
+pub(super) const SESSION: &str = "labelcast_session";
+/// The form that a browser was shown.
+pub(super) const FORM: &str = "labelcast_form";
+
+/// To where and how cookies are sent; follows from the public URL alone.
+///
+/// Under TLS browsers hold a name's prefix against the rest (RFC 6265bis, 4.1.3): with `__Host-` nobody but this very host
+/// can have set it, and it is for all paths; below a path prefix of a shared host, `__Secure-` is what can be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Cookies {
+    prefix: &'static str,
+    path: String,
+    secure: bool,
+}
+
+impl Cookies {
+    /// For `scheme://host:port` with a path or without.
+    pub(super) fn of(public_url: &str) -> Self {
+        let secure = public_url.starts_with("https://");
+        let path = path_of(public_url);
+        let prefix = match (secure, path.is_empty()) {
+            (true, true) => "__Host-",
+            (true, false) => "__Secure-",
+            (false, _) => "",
+        };
+        Self { prefix, path: if path.is_empty() { "/".to_owned() } else { path.to_owned() }, secure }
+    }
+
+    /// A cookie's value, as the browser sends it.
+    pub(super) fn get(&self, headers: &HeaderMap, name: &str) -> Option<String> {
+        let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        pairs.find(|(key, _)| key.strip_prefix(self.prefix) == Some(name)).map(|(_, value)| value.to_owned())
+    }
+
+    /// Sets a cookie for this server only, not for scripts, not sent along from elsewhere; for 0 seconds to take it away.
+    pub(super) fn set(&self, response: &mut Response, name: &str, value: &str, seconds: u32) {
+        let Self { prefix, path, secure } = self;
+        let secure = if *secure { "; Secure" } else { "" };
+        let cookie = format!("{prefix}{name}={value}; Path={path}; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}");
+        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+    }
+}
+
+/// The path of a URL, without a slash at its end: empty, or `/prefix`.
+pub(super) fn path_of(url: &str) -> &str {
+    let host = url.find("://").map_or(0, |scheme| scheme + 3);
+    url[host..].find('/').map_or("", |slash| url[host + slash..].trim_end_matches('/'))
+}
+
+/// `scheme://host:port` of a URL.
+pub(super) fn origin_of(url: &str) -> &str {
+    let host = url.find("://").map_or(0, |scheme| scheme + 3);
+    url[host..].find('/').map_or(url, |slash| &url[..host + slash])
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse;
+
+    use super::*;
+
+    fn set(public_url: &str) -> String {
+        let mut response = ().into_response();
+        Cookies::of(public_url).set(&mut response, SESSION, "v", 60);
+        response.headers()[header::SET_COOKIE].to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn the_public_url_says_how_cookies_are_called_and_where_they_go() {
+        let rest = "HttpOnly; SameSite=Lax; Max-Age=60";
+        for url in ["https://a.example", "https://a.example/", "https://a.example:8443"] {
+            assert_eq!(set(url), format!("__Host-labelcast_session=v; Path=/; {rest}; Secure"), "{url}");
+        }
+        for url in ["https://a.example/labels", "https://a.example/labels/"] {
+            assert_eq!(set(url), format!("__Secure-labelcast_session=v; Path=/labels; {rest}; Secure"), "{url}");
+        }
+        assert_eq!(set("http://127.0.0.1:8080"), format!("labelcast_session=v; Path=/; {rest}"));
+        assert_eq!(set("http://127.0.0.1:8080/labels"), format!("labelcast_session=v; Path=/labels; {rest}"));
+    }
+
+    #[test]
+    fn under_tls_a_cookie_that_anybody_on_a_neighbouring_host_can_have_set_is_not_read() {
+        let headers = |text| HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_static(text))]);
+        let cookies = Cookies::of("https://a.example");
+        let ours = headers("a=b; __Host-labelcast_session=ours; labelcast_session=theirs");
+        assert_eq!(cookies.get(&ours, SESSION).as_deref(), Some("ours"));
+        assert_eq!(cookies.get(&headers("labelcast_session=theirs; __Secure-labelcast_session=x"), SESSION), None);
+        let plain = Cookies::of("http://127.0.0.1:8080");
+        assert_eq!(plain.get(&headers("labelcast_session=x"), SESSION).as_deref(), Some("x"));
+    }
+
+    #[test]
+    fn a_url_has_an_origin_and_a_path() {
+        for (url, origin, path) in [
+            ("https://a.example", "https://a.example", ""),
+            ("https://a.example/", "https://a.example", ""),
+            ("https://a.example:1/x/y/", "https://a.example:1", "/x/y"),
+        ] {
+            assert_eq!((origin_of(url), path_of(url)), (origin, path), "{url}");
+        }
+    }
+}
