@@ -1,6 +1,6 @@
 //! Puts the parts of one machine together.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
@@ -202,12 +202,13 @@ impl Machine {
 
     /// Closes the sockets of users who have changed, soon after they did.
     async fn watch_accounts(&self, stop: &CancellationToken) {
-        let seen = std::cell::Cell::new(None);
+        let seen = Mutex::new(None);
         every(REFRESH_EVERY, stop, async || match self.accounts.refresh().await {
-            Ok(known) if known.revision() == seen.get() => {}
             Ok(known) => {
-                seen.set(known.revision());
-                self.gateway.close_revoked(|caller| known.is_current(caller));
+                let before = seen.lock().unwrap_or_else(PoisonError::into_inner).replace(known.revision());
+                if before != Some(known.revision()) {
+                    self.gateway.close_revoked(|caller| known.is_current(caller));
+                }
             }
             Err(error) => {
                 metrics::counter!("labelcast_port_errors_total", "kind" => "accounts").increment(1);
