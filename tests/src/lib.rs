@@ -3,6 +3,7 @@
 pub mod aws;
 pub mod contract;
 pub mod emulator;
+pub mod limit;
 pub mod machine;
 pub mod picture;
 pub mod schemas;
@@ -11,6 +12,7 @@ pub mod socket;
 pub mod stand_in;
 pub mod uploads;
 
+pub use limit::MemoryLimit;
 pub use machine::TestMachine;
 pub use server::Server;
 pub use socket::Socket;

@@ -41,7 +41,7 @@ fn encoded(picture: &RgbImage, format: ImageFormat) -> Vec<u8> {
 }
 
 /// PNG specification, annex D.
-fn crc32(bytes: &[u8]) -> u32 {
+pub fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc: u32, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 })
     })

@@ -9,8 +9,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::Socket;
 use crate::uploads::{self, HTTP};
+use crate::{MemoryLimit, Socket};
 
 /// A running server. It is killed when dropped.
 pub struct Server {
@@ -42,6 +42,13 @@ impl Server {
     pub async fn start(arguments: &[&str]) -> Self {
         let directory = TempDir::new().expect("a place for temporary files");
         let (process, address) = serve(directory.path(), arguments).await;
+        Self { directory, process, address }
+    }
+
+    /// Starts one on an empty directory, with its memory limited.
+    pub async fn start_within(limit: &MemoryLimit, arguments: &[&str]) -> Self {
+        let directory = TempDir::new().expect("a place for temporary files");
+        let (process, address) = serve_by(limit.command(&binary()), directory.path(), arguments).await;
         Self { directory, process, address }
     }
 
@@ -135,7 +142,11 @@ impl Server {
 }
 
 async fn serve(directory: &Path, arguments: &[&str]) -> (Child, String) {
-    let mut process = Command::new(binary())
+    serve_by(Command::new(binary()), directory, arguments).await
+}
+
+async fn serve_by(mut command: Command, directory: &Path, arguments: &[&str]) -> (Child, String) {
+    let mut process = command
         .args(["serve", "--listen", "127.0.0.1:0", "--data"])
         .arg(directory)
         .args(arguments)

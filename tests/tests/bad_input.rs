@@ -107,7 +107,7 @@ async fn rest_answers_what_is_wrong_and_what_to_do() {
 async fn a_form_takes_what_was_signed_and_nothing_else() {
     let server = Server::start(&[]).await;
     let token = server.token("viewer").await;
-    let begun = server.begin(&token, "image/jpeg", 1000).await;
+    let begun = server.begin(&token, "image/jpeg", 10_000).await;
     let mut other_key = begun.clone();
     other_key["fields"]["key"] = json!("processed/evil");
     assert_eq!(server.post(&other_key, picture::jpeg(1)).await.unwrap().status(), StatusCode::FORBIDDEN);

@@ -7,7 +7,8 @@ use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
 use aws_lambda_events::s3::S3Event;
 use bytes::Bytes;
 use chrono::Duration;
-use labelcast_functions::images::{Analyze, Failed, FailureRecord, Index, Ingest};
+use labelcast_functions::budget::{ByteSize, MemoryBudget};
+use labelcast_functions::images::{Analyze, Decoding, Failed, FailureRecord, Index, Ingest};
 use labelcast_functions::live::{Authorize, Connect, Deliver, Disconnect, Notify, Route, Sweep};
 use labelcast_functions::model::{
     BusEvent, ConnectionId, ImageType, Notification, NotificationId, RemovedImage, Subject, TopicKey, UploadId,
@@ -36,7 +37,8 @@ fn settings() -> Arc<Settings> {
 
 fn ingest(ports: &Ports) -> Ingest {
     let Ports { clock, objects, uploads, images, queue, bus, .. } = ports.clone();
-    Ingest { clock, objects, uploads, images, queue, bus, settings: settings() }
+    let decoding = Decoding::new(MemoryBudget::new(ByteSize::mib(512)), std::num::NonZeroUsize::MIN);
+    Ingest { clock, objects, uploads, images, queue, bus, decoding, detector: None, settings: settings() }
 }
 
 fn analyze(ports: &Ports) -> Analyze {

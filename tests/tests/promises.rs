@@ -111,7 +111,7 @@ async fn an_upload_leaves_pending_once_and_is_its_uploaders_business() {
     let (token, other) = (server.token("viewer").await, server.token("moderator").await);
     let mut socket = server.connect(&token).await;
     socket.subscribe(&["uploads"]).await;
-    let begun = server.begin(&token, "image/jpeg", 1000).await;
+    let begun = server.begin(&token, "image/jpeg", 10_000).await;
     server.post(&begun, picture::jpeg(4)).await.unwrap();
     let labelled = socket.notification("image.labelled").await;
     // The same form with other bytes changes nothing (rule 3).

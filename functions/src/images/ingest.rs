@@ -9,10 +9,11 @@ use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
 use percent_encoding::percent_decode_str;
 
-use crate::imaging::{self, Rejection};
+use super::{Decoding, DecodingError};
+use crate::imaging::{self, Probe, Rejection, WORKING_SIDE};
 use crate::model::{BusEvent, Image, ImageId, ImageType, Upload, UploadRef, UploadState};
 use crate::ports::{AnalysisJob, Bus, NewImage, ObjectInfo, ObjectKey, Objects, PortError, PortResult, Queue, Uploads};
-use crate::ports::{Clock, Images};
+use crate::ports::{Clock, Detector, Images};
 use crate::settings::Settings;
 
 /// The function's parts.
@@ -30,6 +31,10 @@ pub struct Ingest {
     pub queue: Arc<dyn Queue>,
     /// To `notify`.
     pub bus: Arc<dyn Bus>,
+    /// Where pictures are decoded.
+    pub decoding: Decoding,
+    /// Looks at each picture while it is decoded anyway; `None` where the detector works elsewhere.
+    pub detector: Option<Arc<dyn Detector>>,
     /// The largest picture.
     pub settings: Arc<Settings>,
 }
@@ -161,11 +166,15 @@ impl Ingest {
         Ok(Some((object.info, whole.freeze())))
     }
 
-    /// Looks at the bytes, apart from the other work: decoding takes its time.
+    /// Looks at the bytes, apart from the other work and within the memory budget.
     async fn accept(&self, bytes: Bytes, created_at: DateTime<Utc>) -> PortResult<Result<Accepted, Rejection>> {
-        tokio::task::spawn_blocking(move || accept(&bytes, created_at))
-            .await
-            .map_err(|error| PortError::Failed { what: "looking at a picture", why: error.to_string() })
+        let detector = self.detector.clone();
+        let look = move |bytes: &[u8], probe: &Probe| accept(bytes, probe, created_at, detector.as_deref());
+        match self.decoding.run(bytes, |_| WORKING_SIDE, look).await {
+            Ok(accepted) => Ok(Ok(accepted)),
+            Err(DecodingError::Rejected(rejection)) => Ok(Err(rejection)),
+            Err(DecodingError::Failed(why)) => Err(PortError::Failed { what: "looking at a picture", why }),
+        }
     }
 
     async fn reject(
@@ -206,14 +215,22 @@ fn image_id(bytes: &[u8]) -> ImageId {
     ImageId::from_digest(sha256.as_ref().try_into().expect("SHA-256 has 32 bytes"))
 }
 
-fn accept(bytes: &[u8], created_at: DateTime<Utc>) -> Result<Accepted, Rejection> {
-    let probe = imaging::probe(bytes)?;
-    let picture = imaging::decode(bytes, &probe)?;
-    let thumbnail = imaging::thumbnail(&picture, probe.orientation);
-    drop(picture);
+/// Everything that is made of a picture, from one decoding of it.
+fn accept(
+    bytes: &[u8],
+    probe: &Probe,
+    created_at: DateTime<Utc>,
+    detector: Option<&dyn Detector>,
+) -> Result<Accepted, Rejection> {
     let original = imaging::without_private_metadata(bytes, probe.content_type, probe.orientation)?;
+    let picture = imaging::decode(&original, probe, WORKING_SIDE)?;
+    let thumbnail = imaging::thumbnail(&picture, probe.orientation);
+    let id = image_id(bytes);
+    if let Some(detector) = detector {
+        detector.prepare(&id, bytes, probe, &picture);
+    }
     let image = NewImage {
-        id: image_id(bytes),
+        id,
         content_type: probe.content_type,
         size: bytes.len() as u64,
         width: probe.width,

@@ -2,6 +2,7 @@
 
 mod analyze;
 mod decide;
+mod decoding;
 mod embedded;
 mod failed;
 mod image;
@@ -15,6 +16,7 @@ mod upload;
 mod web;
 
 pub use analyze::Analyze;
+pub use decoding::{Decoding, DecodingError};
 pub use embedded::EmbeddedPages;
 pub use failed::{Failed, FailureRecord};
 pub use image::ImageApi;

@@ -131,7 +131,8 @@ async fn begin(
     let form = UploadForm {
         key: ObjectKey::new_upload(&id),
         content_type,
-        size: 1..=api.settings.max_upload_bytes,
+        // S3's `content-length-range`: what was promised is the most that is taken.
+        size: 1..=request.size,
         expires_at: now + api.settings.form_valid,
     };
     let signed = api.objects.sign_post(&form).await?;

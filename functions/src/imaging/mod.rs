@@ -1,8 +1,7 @@
 //! Pictures as bytes: what they are, whether they are whole, their thumbnail, and the same picture without what
 //! it tells about its maker.
 //!
-//! Everything here is pure and bounded. The most memory is taken by [`decode`] of a progressive JPEG: about 12
-//! bytes a pixel, so 800 MB at [`MAX_PIXELS`]; who decodes several at once bounds how many.
+//! Everything here is pure, and bounded by what the headers say: [`Probe::memory`] is known before anything is decoded.
 //!
 //! Of an animated picture the first frame is taken, everywhere: it is what is analyzed, so it is all that others
 //! may see.
@@ -10,7 +9,10 @@
 mod container;
 mod decode;
 mod exif;
+mod jpeg;
+mod memory;
 mod probe;
+mod reduce;
 mod rejection;
 #[cfg(test)]
 mod samples;
@@ -22,7 +24,7 @@ pub use image::DynamicImage;
 pub use image::metadata::Orientation;
 pub use probe::{Probe, probe};
 pub use rejection::Rejection;
-pub use thumbnail::{MAX_THUMBNAIL_SIDE, jpeg_for_detector, thumbnail};
+pub use thumbnail::{MAX_THUMBNAIL_SIDE, WORKING_SIDE, jpeg_for_detector, longest_for_detector, thumbnail};
 
 /// The shortest side of a picture that is taken, in pixels: Rekognition refuses smaller ones.
 pub const MIN_SIDE: u32 = 80;

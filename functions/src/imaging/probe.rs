@@ -1,17 +1,14 @@
 //! What a file is, told from its first bytes and its headers, before anything is decoded.
 
-use std::io::Cursor;
-
 use image::metadata::Orientation;
-use image::{ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
-use img_parts::jpeg::markers;
-use img_parts::{Bytes, DynImage, ImageEXIF};
+use img_parts::jpeg::{Jpeg, markers};
+use img_parts::webp::{CHUNK_ALPH, CHUNK_ANMF, CHUNK_VP8L, WebP};
+use img_parts::{Bytes, ImageEXIF};
 
-use super::{Rejection, exif};
+use super::container::png;
+use super::memory::WebPKind;
+use super::{Rejection, exif, memory};
 use crate::model::ImageType;
-
-/// What may be allocated to read headers, in bytes: a colour profile or text that unpacks to more is a bomb.
-const HEADER_ALLOCATION: u64 = 64 << 20;
 
 /// What a file says that it is, checked against the bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,36 +21,89 @@ pub struct Probe {
     pub height: u32,
     /// How the stored pixels must be turned to be seen the right way up.
     pub orientation: Orientation,
+    /// The most bytes that are in use at once while it is cleaned and decoded, beside those of the file.
+    pub(super) decoding: u64,
 }
 
 impl Probe {
+    /// The most bytes that looking at the picture takes: everything that is in memory at once, from the file to the
+    /// thumbnail, for a file of this size that is decoded to this many pixels on the longer side, as for
+    /// [`super::decode`].
+    pub fn memory(&self, file_size: u64, longest: u32) -> u64 {
+        memory::of(file_size, self.decoding, self.stored_size(), longest)
+    }
+
     /// Width and height of the pixels as they are stored.
     pub(super) const fn stored_size(&self) -> (u32, u32) {
         if exif::swaps_sides(self.orientation) { (self.height, self.width) } else { (self.width, self.height) }
     }
 }
 
-/// Reads type, size and orientation, and checks the size against the bounds, without decoding any pixel.
+/// Reads type, size and orientation, and checks the size against the bounds, without decoding or unpacking anything.
 pub fn probe(bytes: &[u8]) -> Result<Probe, Rejection> {
     let content_type = type_of(bytes).ok_or(Rejection::NotAPicture)?;
-    let container = DynImage::from_bytes(Bytes::copy_from_slice(bytes))
-        .map_err(|_| Rejection::Damaged)?
-        .ok_or(Rejection::Damaged)?;
-    // Before the decoder sees it: the decoder's own complaint about a huge picture would not say how large it is.
-    let (width, height) = container.dimensions().ok_or(Rejection::Damaged)?;
-    Rejection::of_size(width, height)?;
-    if let DynImage::Jpeg(jpeg) = &container
-        && !jpeg.segments().iter().any(|segment| matches!(segment.marker(), markers::SOF0..=markers::SOF2))
-    {
-        return Err(Rejection::Unsupported); // neither baseline nor progressive: lossless or arithmetic-coded
-    }
-    if decoder_size(bytes, content_type)? != (width, height) {
+    let bytes = Bytes::copy_from_slice(bytes);
+    let Header { size: (width, height), exif, decoding } = match content_type {
+        ImageType::Jpeg => jpeg_header(bytes)?,
+        ImageType::Png => png_header(&bytes)?,
+        ImageType::WebP => webp_header(bytes)?,
+    };
+    let orientation = exif.and_then(|block| Orientation::from_exif_chunk(&block)).unwrap_or(Orientation::NoTransforms);
+    let (width, height) = if exif::swaps_sides(orientation) { (height, width) } else { (width, height) };
+    Ok(Probe { content_type, width, height, orientation, decoding })
+}
+
+/// What the headers of a file say.
+struct Header {
+    /// As stored, within the bounds.
+    size: (u32, u32),
+    exif: Option<Bytes>,
+    decoding: u64,
+}
+
+fn jpeg_header(bytes: Bytes) -> Result<Header, Rejection> {
+    let jpeg = Jpeg::from_bytes(bytes).map_err(|_| Rejection::Damaged)?;
+    let size = jpeg.dimensions().map(|(width, height)| (width.into(), height.into())).ok_or(Rejection::Damaged)?;
+    Rejection::of_size(size.0, size.1)?;
+    let frame = jpeg.segments().iter().find(|segment| matches!(segment.marker(), markers::SOF0..=markers::SOF2));
+    // Neither baseline nor progressive: lossless or arithmetic-coded.
+    let frame = frame.ok_or(Rejection::Unsupported)?;
+    let scan = jpeg.segments().last().filter(|segment| segment.marker() == markers::SOS).ok_or(Rejection::Damaged)?;
+    let progressive = frame.marker() == markers::SOF2;
+    let decoding = memory::of_jpeg(size, progressive, frame.contents(), scan.contents()).ok_or(Rejection::Damaged)?;
+    Ok(Header { size, exif: jpeg.exif(), decoding })
+}
+
+fn png_header(bytes: &Bytes) -> Result<Header, Rejection> {
+    let chunks = png::chunks(bytes)?;
+    let header = chunks.first().filter(|chunk| chunk.kind() == *b"IHDR").ok_or(Rejection::Damaged)?;
+    let &[w1, w2, w3, w4, h1, h2, h3, h4, _depth, kind, _, _, interlace] = &header.contents()[..] else {
+        return Err(Rejection::Damaged);
+    };
+    let size = (u32::from_be_bytes([w1, w2, w3, w4]), u32::from_be_bytes([h1, h2, h3, h4]));
+    if size.0 == 0 || size.1 == 0 {
         return Err(Rejection::Damaged);
     }
-    let orientation =
-        container.exif().and_then(|block| Orientation::from_exif_chunk(&block)).unwrap_or(Orientation::NoTransforms);
-    let (width, height) = if exif::swaps_sides(orientation) { (height, width) } else { (width, height) };
-    Ok(Probe { content_type, width, height, orientation })
+    Rejection::of_size(size.0, size.1)?;
+    let exif = chunks.iter().find(|chunk| chunk.kind() == *b"eXIf").map(|chunk| chunk.contents().clone());
+    let transparent = chunks.iter().any(|chunk| chunk.kind() == *b"tRNS");
+    Ok(Header { size, exif, decoding: memory::of_png(size, kind, transparent, interlace != 0) })
+}
+
+fn webp_header(bytes: Bytes) -> Result<Header, Rejection> {
+    let webp = WebP::from_bytes(bytes).map_err(|_| Rejection::Damaged)?;
+    let size = webp.dimensions().ok_or(Rejection::Damaged)?;
+    Rejection::of_size(size.0, size.1)?;
+    let kind = if webp.has_chunk(CHUNK_ANMF) {
+        WebPKind::Animated
+    } else if webp.has_chunk(CHUNK_VP8L) {
+        WebPKind::Lossless
+    } else if webp.has_chunk(CHUNK_ALPH) {
+        WebPKind::LossyWithAlpha
+    } else {
+        WebPKind::Lossy
+    };
+    Ok(Header { size, exif: webp.exif(), decoding: memory::of_webp(size, &kind) })
 }
 
 /// Magic bytes: JPEG (ITU T.81 §B.1.1.3), PNG (PNG 3rd edition §5.2), WebP (RFC 9649 §2.4).
@@ -69,33 +119,10 @@ fn type_of(bytes: &[u8]) -> Option<ImageType> {
     }
 }
 
-/// The size by the headers that the real decoder reads, which also shows that it can read this kind of file.
-fn decoder_size(bytes: &[u8], content_type: ImageType) -> Result<(u32, u32), Rejection> {
-    let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(HEADER_ALLOCATION);
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format_of(content_type));
-    reader.limits(limits);
-    Ok(reader.into_decoder().map_err(|error| rejection_of(&error))?.dimensions())
-}
-
-pub(super) const fn format_of(content_type: ImageType) -> ImageFormat {
-    match content_type {
-        ImageType::Jpeg => ImageFormat::Jpeg,
-        ImageType::Png => ImageFormat::Png,
-        ImageType::WebP => ImageFormat::WebP,
-    }
-}
-
-pub(super) fn rejection_of(error: &ImageError) -> Rejection {
-    match error {
-        ImageError::Unsupported(_) => Rejection::Unsupported,
-        _ => Rejection::Damaged,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use img_parts::jpeg::{Jpeg, JpegSegment, markers};
+    use img_parts::DynImage;
+    use img_parts::jpeg::JpegSegment;
     use img_parts::png::{Png, PngChunk};
 
     use super::*;

@@ -35,6 +35,17 @@ pub enum Rejection {
         /// In pixels, as stored.
         height: u32,
     },
+    /// Decoding it takes more memory than the server may use for all pictures together.
+    #[error(
+        "The picture is {width}×{height} pixels, and to look at it takes more memory than this server has set aside. \
+         Send it scaled down, or saved as an ordinary (not progressive, not interlaced) file."
+    )]
+    TooMuchMemory {
+        /// In pixels, as seen.
+        width: u32,
+        /// In pixels, as seen.
+        height: u32,
+    },
     /// Cut off, corrupt, or contradicting itself.
     #[error("The picture is damaged: the file is cut off or corrupt. Send it again, or save it anew and send that.")]
     Damaged,

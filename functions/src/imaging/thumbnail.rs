@@ -2,14 +2,13 @@
 
 use std::borrow::Cow;
 
-use fast_image_resize::images::{TypedImage, TypedImageRef};
-use fast_image_resize::pixels::U8x3;
-use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::FilterType;
 use image::codecs::jpeg::JpegEncoder;
 use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage, Rgba};
 
-use super::Rejection;
+use super::reduce::resized;
+use super::{Probe, Rejection};
 
 /// The longest side of a thumbnail, in pixels.
 pub const MAX_THUMBNAIL_SIDE: u32 = 320;
@@ -21,15 +20,24 @@ const QUALITY: u8 = 82;
 /// side of what was larger keeps more than [`super::MIN_SIDE`].
 const DETECTOR_PIXELS: f64 = 3_000_000.0;
 
-/// An uploaded picture as a JPEG, for a detector that does not read its kind.
-pub fn jpeg_for_detector(bytes: &[u8]) -> Result<Vec<u8>, Rejection> {
-    let probe = super::probe(bytes)?;
-    let picture = super::decode(bytes, &probe)?;
-    let (width, height) = (f64::from(picture.width()), f64::from(picture.height()));
+/// The longer side of a decoded picture of which both a thumbnail and the measurements of a detector can be made.
+pub const WORKING_SIDE: u32 = 800;
+
+/// An uploaded picture as a JPEG, for a detector that does not read its kind. `probe` is what was read of the same bytes.
+pub fn jpeg_for_detector(bytes: &[u8], probe: &Probe) -> Result<Vec<u8>, Rejection> {
+    let cleaned = super::without_private_metadata(bytes, probe.content_type, probe.orientation)?;
+    let longest = longest_for_detector(probe);
+    let picture = super::decode(&cleaned, probe, longest)?;
+    Ok(small_jpeg(&picture, probe.orientation, longest))
+}
+
+/// The longer side of a picture that is sent to a detector.
+pub fn longest_for_detector(probe: &Probe) -> u32 {
+    let (width, height) = (f64::from(probe.width), f64::from(probe.height));
     let shrinking = (DETECTOR_PIXELS / (width * height)).sqrt().min(1.0);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a side is between 80 and 10,000")]
     let longest = (width.max(height) * shrinking) as u32;
-    Ok(small_jpeg(&picture, probe.orientation, longest))
+    longest
 }
 
 /// A small JPEG of the picture: the right way up, at most [`MAX_THUMBNAIL_SIDE`] on its longest side and never larger
@@ -46,7 +54,7 @@ fn small_jpeg(image: &DynamicImage, orientation: Orientation, longest: u32) -> V
         transparent if transparent.color().has_alpha() => Cow::Owned(over_white(transparent)),
         other => Cow::Owned(other.to_rgb8()),
     };
-    let mut small = DynamicImage::from(shrunk(&colours, longest));
+    let mut small = DynamicImage::from(resized(&colours, longest, FilterType::Bilinear));
     small.apply_orientation(orientation);
     if !image.color().has_color() {
         small = small.into_luma8().into();
@@ -56,25 +64,6 @@ fn small_jpeg(image: &DynamicImage, orientation: Orientation, longest: u32) -> V
         .encode_image(&small)
         .expect("writing to memory does not fail, and 8-bit grey and RGB are what the encoder takes");
     jpeg
-}
-
-/// Every pixel counts for those that it falls together with.
-fn shrunk(image: &RgbImage, to: u32) -> RgbImage {
-    let longest = image.width().max(image.height());
-    if longest <= to {
-        return image.clone();
-    }
-    // To the nearest pixel, and a line stays a line.
-    let scaled = |side: u32| ((side * to + longest / 2) / longest).max(1);
-    let (width, height) = (scaled(image.width()), scaled(image.height()));
-    let mut small = RgbImage::new(width, height);
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    let from = TypedImageRef::<U8x3>::from_buffer(image.width(), image.height(), image);
-    let into = TypedImage::<U8x3>::from_buffer(width, height, &mut small);
-    from.and_then(|from| Ok(Resizer::new().resize_typed(&from, &mut into?, &options)))
-        .expect("a buffer of bytes has its size and needs no alignment")
-        .expect("no part is cut out, and no side is 0");
-    small
 }
 
 fn over_white(image: &DynamicImage) -> RgbImage {
@@ -134,9 +123,10 @@ mod tests {
         for ((width, height), expected) in [((400, 300), (400, 300)), ((4_000, 3_000), (2_000, 1_500))] {
             let mut webp = std::io::Cursor::new(Vec::new());
             two_halves(width, height).write_to(&mut webp, image::ImageFormat::WebP).unwrap();
-            assert_eq!(read(&jpeg_for_detector(webp.get_ref()).unwrap()).dimensions(), expected);
+            let probe = crate::imaging::probe(webp.get_ref()).unwrap();
+            assert_eq!(read(&jpeg_for_detector(webp.get_ref(), &probe).unwrap()).dimensions(), expected);
+            assert!(jpeg_for_detector(b"no picture", &probe).is_err());
         }
-        assert!(jpeg_for_detector(b"no picture").is_err());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 use async_trait::async_trait;
 
+use crate::imaging::{DynamicImage, Probe};
 use crate::model::{Detection, ImageId, ImageType};
 
 /// Why a detector gave no answer.
@@ -18,4 +19,9 @@ pub enum DetectorError {
 pub trait Detector: Send + Sync {
     /// Looks at the image stored under [`super::ObjectKey::processed`]. Answers all that was found; the caller cuts.
     async fn detect(&self, image: &ImageId, content_type: ImageType) -> Result<Detection, DetectorError>;
+
+    /// Gets a picture that was decoded for another purpose, so that [`Detector::detect`] need not decode it again: the
+    /// uploaded bytes, what was read of them, and the pixels as stored, at least [`crate::imaging::WORKING_SIDE`] of them on
+    /// the longer side if the picture has as many. Called on a thread that may block. A hint: nothing may depend on it.
+    fn prepare(&self, _image: &ImageId, _bytes: &[u8], _probe: &Probe, _picture: &DynamicImage) {}
 }

@@ -1,9 +1,12 @@
 //! What a function is made of on AWS. Each part is made when it is asked for, so that a function has only its own clients,
 //! needs only its own settings, and starts fast.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use aws_types::SdkConfig;
+use labelcast_functions::budget::{ByteSize, MemoryBudget};
+use labelcast_functions::images::Decoding;
 use labelcast_functions::live::Division;
 use labelcast_functions::ports::{
     Bus, Clock, Connections, CurrentUntilExpiry, Deliveries, Detector, History, Idempotency, Images, Keys, Objects,
@@ -29,6 +32,9 @@ use crate::translator::AmazonTranslate;
 
 /// Parts of a topic's subscriptions (rule 14), unless it is set otherwise.
 const RANGES: u32 = 4;
+
+/// Memory of the functions that decode, as in `infra/functions/images.yml`.
+const FUNCTION_MEMORY_MIB: u64 = 2048;
 
 /// AWS, as this function may use it.
 pub struct Home {
@@ -57,6 +63,13 @@ impl Home {
     /// What the operator set.
     pub fn settings(&self) -> Result<Arc<Settings>> {
         self.environment.settings().map(Arc::new)
+    }
+
+    /// Where pictures are decoded: one at a time, as a Lambda runs, in at most half of the function's memory.
+    pub fn decoding(&self) -> Result<Decoding> {
+        // In MB that are MiB (Lambda developer guide, defined runtime environment variables); Lambda always sets it.
+        let mib: u64 = self.environment.or("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", FUNCTION_MEMORY_MIB)?;
+        Ok(Decoding::new(MemoryBudget::new(ByteSize::mib(mib / 2)), NonZeroUsize::MIN))
     }
 
     /// Where the REST API is found.
@@ -204,7 +217,7 @@ impl Home {
         #[expect(clippy::cast_possible_truncation, reason = "a percentage with two digits after the point")]
         let confidence = self.settings()?.min_confidence.percent() as f32;
         let client = aws_sdk_rekognition::Client::new(&self.config);
-        Ok(Arc::new(Rekognition::new(client, bucket, self.objects()?, confidence)))
+        Ok(Arc::new(Rekognition::new(client, bucket, self.objects()?, self.decoding()?, confidence)))
     }
 
     /// Translate.

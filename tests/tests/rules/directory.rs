@@ -18,7 +18,7 @@ async fn tokens_and_forms_belong_to_the_data_directory_and_not_to_the_port() {
     let mut server = Server::start(&[]).await;
     let token = server.token("viewer").await;
     let port = server.address().to_owned();
-    let begun = server.begin(&token, "image/jpeg", 1_000).await;
+    let begun = server.begin(&token, "image/jpeg", 10_000).await;
     server.kill_and_restart().await;
     assert_ne!(server.address(), port);
     let (before, after) = (claims(&token), claims(&server.token("viewer").await));

@@ -5,6 +5,7 @@ use img_parts::jpeg::{Jpeg, JpegSegment, markers};
 use img_parts::{Bytes, ImageEXIF, ImageICC};
 
 use super::profile;
+use crate::imaging::jpeg::{self, Walk};
 use crate::imaging::{Rejection, exif};
 
 pub(super) fn cleaned(bytes: &[u8], orientation: Orientation) -> Result<Vec<u8>, Rejection> {
@@ -15,9 +16,13 @@ pub(super) fn cleaned(bytes: &[u8], orientation: Orientation) -> Result<Vec<u8>,
     if !scan.has_entropy() {
         return Err(Rejection::Damaged);
     }
+    let mut walk = Walk::new();
+    for segment in head {
+        walk.segment(segment.marker(), segment.contents())?;
+    }
     // The parser leaves everything after the first scan's header to that segment: it is the end of the file.
     let rest = &bytes[bytes.len() - (scan.len_with_entropy() - scan.len())..];
-    let scans = cleaned_scans(rest)?;
+    let scans = cleaned_scans(&mut walk, scan.contents(), rest)?;
     let scan = JpegSegment::new_with_entropy(markers::SOS, scan.contents().clone(), scans.into());
     let segments = head.iter().filter_map(needed).chain([scan]).collect();
 
@@ -52,49 +57,45 @@ const fn is_coding(marker: u8) -> bool {
     matches!(marker, markers::SOF0..=markers::SOF2 | markers::DHT | markers::DQT | markers::DRI)
 }
 
-/// Everything from the first scan's data to the end of the picture. Between scans, only what is needed to decode is
-/// kept; what follows the end of the picture is dropped: other pictures (MPF), films (motion photos), anything.
-fn cleaned_scans(rest: &[u8]) -> Result<Vec<u8>, Rejection> {
-    let mut kept = Vec::with_capacity(rest.len());
-    let mut at = 0;
-    let mut in_scan = true;
+/// Everything from the first scan's data to the end of the picture, which is where the data say that it is whole: an end
+/// marker may be missing, or come early. Between scans, only what is needed to decode is kept; what follows the picture is
+/// dropped: other pictures (MPF), films (motion photos), a camera's trailer, anything.
+fn cleaned_scans(walk: &mut Walk, first_header: &[u8], rest: &[u8]) -> Result<Vec<u8>, Rejection> {
+    let mut kept = Vec::with_capacity(rest.len() + 2);
+    let (mut header, mut begin) = (first_header, 0);
     loop {
-        let (marker, begin) = next_marker(rest, at).ok_or(Rejection::Damaged)?;
-        if in_scan {
-            kept.extend_from_slice(&rest[at..begin]);
+        let end = walk.scan(header, rest, begin)?;
+        kept.extend_from_slice(&rest[begin..end]);
+        if walk.is_whole() {
+            kept.extend_from_slice(&[markers::P, markers::EOI]);
+            return Ok(kept);
         }
-        match marker {
-            markers::EOI => {
-                kept.extend_from_slice(&[markers::P, markers::EOI]);
-                return Ok(kept);
+        let mut at = end;
+        loop {
+            let (marker, place) = jpeg::next_marker(rest, at).ok_or(Rejection::Damaged)?;
+            if matches!(marker, markers::RST0..=markers::RST7) {
+                at = place + 2;
+                continue;
             }
-            markers::SOI => return Err(Rejection::Damaged),
-            _ => {}
-        }
-        let length = rest.get(begin + 2..begin + 4).ok_or(Rejection::Damaged)?;
-        let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
-        if length < 2 {
-            return Err(Rejection::Damaged); // it counts itself
-        }
-        at = begin + 2 + length;
-        let segment = rest.get(begin..at).ok_or(Rejection::Damaged)?;
-        in_scan = marker == markers::SOS;
-        if in_scan || is_coding(marker) {
-            kept.extend_from_slice(segment);
-        }
-    }
-}
-
-/// The next marker that ends a scan's data, and where its `FF` stands: neither a stuffed zero, nor a restart, nor a
-/// fill byte (ITU T.81 §B.1.1).
-fn next_marker(data: &[u8], from: usize) -> Option<(u8, usize)> {
-    let mut at = from;
-    loop {
-        at += data.get(at..)?.iter().position(|byte| *byte == markers::P)?;
-        match *data.get(at + 1)? {
-            0x00 | markers::RST0..=markers::RST7 => at += 2,
-            markers::P => at += 1,
-            marker => return Some((marker, at)),
+            if matches!(marker, markers::EOI | markers::SOI) {
+                return Err(Rejection::Damaged);
+            }
+            let length = rest.get(place + 2..place + 4).ok_or(Rejection::Damaged)?;
+            let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
+            if length < 2 {
+                return Err(Rejection::Damaged); // it counts itself
+            }
+            at = place + 2 + length;
+            let segment = rest.get(place..at).ok_or(Rejection::Damaged)?;
+            let is_scan = marker == markers::SOS;
+            if is_scan || is_coding(marker) {
+                kept.extend_from_slice(segment);
+            }
+            if is_scan {
+                (header, begin) = (&segment[4..], at);
+                break;
+            }
+            walk.segment(marker, &segment[4..])?;
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The files around the pixels, cleaned: what is needed to show a picture is kept, all else is dropped, known or not.
 
 mod jpeg;
-mod png;
+pub(super) mod png;
 mod profile;
 mod webp;
 

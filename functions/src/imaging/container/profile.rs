@@ -3,7 +3,7 @@
 use img_parts::Bytes;
 
 /// The largest profile that is kept, in bytes. Those of printing presses have up to about 2.5 MB.
-const MAX_BYTES: usize = 4 << 20;
+pub(super) const MAX_BYTES: usize = 4 << 20;
 
 /// The profile alone, by the size that its header gives; `None` for what is no profile (ICC.1:2022 §7.2).
 pub(super) fn exact(profile: &Bytes) -> Option<Bytes> {

@@ -161,6 +161,8 @@ impl Fields {
     fn authenticated(&self, lookup: impl KeyLookup) -> Result<&str, S3Error> {
         let names = ["policy", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature"];
         if names.iter().all(|name| self.get(name).is_none()) {
+            // A file before all other fields is a mistake of order, and S3 says so.
+            self.required("key", "key")?;
             return Err(S3Error::access_denied("Access Denied"));
         }
         let policy = self.required("policy", "policy")?;

@@ -13,6 +13,7 @@ use aws_sdk_rekognition::types::{
     DetectLabelsFeatureName, DetectLabelsImageProperties, DetectLabelsImagePropertiesSettings, DetectLabelsSettings,
     Image, S3Object,
 };
+use labelcast_functions::images::Decoding;
 use labelcast_functions::model::{Detection, ImageId, ImageType};
 use labelcast_functions::ports::{Detector, DetectorError, ObjectKey, Objects};
 
@@ -35,14 +36,21 @@ pub struct Rekognition {
     client: Client,
     bucket: String,
     objects: Arc<dyn Objects>,
+    decoding: Decoding,
     /// In percent: nothing below is asked for.
     min_confidence: f32,
 }
 
 impl Rekognition {
-    /// `objects` are the bucket's, for pictures that have to be converted first.
-    pub fn new(client: Client, bucket: impl Into<String>, objects: Arc<dyn Objects>, min_confidence: f32) -> Self {
-        Self { client, bucket: bucket.into(), objects, min_confidence }
+    /// `objects` are the bucket's, for pictures that have to be converted first, which `decoding` does.
+    pub fn new(
+        client: Client,
+        bucket: impl Into<String>,
+        objects: Arc<dyn Objects>,
+        decoding: Decoding,
+        min_confidence: f32,
+    ) -> Self {
+        Self { client, bucket: bucket.into(), objects, decoding, min_confidence }
     }
 
     /// By the object where Rekognition reads its kind, by its bytes where not.
@@ -54,7 +62,7 @@ impl Rekognition {
                 Image::builder().s3_object(object).build()
             }
             ImageType::WebP => {
-                let jpeg = webp::as_jpeg(&*self.objects, &key).await?;
+                let jpeg = webp::as_jpeg(&*self.objects, &self.decoding, &key).await?;
                 Image::builder().bytes(Blob::new(jpeg)).build()
             }
         })

@@ -2,11 +2,16 @@
 
 use bytes::BytesMut;
 use futures_util::TryStreamExt;
+use labelcast_functions::images::{Decoding, DecodingError};
 use labelcast_functions::imaging;
 use labelcast_functions::ports::{DetectorError, ObjectKey, Objects};
 
 /// The picture under this key as a JPEG that is small enough to be sent along.
-pub(super) async fn as_jpeg(objects: &dyn Objects, key: &ObjectKey) -> Result<Vec<u8>, DetectorError> {
+pub(super) async fn as_jpeg(
+    objects: &dyn Objects,
+    decoding: &Decoding,
+    key: &ObjectKey,
+) -> Result<Vec<u8>, DetectorError> {
     let unavailable = |error: &dyn std::fmt::Display| DetectorError::Unavailable(error.to_string());
     let object = objects.read(key).await.map_err(|error| unavailable(&error))?;
     let object = object.ok_or_else(|| DetectorError::Unreadable("its bytes are gone".to_owned()))?;
@@ -19,8 +24,9 @@ pub(super) async fn as_jpeg(objects: &dyn Objects, key: &ObjectKey) -> Result<Ve
         })
         .await
         .map_err(|error| unavailable(&error))?;
-    tokio::task::spawn_blocking(move || imaging::jpeg_for_detector(&bytes))
-        .await
-        .map_err(|error| unavailable(&error))?
-        .map_err(|rejection| DetectorError::Unreadable(rejection.to_string()))
+    let jpeg = decoding.run(bytes.freeze(), imaging::longest_for_detector, imaging::jpeg_for_detector).await;
+    jpeg.map_err(|error| match error {
+        DecodingError::Rejected(rejection) => DetectorError::Unreadable(rejection.to_string()),
+        DecodingError::Failed(why) => DetectorError::Unavailable(why),
+    })
 }

@@ -26,6 +26,9 @@ pub(super) async fn ingest(home: &Home, metrics: &'static Metrics) -> Result<(),
         images: home.images()?,
         queue: home.queue()?,
         bus: home.bus()?,
+        decoding: home.decoding()?,
+        // Rekognition looks at the stored object itself.
+        detector: None,
         settings: home.settings()?,
     };
     take(metrics, move |event: Value| {

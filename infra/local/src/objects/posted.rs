@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
@@ -23,14 +24,24 @@ use super::store::{BUCKET, blocking, make_folder_of};
 const IN_EVENTS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*').remove(b'/');
 /// What a field may have: all of them together are bounded again by the policy's check.
 const MAX_FIELD: usize = 20 << 10;
+/// S3's code for a client that sends too slowly.
+const TIMED_OUT: &str = "RequestTimeout";
 /// Fields of a form.
 const MAX_FIELDS: usize = 64;
+/// How long everything before the file may take to arrive: until then nobody has shown that they may post at all.
+const FIELDS_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) async fn post(State(bucket): State<Bucket>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let mut body = Paced::new(body.into_data_stream());
     match take(&bucket, &parts, &mut body).await {
         Ok((accepted, info)) => answer(&bucket, &accepted, &info),
+        Err(error) if error.code == TIMED_OUT => {
+            // The connection ends with the response: this client has had its time.
+            let mut response = refused(&error);
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            response
+        }
         Err(error) => {
             body.drain();
             refused(&error)
@@ -46,25 +57,40 @@ async fn take(bucket: &Bucket, parts: &Parts, body: &mut Paced) -> Result<(Accep
     })?;
     let file_begins = body.file_begins();
     let mut form = Multipart::new(body, boundary);
+    let (fields, file) =
+        tokio::time::timeout(FIELDS_TIMEOUT, before_file(&mut form)).await.map_err(|_| too_slow())??;
+    file_begins.now();
+    // The file is the last: what comes after it is not looked at.
+    let incoming = IncomingForm { bucket: BUCKET, fields: &fields, filename: file.file_name() };
+    let accepted = PostPolicy::check(&incoming, bucket.objects.clock().now(), |id: &str| bucket.objects.look_up(id))?;
+    let info = store(bucket, &accepted, file).await?;
+    tell(bucket, parts, &accepted.key, &info).await?;
+    Ok((accepted, info))
+}
+
+/// The fields before the file, and the file, of which nothing was read yet.
+async fn before_file<'a>(form: &mut Multipart<'a>) -> Result<(Vec<(String, String)>, Field<'a>), S3Error> {
     let mut fields = Vec::new();
     while let Some(field) = form.next_field().await.map_err(|error| malformed(&error))? {
         let name = field.name().unwrap_or_default().to_owned();
         if name.eq_ignore_ascii_case("file") {
-            file_begins.now();
-            // The file is the last: what comes after it is not looked at.
-            let incoming = IncomingForm { bucket: BUCKET, fields: &fields, filename: field.file_name() };
-            let accepted =
-                PostPolicy::check(&incoming, bucket.objects.clock().now(), |id: &str| bucket.objects.look_up(id))?;
-            let info = store(bucket, &accepted, field).await?;
-            tell(bucket, parts, &accepted.key, &info).await?;
-            return Ok((accepted, info));
+            return Ok((fields, field));
         }
         fields.push((name, text(field).await?));
         if fields.len() > MAX_FIELDS {
             return Err(too_much());
         }
     }
-    Err(S3Error::new(400, "InvalidArgument", "POST requires exactly one file upload per request."))
+    Err(S3Error::new(400, "InvalidArgument", "POST requires exactly one file upload per request.")
+        .with("ArgumentName", "file")
+        .with("ArgumentValue", "0"))
+}
+
+fn too_slow() -> S3Error {
+    metrics::counter!("labelcast_forms_timed_out_total").increment(1);
+    let message = "Your socket connection to the server was not read from or written to within the timeout period. \
+                   Idle connections will be closed.";
+    S3Error::new(400, TIMED_OUT, message)
 }
 
 fn too_much() -> S3Error {
@@ -78,11 +104,9 @@ fn malformed(error: &multer::Error) -> S3Error {
     {
         return too_much();
     }
-    S3Error::new(
-        400,
-        "MalformedPOSTRequest",
-        format!("The body of your POST request is not well-formed multipart/form-data: {error}"),
-    )
+    tracing::debug!(%error, "a form could not be read");
+    let message = "The body of your POST request is not well-formed multipart/form-data.";
+    S3Error::new(400, "MalformedPOSTRequest", message)
 }
 
 async fn text(mut field: Field<'_>) -> Result<String, S3Error> {

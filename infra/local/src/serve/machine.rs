@@ -12,8 +12,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use labelcast_functions::budget::MemoryBudget;
 use labelcast_functions::images::{
-    Analyze, CliSettings, EmbeddedPages, Failed, ImageApi, Index, Ingest, ModerationApi, SearchApi, UploadApi, Web,
-    WebSettings,
+    Analyze, CliSettings, Decoding, EmbeddedPages, Failed, ImageApi, Index, Ingest, ModerationApi, SearchApi,
+    UploadApi, Web, WebSettings,
 };
 use labelcast_functions::live::{Authorize, Connect, Disconnect, HistoryApi, Notify, PublishApi, Route, Sweep, Swept};
 use labelcast_functions::ports::{Clock, Detector, PortResult, Ports, Random};
@@ -103,7 +103,9 @@ pub struct Machine {
 impl Machine {
     /// Puts it together. Nothing runs yet.
     pub async fn build(parts: Parts) -> Result<Self, ServeError> {
-        let Parts { directory, database, clock, random, settings, place, memory: _, detector, ping_every } = parts;
+        let Parts { directory, database, clock, random, settings, place, memory, detector, ping_every } = parts;
+        let threads = std::thread::available_parallelism().unwrap_or(std::num::NonZeroUsize::MIN);
+        let decoding = Decoding::new(memory, threads);
         health::metrics();
         let secrets = Secrets::of(&directory, &*random)?;
         let issuer = Arc::new(TokenIssuer::new(&secrets, random.clone()).map_err(ServeError::SigningKey)?);
@@ -127,7 +129,7 @@ impl Machine {
             objects: Arc::new(objects.clone()),
             queue: Arc::new(LocalQueue::new(dispatcher.clone())),
             bus: Arc::new(LocalBus::new(dispatcher.clone(), clock.clone(), random.clone())),
-            detector: detector.unwrap_or_else(|| Arc::new(BuiltinDetector::new(objects.clone()))),
+            detector: detector.unwrap_or_else(|| Arc::new(BuiltinDetector::new(objects.clone(), decoding.clone()))),
             translator: Arc::new(glossary),
             history: Arc::new(SqliteHistory::open(database.clone(), clock.clone(), random.clone()).await?),
             connections: Arc::new(gateway.clone()),
@@ -170,7 +172,7 @@ impl Machine {
             dispatcher: &dispatcher,
         })
         .merge(health::router(database.clone()));
-        let steps = Arc::new(steps(&ports, &settings));
+        let steps = Arc::new(steps(&ports, &settings, decoding));
         let sweep = sweep(&ports, &settings);
         Ok(Self { router, users, issuer, gateway, dispatcher, ports, accounts, database, steps, sweep, clock })
     }
@@ -257,7 +259,7 @@ async fn every<F: Future<Output = ()>>(period: Duration, stop: &CancellationToke
     }
 }
 
-fn steps(ports: &Ports, settings: &Arc<Settings>) -> FunctionSteps {
+fn steps(ports: &Ports, settings: &Arc<Settings>, decoding: Decoding) -> FunctionSteps {
     let Ports { clock, uploads, images, objects, queue, bus, detector, history, connections, pusher, .. } =
         ports.clone();
     let settings = settings.clone();
@@ -269,6 +271,8 @@ fn steps(ports: &Ports, settings: &Arc<Settings>) -> FunctionSteps {
             images: images.clone(),
             queue,
             bus: bus.clone(),
+            decoding,
+            detector: Some(detector.clone()),
             settings: settings.clone(),
         },
         analyze: Analyze {

@@ -1,7 +1,8 @@
 //! `make bench`: the real binary, measured; it has one core, this program the other (`taskset`). `bench` does all,
-//! `bench fanout`, `bench filters`, `bench upload` and `bench search [IMAGES]` one of them. What is printed are figures,
+//! `bench fanout`, `bench filters`, `bench upload`, `bench burst` and `bench search [IMAGES]` one of them. What is printed are figures,
 //! never verdicts.
 
+mod burst;
 mod ceiling;
 mod client;
 mod fanout;
@@ -19,6 +20,7 @@ async fn main() {
         ["ceiling", port] => ceiling::serve(port.parse().expect("a port")).await.expect("it can listen"),
         ["fanout"] => tokio::task::LocalSet::new().run_until(fanout::run()).await,
         ["filters"] => filters::run().await,
+        ["burst"] => burst::run().await,
         ["upload"] => upload::run().await,
         ["search"] => search::run(1_000_000).await,
         ["search", images] => search::run(images.parse().expect("how many images")).await,
@@ -29,8 +31,10 @@ async fn main() {
             println!();
             upload::run().await;
             println!();
+            burst::run().await;
+            println!();
             search::run(1_000_000).await;
         }
-        _ => eprintln!("bench [fanout | filters | upload | search [IMAGES]]"),
+        _ => eprintln!("bench [fanout | filters | upload | burst | search [IMAGES]]"),
     }
 }

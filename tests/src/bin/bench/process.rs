@@ -12,7 +12,7 @@ pub struct Measured {
     pub address: String,
     pub token: String,
     pub key: String,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 fn beside(name: &str) -> std::path::PathBuf {
@@ -21,17 +21,26 @@ fn beside(name: &str) -> std::path::PathBuf {
     path
 }
 
-fn on_the_first_core(program: &Path) -> Command {
+fn on_cores(cores: &str, program: &Path) -> Command {
     let mut command = Command::new("taskset");
-    command.args(["-c", "0"]).arg(program).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    command.args(["-c", cores]).arg(program).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
     command
 }
 
 impl Measured {
     pub async fn labelcast() -> Self {
+        Self::labelcast_on("0").await
+    }
+
+    /// With as much of the machine as it can get, as it is run otherwise.
+    pub async fn labelcast_on_both_cores() -> Self {
+        Self::labelcast_on("0,1").await
+    }
+
+    async fn labelcast_on(cores: &str) -> Self {
         let directory = tempfile::tempdir().expect("a place for temporary files");
         let binary = beside("labelcast");
-        let mut process = on_the_first_core(&binary)
+        let mut process = on_cores(cores, &binary)
             .args(["serve", "--listen", "127.0.0.1:0", "--connections-per-user", "20000", "--data"])
             .arg(directory.path())
             .stdout(Stdio::piped())
@@ -53,19 +62,19 @@ impl Measured {
         };
         let token = command(&["token", "viewer"]).await;
         let key = command(&["keys", "add", "bench", "--allow", "publish:app:bench"]).await;
-        Self { process, address, token, key, _directory: directory }
+        Self { process, address, token, key, directory }
     }
 
     pub async fn ceiling() -> Self {
         let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|one| one.local_addr()).expect("a port").port();
         let own = std::env::current_exe().expect("a program has a path");
-        let process = on_the_first_core(&own).args(["ceiling", &port.to_string()]).spawn().expect("taskset is there");
+        let process = on_cores("0", &own).args(["ceiling", &port.to_string()]).spawn().expect("taskset is there");
         let address = format!("127.0.0.1:{port}");
         while tokio::net::TcpStream::connect(&address).await.is_err() {
             tokio::task::yield_now().await;
         }
         let directory = tempfile::tempdir().expect("a place for temporary files");
-        Self { process, address, token: "-".to_owned(), key: "-".to_owned(), _directory: directory }
+        Self { process, address, token: "-".to_owned(), key: "-".to_owned(), directory }
     }
 
     fn stat(&self, file: &str) -> String {
@@ -79,6 +88,20 @@ impl Measured {
         let after_name = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
         let ticks = after_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok());
         ticks.sum::<f64>() / 100.0
+    }
+
+    /// The most resident memory so far, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let line = self.stat("status").lines().find_map(|line| line.strip_prefix("VmHWM:").map(str::to_owned));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB").and_then(|number| number.trim().parse().ok()));
+        kib.unwrap_or(0_u64) * 1024
+    }
+
+    /// Runs a command on the same data directory; answers what it printed.
+    pub async fn command(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(beside("labelcast"));
+        command.args(arguments).arg("--data").arg(self.directory.path());
+        String::from_utf8(command.output().await.expect("the command runs").stdout).expect("text").trim().to_owned()
     }
 
     /// Resident memory, in bytes.

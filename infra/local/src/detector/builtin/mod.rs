@@ -14,16 +14,28 @@ mod shape;
 mod sharpness;
 mod transparency;
 
+use image::DynamicImage;
+use labelcast_functions::imaging::{self, Probe, Rejection, WORKING_SIDE};
 use labelcast_functions::model::{Confidence, Detection, Label, LabelName};
 
 use self::metadata::Metadata;
 use self::picture::Picture;
-use super::DetectorError;
 
-/// Looks at one picture: its keywords first, then what its pixels show. Blocks for as long as decoding takes.
-pub fn detect(bytes: &[u8]) -> Result<Detection, DetectorError> {
-    let picture = Picture::decode(bytes)?;
-    let carried = keywords::read(&Metadata::read(picture.format, bytes));
+/// Looks at one picture. Blocks for as long as decoding takes, and takes the memory that [`Probe::memory`] says.
+pub fn detect(bytes: &[u8]) -> Result<Detection, Rejection> {
+    detect_probed(bytes, &imaging::probe(bytes)?)
+}
+
+/// The same, of bytes whose headers were read.
+pub fn detect_probed(bytes: &[u8], probe: &Probe) -> Result<Detection, Rejection> {
+    let cleaned = imaging::without_private_metadata(bytes, probe.content_type, probe.orientation)?;
+    Ok(examine(bytes, probe, &imaging::decode(&cleaned, probe, WORKING_SIDE)?))
+}
+
+/// Says what a decoded picture shows: the keywords in its bytes first, then what its pixels show.
+pub fn examine(bytes: &[u8], probe: &Probe, decoded: &DynamicImage) -> Detection {
+    let picture = Picture::of(decoded, probe);
+    let carried = keywords::read(&Metadata::read(probe.content_type, bytes));
     let pixels = color::Pixels::of(&picture.small);
 
     let mut findings = Findings::default();
@@ -38,11 +50,11 @@ pub fn detect(bytes: &[u8]) -> Result<Detection, DetectorError> {
     findings.add_all(transparency::judge(&picture.small));
     findings.add_all(pixels.labels());
 
-    Ok(Detection {
+    Detection {
         labels: findings.labels,
         moderation: moderation::judge(&carried.keywords, carried.needs_adult_warning),
         colors: pixels.dominant(),
-    })
+    }
 }
 
 /// One of the detector's own labels, and how sure it is.

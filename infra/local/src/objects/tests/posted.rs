@@ -8,7 +8,7 @@ use reqwest::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::{Site, key, multipart};
+use super::{Site, key, multipart, router};
 
 #[tokio::test]
 async fn a_good_form_is_stored_told_of_as_s3_tells_and_then_answered() {
@@ -157,4 +157,73 @@ async fn a_client_that_never_comes_to_the_file_is_stopped_without_a_signature_an
         }
         assert_eq!(&answer, b"HTTP/1.1 400");
     }
+}
+
+/// Name, file name, value: a form as it is sent, part after part.
+fn as_sent(parts: &[(&str, Option<&str>, &str)]) -> String {
+    let mut body = String::new();
+    for (name, file_name, value) in parts {
+        let file_name = file_name.map(|name| format!("; filename=\"{name}\"")).unwrap_or_default();
+        body.push_str(&format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"{file_name}\r\n\r\n{value}\r\n"));
+    }
+    body + "--x--\r\n"
+}
+
+#[tokio::test]
+async fn a_form_in_another_order_or_without_its_file_is_refused_in_the_words_of_s3() {
+    let site = Site::open();
+    let form = site.form("cat", 1..=100).await;
+    let post = async |parts: &[(&str, Option<&str>, &str)]| {
+        let request = site.client.post(&form.url).header("content-type", "multipart/form-data; boundary=x");
+        let answer = request.body(as_sent(parts)).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let signed: Vec<_> = form.fields.iter().map(|(name, value)| (name.as_str(), None, value.as_str())).collect();
+    let file = ("file", Some("cat.jpg"), "bytes");
+
+    let (status, body) = post(&[vec![file], signed.clone()].concat()).await;
+    assert_eq!(status, 400, "{body}");
+    assert!(body.contains("<Code>InvalidArgument</Code>"), "{body}");
+    assert!(
+        body.contains(
+            "<Message>Bucket POST must contain a field named &apos;key&apos;.  If it is specified, please check the \
+             order of the fields.</Message>"
+        ) || body.contains("named 'key'.  If it is specified, please check the order of the fields."),
+        "{body}"
+    );
+
+    let exactly_one = "<Message>POST requires exactly one file upload per request.</Message>";
+    for parts in [signed.clone(), [signed.clone(), vec![("picture", Some("cat.jpg"), "bytes")]].concat()] {
+        let (status, body) = post(&parts).await;
+        assert!(status == 400 && body.contains("<Code>InvalidArgument</Code>") && body.contains(exactly_one), "{body}");
+    }
+    let large = "x".repeat(30 << 10);
+    let (status, body) = post(&[signed.clone(), vec![("picture", Some("cat.jpg"), &large)]].concat()).await;
+    assert!(status == 400 && body.contains("<Code>MaxPostPreDataLengthExceeded</Code>"), "{body}");
+    assert_eq!(site.files(), Vec::<String>::new());
+    let (status, body) = post(&[signed, vec![file, ("submit", None, "Upload")]].concat()).await;
+    assert_eq!(status, 204, "what comes after the file is ignored: {body}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_before_the_file_must_arrive_within_ten_seconds() {
+    let site = Site::open();
+    let service = router(site.objects.clone(), site.told.clone());
+    // A byte a second, for ever: never silent, and never at the file.
+    let bytes = futures_util::stream::unfold(0, |sent: u32| async move {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        Some((Ok::<_, std::io::Error>("x"), sent + 1))
+    });
+    let begin = futures_util::stream::iter([Ok("--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n")]);
+    let request = axum::extract::Request::post("/objects")
+        .header("content-type", "multipart/form-data; boundary=x")
+        .body(axum::body::Body::from_stream(futures_util::StreamExt::chain(begin, bytes)))
+        .unwrap();
+    let began = tokio::time::Instant::now();
+    let answer = tower::ServiceExt::oneshot(service, request).await.unwrap();
+    assert_eq!(began.elapsed().as_secs(), 10);
+    assert_eq!(answer.status().as_u16(), 400);
+    assert_eq!(answer.headers()["connection"], "close");
+    let body = axum::body::to_bytes(answer.into_body(), 4096).await.unwrap();
+    assert!(String::from_utf8_lossy(&body).contains("<Code>RequestTimeout</Code>"));
 }

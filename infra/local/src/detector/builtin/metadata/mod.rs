@@ -6,7 +6,7 @@ mod png;
 mod webp;
 
 use bytes::Bytes;
-use image::ImageFormat;
+use labelcast_functions::model::ImageType;
 
 /// All blocks of a picture together, decompressed.
 const MAX_BYTES: usize = 1 << 20;
@@ -23,13 +23,12 @@ pub(super) struct Metadata {
 }
 
 impl Metadata {
-    pub(super) fn read(format: ImageFormat, bytes: &[u8]) -> Self {
+    pub(super) fn read(content_type: ImageType, bytes: &[u8]) -> Self {
         let bytes = Bytes::copy_from_slice(bytes);
-        let read = match format {
-            ImageFormat::Jpeg => jpeg::read(bytes),
-            ImageFormat::Png => png::read(bytes),
-            ImageFormat::WebP => webp::read(bytes),
-            _ => return Self::default(),
+        let read = match content_type {
+            ImageType::Jpeg => jpeg::read(bytes),
+            ImageType::Png => png::read(bytes),
+            ImageType::WebP => webp::read(bytes),
         };
         read.unwrap_or_else(|error| {
             tracing::debug!(%error, "the picture's metadata cannot be read");
