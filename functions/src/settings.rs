@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chrono::Duration;
 
 use crate::model::{Caller, Confidence, MODERATORS, Topic};
+use crate::rest::Origin;
 
 /// The settings of the functions. The defaults are what the documentation promises.
 #[derive(Debug, Clone)]
@@ -41,6 +42,8 @@ pub struct Settings {
     pub history_entries: u64,
     /// Who may read which topics.
     pub readers: Readers,
+    /// Pages of other origins that may use the API, the form and the socket, and that the sign-in returns to.
+    pub allowed_origins: Vec<Origin>,
 }
 
 impl Default for Settings {
@@ -63,8 +66,67 @@ impl Default for Settings {
             history_age: Duration::hours(24),
             history_entries: 10_000,
             readers: Readers::default(),
+            allowed_origins: Vec::new(),
         }
     }
+}
+
+/// The least and the most that a setting can be: beyond them something could not work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// The least.
+    pub least: u64,
+    /// The most.
+    pub most: u64,
+}
+
+/// The text is no number within the bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it must be a whole number from {} to {}", .0.least, .0.most)]
+pub struct OutOfBounds(pub Bounds);
+
+impl Bounds {
+    const fn new(least: u64, most: u64) -> Self {
+        Self { least, most }
+    }
+
+    /// Reads a number within the bounds.
+    pub fn read<T: TryFrom<u64>>(self, text: &str) -> Result<T, OutOfBounds> {
+        let number = text.parse().ok().filter(|number| (self.least..=self.most).contains(number));
+        number.and_then(|number| T::try_from(number).ok()).ok_or(OutOfBounds(self))
+    }
+}
+
+/// What each setting can be, in both backends.
+pub mod bounds {
+    use super::Bounds;
+
+    /// Bytes of a picture: Rekognition takes 15 MiB.
+    pub const MAX_UPLOAD_BYTES: Bounds = Bounds::new(1, 15 * 1024 * 1024);
+    /// Uploads that one user may begin within an hour.
+    pub const UPLOADS_PER_HOUR: Bounds = Bounds::new(1, 1_000_000_000);
+    /// Labels of an image: all of them, as long as labels can be, go into one frame of 32 KiB.
+    pub const MAX_LABELS: Bounds = Bounds::new(1, 50);
+    /// Attempts at a job. The pauses between them grow fourfold.
+    pub const MAX_ATTEMPTS: Bounds = Bounds::new(1, 100);
+    /// Topics of a connection: the answer to a subscription names all of them, as long as names can be, in one frame.
+    pub const TOPICS_PER_CONNECTION: Bounds = Bounds::new(1, 200);
+    /// Connections of a user.
+    pub const CONNECTIONS_PER_USER: Bounds = Bounds::new(1, 1_000_000);
+    /// Messages a second of a connection.
+    pub const MESSAGES_PER_SECOND: Bounds = Bounds::new(1, 100_000);
+    /// Notifications of a replay; with none, who missed anything reloads.
+    pub const REPLAY_LIMIT: Bounds = Bounds::new(0, 100_000);
+    /// Hours that history is kept: ten years.
+    pub const HISTORY_HOURS: Bounds = Bounds::new(1, 87_600);
+    /// Notifications of a topic that are kept however old they are.
+    pub const HISTORY_ENTRIES: Bounds = Bounds::new(0, 1_000_000_000);
+    /// Connections of a server.
+    pub const MAX_CONNECTIONS: Bounds = Bounds::new(1, 1_000_000);
+    /// Connections of an address that have shown no token, key or signature yet.
+    pub const UNAUTHENTICATED_PER_ADDRESS: Bounds = Bounds::new(1, 1_000_000);
+    /// Receivers that one run of `notify` serves: what surely fits into its 60 s, throttled or not.
+    pub const RECEIVERS_AT_ONCE: Bounds = Bounds::new(1, 20_000);
 }
 
 /// Which groups read which of the topics that are not fixed by the product (rule 17).
@@ -128,6 +190,9 @@ mod tests {
     use chrono::DateTime;
 
     use super::*;
+    use crate::model::{Cursor, Epoch, Seq};
+    use crate::ports::Frame;
+    use crate::protocol::{MAX_REFERENCE, ServerFrame, SubscribedTopic};
 
     fn member_of(groups: &[&str]) -> Caller {
         Caller {
@@ -146,6 +211,26 @@ mod tests {
         assert!(readers.allow(&anyone, &"app:x".parse().unwrap()));
         assert!(!readers.allow(&anyone, &"device:1".parse().unwrap()));
         assert!(!readers.allow(&member_of(&[MODERATORS]), &"runs".parse().unwrap()));
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_with_its_bounds() {
+        assert_eq!(bounds::TOPICS_PER_CONNECTION.read::<usize>("200"), Ok(200));
+        for bad in ["0", "201", "475", "-1", "1.5", "", "many", "99999999999999999999999"] {
+            let error = bounds::TOPICS_PER_CONNECTION.read::<usize>(bad).unwrap_err();
+            assert_eq!(error.to_string(), "it must be a whole number from 1 to 200", "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_names_as_many_topics_as_there_can_be_fits_into_a_frame() {
+        let topic: Topic = format!("device:{}", "x".repeat(64)).parse().unwrap();
+        let cursor = Cursor { epoch: Epoch::from_random([0xff; 8]), seq: Seq(u64::MAX) };
+        let one = SubscribedTopic { topic, recovered: false, cursor };
+        let most = usize::try_from(bounds::TOPICS_PER_CONNECTION.most).unwrap();
+        let reference = Some("\u{1}".repeat(MAX_REFERENCE));
+        let answer = ServerFrame::NotifyList { reference, topics: vec![one; most] };
+        assert!(Frame::encode(&answer).is_some());
     }
 
     #[test]

@@ -20,8 +20,8 @@ export class Watch {
   }
 
   /** A page with a session of its own. */
-  async page(browser) {
-    const page = await (await browser.newContext()).newPage()
+  async page(browser, options) {
+    const page = await (await browser.newContext(options)).newPage()
     page.on('request', (request) => {
       const url = new URL(request.url())
       if (url.protocol.startsWith('http') && !this.hosts.includes(url.host)) this.foreign.push(request.url())

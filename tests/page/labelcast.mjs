@@ -8,10 +8,10 @@ import { fileURLToPath } from 'node:url'
 const built = process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL('../../target', import.meta.url))
 const binary = process.env.LABELCAST ?? `${built}/debug/labelcast`
 
-/** Starts a server; answers its address and its first users' passwords, and how to stop it. */
-export async function start() {
+/** Starts a server with these further arguments; answers its address and its first users' passwords, and how to stop it. */
+export async function start(further = []) {
   const data = await mkdtemp(join(tmpdir(), 'labelcast-page-'))
-  const server = spawn(binary, ['serve', '--listen', '127.0.0.1:0', '--data', data], {
+  const server = spawn(binary, ['serve', '--listen', '127.0.0.1:0', '--data', data, ...further], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const ended = new Promise((resolve) => server.once('exit', resolve))
@@ -25,7 +25,8 @@ export async function start() {
   })
   const password = (user) => said.match(new RegExp(`${user}\\s+(\\S+)`))[1]
   return {
-    url: said.match(/http:\S+/)[0],
+    url: said.match(/https?:\S+/)[0],
+    listens: said.match(/listens on: (\S+)/)?.[1],
     passwords: { viewer: password('viewer'), moderator: password('moderator') },
     async stop() {
       server.kill('SIGTERM')

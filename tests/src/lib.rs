@@ -6,6 +6,7 @@ pub mod emulator;
 pub mod limit;
 pub mod machine;
 pub mod picture;
+pub mod raw;
 pub mod schemas;
 pub mod server;
 pub mod socket;

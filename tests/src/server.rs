@@ -17,6 +17,7 @@ pub struct Server {
     directory: TempDir,
     process: Child,
     address: String,
+    metrics: String,
 }
 
 /// A command; its output is piped, and it ends with the test at the latest.
@@ -41,29 +42,30 @@ impl Server {
     /// Starts one on an empty directory.
     pub async fn start(arguments: &[&str]) -> Self {
         let directory = TempDir::new().expect("a place for temporary files");
-        let (process, address) = serve(directory.path(), arguments).await;
-        Self { directory, process, address }
+        let (process, address, metrics) = serve(directory.path(), arguments).await;
+        Self { directory, process, address, metrics }
     }
 
     /// Starts one on an empty directory, with its memory limited.
     pub async fn start_within(limit: &MemoryLimit, arguments: &[&str]) -> Self {
         let directory = TempDir::new().expect("a place for temporary files");
-        let (process, address) = serve_by(limit.command(&binary()), directory.path(), arguments).await;
-        Self { directory, process, address }
+        let (process, address, metrics) = serve_by(limit.command(&binary()), directory.path(), arguments).await;
+        Self { directory, process, address, metrics }
     }
 
     /// Starts one on a directory that was made before.
     pub async fn on(directory: TempDir) -> Self {
-        let (process, address) = serve(directory.path(), &[]).await;
-        Self { directory, process, address }
+        let (process, address, metrics) = serve(directory.path(), &[]).await;
+        Self { directory, process, address, metrics }
     }
 
     /// Kills it as `kill -9` does and starts it again on the same directory.
     pub async fn kill_and_restart(&mut self) {
         self.process.kill().await.expect("it can be killed");
-        let (process, address) = serve(self.directory.path(), &[]).await;
+        let (process, address, metrics) = serve(self.directory.path(), &[]).await;
         self.process = process;
         self.address = address;
+        self.metrics = metrics;
     }
 
     /// Ends it with SIGTERM.
@@ -71,6 +73,11 @@ impl Server {
         let id = self.process.id().expect("it runs").to_string();
         Command::new("kill").args(["-TERM", &id]).status().await.expect("it can be told");
         self.process.wait().await.expect("it ends")
+    }
+
+    /// The id of the process.
+    pub fn process_id(&self) -> u32 {
+        self.process.id().expect("it runs")
     }
 
     /// The data directory.
@@ -81,6 +88,17 @@ impl Server {
     /// `host:port`
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// `host:port` of the listener of metrics.
+    pub fn metrics_address(&self) -> &str {
+        &self.metrics
+    }
+
+    /// The metrics as they are now.
+    pub async fn metrics(&self) -> String {
+        let answer = HTTP.get(format!("http://{}/metrics", self.metrics)).send().await.expect("an answer");
+        answer.text().await.expect("text")
     }
 
     /// Runs another command on the same directory and answers what it printed.
@@ -141,13 +159,13 @@ impl Server {
     }
 }
 
-async fn serve(directory: &Path, arguments: &[&str]) -> (Child, String) {
+async fn serve(directory: &Path, arguments: &[&str]) -> (Child, String, String) {
     serve_by(Command::new(binary()), directory, arguments).await
 }
 
-async fn serve_by(mut command: Command, directory: &Path, arguments: &[&str]) -> (Child, String) {
+async fn serve_by(mut command: Command, directory: &Path, arguments: &[&str]) -> (Child, String, String) {
     let mut process = command
-        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .args(["serve", "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--data"])
         .arg(directory)
         .args(arguments)
         .env("LABELCAST_LOG", "warn")
@@ -157,14 +175,21 @@ async fn serve_by(mut command: Command, directory: &Path, arguments: &[&str]) ->
         .spawn()
         .expect("the binary runs");
     let mut lines = BufReader::new(process.stdout.take().expect("it was piped")).lines();
-    let mut address = None;
+    let (mut address, mut metrics) = (None, None);
     while let Some(line) = lines.next_line().await.expect("it prints text") {
         if let Some((_, rest)) = line.split_once("://") {
             address = rest.split('/').next().map(str::to_owned);
+        }
+        // Behind another public address.
+        if let Some(rest) = line.trim().strip_prefix("listens on: ") {
+            address = Some(rest.to_owned());
+        }
+        if let Some(rest) = line.trim().strip_prefix("metrics: ") {
+            metrics = rest.strip_suffix("/metrics").map(str::to_owned);
         }
         if line.contains("Ctrl-C") {
             break;
         }
     }
-    (process, address.expect("it says where it is"))
+    (process, address.expect("it says where it is"), metrics.expect("it says where its metrics are"))
 }

@@ -4,14 +4,15 @@ use std::io::Read;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use flate2::read::GzDecoder;
 use serde::Serialize;
 
 use crate::ports::Pages;
+use crate::rest::{Path, Precondition, Validators, error, fallback};
 
 /// The function's parts.
 #[derive(Clone)]
@@ -75,27 +76,48 @@ impl Web {
     pub fn router(self) -> Router {
         Router::new()
             .route("/web", get(|| async { Redirect::permanent("web/") }))
-            .route("/web/", get(|web: State<Self>, headers: HeaderMap| async move { web.file("index.html", &headers) }))
+            .route(
+                "/web/",
+                get(|web: State<Self>, method: Method, headers: HeaderMap| async move {
+                    web.file("index.html", &method, &headers)
+                }),
+            )
             .route("/web/settings.json", get(settings))
             .route(
                 "/web/{*path}",
-                get(|web: State<Self>, Path(path): Path<String>, headers: HeaderMap| async move {
-                    web.file(&path, &headers)
+                get(|web: State<Self>, Path(path): Path<String>, method: Method, uri: Uri, headers: HeaderMap| async move {
+                    match web.pages.get(&path) {
+                        Some(_) => web.file(&path, &method, &headers),
+                        None => fallback(uri).await.into_response(),
+                    }
                 }),
             )
             .with_state(self)
     }
 
-    fn file(&self, path: &str, asked: &HeaderMap) -> Response {
-        let Some(page) = self.pages.get(path) else {
-            return if path == "index.html" { not_built() } else { StatusCode::NOT_FOUND.into_response() };
-        };
+    fn file(&self, path: &str, method: &Method, asked: &HeaderMap) -> Response {
+        let Some(page) = self.pages.get(path) else { return not_built() };
         let cache = if page.immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
         let packed = takes_gzip(asked);
-        let mut response = Response::new(if packed { page.gzipped.into() } else { unpacked(page.gzipped).into() });
+        let etag = etag(page.gzipped, packed);
+        let mut response = match (Validators { etag: &etag, modified: None }).check(method, asked) {
+            Precondition::Failed => {
+                return error(
+                    StatusCode::PRECONDITION_FAILED,
+                    "precondition_failed",
+                    "there is another version by now",
+                );
+            }
+            Precondition::NotModified => StatusCode::NOT_MODIFIED.into_response(),
+            Precondition::Passed if packed => Response::new(page.gzipped.into()),
+            Precondition::Passed => Response::new(unpacked(page.gzipped).into()),
+        };
         let headers = response.headers_mut();
         if packed {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        if let Ok(etag) = HeaderValue::from_str(&etag) {
+            headers.insert(header::ETAG, etag);
         }
         headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
@@ -130,6 +152,13 @@ fn takes_gzip(asked: &HeaderMap) -> bool {
     accepted
         .flat_map(|value| value.split(','))
         .any(|coding| coding.split(';').next().unwrap_or_default().trim() == "gzip")
+}
+
+/// Checksum and length of the content, with which every gzip ends (RFC 1952, section 2.3.1). The packed form is another
+/// representation, and has a tag of its own (RFC 9110, section 8.8.3.3).
+fn etag(gzipped: &[u8], packed: bool) -> String {
+    let end: String = gzipped.iter().rev().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("\"{end}{}\"", if packed { "-gzip" } else { "" })
 }
 
 fn unpacked(gzipped: &[u8]) -> Vec<u8> {
@@ -180,7 +209,7 @@ mod tests {
         }
     }
 
-    async fn answered(accepted: &'static str) -> (Option<HeaderValue>, Vec<u8>) {
+    fn web() -> Web {
         let settings = WebSettings {
             api: "https://api.example.com".to_owned(),
             live: "wss://live.example.com".to_owned(),
@@ -193,9 +222,13 @@ mod tests {
             languages: Vec::new(),
             max_upload_bytes: 1,
         };
-        let web = Web { pages: Arc::new(OnePage), settings: Arc::new(settings) };
+        Web { pages: Arc::new(OnePage), settings: Arc::new(settings) }
+    }
+
+    async fn answered(accepted: &'static str) -> (Option<HeaderValue>, Vec<u8>) {
+        let web = web();
         let asked = HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(accepted))]);
-        let response = web.file("index.html", &asked);
+        let response = web.file("index.html", &Method::GET, &asked);
         assert_eq!(response.headers()[header::VARY], "accept-encoding");
         let coding = response.headers().get(header::CONTENT_ENCODING).cloned();
         (coding, to_bytes(response.into_body(), 1_000).await.unwrap().into())
@@ -206,5 +239,19 @@ mod tests {
         let (coding, packed) = answered("deflate, gzip;q=1.0, br").await;
         assert_eq!((coding.unwrap().as_bytes(), unpacked(&packed)), (&b"gzip"[..], PAGE.to_vec()));
         assert_eq!(answered("identity, br").await, (None, PAGE.to_vec()));
+    }
+
+    #[test]
+    fn a_page_that_the_browser_has_is_not_sent_again() {
+        let asked = |name, value: &HeaderValue| {
+            web().file("index.html", &Method::GET, &HeaderMap::from_iter([(name, value.clone())]))
+        };
+        let etag = web().file("index.html", &Method::GET, &HeaderMap::new()).headers()[header::ETAG].clone();
+        let known = asked(header::IF_NONE_MATCH, &etag);
+        assert_eq!((known.status(), &known.headers()[header::ETAG]), (StatusCode::NOT_MODIFIED, &etag));
+        let other = asked(header::IF_MATCH, &HeaderValue::from_static("\"other\""));
+        assert_eq!(other.status(), StatusCode::PRECONDITION_FAILED);
+        let packed = asked(header::ACCEPT_ENCODING, &HeaderValue::from_static("gzip"));
+        assert_ne!(packed.headers()[header::ETAG], etag);
     }
 }

@@ -7,6 +7,7 @@ use axum::extract::{FromRef, FromRequestParts};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
+use super::Admission;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Caller, MODERATORS};
 use crate::ports::{ApiKey, Audience, Clock, Keys};
@@ -27,7 +28,9 @@ impl Door {
     async fn caller(&self, parts: &Parts) -> Result<Caller> {
         let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token = header.and_then(token::bearer).ok_or(TokenError::Missing)?;
-        Ok(self.verifier.verify(token, self.clock.now()).await?)
+        let caller = self.verifier.verify(token, self.clock.now()).await?;
+        Admission::admit(&parts.extensions);
+        Ok(caller)
     }
 
     /// The key that a program shows. A missing or a bad one is 403, as API Gateway has it (rule 25).
@@ -36,7 +39,9 @@ impl Door {
         let secret = parts.headers.get("x-api-key").ok_or_else(refused)?;
         let sha256 = digest::digest(&digest::SHA256, secret.as_bytes());
         let sha256: [u8; 32] = sha256.as_ref().try_into().expect("SHA-256 has 32 bytes");
-        self.keys.find(&sha256).await?.ok_or_else(refused)
+        let key = self.keys.find(&sha256).await?.ok_or_else(refused)?;
+        Admission::admit(&parts.extensions);
+        Ok(key)
     }
 }
 

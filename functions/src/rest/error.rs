@@ -51,6 +51,18 @@ impl ErrorKind {
     }
 }
 
+/// An error that no function made, but what stands in front of them: a server, a proxy of routes.
+pub fn error(status: StatusCode, code: &'static str, message: impl Into<String>) -> Response {
+    (status, axum::Json(ErrorBody::new(code, message))).into_response()
+}
+
+impl ErrorBody {
+    /// With a code for programs, and words.
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { error: ErrorDetail { code, message: message.into(), position: None, expected: None } }
+    }
+}
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let (status, code) = self.kind.status_and_code();

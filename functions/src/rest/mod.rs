@@ -1,11 +1,20 @@
 //! What all REST functions share: who calls, how requests are read, how errors are answered.
 
+mod admission;
 mod caller;
 mod client;
+mod conditional;
 mod error;
+mod headers;
+mod origin;
 mod read;
+mod words;
 
+pub use admission::Admission;
 pub use caller::{Door, KeyHolder, Reader, SignedIn};
 pub use client::ClientAddress;
-pub use error::ErrorBody;
-pub use read::{Json, Path, Query, fallback, wrong_method};
+pub use conditional::{Precondition, Range, Validators, http_date};
+pub use error::{ErrorBody, error};
+pub use headers::add_safe_headers;
+pub use origin::{Origin, OriginError, cross_origin};
+pub use read::{Form, Json, Path, Query, fallback, wrong_method};

@@ -1,12 +1,18 @@
-//! Reads requests, so that what cannot be read is answered in our shape.
+//! Extractors that answer what they cannot read in the shape of our errors, and in words for people.
 
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
-use axum::extract::{FromRequest, FromRequestParts};
+use axum::extract::path::ErrorKind as PathErrorKind;
+use axum::extract::rejection::{BytesRejection, FormRejection, JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use crate::error::{Error, ErrorKind};
+use super::error::error;
+use super::words;
+use crate::error::{Error, ErrorKind, Result};
 
 /// A JSON body.
 #[derive(FromRequest)]
@@ -19,10 +25,49 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
-/// The query string.
-#[derive(FromRequestParts)]
-#[from_request(via(axum::extract::Query), rejection(Error))]
+/// A form, sent as `application/x-www-form-urlencoded`.
+pub struct Form<T>(pub T);
+
+impl<S, T> FromRequest<S> for Form<T>
+where
+    T: DeserializeOwned,
+    S: Send + Sync,
+{
+    type Rejection = Error;
+    async fn from_request(request: Request, state: &S) -> Result<Self> {
+        let axum::Form(form) = axum::Form::from_request(request, state).await?;
+        Ok(Self(form))
+    }
+}
+
+/// The query string. Every name and every value has to be UTF-8, those that nobody asks for too.
 pub struct Query<T>(pub T);
+
+impl<S, T> FromRequestParts<S> for Query<T>
+where
+    T: DeserializeOwned,
+    S: Send + Sync,
+{
+    type Rejection = Error;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        is_utf8(parts.uri.query().unwrap_or_default())?;
+        let axum::extract::Query(query) = axum::extract::Query::try_from_uri(&parts.uri)?;
+        Ok(Self(query))
+    }
+}
+
+/// The parser replaces what is no UTF-8, and would look for something that nobody meant.
+fn is_utf8(query: &str) -> Result<()> {
+    for pair in query.split('&') {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let readable = |text: &str| percent_decode_str(text).decode_utf8().is_ok();
+        if !readable(name) || !readable(value) {
+            let name: String = percent_decode_str(name).decode_utf8_lossy().chars().take(40).collect();
+            return Err(Error::bad_request(format!("`{name}` in the query string is not UTF-8")));
+        }
+    }
+    Ok(())
+}
 
 /// What the path holds.
 #[derive(FromRequestParts)]
@@ -31,25 +76,71 @@ pub struct Path<T>(pub T);
 
 impl From<JsonRejection> for Error {
     fn from(rejection: JsonRejection) -> Self {
-        let kind = match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => ErrorKind::TooLarge,
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => ErrorKind::UnsupportedType,
-            _ => ErrorKind::BadRequest,
-        };
-        Self::new(kind, rejection.body_text())
+        let text = rejection.body_text();
+        match rejection {
+            JsonRejection::MissingJsonContentType(_) => Self::new(
+                ErrorKind::UnsupportedType,
+                "send the body as JSON, with the header `Content-Type: application/json`",
+            ),
+            JsonRejection::JsonDataError(_) => Self::bad_request(words::of_data(cause(&text))),
+            JsonRejection::JsonSyntaxError(_) => {
+                let place = words::position(&text).map(|position| format!(" ({position})")).unwrap_or_default();
+                Self::bad_request(format!("the body is not JSON{place}"))
+            }
+            JsonRejection::BytesRejection(rejection) => rejection.into(),
+            other => Self::bad_request(other.body_text()),
+        }
+    }
+}
+
+impl From<BytesRejection> for Error {
+    fn from(rejection: BytesRejection) -> Self {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            Self::new(ErrorKind::TooLarge, "the body is larger than this call takes")
+        } else {
+            Self::bad_request("the body did not arrive, or not in time")
+        }
+    }
+}
+
+impl From<FormRejection> for Error {
+    fn from(rejection: FormRejection) -> Self {
+        let text = rejection.body_text();
+        match rejection {
+            FormRejection::InvalidFormContentType(_) => Self::new(
+                ErrorKind::UnsupportedType,
+                "send the form with the header `Content-Type: application/x-www-form-urlencoded`",
+            ),
+            FormRejection::BytesRejection(rejection) => rejection.into(),
+            _ => Self::bad_request(words::of_data(cause(&text))),
+        }
     }
 }
 
 impl From<QueryRejection> for Error {
     fn from(rejection: QueryRejection) -> Self {
-        Self::bad_request(rejection.body_text())
+        Self::bad_request(words::of_data(cause(&rejection.body_text())))
     }
 }
 
 impl From<PathRejection> for Error {
     fn from(rejection: PathRejection) -> Self {
-        Self::not_found(format!("there is nothing at this address: {}", rejection.body_text()))
+        match rejection {
+            PathRejection::FailedToDeserializePathParams(rejection) => match rejection.kind() {
+                PathErrorKind::InvalidUtf8InPathParam { .. } => Self::bad_request("a segment of the path is not UTF-8"),
+                _ => Self::not_found("there is nothing at this address"),
+            },
+            other => {
+                tracing::error!(error = %other, "a route lacks what its handler reads");
+                Self::new(ErrorKind::Internal, "this went wrong on our side; the operator can see why in the log")
+            }
+        }
     }
+}
+
+/// What stands behind the words that axum begins its rejections with.
+fn cause(text: &str) -> &str {
+    text.split_once(": ").map_or(text, |(_, cause)| cause)
 }
 
 /// For addresses that lead nowhere.
@@ -57,9 +148,8 @@ pub async fn fallback(uri: Uri) -> Error {
     Error::not_found(format!("there is nothing at {}; see openapi.json for what there is", uri.path()))
 }
 
-/// For addresses that take other methods.
+/// For addresses that take other methods, which axum lists in `Allow`.
 pub async fn wrong_method(method: Method, uri: Uri) -> Response {
-    let error =
-        Error::bad_request(format!("{} does not take {method}; see openapi.json for what it takes", uri.path()));
-    (StatusCode::METHOD_NOT_ALLOWED, error.into_response().into_body()).into_response()
+    let message = format!("{} does not take {method}; the header `Allow` lists what it takes", uri.path());
+    error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
 }

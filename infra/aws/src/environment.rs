@@ -4,12 +4,10 @@ use std::str::FromStr;
 
 use chrono::TimeDelta;
 use labelcast_functions::model::Confidence;
-use labelcast_functions::settings::{ReaderRule, Readers, Settings};
+use labelcast_functions::settings::{Bounds, ReaderRule, Readers, Settings, bounds};
 
 /// A post takes some 10 ms and dozens run at once, so this is a second or two.
 const RECEIVERS_AT_ONCE: usize = 5_000;
-/// What surely fits into the 60 s of `notify`, throttled or not.
-const MOST_RECEIVERS_AT_ONCE: usize = 20_000;
 
 /// 20 minutes.
 const WATERMARK_SECONDS: u32 = 1_200;
@@ -75,25 +73,57 @@ impl Environment {
         }
     }
 
+    /// A number within its bounds, or what it is by default.
+    pub fn within<T: TryFrom<u64>>(&self, name: &'static str, bounds: Bounds, default: T) -> Result<T> {
+        match self.optional(name) {
+            None => Ok(default),
+            Some(value) => bounds.read(&value).map_err(|error| unreadable(name, &value, &error)),
+        }
+    }
+
     /// What an operator sets in `infra/config.yml`; what is not set is as documented.
     pub fn settings(&self) -> Result<Settings> {
         let default = Settings::default();
         let percent = self.or("LABELCAST_MIN_CONFIDENCE", default.min_confidence.percent())?;
         let min_confidence = Confidence::from_percent(percent)
             .ok_or_else(|| unreadable("LABELCAST_MIN_CONFIDENCE", &percent.to_string(), &"it is no percentage"))?;
-        let hours = self.or("LABELCAST_HISTORY_HOURS", default.history_age.num_hours())?;
+        let hours: u32 = self.within("LABELCAST_HISTORY_HOURS", bounds::HISTORY_HOURS, 24)?;
         Ok(Settings {
-            max_upload_bytes: self.or("LABELCAST_MAX_UPLOAD_BYTES", default.max_upload_bytes)?,
-            uploads_per_hour: self.or("LABELCAST_UPLOADS_PER_HOUR", default.uploads_per_hour)?,
-            max_labels: self.or("LABELCAST_MAX_LABELS", default.max_labels)?,
+            max_upload_bytes: self.within(
+                "LABELCAST_MAX_UPLOAD_BYTES",
+                bounds::MAX_UPLOAD_BYTES,
+                default.max_upload_bytes,
+            )?,
+            uploads_per_hour: self.within(
+                "LABELCAST_UPLOADS_PER_HOUR",
+                bounds::UPLOADS_PER_HOUR,
+                default.uploads_per_hour,
+            )?,
+            max_labels: self.within("LABELCAST_MAX_LABELS", bounds::MAX_LABELS, default.max_labels)?,
             min_confidence,
-            max_attempts: self.or("LABELCAST_MAX_ATTEMPTS", default.max_attempts)?,
-            topics_per_connection: self.or("LABELCAST_TOPICS_PER_CONNECTION", default.topics_per_connection)?,
-            connections_per_user: self.or("LABELCAST_CONNECTIONS_PER_USER", default.connections_per_user)?,
-            messages_per_second: self.or("LABELCAST_MESSAGES_PER_SECOND", default.messages_per_second)?,
-            replay_limit: self.or("LABELCAST_REPLAY_LIMIT", default.replay_limit)?,
-            history_age: chrono::Duration::hours(hours),
-            history_entries: self.or("LABELCAST_HISTORY_ENTRIES", default.history_entries)?,
+            max_attempts: self.within("LABELCAST_MAX_ATTEMPTS", bounds::MAX_ATTEMPTS, default.max_attempts)?,
+            topics_per_connection: self.within(
+                "LABELCAST_TOPICS_PER_CONNECTION",
+                bounds::TOPICS_PER_CONNECTION,
+                default.topics_per_connection,
+            )?,
+            connections_per_user: self.within(
+                "LABELCAST_CONNECTIONS_PER_USER",
+                bounds::CONNECTIONS_PER_USER,
+                default.connections_per_user,
+            )?,
+            messages_per_second: self.within(
+                "LABELCAST_MESSAGES_PER_SECOND",
+                bounds::MESSAGES_PER_SECOND,
+                default.messages_per_second,
+            )?,
+            replay_limit: self.within("LABELCAST_REPLAY_LIMIT", bounds::REPLAY_LIMIT, default.replay_limit)?,
+            history_age: chrono::Duration::hours(hours.into()),
+            history_entries: self.within(
+                "LABELCAST_HISTORY_ENTRIES",
+                bounds::HISTORY_ENTRIES,
+                default.history_entries,
+            )?,
             readers: self.readers()?,
             ..default
         })
@@ -101,15 +131,7 @@ impl Environment {
 
     /// Receivers of a notification that one run of `notify` serves: 1 to 20,000.
     pub fn receivers_at_once(&self) -> Result<usize> {
-        const NAME: &str = "LABELCAST_RECEIVERS_AT_ONCE";
-        let receivers = self.or(NAME, RECEIVERS_AT_ONCE)?;
-        match (1..=MOST_RECEIVERS_AT_ONCE).contains(&receivers) {
-            true => Ok(receivers),
-            false => {
-                let why = format!("it must be from 1 to {MOST_RECEIVERS_AT_ONCE}");
-                Err(unreadable(NAME, &receivers.to_string(), &why))
-            }
-        }
+        self.within("LABELCAST_RECEIVERS_AT_ONCE", bounds::RECEIVERS_AT_ONCE, RECEIVERS_AT_ONCE)
     }
 
     /// How long the delivered watermark waits for a notification that nobody has finished pushing. `serverless.yml` knows how
@@ -187,6 +209,16 @@ mod tests {
     fn what_cannot_be_read_is_named_with_its_value() {
         for pairs in [
             &[("LABELCAST_MAX_LABELS", "many")][..],
+            &[("LABELCAST_MAX_LABELS", "0")],
+            &[("LABELCAST_MAX_UPLOAD_BYTES", "15728641")],
+            &[("LABELCAST_UPLOADS_PER_HOUR", "-1")],
+            &[("LABELCAST_MAX_ATTEMPTS", "0")],
+            &[("LABELCAST_TOPICS_PER_CONNECTION", "475")],
+            &[("LABELCAST_CONNECTIONS_PER_USER", "0")],
+            &[("LABELCAST_MESSAGES_PER_SECOND", "0")],
+            &[("LABELCAST_REPLAY_LIMIT", "100001")],
+            &[("LABELCAST_HISTORY_HOURS", "0")],
+            &[("LABELCAST_HISTORY_ENTRIES", "1000000001")],
             &[("LABELCAST_MIN_CONFIDENCE", "101")],
             &[("LABELCAST_READERS", "labels=*")],
         ] {

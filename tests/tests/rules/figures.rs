@@ -38,9 +38,7 @@ async fn the_figures_show_connections_deliveries_queues_refusals_and_the_time_fr
         one.notification("image.labelled").await;
         other.notification("image.labelled").await;
     }
-    let answer = server.request(Method::GET, "/metrics").send().await.unwrap();
-    assert!(answer.headers()["content-type"].to_str().unwrap().starts_with("text/plain"));
-    let metrics = answer.text().await.unwrap();
+    let metrics = server.metrics().await;
     let value = |name: &str, labels: &str| sample(&metrics, name, labels);
     assert_eq!(value("labelcast_connections", ""), Some(2.0));
     assert!(value("labelcast_deliveries_total", "") >= Some(2.0), "{metrics}");

@@ -1,7 +1,7 @@
 //! Pages that are served elsewhere; ours is of the API's own origin. API Gateway answers their preflights, as
 //! `infra/origins.js` tells it.
 
-use axum::http::{HeaderName, HeaderValue, Method, header};
+use labelcast_functions::rest::{Origin, cross_origin};
 use tower_http::cors::CorsLayer;
 
 use crate::environment::{Environment, Result, unreadable};
@@ -14,24 +14,9 @@ const ORIGINS: &str = "LABELCAST_ALLOWED_ORIGINS";
 /// One of them is no origin.
 pub(super) fn layer(environment: &Environment) -> Result<CorsLayer> {
     let origins = environment.optional(ORIGINS).unwrap_or_default();
-    let origins: Result<Vec<HeaderValue>> = origins.split_whitespace().map(read).collect();
-    let programs = ["idempotency-key", "x-api-key"].map(HeaderName::from_static);
-    Ok(CorsLayer::new()
-        .allow_origin(origins?)
-        .allow_methods([Method::GET, Method::POST, Method::DELETE])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE].into_iter().chain(programs).collect::<Vec<_>>()))
-}
-
-/// `scheme://host[:port]`, as browsers send it (RFC 6454, section 6.2).
-fn read(text: &str) -> Result<HeaderValue> {
-    let wrong = |why: &str| unreadable(ORIGINS, text, &why);
-    let host = ["https://", "http://"].iter().find_map(|scheme| text.strip_prefix(scheme));
-    match host {
-        Some(host) if !host.is_empty() && !host.contains(['/', '*']) => {
-            text.parse().map_err(|_| wrong("a header cannot hold it"))
-        }
-        _ => Err(wrong("an origin is written out, without a path: https://photos.example.com")),
-    }
+    let read = |text: &str| text.parse::<Origin>().map_err(|error| unreadable(ORIGINS, text, &error));
+    let origins: Result<Vec<Origin>> = origins.split_whitespace().map(read).collect();
+    Ok(cross_origin(&origins?))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use labelcast_functions::images::{
 };
 use labelcast_functions::live::{HistoryApi, PublishApi};
 use labelcast_functions::ports::{ApiKey, Keys, PortResult};
-use labelcast_functions::rest::Door;
+use labelcast_functions::rest::{self, Door};
 use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
 use lambda_runtime::Error;
@@ -33,7 +33,11 @@ pub(super) async fn serve(router: Router, metrics: &'static Metrics) -> Result<(
             request.extensions_mut().insert(ConnectInfo(SocketAddr::new(address, 0)));
         }
         async move {
-            let answer = router.oneshot(request).await;
+            let mut answer = router.oneshot(request).await;
+            if let Ok(response) = &mut answer {
+                // API Gateway is never without TLS.
+                rest::add_safe_headers(response.headers_mut(), true);
+            }
             metrics.flush();
             answer
         }

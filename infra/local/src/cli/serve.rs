@@ -6,13 +6,14 @@ use clap::{Args, ValueEnum};
 use labelcast_functions::audit::TARGET;
 use labelcast_functions::budget::{ByteSize, MemoryBudget};
 use labelcast_functions::model::Confidence;
-use labelcast_functions::settings::{ReaderRule, Readers, Settings};
+use labelcast_functions::rest::Origin;
+use labelcast_functions::settings::{Bounds, OutOfBounds, ReaderRule, Readers, Settings, bounds};
 use tracing_subscriber::EnvFilter;
 
 use super::arguments::Data;
 use super::failure::Outcome;
 use crate::memory;
-use crate::server::Tls;
+use crate::server::{Options, Tls, read_public_url};
 
 /// Serve everything on this machine, until Ctrl-C or SIGTERM
 #[derive(Debug, Args)]
@@ -34,41 +35,54 @@ pub struct ServeArguments {
     /// A proxy in front does TLS and sets X-Forwarded-For
     #[arg(long, conflicts_with = "tls_cert")]
     behind_proxy: bool,
-    /// How browsers reach it, for example https://labels.example.org; from --listen if not given
-    #[arg(long, value_name = "URL", value_parser = public_url)]
+    /// How browsers reach it, for example https://labels.example.org or https://example.org/labels; from --listen if not given
+    #[arg(long, value_name = "URL", value_parser = read_public_url)]
     pub public_url: Option<String>,
+    /// Where metrics are served, at /metrics, for example 127.0.0.1:9100; nowhere if not given
+    #[arg(long, value_name = "ADDRESS")]
+    pub metrics: Option<SocketAddr>,
+    /// A page of another origin that may use the API, the form and the socket, for example https://photos.example.org; may be
+    /// given several times
+    #[arg(long = "allowed-origin", value_name = "ORIGIN")]
+    allowed_origins: Vec<Origin>,
+    /// Connections that may be open at once; further ones are refused
+    #[arg(long, default_value_t = 15_000, value_name = "N", value_parser = within::<usize>(bounds::MAX_CONNECTIONS))]
+    max_connections: usize,
+    /// Connections that one address may have open before they have shown a token, key or signature
+    #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = within::<usize>(bounds::UNAUTHENTICATED_PER_ADDRESS))]
+    unauthenticated_per_address: usize,
     /// Uploads that one user may begin within an hour
-    #[arg(long, default_value_t = 5_000, value_name = "N")]
+    #[arg(long, default_value_t = 5_000, value_name = "N", value_parser = within::<u32>(bounds::UPLOADS_PER_HOUR))]
     uploads_per_hour: u32,
     /// Connections that one user may have open
-    #[arg(long, default_value_t = 10_000, value_name = "N")]
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = within::<usize>(bounds::CONNECTIONS_PER_USER))]
     connections_per_user: usize,
     /// Topics that one connection may be subscribed to
-    #[arg(long, default_value_t = 100, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = within::<usize>(bounds::TOPICS_PER_CONNECTION))]
     topics_per_connection: usize,
     /// Messages a second that one connection may send; twice that at once
-    #[arg(long, default_value_t = 50, value_name = "N")]
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = within::<u32>(bounds::MESSAGES_PER_SECOND))]
     messages_per_second: u32,
     /// Seconds between pings to each open socket; one that does not answer within 20 s is closed
     #[arg(long, default_value_t = 25, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=600))]
     ping_seconds: u16,
     /// Labels kept of what the detector finds
-    #[arg(long, default_value_t = 20, value_name = "N")]
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = within::<usize>(bounds::MAX_LABELS))]
     max_labels: usize,
     /// Labels below this confidence are dropped, in percent
     #[arg(long, default_value = "85", value_name = "PERCENT", value_parser = confidence)]
     min_confidence: Confidence,
     /// Attempts at a step before it is a dead letter
-    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = within::<u32>(bounds::MAX_ATTEMPTS))]
     max_attempts: u32,
     /// Notifications replayed on a socket at most
-    #[arg(long, default_value_t = 1_000, value_name = "N")]
+    #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = within::<usize>(bounds::REPLAY_LIMIT))]
     replay_limit: usize,
     /// Hours that history is kept at least
-    #[arg(long, default_value_t = 24, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=87_600))]
+    #[arg(long, default_value_t = 24, value_name = "N", value_parser = within::<u32>(bounds::HISTORY_HOURS))]
     history_hours: u32,
     /// Notifications that are kept at least of each topic
-    #[arg(long, default_value_t = 10_000, value_name = "N")]
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = within::<u64>(bounds::HISTORY_ENTRIES))]
     history_entries: u64,
     /// Memory that decoded pictures and replays may take at once, for example 512MiB; unless given, half of what the
     /// machine, its control group and `ulimit -v` allow
@@ -100,8 +114,9 @@ pub(super) fn confidence(text: &str) -> Result<Confidence, String> {
     text.parse().ok().and_then(Confidence::from_percent).ok_or_else(|| "a number from 0 to 100".to_owned())
 }
 
-fn at_least_one(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "a number from 1 on".to_owned())
+/// A number within what the functions can work with; both backends have the same bounds.
+fn within<T: TryFrom<u64>>(bounds: Bounds) -> impl Fn(&str) -> Result<T, OutOfBounds> + Clone {
+    move |text| bounds.read(text)
 }
 
 /// The least budget: a photograph of 12 megapixels takes about 50 MiB.
@@ -114,15 +129,6 @@ fn memory_budget(text: &str) -> Result<ByteSize, String> {
         true => Ok(size),
         false => Err(format!("from {MIN_MEMORY_BUDGET} to {most}, which is all that this process may use")),
     }
-}
-
-fn public_url(text: &str) -> Result<String, String> {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    let host = rest
-        .map(|rest| rest.trim_end_matches('/'))
-        .filter(|host| !host.is_empty() && !host.contains(['/', '?', '#', ' ']));
-    host.map(|_| text.to_owned())
-        .ok_or_else(|| "scheme and host only, for example https://labels.example.org".to_owned())
 }
 
 impl ServeArguments {
@@ -155,6 +161,15 @@ impl ServeArguments {
         std::time::Duration::from_secs(self.ping_seconds.into())
     }
 
+    /// What the server takes that is reached at this URL.
+    pub fn server(&self, public_url: &str) -> Options {
+        Options {
+            public_url: public_url.to_owned(),
+            max_connections: self.max_connections,
+            unauthenticated_per_address: self.unauthenticated_per_address,
+        }
+    }
+
     /// The settings of the functions.
     pub fn settings(&self) -> Settings {
         // There is one detector so far; the match says where another would go.
@@ -173,6 +188,7 @@ impl ServeArguments {
             history_age: Duration::hours(self.history_hours.into()),
             history_entries: self.history_entries,
             readers: Readers::new(self.readers.clone()),
+            allowed_origins: self.allowed_origins.clone(),
             ..Settings::default()
         }
     }

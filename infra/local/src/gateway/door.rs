@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
@@ -16,14 +16,15 @@ use hyper::upgrade::OnUpgrade;
 use labelcast_functions::live::{AuthorizeError, AuthorizerEvent};
 use labelcast_functions::model::ConnectionId;
 use labelcast_functions::protocol::ClosingCode;
+use labelcast_functions::rest::Admission;
 use serde_json::json;
 use tokio::sync::oneshot;
-use tungstenite::handshake::derive_accept_key;
 
 use super::event::{Origin, single};
 use super::socket::{Ended, Socket};
 use super::transport::Transport;
-use super::{Gateway, Routes, limits, message, session};
+use super::{Gateway, Routes, handshake, limits, message, session};
+use crate::server::ConnectionPermit;
 
 const METHOD_ARN: &str = "arn:aws:execute-api:local:000000000000:labelcast/live/$connect";
 
@@ -31,33 +32,38 @@ const METHOD_ARN: &str = "arn:aws:execute-api:local:000000000000:labelcast/live/
 pub async fn upgrade(gateway: Gateway, routes: Arc<dyn Routes>, request: Request) -> Response {
     let (mut request, _) = request.into_parts();
     let upgrade = request.extensions.remove::<OnUpgrade>();
-    let Some((accept, upgrade)) = accept_key(&request.headers).zip(upgrade) else {
-        let wanted = [(header::UPGRADE, "websocket"), (header::SEC_WEBSOCKET_VERSION, "13")];
-        return (StatusCode::UPGRADE_REQUIRED, wanted, "this address speaks WebSocket, version 13\n").into_response();
+    let accept = match handshake::accept_key(&request) {
+        Ok(accept) => accept,
+        Err(refused) => return *refused,
     };
+    let Some(upgrade) = upgrade else { return refuse(StatusCode::BAD_REQUEST) };
     let (answer, answered) = oneshot::channel();
     // In a task of its own: a client that hangs up meanwhile does not stop half-way what has to be undone again.
     gateway.shared.connections.clone().spawn(connection(gateway, routes, request, upgrade, answer));
     // Without an answer a function has panicked.
     match answered.await.unwrap_or(Err(StatusCode::BAD_GATEWAY)) {
         Ok(protocol) => switching(&accept, protocol),
-        Err(status) => {
-            // Of its own, not among the functions' errors: refusals are everyday (rule 19).
-            metrics::counter!("labelcast_handshakes_refused_total", "status" => status.as_str().to_owned())
-                .increment(1);
-            (status, axum::Json(json!({"message": status.canonical_reason()}))).into_response()
-        }
+        Err(status) => refuse(status),
     }
+}
+
+/// Refuses a handshake in the words of API Gateway.
+pub fn refuse(status: StatusCode) -> Response {
+    // Of its own, not among the functions' errors: refusals are everyday (rule 19).
+    metrics::counter!("labelcast_handshakes_refused_total", "status" => status.as_str().to_owned()).increment(1);
+    (status, axum::Json(json!({"message": status.canonical_reason()}))).into_response()
 }
 
 /// A connection from its handshake to its `$disconnect`.
 async fn connection(
     gateway: Gateway,
     routes: Arc<dyn Routes>,
-    request: Parts,
+    mut request: Parts,
     upgrade: OnUpgrade,
     answer: oneshot::Sender<Result<Option<HeaderValue>, StatusCode>>,
 ) {
+    // Kept as long as the stream: a socket counts among the connections that may be open until it is gone.
+    let _permit = request.extensions.remove::<ConnectionPermit>();
     // Boxed, like all that is over soon: an idle connection's task stays small.
     match Box::pin(admit(&gateway, &*routes, request)).await {
         Err(status) => drop(answer.send(Err(status))),
@@ -68,23 +74,6 @@ async fn connection(
             Box::pin(disconnect(&gateway, &*routes, &origin, ended)).await;
         }
     }
-}
-
-/// The answer to the client's key, if this is a handshake that RFC 6455 (4.2.1) knows.
-fn accept_key(headers: &HeaderMap) -> Option<String> {
-    let has = |name, word: &str| {
-        headers
-            .get_all(name)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .any(|one| one.trim().eq_ignore_ascii_case(word))
-    };
-    let right = has(header::UPGRADE, "websocket")
-        && has(header::CONNECTION, "upgrade")
-        && headers.get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
-    let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|_| right)?;
-    Some(derive_accept_key(key.as_bytes()))
 }
 
 async fn admit(
@@ -110,12 +99,13 @@ async fn admit(
     let asked = json!({"type": "REQUEST", "methodArn": METHOD_ARN, "headers": single(headers)});
     let asked: AuthorizerEvent = serde_json::from_value(asked).map_err(|_| StatusCode::BAD_REQUEST)?;
     let authorized = tokio::time::timeout(limits::MESSAGE_TIME, routes.authorize(asked)).await;
-    origin.authorized(authorized.map_err(|_| failed("the authorizer", &"it took too long"))?.map_err(|error| {
-        match error {
-            AuthorizeError::Unauthorized => StatusCode::UNAUTHORIZED,
-            AuthorizeError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        }
-    })?);
+    let authorized = authorized.map_err(|_| failed("the authorizer", &"it took too long"))?;
+    let authorized = authorized.map_err(|error| match error {
+        AuthorizeError::Unauthorized => StatusCode::UNAUTHORIZED,
+        AuthorizeError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+    })?;
+    Admission::admit(&request.extensions);
+    origin.authorized(authorized);
     let event = origin.connect(headers, &gateway.request_id());
     let connected = tokio::time::timeout(limits::MESSAGE_TIME, routes.connect(event)).await;
     let connected = connected

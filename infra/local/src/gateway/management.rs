@@ -5,15 +5,20 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Request, State};
 use axum::http::{HeaderName, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{any, post};
+use base64::Engine;
+use base64::alphabet::URL_SAFE as ALPHABET;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use chrono::SecondsFormat;
 use labelcast_functions::audit::{Action, Outcome, Record};
 use labelcast_functions::model::ConnectionId;
 use labelcast_functions::ports::{Connections, Pusher};
+use labelcast_functions::rest::Admission;
 use serde_json::json;
 
 use super::outbound::Queued;
@@ -21,6 +26,10 @@ use super::{Gateway, frame, limits};
 
 /// Whether a request (its parts and its whole body) is signed by somebody who may.
 pub type SignatureCheck = Arc<dyn Fn(&axum::http::request::Parts, &[u8]) -> bool + Send + Sync>;
+
+/// Ids of API Gateway need not end in zero bits.
+const BASE64: GeneralPurpose =
+    GeneralPurpose::new(&ALPHABET, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
 
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
@@ -37,7 +46,13 @@ pub fn router(gateway: Gateway, check: SignatureCheck) -> Router {
 
 async fn signed(State(check): State<SignatureCheck>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let Ok(body) = axum::body::to_bytes(body, limits::MAX_MESSAGE).await else { return too_large() };
+    let body = match axum::body::to_bytes(body, limits::MAX_MESSAGE).await {
+        Ok(body) => body,
+        Err(failure) if is_too_long(&failure) => return too_large(),
+        Err(_) => {
+            return error(StatusCode::BAD_REQUEST, "BadRequestException", "the body did not arrive, or not in time");
+        }
+    };
     if !check(&parts, &body) {
         metrics::counter!("labelcast_management_refused_total").increment(1);
         let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
@@ -45,7 +60,12 @@ async fn signed(State(check): State<SignatureCheck>, request: Request, next: Nex
         Record::new(Action::ManagementCall, Outcome::Refused, "").what(what).address(address).log();
         return error(StatusCode::FORBIDDEN, "ForbiddenException", "Forbidden");
     }
+    Admission::admit(&parts.extensions);
     next.run(Request::from_parts(parts, body.into())).await
+}
+
+fn is_too_long(failure: &axum::Error) -> bool {
+    std::error::Error::source(failure).is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>())
 }
 
 fn error(status: StatusCode, kind: &'static str, message: &str) -> Response {
@@ -61,14 +81,27 @@ fn too_large() -> Response {
     error(StatusCode::PAYLOAD_TOO_LARGE, "PayloadTooLargeException", "a frame may have 32 KiB")
 }
 
-fn read_id(id: &str) -> Result<ConnectionId, Box<Response>> {
-    let malformed =
-        || Box::new(error(StatusCode::BAD_REQUEST, "BadRequestException", &format!("Invalid connectionId: {id}")));
-    id.parse::<ConnectionId>().map_err(|_| malformed())
+/// An id has the form of those that are given out: 11 bytes in URL-safe base64.
+fn read_id(id: Result<Path<String>, PathRejection>) -> Result<ConnectionId, Box<Response>> {
+    let malformed = |id: &str| {
+        let message = format!("Invalid connectionId: {id}");
+        Box::new(error(StatusCode::BAD_REQUEST, "BadRequestException", &message))
+    };
+    let Ok(Path(id)) = id else { return Err(malformed("it is not UTF-8")) };
+    let decoded = BASE64.decode(&id).is_ok_and(|bytes| bytes.len() == 11);
+    id.parse::<ConnectionId>().ok().filter(|_| decoded).ok_or_else(|| malformed(&id))
 }
 
-async fn send(State(gateway): State<Gateway>, Path(id): Path<String>, body: Bytes) -> Response {
-    let id = match read_id(&id) {
+/// What API Gateway answers at an endpoint without its stage.
+pub fn without_stage() -> Router {
+    let forbidden = || async { error(StatusCode::FORBIDDEN, "ForbiddenException", "Forbidden") };
+    ["/@connections/{*id}", "/%40connections/{*id}", "/{stage}/@connections/{id}", "/{stage}/%40connections/{id}"]
+        .into_iter()
+        .fold(Router::new(), |router, path| router.route(path, any(forbidden)))
+}
+
+async fn send(State(gateway): State<Gateway>, id: Result<Path<String>, PathRejection>, body: Bytes) -> Response {
+    let id = match read_id(id) {
         Ok(id) => id,
         Err(refused) => return *refused,
     };
@@ -91,8 +124,8 @@ async fn send(State(gateway): State<Gateway>, Path(id): Path<String>, body: Byte
     }
 }
 
-async fn show(State(gateway): State<Gateway>, Path(id): Path<String>) -> Response {
-    let id = match read_id(&id) {
+async fn show(State(gateway): State<Gateway>, id: Result<Path<String>, PathRejection>) -> Response {
+    let id = match read_id(id) {
         Ok(id) => id,
         Err(refused) => return *refused,
     };
@@ -106,8 +139,8 @@ async fn show(State(gateway): State<Gateway>, Path(id): Path<String>) -> Respons
     .into_response()
 }
 
-async fn close(State(gateway): State<Gateway>, Path(id): Path<String>) -> Response {
-    let id = match read_id(&id) {
+async fn close(State(gateway): State<Gateway>, id: Result<Path<String>, PathRejection>) -> Response {
+    let id = match read_id(id) {
         Ok(id) => id,
         Err(refused) => return *refused,
     };

@@ -8,6 +8,7 @@ mod door;
 mod event;
 mod flusher;
 mod frame;
+mod handshake;
 mod interest;
 mod limits;
 mod liveness;
@@ -24,6 +25,7 @@ mod simulation;
 mod socket;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod transport;
 mod uptime;
 
@@ -40,9 +42,9 @@ use labelcast_functions::ports::{Clock, PortResult, Random};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-pub use door::upgrade;
+pub use door::{refuse, upgrade};
 use flusher::Flusher;
-pub use management::{SignatureCheck, router as management_router};
+pub use management::{SignatureCheck, router as management_router, without_stage};
 use rows::Rows;
 use socket::Socket;
 use uptime::{Moment, Now};

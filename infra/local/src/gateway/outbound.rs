@@ -57,7 +57,7 @@ impl Outbound {
     }
 
     fn add(&mut self, frame: Bytes) -> Queued {
-        let first = self.frames.is_empty();
+        let first = self.is_empty();
         self.bytes += frame.len();
         self.frames.push_back(frame);
         if first { Queued::First } else { Queued::Behind }
@@ -88,8 +88,9 @@ impl Outbound {
         self.frames.drain(..).collect()
     }
 
+    /// Whether everything is written.
     pub(super) fn is_empty(&self) -> bool {
-        self.frames.is_empty()
+        self.frames.is_empty() && !self.blocked
     }
 
     /// How much waits.
@@ -134,7 +135,15 @@ impl Outbound {
         if self.frames.capacity() > 64 {
             self.frames.shrink_to(0);
         }
-        Ok(Flushed::All)
+        // A stream that encrypts may hold some of it back still.
+        loop {
+            match write(&[]) {
+                Ok(_) => return Ok(Flushed::All),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Flushed::Blocked),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     fn advance(&mut self, mut written: usize) {

@@ -96,7 +96,7 @@ impl Simulation {
             };
             let socket = Socket::new(
                 Arc::new(origin),
-                Transport::Pair(ours, Arc::default()),
+                Transport::Pair(ours),
                 gateway.shared.now.clone(),
                 super::limits::PING_EVERY,
             );

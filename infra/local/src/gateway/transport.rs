@@ -2,66 +2,75 @@
 
 use std::io::{self, IoSlice, Read};
 use std::net::Shutdown;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use socket2::SockRef;
-use tokio::io::{Interest, Ready, copy_bidirectional_with_sizes};
-use tokio::net::{TcpStream, UnixStream};
-use tokio::sync::Notify;
+use tokio::io::{Interest, Ready};
+use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::limits;
+use super::tls::Tls;
+use crate::server::Explained;
 
-/// Buffers of an encrypted connection, in bytes: there for every idle one. Clients send little.
-const FROM_CLIENT: usize = 1024;
-const TO_CLIENT: usize = 4096;
-
-/// A stream whose reads and writes never wait.
+/// A stream whose reads and writes never wait. Encrypted or not, it is one descriptor.
 pub(super) enum Transport {
     Tcp(TcpStream),
-    /// One end of a pair; a task carries what goes through it to and from TLS.
-    Pair(UnixStream, Arc<Notify>),
+    Tls(Box<Tls>),
+    /// One end of a pair that no network is between.
+    #[cfg(test)]
+    Pair(tokio::net::UnixStream),
 }
 
 impl Transport {
     /// The stream of an upgraded connection, and what the client sent with the handshake already.
     pub(super) fn of(upgraded: Upgraded) -> io::Result<(Self, Bytes)> {
-        match upgraded.downcast::<TokioIo<TcpStream>>() {
+        // What was read is copied: a slice, even an empty one, would keep the whole buffer of the handshake, 8 KiB.
+        let upgraded = match upgraded.downcast::<TokioIo<Explained<TcpStream>>>() {
             Ok(parts) => {
-                let stream = parts.io.into_inner();
-                bound(&SockRef::from(&stream));
-                // Copied: a slice, even an empty one, would keep the whole buffer of the handshake, 8 KiB.
-                Ok((Self::Tcp(stream), Bytes::copy_from_slice(&parts.read_buf)))
+                return Ok((Self::plain(parts.io.into_inner().into_inner()), Bytes::copy_from_slice(&parts.read_buf)));
             }
-            Err(upgraded) => {
-                let parts = upgraded
-                    .downcast::<TokioIo<TlsStream<TcpStream>>>()
-                    .map_err(|_| io::Error::other("a connection is plain or TLS"))?;
-                let (ours, theirs) = UnixStream::pair()?;
-                let reset = Arc::new(Notify::new());
-                tokio::spawn(carry(parts.io.into_inner(), theirs, reset.clone()));
-                Ok((Self::Pair(ours, reset), Bytes::copy_from_slice(&parts.read_buf)))
+            Err(other) => other,
+        };
+        let upgraded = match upgraded.downcast::<TokioIo<Explained<TlsStream<TcpStream>>>>() {
+            Ok(parts) => {
+                let stream = parts.io.into_inner().into_inner();
+                bound(&SockRef::from(stream.get_ref().0));
+                return Ok((Self::Tls(Box::new(Tls::new(stream))), Bytes::copy_from_slice(&parts.read_buf)));
             }
+            Err(other) => other,
+        };
+        match upgraded.downcast::<TokioIo<TcpStream>>() {
+            Ok(parts) => Ok((Self::plain(parts.io.into_inner()), Bytes::copy_from_slice(&parts.read_buf))),
+            Err(_) => Err(io::Error::other("the stream of a handshake is none that the gateway knows")),
         }
+    }
+
+    fn plain(stream: TcpStream) -> Self {
+        bound(&SockRef::from(&stream));
+        Self::Tcp(stream)
     }
 
     pub(super) async fn ready(&self, interest: Interest) -> io::Result<Ready> {
         match self {
             Self::Tcp(stream) => stream.ready(interest).await,
-            Self::Pair(stream, _) => stream.ready(interest).await,
+            Self::Tls(stream) => stream.ready(interest).await,
+            #[cfg(test)]
+            Self::Pair(stream) => stream.ready(interest).await,
         }
     }
 
     /// Ends our side: the peer reads the end after what was written. One that is gone is fine.
     pub(super) fn shut_down(&self) {
-        let _ = match self {
-            Self::Tcp(stream) => SockRef::from(stream).shutdown(Shutdown::Write),
-            Self::Pair(stream, _) => SockRef::from(stream).shutdown(Shutdown::Write),
-        };
+        match self {
+            Self::Tcp(stream) => drop(SockRef::from(stream).shutdown(Shutdown::Write)),
+            Self::Tls(stream) => stream.shut_down(),
+            #[cfg(test)]
+            Self::Pair(stream) => drop(SockRef::from(stream).shutdown(Shutdown::Write)),
+        }
     }
 
     /// Has the stream end with a reset once it is dropped, so that the system keeps nothing for a peer that does not read: it
@@ -70,7 +79,9 @@ impl Transport {
         match self {
             // A stream that is gone needs none.
             Self::Tcp(stream) => drop(SockRef::from(stream).set_linger(Some(Duration::ZERO))),
-            Self::Pair(_, reset) => reset.notify_one(),
+            Self::Tls(stream) => stream.reset_on_drop(),
+            #[cfg(test)]
+            Self::Pair(_) => {}
         }
     }
 
@@ -89,17 +100,25 @@ impl Transport {
         };
         let outcome = match self {
             Self::Tcp(stream) => stream.try_io(Interest::READABLE, || read(SockRef::from(stream))),
-            Self::Pair(stream, _) => stream.try_io(Interest::READABLE, || read(SockRef::from(stream))),
+            Self::Tls(stream) => return stream.try_read(buffer),
+            #[cfg(test)]
+            Self::Pair(stream) => stream.try_io(Interest::READABLE, || read(SockRef::from(stream))),
         };
         all.map_or(outcome, Ok)
     }
 
+    /// Writes what the stream takes. Without parts: what the stream itself holds back; 0 if that is nothing.
     pub(super) fn try_write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         match (self, parts) {
+            (Self::Tcp(_), []) => Ok(0),
             // Most often one frame waits, and a plain write of one is a tenth cheaper.
             (Self::Tcp(stream), [one]) => stream.try_write(one),
             (Self::Tcp(stream), many) => stream.try_write_vectored(many),
-            (Self::Pair(stream, _), many) => stream.try_write_vectored(many),
+            (Self::Tls(stream), many) => stream.try_write(many),
+            #[cfg(test)]
+            (Self::Pair(_), []) => Ok(0),
+            #[cfg(test)]
+            (Self::Pair(stream), many) => stream.try_write_vectored(many),
         }
     }
 }
@@ -107,14 +126,4 @@ impl Transport {
 /// Bounds what the system holds for a connection. Where it refuses, it holds what it would have held anyway.
 fn bound(stream: &SockRef<'_>) {
     let _ = stream.set_send_buffer_size(limits::SEND_BUFFER);
-}
-
-/// Carries what goes through a pair to and from TLS. Ends when either side does; the socket's own task says why.
-async fn carry(mut encrypted: TlsStream<TcpStream>, mut pair: UnixStream, reset: Arc<Notify>) {
-    bound(&SockRef::from(encrypted.get_ref().0));
-    bound(&SockRef::from(&pair));
-    tokio::select! {
-        _ = copy_bidirectional_with_sizes(&mut encrypted, &mut pair, FROM_CLIENT, TO_CLIENT) => {}
-        () = reset.notified() => drop(SockRef::from(encrypted.get_ref().0).set_linger(Some(Duration::ZERO))),
-    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 use super::FileObjects;
 use super::{posted, served};
+use crate::server::{ConnectionPermit, FilePermit};
 
 /// Told of each object that a form made, before the form is answered.
 #[async_trait]
@@ -46,6 +48,16 @@ pub(super) fn refused(error: &S3Error) -> Response {
     let mut response = (status, error.to_xml()).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
     response
+}
+
+/// A place for the file that a request opens, beside that of its connection.
+pub(super) fn open_file(parts: &Parts) -> Result<Option<FilePermit>, S3Error> {
+    let Some(connection) = parts.extensions.get::<ConnectionPermit>() else { return Ok(None) };
+    let busy = || {
+        metrics::counter!("labelcast_files_full_total").increment(1);
+        S3Error::new(503, "SlowDown", "Please reduce your request rate.")
+    };
+    connection.open_file().map(Some).ok_or_else(busy)
 }
 
 pub(super) fn no_room() -> S3Error {

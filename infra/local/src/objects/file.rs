@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, Utc};
 use labelcast_functions::ports::ObjectInfo;
 use md5::{Digest, Md5};
 
@@ -65,16 +66,22 @@ pub(super) fn sync_folder_of(place: &Path) -> io::Result<()> {
 
 /// Opens an object for reading from its beginning; `None` if there is none.
 pub(super) fn open(place: &Path) -> io::Result<Option<(File, ObjectInfo)>> {
+    Ok(open_dated(place)?.map(|(file, info, _)| (file, info)))
+}
+
+/// The same, with the time at which it was written, if the file system knows it.
+pub(super) fn open_dated(place: &Path) -> io::Result<Option<(File, ObjectInfo, Option<DateTime<Utc>>)>> {
     let mut file = match File::open(place) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let length = file.metadata()?.len();
+    let metadata = file.metadata()?;
+    let (length, modified) = (metadata.len(), metadata.modified().ok().map(DateTime::from));
     let size = length.checked_sub(FOOTER as u64).ok_or(io::ErrorKind::InvalidData)?;
     file.seek(SeekFrom::Start(size))?;
     let mut digest = [0; FOOTER];
     file.read_exact(&mut digest)?;
     file.seek(SeekFrom::Start(0))?;
-    Ok(Some((file, ObjectInfo { size, etag: hex::encode(digest) })))
+    Ok(Some((file, ObjectInfo { size, etag: hex::encode(digest) }, modified)))
 }

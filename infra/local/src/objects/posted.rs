@@ -11,12 +11,13 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::SecondsFormat;
 use labelcast_functions::ports::{ObjectInfo, PortError};
+use labelcast_functions::rest::Admission;
 use labelcast_functions::signing::{Accepted, IncomingForm, PostPolicy, S3Error};
 use multer::{Field, Multipart};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::door::{Bucket, failed, no_room, refused};
+use super::door::{Bucket, failed, no_room, open_file, refused};
 use super::paced::{Paced, TooMuchBeforeFile};
 use super::store::{BUCKET, blocking, make_folder_of};
 
@@ -63,6 +64,8 @@ async fn take(bucket: &Bucket, parts: &Parts, body: &mut Paced) -> Result<(Accep
     // The file is the last: what comes after it is not looked at.
     let incoming = IncomingForm { bucket: BUCKET, fields: &fields, filename: file.file_name() };
     let accepted = PostPolicy::check(&incoming, bucket.objects.clock().now(), |id: &str| bucket.objects.look_up(id))?;
+    Admission::admit(&parts.extensions);
+    let _open = open_file(parts)?;
     let info = store(bucket, &accepted, file).await?;
     tell(bucket, parts, &accepted.key, &info).await?;
     Ok((accepted, info))

@@ -18,6 +18,7 @@ use tokio_util::io::ReaderStream;
 use super::file::{self, Writing};
 use super::space;
 use crate::data::REGION;
+use crate::server::split_url;
 
 /// The bucket's name.
 pub const BUCKET: &str = "labelcast";
@@ -42,7 +43,7 @@ struct Shared {
 }
 
 impl FileObjects {
-    /// Objects under this folder; what was broken off in it before is removed. `public_url` is `scheme://host:port`.
+    /// Objects under this folder; what was broken off in it before is removed. `public_url` is `scheme://host:port`, perhaps with a path.
     pub fn open(
         root: PathBuf,
         public_url: String,
@@ -80,8 +81,13 @@ impl FileObjects {
     }
 
     /// Whether the disk has room for this many bytes more.
-    pub(super) fn has_room(&self, bytes: u64) -> io::Result<bool> {
+    pub fn has_room(&self, bytes: u64) -> io::Result<bool> {
         space::has_room(&self.shared.root, bytes, self.shared.floor)
+    }
+
+    /// The path of the public address, before that of each object.
+    pub(super) fn path_prefix(&self) -> &str {
+        split_url(&self.shared.public_url).1
     }
 
     pub(super) fn clock(&self) -> &dyn Clock {
@@ -226,10 +232,11 @@ impl Objects for FileObjects {
     }
 
     fn sign_get(&self, key: &ObjectKey, content_type: &str, valid: Duration) -> String {
-        let path = format!("/objects/{key}");
+        let (origin, prefix) = split_url(&self.shared.public_url);
+        let path = format!("{prefix}/objects/{key}");
         let valid = chrono::Duration::from_std(valid).unwrap_or(chrono::Duration::minutes(5));
         let answer = [("response-content-type", content_type)];
         let shared = &self.shared;
-        presigned_get(&shared.public_url, &path, &answer, &shared.credentials, REGION, valid, shared.clock.now())
+        presigned_get(origin, &path, &answer, &shared.credentials, REGION, valid, shared.clock.now())
     }
 }

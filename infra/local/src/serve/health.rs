@@ -1,16 +1,21 @@
 //! `/healthz` and `/metrics`.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use labelcast_functions::ports::PortError;
+use labelcast_functions::rest::{fallback, wrong_method};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use serde_json::json;
+use tokio::sync::Mutex;
 
 use crate::database::Database;
+use crate::objects::FileObjects;
 
 /// Metrics belong to the process, however many machines a test starts in it.
 static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
@@ -32,20 +37,135 @@ pub(super) fn metrics() -> &'static PrometheusHandle {
     })
 }
 
-pub(super) fn router(database: Database) -> Router {
-    Router::new().route("/healthz", get(health)).route("/metrics", get(show)).with_state(database)
+/// The answer of an earlier question is good for this long, so that asking often costs nothing.
+const FRESH: Duration = Duration::from_secs(1);
+/// A write that takes longer is as good as refused.
+const WRITE_TIME: Duration = Duration::from_secs(5);
+
+/// Why something is refused, if it is; cheap.
+pub(super) type Check = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
+/// Whether what is sent is taken.
+#[derive(Clone)]
+pub(super) struct Health {
+    database: Database,
+    checks: Vec<Check>,
+    last: Arc<Mutex<Option<(Instant, Option<String>)>>>,
 }
 
-async fn health(State(database): State<Database>) -> Response {
-    match database.read(|connection| connection.query_row("SELECT 1", [], |_| Ok(()))).await {
-        Ok(()) => axum::Json(json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "not healthy");
-            (StatusCode::SERVICE_UNAVAILABLE, axum::Json(json!({"status": "failing"}))).into_response()
+/// Whether uploads are refused because the disk is full.
+pub(super) fn disk(objects: FileObjects) -> Check {
+    Arc::new(move || match objects.has_room(0) {
+        Ok(true) => None,
+        Ok(false) => Some("the disk is full: uploads are refused until there is room".to_owned()),
+        Err(error) => Some(format!("the folder of objects cannot be used: {error}")),
+    })
+}
+
+impl Health {
+    pub(super) fn new(database: Database, checks: Vec<Check>) -> Self {
+        Self { database, checks, last: Arc::default() }
+    }
+
+    /// Why writes are refused, if they are.
+    async fn degraded(&self) -> Option<String> {
+        let mut last = self.last.lock().await;
+        if let Some((at, reason)) = &*last
+            && at.elapsed() < FRESH
+        {
+            return reason.clone();
+        }
+        let reason = self.look().await;
+        if let Some(reason) = &reason {
+            tracing::error!(reason, "degraded");
+        }
+        *last = Some((Instant::now(), reason.clone()));
+        reason
+    }
+
+    async fn look(&self) -> Option<String> {
+        if let Some(reason) = self.checks.iter().find_map(|check| check()) {
+            return Some(reason);
+        }
+        let now = chrono::Utc::now().timestamp_millis();
+        // Written for real: a disk that is full, or a file system that became read-only, shows in nothing else.
+        let write = self.database.write(move |transaction| {
+            let put = "INSERT INTO settings (name, value) VALUES ('checked_at', ?1)
+                       ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+            transaction.execute(put, [now.to_string()]).map(drop)
+        });
+        match tokio::time::timeout(WRITE_TIME, write).await {
+            Ok(Ok(())) => None,
+            Ok(Err(PortError::Full { .. })) => Some("the disk is full: nothing can be stored".to_owned()),
+            Ok(Err(error)) => Some(format!("the database takes no changes: {error}")),
+            Err(_) => Some("the database does not take changes in time".to_owned()),
         }
     }
 }
 
-async fn show() -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics().render()).into_response()
+pub(super) fn router(health: Health) -> Router {
+    Router::new().route("/healthz", get(show_health)).with_state(health)
+}
+
+async fn show_health(State(health): State<Health>) -> Response {
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
+    match health.degraded().await {
+        None => axum::Json(json!({"status": "ok", "version": VERSION})).into_response(),
+        Some(reason) => {
+            let body = json!({"status": "degraded", "reason": reason, "version": VERSION});
+            (StatusCode::SERVICE_UNAVAILABLE, axum::Json(body)).into_response()
+        }
+    }
+}
+
+/// What is served at `--metrics`, and nowhere else: figures are for operators.
+pub(super) fn metrics_router() -> Router {
+    let text = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
+    let show = move || async move { (text, metrics().render()) };
+    Router::new().route("/metrics", get(show)).method_not_allowed_fallback(wrong_method).fallback(fallback)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+    use serde_json::Value;
+
+    use super::*;
+
+    async fn answer(health: &Health) -> (StatusCode, Value) {
+        let response = show_health(State(health.clone())).await;
+        let status = response.status();
+        (status, serde_json::from_slice(&to_bytes(response.into_body(), 10_000).await.unwrap()).unwrap())
+    }
+
+    fn database() -> (tempfile::TempDir, Database) {
+        let place = tempfile::tempdir().unwrap();
+        let database = Database::open(place.path()).unwrap();
+        (place, database)
+    }
+
+    #[tokio::test]
+    async fn it_is_ok_while_everything_is_taken() {
+        let (_place, database) = database();
+        let (status, body) = answer(&Health::new(database, vec![Arc::new(|| None)])).await;
+        assert_eq!((status, &body["status"]), (StatusCode::OK, &json!("ok")));
+    }
+
+    #[tokio::test]
+    async fn it_is_degraded_with_the_reason_while_something_is_refused() {
+        let (_place, database) = database();
+        let full: Check = Arc::new(|| Some("the disk is full".to_owned()));
+        let (status, body) = answer(&Health::new(database, vec![full])).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!((&body["status"], &body["reason"]), (&json!("degraded"), &json!("the disk is full")));
+    }
+
+    #[tokio::test]
+    async fn it_is_degraded_while_the_database_takes_no_changes() {
+        let (_place, database) = database();
+        database.write(|transaction| transaction.execute_batch("DROP TABLE settings")).await.unwrap();
+        let (status, body) = answer(&Health::new(database, Vec::new())).await;
+        assert_eq!((status, &body["status"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("degraded")));
+        assert!(body["reason"].as_str().unwrap().contains("database"), "{body}");
+    }
 }

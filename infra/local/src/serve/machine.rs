@@ -1,12 +1,13 @@
 //! Puts the parts of one machine together.
 
+use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use axum::Router;
 use axum::extract::Request;
-use axum::http::header;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
@@ -17,23 +18,27 @@ use labelcast_functions::images::{
 };
 use labelcast_functions::live::{Authorize, Connect, Disconnect, HistoryApi, Notify, PublishApi, Route, Sweep, Swept};
 use labelcast_functions::ports::{Clock, Detector, PortResult, Ports, Random};
-use labelcast_functions::rest::Door;
+use labelcast_functions::rest::{Door, Origin, cross_origin, error, fallback, wrong_method};
 use labelcast_functions::settings::Settings;
 use labelcast_functions::signing::{Received, check_signed_headers};
 use labelcast_functions::token::Verifier;
 use labelcast_functions::{api, ports};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
 
+use super::ServeError;
 use super::detector::BuiltinDetector;
+use super::health::{self, Health};
 use super::routes::LiveRoutes;
 use super::steps::{CreatedSteps, FunctionSteps};
-use super::{ServeError, health};
 use crate::audit;
 use crate::data::{DataDirectory, Secrets};
 use crate::database::Database;
 use crate::gateway::{self, Gateway, SignatureCheck};
 use crate::objects::{self, FileObjects};
+use crate::server::split_url;
 use crate::sign_in::{self, SignIn, TokenIssuer};
 use crate::store::{SqliteHistory, SqliteIdempotency, SqliteImages, SqliteKeys, SqliteUploads};
 use crate::translator::Glossary;
@@ -156,7 +161,7 @@ impl Machine {
             random.clone(),
             sign_in::Place {
                 public_url: place.public_url.clone(),
-                return_urls: vec![format!("{}/web/", place.public_url)],
+                return_urls: return_urls(&place.public_url, &settings.allowed_origins),
             },
         );
         let router = router(&Doors {
@@ -171,7 +176,8 @@ impl Machine {
             gateway: &gateway,
             dispatcher: &dispatcher,
         })
-        .merge(health::router(database.clone()));
+        .merge(health::router(Health::new(database.clone(), vec![health::disk(objects)])));
+        let router = router.method_not_allowed_fallback(wrong_method).fallback(fallback).layer(catch_panics());
         let steps = Arc::new(steps(&ports, &settings, decoding));
         let sweep = sweep(&ports, &settings);
         Ok(Self { router, users, issuer, gateway, dispatcher, ports, accounts, database, steps, sweep, clock })
@@ -309,13 +315,40 @@ struct Doors<'a> {
 
 fn router(doors: &Doors<'_>) -> Router {
     let home = format!("{}/web/", doors.place.public_url);
+    let objects = objects::router(doors.objects.clone(), Arc::new(CreatedSteps(doors.dispatcher.clone())));
+    let mut shared = Router::new().nest("/api", rest(doors)).merge(doors.sign_in.clone().router());
+    let origins = &doors.settings.allowed_origins;
+    shared = if origins.is_empty() {
+        shared.merge(objects)
+    } else {
+        // Their pages show pictures too.
+        let shown = SetResponseHeaderLayer::overriding(
+            HeaderName::from_static("cross-origin-resource-policy"),
+            HeaderValue::from_static("cross-origin"),
+        );
+        shared.merge(objects.layer(shown)).layer(cross_origin(origins))
+    };
     Router::new()
         .route("/", get(move || async move { Redirect::temporary(&home) }))
-        .nest("/api", rest(doors))
+        .merge(shared)
         .merge(web(doors))
-        .merge(doors.sign_in.clone().router())
-        .merge(objects::router(doors.objects.clone(), Arc::new(CreatedSteps(doors.dispatcher.clone()))))
         .merge(live(doors))
+}
+
+/// A handler that panics answers like every other failure of ours.
+fn catch_panics() -> CatchPanicLayer<impl Fn(Box<dyn Any + Send>) -> Response + Clone> {
+    CatchPanicLayer::custom(|_| {
+        // The panic hook has printed the words.
+        metrics::counter!("labelcast_panics_total").increment(1);
+        let message = "this went wrong on our side; the operator can see why in the log";
+        error(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
+    })
+}
+
+/// Where the sign-in may send people: to our web app, and to pages of the allowed origins.
+fn return_urls(public_url: &str, allowed: &[Origin]) -> Vec<String> {
+    let pages = allowed.iter().flat_map(|origin| [format!("{origin}/"), format!("{origin}/web/")]);
+    std::iter::once(format!("{public_url}/web/")).chain(pages).collect()
 }
 
 fn rest(doors: &Doors<'_>) -> Router {
@@ -387,25 +420,60 @@ fn live(doors: &Doors<'_>) -> Router {
         disconnect: Disconnect { connections },
     });
     let gateway = doors.gateway.clone();
+    let pages = Pages::new(&doors.place.public_url, &doors.settings.allowed_origins);
     let upgrade = move |request: Request| {
-        let (gateway, routes) = (gateway.clone(), routes.clone());
-        async move { gateway::upgrade(gateway, routes, request).await }
+        let (gateway, routes, allowed) = (gateway.clone(), routes.clone(), pages.allow(request.headers()));
+        async move {
+            match allowed {
+                true => gateway::upgrade(gateway, routes, request).await,
+                false => gateway::refuse(StatusCode::FORBIDDEN),
+            }
+        }
     };
-    let check = signature_check(doors.objects.clone(), clock);
-    Router::new().route("/live", get(upgrade)).nest("/live", gateway::management_router(doors.gateway.clone(), check))
+    let check = signature_check(doors.objects.clone(), clock, split_url(&doors.place.public_url).1.to_owned());
+    Router::new()
+        .route("/live", get(upgrade))
+        .nest("/live", gateway::management_router(doors.gateway.clone(), check))
+        .merge(gateway::without_stage())
 }
 
-fn signature_check(objects: FileObjects, clock: Arc<dyn ports::Clock>) -> SignatureCheck {
+/// Pages that may open a socket. A browser tells of every page where it is from; programs are no pages and do not.
+#[derive(Clone)]
+struct Pages(Arc<Vec<Origin>>);
+
+impl Pages {
+    fn new(public_url: &str, allowed: &[Origin]) -> Self {
+        Self(Arc::new(Origin::of_url(public_url).into_iter().chain(allowed.iter().cloned()).collect()))
+    }
+
+    fn allow(&self, headers: &HeaderMap) -> bool {
+        let Some(origin) = headers.get(header::ORIGIN) else { return true };
+        let Some(origin) = origin.to_str().ok().and_then(|origin| origin.parse::<Origin>().ok()) else { return false };
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        // Our own page by another of our names: the server answers to no other.
+        origin.authority().eq_ignore_ascii_case(host) || self.0.contains(&origin)
+    }
+}
+
+/// A proxy in front may have taken the prefix of the public address away; what was signed still has it. Who calls the server
+/// itself signs without.
+fn signature_check(objects: FileObjects, clock: Arc<dyn ports::Clock>, prefix: String) -> SignatureCheck {
     Arc::new(move |parts, body| {
         // Below a nested router the path is cut; what was signed is the whole.
         let uri = parts.extensions.get::<axum::extract::OriginalUri>().map_or(&parts.uri, |original| &original.0);
-        let received = Received {
-            method: parts.method.as_str(),
-            path: uri.path(),
-            query: uri.query().unwrap_or_default(),
-            headers: &parts.headers,
+        let check = |path: &str| {
+            let received = Received {
+                method: parts.method.as_str(),
+                path,
+                query: uri.query().unwrap_or_default(),
+                headers: &parts.headers,
+            };
+            check_signed_headers(&received, body, "execute-api", clock.now(), |id: &str| objects.look_up(id))
         };
-        let checked = check_signed_headers(&received, body, "execute-api", clock.now(), |id: &str| objects.look_up(id));
+        let checked = check(&format!("{prefix}{}", uri.path())).or_else(|error| match prefix.as_str() {
+            "" => Err(error),
+            _ => check(uri.path()),
+        });
         if let Err(error) = &checked {
             tracing::info!(%error, "refused a management call");
         }

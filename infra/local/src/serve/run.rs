@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,14 +10,17 @@ use labelcast_functions::ports::PortError;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::health;
 use super::machine::{Machine, Parts, Place};
 use crate::cli::ServeArguments;
 use crate::data::{DataDirectory, DataError};
 use crate::database::{Database, OpenError};
-use crate::server::{ListenError, Server, Tls};
+use crate::server::{ListenError, Options, Server, Tls};
 use crate::users::PasswordError;
 use labelcast_functions::system::{SystemClock, SystemRandom};
 
+/// Enough for a few collectors.
+const METRICS: Options = Options { public_url: String::new(), max_connections: 64, unauthenticated_per_address: 32 };
 /// How long clients have to leave.
 const LEAVING: Duration = Duration::from_secs(5);
 
@@ -72,14 +76,23 @@ pub async fn run(arguments: ServeArguments) -> Result<(), ServeError> {
     })
     .await?;
     let new_users = machine.users.first().await?;
-    greet(&public_url, directory.path(), &new_users);
+    let metrics = arguments.metrics.map(Server::listen_in_clear).transpose()?;
+    let metrics_address = metrics.as_ref().map(Server::address).transpose()?;
+    let listens_on = arguments.public_url.is_some().then_some(address);
+    greet(&public_url, directory.path(), listens_on, metrics_address, &new_users);
     let stop = CancellationToken::new();
-    let served = serve(&machine, server, stop).await;
+    let server = server.with(arguments.server(&public_url));
+    let served = serve(&machine, server, metrics, stop).await;
     tracing::info!("stopped");
     served
 }
 
-async fn serve(machine: &Machine, server: Server, stop: CancellationToken) -> Result<(), ServeError> {
+async fn serve(
+    machine: &Machine,
+    server: Server,
+    metrics: Option<Server>,
+    stop: CancellationToken,
+) -> Result<(), ServeError> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let asked_to_stop = async {
         tokio::select! {
@@ -90,14 +103,33 @@ async fn serve(machine: &Machine, server: Server, stop: CancellationToken) -> Re
         machine.gateway.drain(LEAVING).await;
         stop.cancel();
     };
-    let (worked, (), ()) =
-        tokio::join!(machine.work(stop.clone()), server.serve(machine.router.clone(), stop.clone()), asked_to_stop);
+    let figures = async {
+        if let Some(server) = metrics {
+            server.with(METRICS).serve(health::metrics_router(), stop.clone()).await;
+        }
+    };
+    let served = server.serve(machine.router.clone(), stop.clone());
+    let (worked, (), (), ()) = tokio::join!(machine.work(stop.clone()), served, figures, asked_to_stop);
     Ok(worked?)
 }
 
 /// What a person needs to begin.
-fn greet(public_url: &str, directory: &std::path::Path, new_users: &[crate::users::NewUser]) {
+fn greet(
+    public_url: &str,
+    directory: &std::path::Path,
+    listens_on: Option<SocketAddr>,
+    metrics: Option<SocketAddr>,
+    new_users: &[crate::users::NewUser],
+) {
     let mut text = format!("\nLabelcast is ready: {public_url}/web/\n  data: {}\n", directory.display());
+    if let Some(address) = listens_on {
+        // A String takes what is written.
+        let _ = writeln!(text, "  listens on: {address}");
+    }
+    if let Some(address) = metrics {
+        // A String takes what is written.
+        let _ = writeln!(text, "  metrics: {address}/metrics");
+    }
     if !new_users.is_empty() {
         text.push_str("\nUsers made for this first start; the passwords are shown this once:\n");
         for user in new_users {

@@ -1,80 +1,132 @@
 //! One HTTP/1.1 connection.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::{Body, HttpBody};
 use axum::extract::ConnectInfo;
-use axum::http::Request;
+use axum::http::{HeaderValue, Request, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use labelcast_functions::rest::{Admission, add_safe_headers, error};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
-use tower_http::timeout::{DeadlineBody, TimeoutBody};
 
-use super::forwarded;
+use super::descriptors::ConnectionPermit;
+use super::explained::Explained;
+use super::hosts::Hosts;
+use super::public_url::without_prefix;
+use super::unauthenticated::{Ticket, Unauthenticated};
+use super::{body, forwarded};
+
+/// As API Gateway's for a WebSocket: characters of path and query.
+const MAX_SOCKET_URL: usize = 4_096;
+/// A search of a thousand characters, however they are encoded, with everything beside it.
+const MAX_URL: usize = 16 << 10;
 
 /// How long clients have.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
+pub(super) struct Timeouts {
     /// For TLS to begin, and for the head of a request, the next one too.
     pub(super) head: Duration,
     /// For the next piece of a body.
     pub(super) piece: Duration,
     /// For a whole body: as long as an upload's form is good.
     pub(super) body: Duration,
+    /// For the body of a request that is not known to be allowed yet.
+    pub(super) unauthenticated: Duration,
 }
 
-impl Default for Patience {
+impl Default for Timeouts {
     fn default() -> Self {
-        Self { head: Duration::from_secs(10), piece: Duration::from_secs(30), body: Duration::from_mins(15) }
+        Self {
+            head: Duration::from_secs(10),
+            piece: Duration::from_secs(30),
+            body: Duration::from_mins(15),
+            // More than the fields of a form have, whose end is told in S3's words.
+            unauthenticated: Duration::from_secs(12),
+        }
     }
 }
 
 /// What all connections share.
-#[derive(Clone)]
 pub(super) struct Shared {
     pub(super) app: Router,
     pub(super) acceptor: Option<TlsAcceptor>,
     pub(super) behind_proxy: bool,
-    pub(super) patience: Patience,
+    pub(super) timeouts: Timeouts,
+    pub(super) hosts: Hosts,
+    /// The path of the public URL.
+    pub(super) prefix: String,
+    /// Whether browsers come by TLS: ours, or that of a proxy.
+    pub(super) is_https: bool,
+    pub(super) unauthenticated: Arc<Unauthenticated>,
     pub(super) stop: CancellationToken,
 }
 
-pub(super) async fn serve(stream: TcpStream, address: SocketAddr, shared: Shared) {
+/// One connection, and what its requests need.
+struct Connection {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    permit: ConnectionPermit,
+    /// Without a proxy in front the connection has the place that its requests are counted by.
+    ticket: Option<Arc<Ticket>>,
+}
+
+pub(super) async fn serve(
+    stream: TcpStream,
+    address: SocketAddr,
+    permit: ConnectionPermit,
+    ticket: Option<Arc<Ticket>>,
+    shared: Arc<Shared>,
+) {
     // Frames are written whole; waiting for more would only delay them.
     let _ = stream.set_nodelay(true);
-    match &shared.acceptor {
-        // Handed over as it is, so that the gateway finds the stream again and writes to it itself.
-        None => http(TokioIo::new(stream), address, shared).await,
-        Some(acceptor) => match tokio::time::timeout(shared.patience.head, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => http(TokioIo::new(stream), address, shared).await,
-            Ok(Err(_)) | Err(_) => metrics::counter!("labelcast_tls_failures_total").increment(1),
+    let gives_way = ticket.clone();
+    let is_https = shared.is_https;
+    let connection = Connection { shared: shared.clone(), address, permit, ticket };
+    let served = async {
+        match &shared.acceptor {
+            // The gateway finds the stream again and writes to it itself.
+            None => http(Explained::new(stream, is_https), connection).await,
+            Some(acceptor) => match tokio::time::timeout(shared.timeouts.head, acceptor.accept(stream)).await {
+                Ok(Ok(stream)) => http(Explained::new(stream, is_https), connection).await,
+                Ok(Err(_)) | Err(_) => metrics::counter!("labelcast_tls_failures_total").increment(1),
+            },
+        }
+    };
+    match gives_way {
+        None => served.await,
+        Some(ticket) => tokio::select! {
+            () = served => {}
+            () = ticket.gives_way() => {}
         },
     }
 }
 
-async fn http<T>(stream: TokioIo<T>, address: SocketAddr, shared: Shared)
+async fn http<T>(stream: Explained<T>, connection: Connection)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Shared { app, behind_proxy, patience, stop, .. } = shared;
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        let client = if behind_proxy { forwarded::client(request.headers()).unwrap_or(address) } else { address };
-        request.extensions_mut().insert(ConnectInfo(client));
-        app.clone().oneshot(request.map(|body| bounded_in_time(body, patience)))
+    let (timeouts, stop) = (connection.shared.timeouts, connection.shared.stop.clone());
+    let connection = Arc::new(connection);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let connection = connection.clone();
+        async move { Ok::<_, Infallible>(connection.answer(request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(patience.head)
+        .header_read_timeout(timeouts.head)
         .max_buf_size(64 * 1024)
-        .serve_connection(stream, service)
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::pin!(connection);
     tokio::select! {
@@ -87,9 +139,67 @@ where
     }
 }
 
-fn bounded_in_time(body: Incoming, patience: Patience) -> Body {
-    if body.is_end_stream() {
-        return Body::empty();
+impl Connection {
+    async fn answer(&self, mut request: Request<Incoming>) -> Response {
+        if let Some(uri) = without_prefix(request.uri(), &self.shared.prefix) {
+            *request.uri_mut() = uri;
+        }
+        let mut response = match self.check(&request) {
+            Ok(()) => self.handle(request).await,
+            Err(refused) => *refused,
+        };
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            add_safe_headers(response.headers_mut(), self.shared.is_https);
+        }
+        response
     }
-    Body::new(DeadlineBody::new(patience.body, TimeoutBody::new(patience.piece, body)))
+
+    fn check(&self, request: &Request<Incoming>) -> Result<(), Box<Response>> {
+        let uri = request.uri();
+        let length = uri.path_and_query().map_or(0, |target| target.as_str().len());
+        let limit = if uri.path() == "/live" { MAX_SOCKET_URL } else { MAX_URL };
+        if length > limit {
+            let message = format!("the URL is longer than {limit} characters");
+            return Err(Box::new(error(StatusCode::URI_TOO_LONG, "uri_too_long", message)));
+        }
+        self.shared.hosts.check(request.version(), uri, request.headers())
+    }
+
+    async fn handle(&self, mut request: Request<Incoming>) -> Response {
+        let client = match self.shared.behind_proxy {
+            true => forwarded::client(request.headers()).unwrap_or(self.address),
+            false => self.address,
+        };
+        let ticket = match &self.ticket {
+            Some(ticket) => Some(ticket.clone()),
+            None => self.shared.unauthenticated.enter(client.ip(), Instant::now()),
+        };
+        let Some(ticket) = ticket else { return too_many() };
+        let admitting = ticket.clone();
+        let extensions = request.extensions_mut();
+        extensions.insert(ConnectInfo(client));
+        extensions.insert(self.permit.clone());
+        extensions.insert(Admission::new(move || admitting.admit()));
+        let request = request.map(|incoming| body::in_time(incoming, self.shared.timeouts, ticket.clone()));
+        let handled = self.shared.app.clone().oneshot(request);
+        let answered = match self.ticket {
+            Some(_) => handled.await,
+            // Behind a proxy the request gives way, and not the connection, which others use too.
+            None => tokio::select! {
+                response = handled => response,
+                () = ticket.gives_way() => Ok(too_many()),
+            },
+        };
+        let Ok(response) = answered;
+        response
+    }
+}
+
+/// Too much of what an address has open has shown nothing good.
+fn too_many() -> Response {
+    metrics::counter!("labelcast_unauthenticated_refused_total").increment(1);
+    let message = "too many requests of this address are open without being signed in; try again in a moment";
+    let mut response = error(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message).into_response();
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
 }

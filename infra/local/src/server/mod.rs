@@ -1,25 +1,42 @@
 //! Listens: plain, with TLS, or behind a proxy that does TLS.
 
+mod address;
+mod body;
 mod connection;
 mod descriptors;
+mod explained;
 mod forwarded;
+mod hosts;
+mod public_url;
 mod tls;
+mod unauthenticated;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::http::StatusCode;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use connection::{Patience, Shared};
+use connection::{Shared, Timeouts};
+use descriptors::Descriptors;
+pub use descriptors::{ConnectionPermit, FilePermit};
+pub use explained::Explained;
+use hosts::Hosts;
+pub use public_url::{read_public_url, split_url};
+use unauthenticated::Unauthenticated;
 
-/// Connections open at once, if the system gives as many files; further ones wait to be accepted.
-const CONNECTIONS: usize = 15_000;
+/// Refusals that are written at once; beyond that connections are closed without a word.
+const REFUSALS: usize = 64;
+/// How long a refused client has to read why.
+const REFUSAL_TIME: Duration = Duration::from_secs(2);
 /// How long requests may go on once the server ends.
 const LAST_REQUESTS: Duration = Duration::from_secs(10);
 
@@ -56,12 +73,30 @@ pub enum ListenError {
     Certificate(PathBuf, String),
 }
 
+/// How the server is reached, and how much it takes.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// `scheme://host[:port][/prefix]` as browsers see it, without a slash at the end; empty if that is where it listens.
+    pub public_url: String,
+    /// Connections open at once, if the system gives as many files. Further ones are refused.
+    pub max_connections: usize,
+    /// Of those, how many one address may have that have shown no token, key or signature yet.
+    pub unauthenticated_per_address: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { public_url: String::new(), max_connections: 15_000, unauthenticated_per_address: 1_000 }
+    }
+}
+
 /// A server that listens already.
 pub struct Server {
     listener: TcpListener,
     acceptor: Option<tokio_rustls::TlsAcceptor>,
     behind_proxy: bool,
-    patience: Patience,
+    timeouts: Timeouts,
+    options: Options,
 }
 
 impl Server {
@@ -74,8 +109,21 @@ impl Server {
             Tls::Own { certificate, key } => Some(tls::acceptor(certificate, key)?),
             Tls::None | Tls::BehindProxy => None,
         };
+        let behind_proxy = matches!(tls, Tls::BehindProxy);
+        Ok(Self { acceptor, behind_proxy, ..Self::listen_in_clear(address)? })
+    }
+
+    /// Listens without TLS wherever it is asked to: for what holds no secrets and is for other machines, such as metrics.
+    pub fn listen_in_clear(address: SocketAddr) -> Result<Self, ListenError> {
         let listener = bind(address).map_err(|error| ListenError::Address(address, error))?;
-        Ok(Self { listener, acceptor, behind_proxy: matches!(tls, Tls::BehindProxy), patience: Patience::default() })
+        let (timeouts, options) = (Timeouts::default(), Options::default());
+        Ok(Self { listener, acceptor: None, behind_proxy: false, timeouts, options })
+    }
+
+    /// The same with other options.
+    #[must_use]
+    pub fn with(self, options: Options) -> Self {
+        Self { options, ..self }
     }
 
     /// Where it listens; the port, if 0 was asked for.
@@ -85,26 +133,47 @@ impl Server {
 
     /// Serves until `stop`; then lets requests end.
     pub async fn serve(self, app: Router, stop: CancellationToken) {
-        let open = Arc::new(Semaphore::new(descriptors::for_connections(CONNECTIONS)));
+        let options = self.options;
+        let hosts = match self.listener.local_addr() {
+            Ok(address) => Hosts::of(address, self.behind_proxy, &options.public_url),
+            // It listens, so the system knows where; should it not say so, no name is ours.
+            Err(error) => return tracing::error!(%error, "the server does not know where it listens"),
+        };
+        let descriptors = Descriptors::new(options.max_connections);
+        let most = descriptors.max_connections();
         let connections = TaskTracker::new();
-        let shared = Shared {
+        let shared = Arc::new(Shared {
             app,
-            acceptor: self.acceptor,
             behind_proxy: self.behind_proxy,
-            patience: self.patience,
+            timeouts: self.timeouts,
+            hosts,
+            prefix: split_url(&options.public_url).1.to_owned(),
+            is_https: self.acceptor.is_some() || options.public_url.starts_with("https://"),
+            acceptor: self.acceptor,
+            unauthenticated: Unauthenticated::new(options.unauthenticated_per_address.min(most), most.div_ceil(2)),
             stop: stop.clone(),
+        });
+        let door = Entrance {
+            shared,
+            descriptors,
+            refusals: Arc::new(Semaphore::new(REFUSALS)),
+            was_full: AtomicBool::new(false),
+            connections: connections.clone(),
         };
         loop {
             let accepted = tokio::select! {
                 () = stop.cancelled() => break,
-                accepted = accept(&self.listener, &open) => accepted,
+                accepted = self.listener.accept() => accepted,
             };
-            let Some((stream, address, permit)) = accepted else { continue };
-            let shared = shared.clone();
-            connections.spawn(async move {
-                connection::serve(stream, address, shared).await;
-                drop(permit);
-            });
+            match accepted {
+                Ok((stream, address)) => door.take(stream, address),
+                Err(error) => {
+                    // Out of file descriptors, say: waits a moment, so that it does not turn in circles.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    metrics::counter!("labelcast_accept_failures_total").increment(1);
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
         }
         drop(self.listener);
         connections.close();
@@ -114,32 +183,69 @@ impl Server {
     }
 }
 
+/// Takes connections, or refuses them while nothing was promised to them yet.
+struct Entrance {
+    shared: Arc<Shared>,
+    descriptors: Descriptors,
+    refusals: Arc<Semaphore>,
+    /// So that the log says it once, and not for each refusal.
+    was_full: AtomicBool,
+    connections: TaskTracker,
+}
+
+impl Entrance {
+    fn take(&self, stream: TcpStream, address: SocketAddr) {
+        let Some(permit) = self.descriptors.connection() else {
+            metrics::counter!("labelcast_connections_full_total").increment(1);
+            if !self.was_full.swap(true, Ordering::Relaxed) {
+                tracing::warn!("as many connections are open as may be; further ones are refused");
+            }
+            let message = "as many connections are open as may be; try again in a moment";
+            return self.refuse(stream, StatusCode::SERVICE_UNAVAILABLE, "unavailable", message);
+        };
+        self.was_full.store(false, Ordering::Relaxed);
+        let ticket = match self.shared.behind_proxy {
+            // All of them are the proxy's; what counts is whose requests they carry.
+            true => None,
+            false => match self.shared.unauthenticated.enter(address.ip(), Instant::now()) {
+                Some(ticket) => Some(ticket),
+                None => {
+                    metrics::counter!("labelcast_unauthenticated_refused_total").increment(1);
+                    let message =
+                        "too many connections of this address are open without being signed in; try again in a moment";
+                    return self.refuse(stream, StatusCode::TOO_MANY_REQUESTS, "rate_limited", message);
+                }
+            },
+        };
+        self.connections.spawn(connection::serve(stream, address, permit, ticket, self.shared.clone()));
+    }
+
+    /// Says why, unless the client expects TLS or too many are being refused already.
+    fn refuse(&self, mut stream: TcpStream, status: StatusCode, code: &'static str, message: &'static str) {
+        let Ok(permit) = self.refusals.clone().try_acquire_owned() else { return };
+        if self.shared.acceptor.is_some() {
+            return;
+        }
+        let answer = explained::answer(status, code, message, Some(1), self.shared.is_https);
+        let told = async move {
+            let _ = stream.write_all(&answer).await;
+            let _ = stream.shutdown().await;
+            // What the client sends meanwhile would reset the connection before it has read the answer.
+            let mut scratch = [0; 4096];
+            while stream.read(&mut scratch).await.is_ok_and(|read| read > 0) {}
+        };
+        tokio::spawn(async move {
+            let _ = tokio::time::timeout(REFUSAL_TIME, told).await;
+            drop(permit);
+        });
+    }
+}
+
 fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(4096)
-}
-
-async fn accept(
-    listener: &TcpListener,
-    open: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
-    if open.available_permits() == 0 {
-        metrics::counter!("labelcast_connections_full_total").increment(1);
-        tracing::warn!("as many connections are open as can be; the next wait until one ends");
-    }
-    let permit = open.clone().acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, address)) => Some((stream, address, permit)),
-        Err(error) => {
-            // Out of file descriptors, say: waits a moment, so that it does not turn in circles.
-            tracing::warn!(%error, "a connection could not be accepted");
-            metrics::counter!("labelcast_accept_failures_total").increment(1);
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            None
-        }
-    }
 }
 
 #[cfg(test)]

@@ -18,16 +18,20 @@ fn app() -> Router {
     Router::new().route("/address", get(address)).route("/length", post(length))
 }
 
-fn serve(tls: &Tls) -> (SocketAddr, DropGuard) {
-    serve_with(tls, Patience::default())
+fn options() -> Options {
+    Options { public_url: "https://x".to_owned(), max_connections: 1_000, unauthenticated_per_address: 100 }
 }
 
-fn serve_with(tls: &Tls, patience: Patience) -> (SocketAddr, DropGuard) {
+fn serve(tls: &Tls) -> (SocketAddr, DropGuard) {
+    serve_with(tls, Timeouts::default())
+}
+
+fn serve_with(tls: &Tls, timeouts: Timeouts) -> (SocketAddr, DropGuard) {
     let mut server = Server::listen(ANYWHERE.parse().unwrap(), tls).unwrap();
-    server.patience = patience;
+    server.timeouts = timeouts;
     let address = server.address().unwrap();
     let stop = CancellationToken::new();
-    tokio::spawn(server.serve(app(), stop.clone()));
+    tokio::spawn(server.with(options()).serve(app(), stop.clone()));
     (address, stop.drop_guard())
 }
 
@@ -98,7 +102,8 @@ const LONG: Duration = Duration::from_mins(10);
 
 #[tokio::test]
 async fn a_client_that_sends_its_headers_slowly_is_let_go() {
-    let (address, _serving) = serve_with(&Tls::None, Patience { head: SHORT, piece: LONG, body: LONG });
+    let (address, _serving) =
+        serve_with(&Tls::None, Timeouts { head: SHORT, piece: LONG, body: LONG, unauthenticated: LONG });
     for beginning in ["", "GET /address HT", "GET /address HTTP/1.1\r\nhost: x\r\nx-slow: "] {
         assert!(!said(address, beginning).await.contains("200"), "{beginning}");
     }
@@ -106,17 +111,19 @@ async fn a_client_that_sends_its_headers_slowly_is_let_go() {
 
 #[tokio::test]
 async fn a_client_that_asks_nothing_more_is_let_go() {
-    let (address, _serving) = serve_with(&Tls::None, Patience { head: SHORT, piece: LONG, body: LONG });
+    let (address, _serving) =
+        serve_with(&Tls::None, Timeouts { head: SHORT, piece: LONG, body: LONG, unauthenticated: LONG });
     let answer = said(address, "GET /address HTTP/1.1\r\nhost: x\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("127.0.0.1"), "{answer}");
 }
 
 #[tokio::test]
 async fn a_client_that_sends_its_body_slowly_is_let_go_whether_it_stops_or_drips() {
-    for patience in
-        [Patience { head: LONG, piece: SHORT, body: LONG }, Patience { head: LONG, piece: LONG, body: SHORT }]
-    {
-        let (address, _serving) = serve_with(&Tls::None, patience);
+    for timeouts in [
+        Timeouts { head: LONG, piece: SHORT, body: LONG, unauthenticated: LONG },
+        Timeouts { head: LONG, piece: LONG, body: SHORT, unauthenticated: LONG },
+    ] {
+        let (address, _serving) = serve_with(&Tls::None, timeouts);
         let begun = "POST /length HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nsome";
         let answer = said(address, begun).await;
         assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
