@@ -192,7 +192,7 @@ mod tests {
     use super::*;
     use crate::model::{Cursor, Epoch, Seq};
     use crate::ports::Frame;
-    use crate::protocol::{MAX_REFERENCE, ServerFrame, SubscribedTopic};
+    use crate::protocol::{ServerFrame, SubscribedTopic};
 
     fn member_of(groups: &[&str]) -> Caller {
         Caller {
@@ -228,7 +228,7 @@ mod tests {
         let cursor = Cursor { epoch: Epoch::from_random([0xff; 8]), seq: Seq(u64::MAX) };
         let one = SubscribedTopic { topic, recovered: false, cursor };
         let most = usize::try_from(bounds::TOPICS_PER_CONNECTION.most).unwrap();
-        let reference = Some("\u{1}".repeat(MAX_REFERENCE));
+        let reference = Some("\u{1}".repeat(128));
         let answer = ServerFrame::NotifyList { reference, topics: vec![one; most] };
         assert!(Frame::encode(&answer).is_some());
     }
