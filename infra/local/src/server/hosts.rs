@@ -42,7 +42,10 @@ impl Hosts {
             return Err(bad("the header `Host` is given more than once"));
         }
         let text = value.to_str().unwrap_or_default();
-        let readable = text.parse::<Authority>().ok().filter(|host| !host.host().is_empty() && !text.contains('@'));
+        // URLs allow more, names of hosts do not.
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+        let readable = text.parse::<Authority>().ok();
+        let readable = readable.filter(|host| !host.host().is_empty() && text.bytes().all(plain));
         let Some(host) = readable else {
             return Err(bad("the header `Host` must be a host, with its port if that is not the usual one"));
         };

@@ -139,9 +139,10 @@ async fn a_client_that_never_comes_to_the_file_is_stopped_without_a_signature_an
     for endless in
         ["Content-Disposition: form-data; name=\"a\"; x=\"", "Content-Disposition: form-data; name=\"a\"\r\n\r\n"]
     {
-        let mut socket = TcpStream::connect(site.url.strip_prefix("http://").unwrap()).await.unwrap();
+        let host = site.url.strip_prefix("http://").unwrap();
+        let mut socket = TcpStream::connect(host).await.unwrap();
         let head = format!(
-            "POST /objects HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=x\r\n\
+            "POST /objects HTTP/1.1\r\nhost: {host}\r\ncontent-type: multipart/form-data; boundary=x\r\n\
              content-length: 10000000000\r\n\r\n--x\r\n{endless}"
         );
         socket.write_all(head.as_bytes()).await.unwrap();
