@@ -26,6 +26,10 @@ pub struct Settings {
     pub detector_patience: std::time::Duration,
     /// An upload that got no result within this time is told to have failed.
     pub upload_patience: Duration,
+    /// Objects of forms that nothing came of are kept this long. On AWS the bucket's lifecycle rules see to it.
+    pub new_kept: Duration,
+    /// The bytes of rejected uploads are kept this long. On AWS the bucket's lifecycle rules see to it.
+    pub rejected_kept: Duration,
     /// Rows of uploads are kept this long.
     pub uploads_kept: Duration,
     /// Topics that one connection may be subscribed to.
@@ -58,6 +62,8 @@ impl Default for Settings {
             max_attempts: 3,
             detector_patience: std::time::Duration::from_secs(20),
             upload_patience: Duration::minutes(15),
+            new_kept: Duration::days(1),
+            rejected_kept: Duration::days(7),
             uploads_kept: Duration::days(30),
             topics_per_connection: 100,
             connections_per_user: 10_000,

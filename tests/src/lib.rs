@@ -3,6 +3,7 @@
 pub mod aws;
 pub mod contract;
 pub mod emulator;
+pub mod interleave;
 pub mod limit;
 pub mod machine;
 pub mod picture;

@@ -13,7 +13,7 @@ use labelcast::database::Database;
 use labelcast::serve::{Machine, Parts, Place};
 use labelcast::server::{Server, Tls};
 use labelcast_functions::budget::{ByteSize, MemoryBudget};
-use labelcast_functions::model::{Detection, ImageId, ImageType, Name};
+use labelcast_functions::model::{Detection, ImageFiles, ImageType, Name};
 use labelcast_functions::ports::{Clock, Detector, DetectorError};
 use labelcast_functions::settings::Settings;
 use labelcast_functions::system::SystemRandom;
@@ -70,7 +70,7 @@ impl ToldDetector {
 
 #[async_trait]
 impl Detector for ToldDetector {
-    async fn detect(&self, _: &ImageId, _: ImageType) -> Result<Detection, DetectorError> {
+    async fn detect(&self, _: &ImageFiles, _: ImageType) -> Result<Detection, DetectorError> {
         let mood = *self.mood.lock().unwrap_or_else(PoisonError::into_inner);
         match mood {
             Mood::Well => Ok(Detection::default()),

@@ -85,6 +85,8 @@ async fn queue(client: &aws_sdk_sqs::Client, name: &str) -> (String, String) {
 
 #[async_trait]
 impl Home for Aws {
+    const ROUNDS: u64 = 6;
+
     async fn fresh() -> Self {
         let emulator = Emulator::start().await;
         let machine = TestMachine::start(Settings::default()).await;

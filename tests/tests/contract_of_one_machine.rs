@@ -103,6 +103,8 @@ impl OneMachine {
 
 #[async_trait]
 impl Home for OneMachine {
+    const ROUNDS: u64 = 60;
+
     async fn fresh() -> Self {
         Self::open(TempDir::new().unwrap(), Arc::new(SetClock::at(Utc::now()))).await
     }

@@ -47,8 +47,8 @@ fn analyze(ports: &Ports) -> Analyze {
 }
 
 fn index(ports: &Ports) -> Index {
-    let Ports { images, objects, bus, .. } = ports.clone();
-    Index { images, objects, bus }
+    let Ports { images, objects, uploads, bus, .. } = ports.clone();
+    Index { images, objects, uploads, bus }
 }
 
 fn notify(ports: &Ports) -> Notify {
@@ -261,8 +261,16 @@ async fn an_image_that_is_unwanted_goes_and_is_told_of_once() {
     ingest(ports).handle(read(&created)).await.unwrap();
     let told = socket.notification("image.labelled").await;
     let image_id = told["data"]["image"]["image_id"].as_str().unwrap().parse().unwrap();
-    let uploaded_at = ports.images.get(&image_id).await.unwrap().unwrap().uploaded_at;
-    let image = RemovedImage { image_id, uploaded_at, uploaders: vec!["someone".parse().unwrap()], was_public: true };
+    let stored = ports.images.get(&image_id).await.unwrap().unwrap();
+    let files = stored.files();
+    let image = RemovedImage {
+        image_id,
+        generation: stored.generation,
+        uploaded_at: stored.uploaded_at,
+        uploaders: vec!["someone".parse().unwrap()],
+        was_public: true,
+        waiting: Vec::new(),
+    };
     let unwanted = BusEvent::ImageUnwanted { image, only_uploader: None };
     let mut event = sample!("bus.json");
     event["detail-type"] = json!(unwanted.detail_type());
@@ -274,7 +282,7 @@ async fn an_image_that_is_unwanted_goes_and_is_told_of_once() {
     }
     assert_eq!(ids[0], ids[1], "a repeat is told under the same id");
     assert_eq!(ports.images.get(&image_id).await.unwrap(), None);
-    assert_eq!(ports.objects.head(&ObjectKey::original(&image_id)).await.unwrap(), None);
+    assert_eq!(ports.objects.head(&ObjectKey::original(&files)).await.unwrap(), None);
 }
 
 /// An image that was removed before its label event came is nothing to tell of.
@@ -290,8 +298,8 @@ async fn an_event_of_an_image_that_is_gone_shows_nothing() {
     let told = socket.notification("image.labelled").await;
     let image = told["data"]["image"]["image_id"].as_str().unwrap().parse().unwrap();
     let images = &machine.machine.ports.images;
-    let came = images.get(&image).await.unwrap().unwrap().uploaded_at;
-    images.remove(&image, came, None).await.unwrap();
+    let stored = images.get(&image).await.unwrap().unwrap();
+    images.remove(&stored.files(), stored.uploaded_at, None).await.unwrap();
     let upload = UploadRef { upload_id: id, user: "someone".parse().unwrap() };
     let late = BusEvent::ImageLabelled { image_id: image, upload, first: true };
     let mut event = sample!("bus.json");
@@ -313,7 +321,8 @@ async fn the_schedules_event_sweeps() {
     let Ports { clock, connections, pusher, uploads, objects, bus, history, idempotency, .. } =
         machine.machine.ports.clone();
     let settings = settings();
-    let sweep = Sweep { clock, connections, pusher, uploads, objects, bus, history, idempotency, settings };
+    let sweep =
+        Sweep { clock, connections, pusher, uploads, objects, bus, history, idempotency, expiry: None, settings };
     // Its object lies there, and nobody ever told of it.
     assert_eq!(sweep.handle(read(&event)).await.unwrap().failed, 1);
     assert_eq!(state(&machine, &id).await, UploadState::Failed);

@@ -25,6 +25,7 @@ async fn upload(test: &TestMachine, number: u32) -> Upload {
         image_id: None,
         reason: None,
         created_at: test.clock.now(),
+        detached: false,
     };
     let quota = Quota { per_hour: 1_000, since: test.clock.now() - Duration::hours(1) };
     ports.uploads.create(&upload, quota).await.unwrap();
@@ -92,6 +93,7 @@ async fn an_upload_that_hangs_is_told_to_have_failed() {
         image_id: None,
         reason: None,
         created_at: test.clock.now(),
+        detached: false,
     };
     let quota = Quota { per_hour: 10, since: test.clock.now() - Duration::hours(1) };
     test.machine.ports.uploads.create(&hanging, quota).await.unwrap();

@@ -7,7 +7,7 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use super::decide;
 use super::failed::tell_uploaders;
 use crate::batch;
-use crate::model::BusEvent;
+use crate::model::{BusEvent, Detection, ImageFiles, ImageType};
 use crate::ports::{AnalysisJob, Bus, Clock, Detector, DetectorError, Images, PortError, Uploads};
 use crate::settings::Settings;
 
@@ -67,18 +67,27 @@ impl Analyze {
         let analysis = match image.result {
             // A repeat: what is stored is published again, so that `index` tells of it again.
             Some(stored) => stored.analysis,
-            None => {
-                let patience = self.settings.detector_patience;
-                let detecting = self.detector.detect(&job.image_id, job.content_type);
-                // A detector that hangs must fail within the function's own time, so that the last attempt can speak.
-                let detection = tokio::time::timeout(patience, detecting).await.map_err(|_| {
-                    DetectorError::Unavailable(format!("it took longer than {} s", patience.as_secs()))
-                })??;
-                decide::analysis(detection, &self.settings, self.clock.now())
-            }
+            None => match self.detect(&image.files(), job.content_type).await {
+                Ok(detection) => decide::analysis(detection, &self.settings, self.clock.now()),
+                Err(error) => {
+                    // Deleted meanwhile, its files are gone as well; if it has come again, that has a job of its own.
+                    let now = self.images.get(&job.image_id).await?;
+                    return match now.is_some_and(|now| now.files() == image.files()) {
+                        true => Err(error.into()),
+                        false => Ok(()),
+                    };
+                }
+            },
         };
         self.bus.publish_all(&[BusEvent::ImageAnalyzed { image_id: job.image_id, analysis }]).await?;
         Ok(())
+    }
+
+    /// A detector that hangs must fail within the function's own time, so that the last attempt can speak.
+    async fn detect(&self, files: &ImageFiles, content_type: ImageType) -> Result<Detection, DetectorError> {
+        let patience = self.settings.detector_patience;
+        let late = |_| DetectorError::Unavailable(format!("it took longer than {} s", patience.as_secs()));
+        tokio::time::timeout(patience, self.detector.detect(files, content_type)).await.map_err(late)?
     }
 }
 

@@ -8,10 +8,11 @@ use axum::response::{IntoResponse, Response};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::Delete;
 use crate::audit::{Action, Outcome, Record};
-use crate::error::{Error, Result};
-use crate::model::{BusEvent, Image, ImageId, ImageType, RemovedImage};
-use crate::ports::{Bus, Images, ObjectKey, Objects, Removal};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Image, ImageId, ImageType};
+use crate::ports::{Bus, Images, ObjectKey, Objects};
 use crate::protocol::ImageView;
 use crate::rest::{ClientAddress, Door, ErrorBody, Json, Path, SignedIn};
 
@@ -70,7 +71,7 @@ async fn show(State(api): State<ImageApi>, caller: SignedIn, Path(id): Path<Stri
 async fn original(State(api): State<ImageApi>, caller: SignedIn, Path(id): Path<String>) -> Result<Response> {
     let image = api.visible(&caller, &id).await?;
     Ok(redirect(&api.objects.sign_get(
-        &ObjectKey::original(&image.id),
+        &ObjectKey::original(&image.files()),
         image.content_type.media_type(),
         ImageView::URL_VALID,
     )))
@@ -85,7 +86,7 @@ async fn original(State(api): State<ImageApi>, caller: SignedIn, Path(id): Path<
 ))]
 async fn thumbnail(State(api): State<ImageApi>, caller: SignedIn, Path(id): Path<String>) -> Result<Response> {
     let image = api.visible(&caller, &id).await?;
-    let key = ObjectKey::thumbnail(&image.id);
+    let key = ObjectKey::thumbnail(&image.files());
     Ok(redirect(&api.objects.sign_get(&key, ImageType::Jpeg.media_type(), ImageView::URL_VALID)))
 }
 
@@ -110,33 +111,15 @@ async fn delete(
     Path(id): Path<String>,
 ) -> Result<StatusCode> {
     let none = || Error::not_found("there is no such image");
-    let not_alone = || Error::forbidden("only moderators delete an image that somebody else uploaded too");
     let id: ImageId = id.parse().map_err(|_| none())?;
-    let image = api.images.get(&id).await?.ok_or_else(none)?;
-    let user = &caller.0.user;
-    let audit = |outcome| {
-        Record::new(Action::ImageDeleted, outcome, &caller.0.username).what(id).address(address).log();
+    let deleted = Delete { images: api.images, bus: api.bus }.handle(&caller.0, &id).await;
+    let outcome = match &deleted {
+        Ok(()) => Outcome::Succeeded,
+        Err(Error { kind: ErrorKind::Forbidden | ErrorKind::NotFound, .. }) => Outcome::Refused,
+        // Nothing was decided; the caller tries again.
+        Err(_) => return deleted.map(|()| StatusCode::NO_CONTENT),
     };
-    let only_uploader = if caller.0.is_moderator() { None } else { Some(user) };
-    if only_uploader.is_some() && !image.is_only_uploaded_by(user) {
-        // Whoever may not even see it must not learn that it is there.
-        let seen = image.result.as_ref().is_some_and(|stored| stored.status.is_public());
-        audit(Outcome::Refused);
-        return Err(if seen { not_alone() } else { none() });
-    }
-    // Durable before anything is gone: if we are cut off now, `index` removes it and tells those who had seen it.
-    let removed = RemovedImage {
-        image_id: id,
-        uploaded_at: image.uploaded_at,
-        uploaders: image.uploads.iter().map(|upload| upload.user.clone()).collect(),
-        was_public: image.result.as_ref().is_some_and(|stored| stored.status.is_public()),
-    };
-    api.bus.publish_all(&[BusEvent::ImageUnwanted { image: removed, only_uploader: only_uploader.cloned() }]).await?;
-    if api.images.remove(&id, image.uploaded_at, only_uploader).await? == Removal::SharedWithOthers {
-        audit(Outcome::Refused);
-        return Err(not_alone());
-    }
-    audit(Outcome::Succeeded);
-    metrics::counter!("labelcast_images_deleted_total").increment(1);
+    Record::new(Action::ImageDeleted, outcome, &caller.0.username).what(id).address(address).log();
+    deleted?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use serde_json::Value;
 
-use crate::model::{Analysis, BusEvent, Image, ImageId, RemovedImage, UploadRef, UserId};
-use crate::ports::{Bus, Images, ObjectKey, Objects, PortResult};
+use crate::model::{Analysis, BusEvent, Image, ImageId, RemovedImage, UploadRef, UploadState, UserId};
+use crate::ports::{Bus, Images, ObjectKey, Objects, PortResult, Uploads};
 
 /// The function's parts.
 #[derive(Clone)]
@@ -15,6 +15,8 @@ pub struct Index {
     pub images: Arc<dyn Images>,
     /// Files that go with an image.
     pub objects: Arc<dyn Objects>,
+    /// Uploads that wait for a result which does not come.
+    pub uploads: Arc<dyn Uploads>,
     /// To `notify`.
     pub bus: Arc<dyn Bus>,
 }
@@ -46,19 +48,41 @@ impl Index {
 
     /// Whoever asked has mostly removed the row already; what is left to do is the same.
     async fn remove(&self, image: RemovedImage, only_uploader: Option<&UserId>) -> PortResult<()> {
-        let id = image.image_id;
-        self.images.remove(&id, image.uploaded_at, only_uploader).await?;
-        if self.images.get(&id).await?.is_some() {
-            // Others brought it as well, or it has come again.
+        let files = image.files();
+        self.images.remove(&files, image.uploaded_at, only_uploader).await?;
+        let now = self.images.get(&image.image_id).await?;
+        if now.as_ref().is_some_and(|now| now.files() == files) {
+            // Others brought it as well.
             return Ok(());
         }
-        self.bus.publish_all(&[BusEvent::ImageRemoved(image)]).await?;
-        for key in [ObjectKey::original(&id), ObjectKey::thumbnail(&id), ObjectKey::processed(&id)] {
+        self.end_waiting(&image.waiting).await?;
+        if now.is_none() {
+            // Of one that has come again nobody is told that it is gone.
+            self.bus.publish_all(&[BusEvent::ImageRemoved(image)]).await?;
+        }
+        // No row of this generation is ever made again, whatever comes meanwhile.
+        for key in ObjectKey::all_of(&files) {
             self.objects.delete(&key).await?;
         }
         Ok(())
     }
+
+    /// Their image is gone before it had a result.
+    async fn end_waiting(&self, waiting: &[UploadRef]) -> PortResult<()> {
+        let mut events = Vec::new();
+        for upload in waiting {
+            self.uploads.fail(&upload.upload_id, DELETED).await?;
+            let row = self.uploads.get(&upload.upload_id).await?;
+            if row.is_some_and(|row| row.state == UploadState::Failed) {
+                // Again on a repeat, under the same id.
+                events.push(BusEvent::UploadFailed { upload: upload.clone(), reason: DELETED.to_owned() });
+            }
+        }
+        if events.is_empty() { Ok(()) } else { self.bus.publish_all(&events).await }
+    }
 }
+
+const DELETED: &str = "the picture was deleted before it was labelled";
 
 /// What is told of a stored image: one event an upload, and the alert of an offensive one (rules 2, 5).
 fn told(image: &Image) -> Vec<BusEvent> {
@@ -68,6 +92,7 @@ fn told(image: &Image) -> Vec<BusEvent> {
         first: number == 0,
     });
     let offensive = image.result.as_ref().is_some_and(|stored| stored.analysis.is_offensive());
-    let alert = offensive.then_some(BusEvent::ImageOffensive { image_id: image.id });
+    let alert =
+        offensive.then(|| BusEvent::ImageOffensive { image_id: image.id, generation: image.generation.clone() });
     alert.into_iter().chain(labelled).collect()
 }

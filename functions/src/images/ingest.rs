@@ -9,9 +9,9 @@ use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
 use percent_encoding::percent_decode_str;
 
-use super::{Decoding, DecodingError};
+use super::{Decoding, DecodingError, Leftovers};
 use crate::imaging::{self, Probe, Rejection, WORKING_SIDE};
-use crate::model::{BusEvent, Image, ImageId, ImageType, Upload, UploadRef, UploadState};
+use crate::model::{BusEvent, Image, ImageFiles, ImageId, ImageType, Upload, UploadId, UploadRef, UploadState};
 use crate::ports::{AnalysisJob, Bus, NewImage, ObjectInfo, ObjectKey, Objects, PortError, PortResult, Queue, Uploads};
 use crate::ports::{Clock, Detector, Images};
 use crate::settings::Settings;
@@ -69,14 +69,15 @@ impl Ingest {
         let Some(upload) = self.uploads.get(&upload_id).await? else {
             tracing::warn!(%upload_id, "an object of no known upload was passed over");
             metrics::counter!("labelcast_ingest_ignored_total").increment(1);
-            return self.objects.delete(&ObjectKey::new_upload(&upload_id)).await;
+            return self.clear(&upload_id).await;
         };
         let created_at = record.event_time;
         match upload.state {
-            UploadState::Pending => self.take(&upload, created_at).await,
+            // One that failed before there was an image may still come to a good end.
+            UploadState::Pending | UploadState::Failed if upload.may_attach() => self.take(&upload, created_at).await,
             UploadState::Received | UploadState::Labelled => self.go_on(&upload).await,
             UploadState::Rejected => self.reject_again(&upload).await,
-            UploadState::Failed => self.objects.delete(&ObjectKey::new_upload(&upload.id)).await,
+            UploadState::Pending | UploadState::Failed => self.clear(&upload.id).await,
         }
     }
 
@@ -93,25 +94,40 @@ impl Ingest {
             Ok(accepted) => accepted,
             Err(rejection) => return self.reject(upload, &posted, &info, &rejection).await,
         };
-        let image_id = accepted.image.id;
-        if !self.objects.copy_if_unchanged(&posted, &info.etag, &ObjectKey::processed(&image_id)).await? {
+        let files = ImageFiles { image_id: accepted.image.id, generation: Some(upload.id.clone()) };
+        if !self.objects.copy_if_unchanged(&posted, &info.etag, &ObjectKey::processed(&files)).await? {
             return Err(PortError::Unavailable {
                 what: "an uploaded object",
                 why: "it was replaced while it was looked at".to_owned(),
             });
         }
         let kind = accepted.image.content_type.media_type();
-        let (original, thumbnail) = (ObjectKey::original(&image_id), ObjectKey::thumbnail(&image_id));
+        let (original, thumbnail) = (ObjectKey::original(&files), ObjectKey::thumbnail(&files));
         tokio::try_join!(
             self.objects.write(&original, kind, accepted.original),
             self.objects.write(&thumbnail, ImageType::Jpeg.media_type(), accepted.thumbnail),
         )?;
         let Some(image) = self.images.attach(&accepted.image, &upload.id).await? else {
             tracing::info!(upload_id = %upload.id, "an upload had left `pending` already; what was posted later is ignored");
-            return self.objects.delete(&posted).await;
+            return self.clear(&upload.id).await;
         };
         self.begin_analysis(upload, &image).await?;
+        if image.files() == files {
+            return self.objects.delete(&posted).await;
+        }
+        // These bytes were there already, with files of their own.
+        for key in ObjectKey::all_of(&files) {
+            self.objects.delete(&key).await?;
+        }
         self.objects.delete(&posted).await
+    }
+
+    /// Deletes what an upload wrote that is of no use, and what was posted. `new/` goes last: while it is there, a repeat
+    /// comes here again.
+    async fn clear(&self, upload: &UploadId) -> PortResult<()> {
+        let Self { images, uploads, objects, .. } = self.clone();
+        Leftovers { images, uploads, objects }.delete_of(upload).await?;
+        self.objects.delete(&ObjectKey::new_upload(upload)).await
     }
 
     /// Goes on from the row that an earlier run wrote, whether or not that run came to deleting `new/` (rule 3).
@@ -128,7 +144,7 @@ impl Ingest {
         {
             self.begin_analysis(upload, &image).await?;
         }
-        self.objects.delete(&posted).await
+        self.clear(&upload.id).await
     }
 
     /// Tells the uploader, and queues the analysis; an image that has its result is told at once instead.
@@ -189,6 +205,9 @@ impl Ingest {
         if self.uploads.reject(&upload.id, &reason).await? {
             metrics::counter!("labelcast_uploads_rejected_total").increment(1);
             tracing::info!(upload_id = %upload.id, reason, "rejected an upload");
+        } else if self.uploads.get(&upload.id).await?.is_none_or(|now| now.state != UploadState::Rejected) {
+            // It had failed, or another picture was taken first.
+            return self.objects.delete(posted).await;
         }
         self.tell_rejected(upload, reason).await?;
         self.objects.delete(posted).await
@@ -198,10 +217,11 @@ impl Ingest {
     async fn reject_again(&self, upload: &Upload) -> PortResult<()> {
         let (posted, rejected) = (ObjectKey::new_upload(&upload.id), ObjectKey::rejected(&upload.id));
         let (here, kept) = tokio::try_join!(self.objects.head(&posted), self.objects.head(&rejected))?;
-        if here.is_some() && here == kept {
+        // Kept for some days only.
+        if here.is_some() && (kept.is_none() || here == kept) {
             self.tell_rejected(upload, upload.reason.clone().unwrap_or_default()).await?;
         }
-        self.objects.delete(&posted).await
+        self.clear(&upload.id).await
     }
 
     async fn tell_rejected(&self, upload: &Upload, reason: String) -> PortResult<()> {

@@ -122,6 +122,7 @@ async fn begin(
         image_id: None,
         reason: None,
         created_at: now,
+        detached: false,
     };
     let quota = Quota { per_hour: api.settings.uploads_per_hour, since: now - Duration::hours(1) };
     if api.uploads.create(&upload, quota).await? == Created::OverQuota {

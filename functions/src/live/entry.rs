@@ -42,13 +42,20 @@ async fn of(event: BusEvent, at: DateTime<Utc>, images: &dyn Images) -> PortResu
             };
             (id, topics, Subject::ImageLabelled { image_id, upload_id: upload.upload_id })
         }
-        BusEvent::ImageOffensive { image_id } => {
-            let id = NotificationId::derive(&["image.offensive", &image_id.to_string()]);
+        BusEvent::ImageOffensive { image_id, generation } => {
+            let image = image_id.to_string();
+            let id = match &generation {
+                Some(generation) => NotificationId::derive(&["image.offensive", &image, generation.as_str()]),
+                None => NotificationId::derive(&["image.offensive", &image]),
+            };
             (id, vec![TopicKey::Shared(Topic::Moderation)], Subject::ImageOffensive { image_id })
         }
-        BusEvent::ImageRemoved(RemovedImage { image_id, uploaded_at, uploaders, was_public }) => {
-            let came = uploaded_at.timestamp_millis().to_string();
-            let id = NotificationId::derive(&["image.removed", &image_id.to_string(), &came]);
+        BusEvent::ImageRemoved(RemovedImage { image_id, generation, uploaded_at, uploaders, was_public, .. }) => {
+            let (image, came) = (image_id.to_string(), uploaded_at.timestamp_millis().to_string());
+            let id = match &generation {
+                Some(generation) => NotificationId::derive(&["image.removed", &image, &came, generation.as_str()]),
+                None => NotificationId::derive(&["image.removed", &image, &came]),
+            };
             let mut topics = vec![TopicKey::Shared(if was_public { Topic::Labels } else { Topic::Moderation })];
             for user in uploaders {
                 let mine = TopicKey::Uploads(user);

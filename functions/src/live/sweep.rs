@@ -1,14 +1,19 @@
 //! `sweep`: tidies up on a schedule, each minute: what ended, what hangs, what is too old to keep.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use chrono::{DateTime, Utc};
+use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
-use crate::model::{BusEvent, Upload, UploadRef, UploadState};
+use crate::images::ObjectExpiry;
+use crate::model::{BusEvent, Connection, Upload, UploadRef, UploadState};
 use crate::ports::{
-    Bus, Clock, Connections, Expiry, Frame, History, Idempotency, ObjectKey, Objects, PortResult, Pusher, Uploads,
+    Bus, Clock, Connections, Expiry, Frame, History, Idempotency, MAX_LISTED, ObjectKey, Objects, PortError,
+    PortResult, Pusher, Uploads,
 };
 use crate::protocol::ClosingCode;
 use crate::settings::Settings;
@@ -32,6 +37,8 @@ pub struct Sweep {
     pub history: Arc<dyn History>,
     /// Too old to keep.
     pub idempotency: Arc<dyn Idempotency>,
+    /// Expires objects; `None` where the bucket does so itself (S3's lifecycle rules).
+    pub expiry: Option<ObjectExpiry>,
     /// How old is too old.
     pub settings: Arc<Settings>,
 }
@@ -49,62 +56,141 @@ pub struct Swept {
     pub notifications: u64,
     /// Idempotency keys forgotten.
     pub idempotency_keys: u64,
+    /// Objects deleted because they expired or because nothing uses them.
+    pub objects: u64,
 }
 
 /// Rows looked at in one sweep of one kind; the next sweep is a minute away.
 const BATCH: usize = 500;
+/// Rows worked on at the same time, of one kind.
+const CONCURRENCY: usize = 16;
+/// Tries to close so many connections in one sweep that cannot be closed.
+const MAX_UNCLOSED: usize = 2_000;
+/// The time that one connection may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 const REASON: &str = "the picture was not analyzed in time; please upload it again";
 
 impl Sweep {
-    /// Takes the schedule's event.
+    /// Takes the schedule's event. Every task runs whatever becomes of the others; the first failure is answered when all
+    /// have ended.
     pub async fn handle(&self, _event: EventBridgeEvent<Value>) -> PortResult<Swept> {
         let now = self.clock.now();
         let settings = &self.settings;
+        let expiry = Expiry { before: now - settings.history_age, keep: settings.history_entries };
+        let (connections, hanging, stored, uploads, notifications, idempotency_keys, objects) = tokio::join!(
+            reported("connections", self.close_expired(now)),
+            reported("hanging_uploads", self.fail_hanging(now)),
+            reported("stored_uploads", self.fail_stored(now)),
+            reported("upload_rows", self.uploads.forget(now - settings.uploads_kept)),
+            reported("history", self.history.expire(expiry)),
+            reported("idempotency_keys", self.idempotency.expire(now)),
+            reported("objects", self.expire_objects(now)),
+        );
         let swept = Swept {
-            connections: self.close_expired(now).await?,
-            failed: self.fail_stale(now).await?,
-            uploads: self.uploads.forget(now - settings.uploads_kept).await?,
-            notifications: self
-                .history
-                .expire(Expiry { before: now - settings.history_age, keep: settings.history_entries })
-                .await?,
-            idempotency_keys: self.idempotency.expire(now).await?,
+            connections: *connections.as_ref().unwrap_or(&0),
+            failed: hanging.as_ref().unwrap_or(&0) + stored.as_ref().unwrap_or(&0),
+            uploads: *uploads.as_ref().unwrap_or(&0),
+            notifications: *notifications.as_ref().unwrap_or(&0),
+            idempotency_keys: *idempotency_keys.as_ref().unwrap_or(&0),
+            objects: *objects.as_ref().unwrap_or(&0),
         };
         if swept != Swept::default() {
             tracing::info!(?swept, "swept");
         }
-        Ok(swept)
+        let failures = [
+            connections.err(),
+            hanging.err(),
+            stored.err(),
+            uploads.err(),
+            notifications.err(),
+            idempotency_keys.err(),
+            objects.err(),
+        ];
+        match failures.into_iter().flatten().next() {
+            Some(first) => Err(first),
+            None => Ok(swept),
+        }
     }
 
+    /// Closes those whose time is over. One that cannot be closed keeps its row, so that the next sweep tries again, and
+    /// holds up nobody.
     async fn close_expired(&self, now: DateTime<Utc>) -> PortResult<usize> {
-        let expired = self.connections.expired(now, BATCH).await?;
-        for connection in &expired {
+        let (mut tried, mut unclosed) = (HashSet::new(), 0);
+        let mut first_failure = None;
+        loop {
+            let limit = BATCH + unclosed;
+            let expired = self.connections.expired(now, limit).await?;
+            let last_page = expired.len() < limit;
+            let mut fresh = expired;
+            fresh.retain(|connection| tried.insert(connection.id.clone()));
+            let nothing_new = fresh.is_empty();
+            let closing = stream::iter(fresh).map(|connection| self.close(connection));
+            let outcomes: Vec<PortResult<()>> = closing.buffer_unordered(CONCURRENCY).collect().await;
+            for failure in outcomes.into_iter().filter_map(Result::err) {
+                tracing::warn!(%failure, "a connection whose token ended could not be closed; it is tried again");
+                metrics::counter!("labelcast_connections_unclosed_total").increment(1);
+                unclosed += 1;
+                first_failure.get_or_insert(failure);
+            }
+            if last_page || nothing_new || unclosed >= MAX_UNCLOSED || unclosed == 0 {
+                break;
+            }
+        }
+        match first_failure {
+            Some(failure) => Err(failure),
+            None => Ok(tried.len()),
+        }
+    }
+
+    async fn close(&self, connection: Connection) -> PortResult<()> {
+        let close = async {
             if let Some(frame) = Frame::encode(&ClosingCode::TokenExpired.frame()) {
                 // Whether the word arrives does not matter: the connection is closed all the same.
                 let _ = self.pusher.post(&connection.id, frame).await;
             }
             self.pusher.close(&connection.id).await?;
-            self.connections.remove(connection).await?;
-        }
-        Ok(expired.len())
+            self.connections.remove(&connection).await.map(drop)
+        };
+        tokio::time::timeout(CLOSE_TIMEOUT, close).await.unwrap_or_else(|_| {
+            let why = format!("{} was not closed within {} s", connection.id, CLOSE_TIMEOUT.as_secs());
+            Err(PortError::Unavailable { what: "the gateway", why })
+        })
     }
 
     /// Uploads that should long have had a result are told to have failed (rule 4).
-    async fn fail_stale(&self, now: DateTime<Utc>) -> PortResult<usize> {
+    async fn fail_hanging(&self, now: DateTime<Utc>) -> PortResult<usize> {
         let before = now - self.settings.upload_patience;
-        let mut failed = 0;
-        for upload in self.uploads.stale(UploadState::Received, before, BATCH).await? {
-            failed += usize::from(self.fail(upload).await?);
-        }
-        // A form that was never used hangs nobody; one whose object lies there does.
-        let before = before - self.settings.form_valid;
-        for upload in self.uploads.stale(UploadState::Pending, before, BATCH).await? {
-            if self.objects.head(&ObjectKey::new_upload(&upload.id)).await?.is_some() {
-                failed += usize::from(self.fail(upload).await?);
+        let hanging = self.uploads.stale(UploadState::Received, before, BATCH).await?;
+        self.fail_all(hanging).await
+    }
+
+    /// So are those whose object lies there and was not taken in all that time. They are found by their objects: forms that
+    /// were never used hang nobody, however many there are.
+    async fn fail_stored(&self, now: DateTime<Utc>) -> PortResult<usize> {
+        let before = now - self.settings.upload_patience - self.settings.form_valid;
+        let (mut after, mut failed) = (None, 0);
+        loop {
+            let listed = self.objects.list(ObjectKey::NEW, after.as_deref()).await?;
+            let old = listed.iter().filter(|object| object.modified < before);
+            let ids: Vec<_> = old.filter_map(|object| ObjectKey::upload_id(&object.key)).collect();
+            let rows = stream::iter(ids).map(async |id| self.uploads.get(&id).await).buffer_unordered(CONCURRENCY);
+            let rows: Vec<PortResult<Option<Upload>>> = rows.collect().await;
+            let rows: PortResult<Vec<Option<Upload>>> = rows.into_iter().collect();
+            let pending = rows?.into_iter().flatten().filter(|upload| upload.state == UploadState::Pending).collect();
+            failed += self.fail_all(pending).await?;
+            match listed.last() {
+                Some(last) if listed.len() == MAX_LISTED => after = Some(last.key.clone()),
+                _ => return Ok(failed),
             }
         }
-        Ok(failed)
+    }
+
+    async fn fail_all(&self, uploads: Vec<Upload>) -> PortResult<usize> {
+        let failed: Vec<PortResult<bool>> =
+            stream::iter(uploads).map(|upload| self.fail(upload)).buffer_unordered(CONCURRENCY).collect().await;
+        let failed: PortResult<Vec<bool>> = failed.into_iter().collect();
+        Ok(failed?.into_iter().filter(|failed| *failed).count())
     }
 
     async fn fail(&self, upload: Upload) -> PortResult<bool> {
@@ -117,4 +203,21 @@ impl Sweep {
         }
         Ok(failed)
     }
+
+    async fn expire_objects(&self, now: DateTime<Utc>) -> PortResult<u64> {
+        match &self.expiry {
+            Some(expiry) => expiry.run(now).await,
+            None => Ok(0),
+        }
+    }
+}
+
+/// Runs one task, and says at once if it failed.
+async fn reported<T>(task: &'static str, work: impl Future<Output = PortResult<T>>) -> PortResult<T> {
+    let outcome = work.await;
+    if let Err(error) = &outcome {
+        tracing::warn!(task, %error, "a task of the sweep failed; the next sweep tries again");
+        metrics::counter!("labelcast_sweep_failures_total", "task" => task).increment(1);
+    }
+    outcome
 }

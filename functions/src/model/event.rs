@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Analysis, ImageId, Topic, UploadId, UserId};
+use super::{Analysis, ImageFiles, ImageId, Topic, UploadId, UserId};
 
 /// An upload as an event names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,12 +19,25 @@ pub struct UploadRef {
 pub struct RemovedImage {
     /// Its bytes.
     pub image_id: ImageId,
-    /// When it came: if the same bytes come again, that is another image.
+    /// Which files it has: if the same bytes come again, that is another generation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<UploadId>,
+    /// When it came.
     pub uploaded_at: DateTime<Utc>,
     /// Who had uploaded it.
     pub uploaders: Vec<UserId>,
     /// Whether those who are no moderators had seen it.
     pub was_public: bool,
+    /// Uploads that waited for its result, which does not come any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<UploadRef>,
+}
+
+impl RemovedImage {
+    /// Its files.
+    pub fn files(&self) -> ImageFiles {
+        ImageFiles { image_id: self.image_id, generation: self.generation.clone() }
+    }
 }
 
 /// An event of ours: `detail-type` is the variant's name on the bus, `detail` its fields, `source` [`BusEvent::SOURCE`].
@@ -54,6 +67,9 @@ pub enum BusEvent {
     ImageOffensive {
         /// The image.
         image_id: ImageId,
+        /// See [`ImageFiles::generation`]: bytes that were deleted and come again alert again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        generation: Option<UploadId>,
     },
     /// An image is to go, for good reason; `index` removes it, if that did not happen yet.
     #[serde(rename = "image.unwanted")]

@@ -92,6 +92,17 @@ pub struct AttachedUpload {
     pub user: UserId,
 }
 
+/// Names the files of one image in the bucket. The same bytes may be deleted and uploaded again; each time has its own
+/// generation, so that deleting the files of one never touches those of another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ImageFiles {
+    /// The image.
+    pub image_id: ImageId,
+    /// The upload that wrote the files; `None` for images that were stored before files had generations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<UploadId>,
+}
+
 /// An image's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
@@ -107,6 +118,8 @@ pub struct Image {
     pub height: u32,
     /// When the first upload of these bytes was accepted.
     pub uploaded_at: DateTime<Utc>,
+    /// The upload that made this row and wrote its files. See [`ImageFiles::generation`].
+    pub generation: Option<UploadId>,
     /// In the order in which they came; the first made the image.
     pub uploads: Vec<AttachedUpload>,
     /// `None` until `index` stored it.
@@ -127,6 +140,11 @@ pub struct StoredResult {
 }
 
 impl Image {
+    /// Its files.
+    pub fn files(&self) -> ImageFiles {
+        ImageFiles { image_id: self.id, generation: self.generation.clone() }
+    }
+
     /// Whether somebody brought this image.
     pub fn is_uploaded_by(&self, user: &UserId) -> bool {
         self.uploads.iter().any(|upload| upload.user == *user)

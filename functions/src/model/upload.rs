@@ -62,4 +62,16 @@ pub struct Upload {
     pub reason: Option<String>,
     /// When the form was handed out.
     pub created_at: DateTime<Utc>,
+    /// Whether its image was removed. Nothing is attached to it any more.
+    #[serde(default)]
+    pub detached: bool,
+}
+
+impl Upload {
+    /// Whether an image may still be attached. Once this is false it stays false, so that files which this upload wrote
+    /// and which its image does not use can be deleted.
+    pub const fn may_attach(&self) -> bool {
+        // A late success replaces a failure from before there was an image.
+        matches!(self.state, UploadState::Pending | UploadState::Failed) && self.image_id.is_none() && !self.detached
+    }
 }

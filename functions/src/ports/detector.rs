@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 
 use crate::imaging::{DynamicImage, Probe};
-use crate::model::{Detection, ImageId, ImageType};
+use crate::model::{Detection, ImageFiles, ImageId, ImageType};
 
 /// Why a detector gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,7 +18,7 @@ pub enum DetectorError {
 #[async_trait]
 pub trait Detector: Send + Sync {
     /// Looks at the image stored under [`super::ObjectKey::processed`]. Answers all that was found; the caller cuts.
-    async fn detect(&self, image: &ImageId, content_type: ImageType) -> Result<Detection, DetectorError>;
+    async fn detect(&self, image: &ImageFiles, content_type: ImageType) -> Result<Detection, DetectorError>;
 
     /// Gets a picture that was decoded for another purpose, so that [`Detector::detect`] need not decode it again: the
     /// uploaded bytes, what was read of them, and the pixels as stored, at least [`crate::imaging::WORKING_SIDE`] of them on

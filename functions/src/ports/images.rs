@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::PortResult;
-use crate::model::{Analysis, Image, ImageId, ImageType, LabelName, Position, Status, UploadId, UserId};
+use crate::model::{Analysis, Image, ImageFiles, ImageId, ImageType, LabelName, Position, Status, UploadId, UserId};
 use crate::query::{Candidates, Conjunction};
 
 /// A picture that `ingest` accepted.
@@ -78,10 +78,14 @@ pub enum Removal {
 /// Images, their labels, and the index over them. Reads are strong.
 #[async_trait]
 pub trait Images: Send + Sync {
-    /// In one transaction: makes the image's row if there is none, attaches the upload (once), and moves the upload from
+    /// In one transaction: makes the image's row if there is none, of the generation of this upload, attaches the upload (once), and moves the upload from
     /// `pending` to `received`, or to `labelled` if the image has a result. Answers the image as it is then, or `None` if
     /// the upload had left `pending` for another image or was rejected: then nothing changed (rule 3). An upload that is
-    /// attached to this image already is answered as if it were attached now, so that a retry goes on.
+    /// attached to this image already is answered as if it were attached now, so that a retry goes on. An upload that may
+    /// attach no more ([`Upload::may_attach`](crate::model::Upload::may_attach)) never makes a row again: so the files of a
+    /// generation that was removed can go.
+    ///
+    /// Whoever calls has written the files of this image and upload before.
     async fn attach(&self, image: &NewImage, upload: &UploadId) -> PortResult<Option<Image>>;
 
     /// In one transaction: stores the result unless the image has one (the first stays), and counts its labels. Before it
@@ -112,11 +116,11 @@ pub trait Images: Send + Sync {
     /// Images of a status, oldest first, above `after`.
     async fn with_status(&self, status: Status, after: Option<Position>, limit: usize) -> PortResult<QueuePage>;
 
-    /// Removes the image that came at this moment with all by which it is found, counts included, in one transaction, and
-    /// parts its uploads from it before it answers. With `only_uploader`, only if nobody but this user brought it.
+    /// Removes the image of this generation that came at this moment with all by which it is found, counts included, in one
+    /// transaction, and detaches its uploads before it answers. With `only_uploader`, only if nobody but this user brought it.
     async fn remove(
         &self,
-        id: &ImageId,
+        image: &ImageFiles,
         uploaded_at: DateTime<Utc>,
         only_uploader: Option<&UserId>,
     ) -> PortResult<Removal>;

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use futures_util::stream::BoxStream;
 
 use super::PortResult;
-use crate::model::{ImageId, ImageType, UploadId};
+use crate::model::{ImageFiles, ImageType, UploadId};
 use crate::signing::PresignedPost;
 
 /// A key in the bucket. `new/` is where forms post to; the other places are ours alone.
@@ -15,23 +15,30 @@ use crate::signing::PresignedPost;
 pub struct ObjectKey(String);
 
 impl ObjectKey {
+    /// What keys begin with that forms post to.
+    pub const NEW: &'static str = "new/";
+    /// What keys of rejected uploads begin with.
+    pub const REJECTED: &'static str = "rejected/";
+    /// Where the files of images are.
+    pub const FILES: [&'static str; 3] = ["original", "thumbnail", "processed"];
+
     /// Where an upload's form posts to.
     pub fn new_upload(upload: &UploadId) -> Self {
         Self(format!("new/{upload}"))
     }
 
     /// The bytes of an image as they were uploaded: for the detector, never served.
-    pub fn processed(image: &ImageId) -> Self {
+    pub fn processed(image: &ImageFiles) -> Self {
         Self::of_image("processed", image)
     }
 
     /// The picture that others can fetch: the same pixels, no private metadata (rule 20).
-    pub fn original(image: &ImageId) -> Self {
+    pub fn original(image: &ImageFiles) -> Self {
         Self::of_image("original", image)
     }
 
     /// The thumbnail, a JPEG.
-    pub fn thumbnail(image: &ImageId) -> Self {
+    pub fn thumbnail(image: &ImageFiles) -> Self {
         Self::of_image("thumbnail", image)
     }
 
@@ -40,10 +47,45 @@ impl ObjectKey {
         Self(format!("rejected/{upload}"))
     }
 
-    /// `PLACE/ab/abcd…`: two digits spread the images over folders and S3 prefixes.
-    fn of_image(place: &str, image: &ImageId) -> Self {
-        let id = image.to_string();
-        Self(format!("{place}/{}/{id}", &id[..2]))
+    /// All files of one image.
+    pub fn all_of(image: &ImageFiles) -> [Self; 3] {
+        [Self::original(image), Self::thumbnail(image), Self::processed(image)]
+    }
+
+    /// `PLACE/up/UPLOAD-SHA256`, or `PLACE/ab/SHA256` without a generation. Two characters spread the images over folders
+    /// and S3 prefixes; what one upload wrote stands together, so that it is found by [`Self::written_by`].
+    fn of_image(place: &str, image: &ImageFiles) -> Self {
+        let id = image.image_id.to_string();
+        match &image.generation {
+            Some(upload) => Self(format!("{place}/{}/{upload}-{id}", shard_of(upload))),
+            None => Self(format!("{place}/{}/{id}", &id[..2])),
+        }
+    }
+
+    /// What the keys of all files begin with that an upload wrote. Keys of other uploads may begin so too.
+    pub fn written_by(upload: &UploadId) -> [String; 3] {
+        Self::FILES.map(|place| format!("{place}/{}/{upload}-", shard_of(upload)))
+    }
+
+    /// Which image's file an object is; `None` for a key that is not of that form.
+    pub fn files_of(key: &str) -> Option<ImageFiles> {
+        let (place, rest) = key.split_once('/')?;
+        let name = rest.split_once('/')?.1;
+        let files = match name.len().checked_sub(SHA256_DIGITS)? {
+            0 => ImageFiles { image_id: name.parse().ok()?, generation: None },
+            dash => {
+                let upload = name.get(..dash)?.strip_suffix('-')?;
+                ImageFiles { image_id: name.get(dash..)?.parse().ok()?, generation: Some(upload.parse().ok()?) }
+            }
+        };
+        // Only the key that we would make of it.
+        let place = Self::FILES.into_iter().find(|known| *known == place)?;
+        (Self::of_image(place, &files).0 == key).then_some(files)
+    }
+
+    /// A key that a listing showed.
+    pub fn listed(object: &ListedObject) -> Self {
+        Self(object.key.clone())
     }
 
     /// The upload that an object under `new/` belongs to; `None` for a key that is not of that form.
@@ -54,6 +96,17 @@ impl ObjectKey {
     /// The key.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// An image's id in a key.
+const SHA256_DIGITS: usize = 64;
+
+/// Ids of uploads are random, so that their first two characters spread them.
+fn shard_of(upload: &UploadId) -> &str {
+    match upload.as_str().get(..2) {
+        Some(two) if two.bytes().all(|b| b.is_ascii_alphanumeric()) => two,
+        _ => "--",
     }
 }
 
@@ -71,6 +124,18 @@ pub struct ObjectInfo {
     /// Without quotes.
     pub etag: String,
 }
+
+/// An object of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedObject {
+    /// Its key, which need not be one that we make.
+    pub key: String,
+    /// When it was written last.
+    pub modified: DateTime<Utc>,
+}
+
+/// Objects that one call lists at most (S3's own bound).
+pub const MAX_LISTED: usize = 1_000;
 
 /// An object being read.
 pub struct ObjectRead {
@@ -111,9 +176,48 @@ pub trait Objects: Send + Sync {
     /// Deletes an object; one that is not there is fine.
     async fn delete(&self, key: &ObjectKey) -> PortResult<()>;
 
+    /// Up to [`MAX_LISTED`] objects of keys that begin with `prefix`, which names at least a place (`new/`, `original/ab/`),
+    /// in the order of their keys, after `after`. Fewer only at the end. Strong: an object that was written before is listed.
+    async fn list(&self, prefix: &str, after: Option<&str>) -> PortResult<Vec<ListedObject>>;
+
     /// Signs a form for a POST to the bucket.
     async fn sign_post(&self, form: &UploadForm) -> PortResult<PresignedPost>;
 
     /// Signs a URL to fetch an object, valid for this long; the answer carries this content type.
     fn sign_get(&self, key: &ObjectKey, content_type: &str, valid: Duration) -> String;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ImageId;
+
+    fn files(upload: Option<&str>) -> ImageFiles {
+        let generation = upload.map(|upload| upload.parse().unwrap());
+        ImageFiles { image_id: ImageId::from_digest([0xab; 32]), generation }
+    }
+
+    #[test]
+    fn a_key_says_which_file_of_which_generation_it_is() {
+        for upload in [None, Some("0f3c"), Some("a"), Some("..a"), Some("a-b"), Some(&*"f".repeat(64))] {
+            for key in ObjectKey::all_of(&files(upload)) {
+                assert_eq!(ObjectKey::files_of(key.as_str()), Some(files(upload)), "{key}");
+                assert!(!key.as_str().contains("/../"), "{key}");
+            }
+        }
+        for foreign in ["new/u1", "original/ab/cat.jpg", "original/abcd", "rejected/u1", "original/ab/--", ""] {
+            assert_eq!(ObjectKey::files_of(foreign), None, "{foreign}");
+        }
+        let elsewhere = ObjectKey::original(&files(None)).as_str().replace("/ab/", "/cd/");
+        assert_eq!(ObjectKey::files_of(&elsewhere), None, "nobody would look for it there");
+    }
+
+    #[test]
+    fn what_an_upload_wrote_is_found_by_its_id() {
+        let upload: UploadId = "0f3c".parse().unwrap();
+        for prefix in ObjectKey::written_by(&upload) {
+            assert!(ObjectKey::all_of(&files(Some("0f3c"))).iter().any(|key| key.as_str().starts_with(&prefix)));
+            assert!(!ObjectKey::all_of(&files(Some("0f3"))).iter().any(|key| key.as_str().starts_with(&prefix)));
+        }
+    }
 }

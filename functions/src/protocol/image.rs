@@ -51,6 +51,7 @@ impl ImageView {
     /// Shows an image; `None` until it has a result.
     pub fn of(image: &Image, objects: &dyn Objects) -> Option<Self> {
         let stored = image.result.as_ref()?;
+        let files = image.files();
         let url = |key: &ObjectKey, kind: ImageType| objects.sign_get(key, kind.media_type(), Self::URL_VALID);
         Some(Self {
             image_id: image.id,
@@ -63,8 +64,8 @@ impl ImageView {
             size: image.size,
             uploaded_at: image.uploaded_at,
             labelled_at: stored.analysis.labelled_at,
-            thumbnail: url(&ObjectKey::thumbnail(&image.id), ImageType::Jpeg),
-            original: url(&ObjectKey::original(&image.id), image.content_type),
+            thumbnail: url(&ObjectKey::thumbnail(&files), ImageType::Jpeg),
+            original: url(&ObjectKey::original(&files), image.content_type),
             colors: stored.analysis.colors.clone(),
             version: stored.version,
         })

@@ -9,6 +9,9 @@ use crate::machine::SetClock;
 /// arrives there is handed to the test.
 #[async_trait]
 pub trait Home: Sized + Send + Sync + 'static {
+    /// Runs of a test that draws its course by chance; as many as take some seconds here.
+    const ROUNDS: u64;
+
     /// One that holds nothing, with a clock of its own.
     async fn fresh() -> Self;
 

@@ -115,7 +115,7 @@ pub async fn an_image_knows_everyone_who_brought_it(home: impl Home) {
         let found = images.candidates(&mine, Audience::Viewer(Some(&user)), Position::NEWEST, 10).await.unwrap().found;
         assert_eq!(found.len(), 1, "{name}");
     }
-    assert_eq!(images.remove(&image.id, now, None).await.unwrap(), Removal::Removed(Box::new(image)));
+    assert_eq!(images.remove(&image.files(), now, None).await.unwrap(), Removal::Removed(Box::new(image)));
     for name in &names {
         assert_eq!(home.ports().uploads.get(&upload_id(name)).await.unwrap().unwrap().image_id, None, "{name}");
     }

@@ -48,9 +48,9 @@ pub async fn every_image_counts_once(home: impl Home) {
     home.ports().images.store_result(&image_id(1), &found).await.unwrap();
     let all = Audience::Viewer(None);
     assert_eq!(labels(&home, "d", all, 10).await, counted(&[("dog", 2)]));
-    home.ports().images.remove(&first.id, first.uploaded_at, None).await.unwrap();
+    home.ports().images.remove(&first.files(), first.uploaded_at, None).await.unwrap();
     assert_eq!(labels(&home, "d", all, 10).await, counted(&[("dog", 1)]));
-    home.ports().images.remove(&second.id, second.uploaded_at, None).await.unwrap();
+    home.ports().images.remove(&second.files(), second.uploaded_at, None).await.unwrap();
     assert_eq!(labels(&home, "d", all, 10).await, counted(&[]));
 }
 
@@ -71,7 +71,7 @@ pub async fn an_image_of_very_many_labels_counts_for_each(home: impl Home) {
         let page = images.candidates(&only(name), all, Position::NEWEST, 10).await.unwrap();
         assert_eq!(page.found.len(), 1, "{name}");
     }
-    images.remove(&image.id, image.uploaded_at, None).await.unwrap();
+    images.remove(&image.files(), image.uploaded_at, None).await.unwrap();
     assert_eq!(labels(&home, "", all, 100).await, counted(&[]));
     assert!(images.candidates(&Conjunction::default(), all, Position::NEWEST, 10).await.unwrap().found.is_empty());
 }

@@ -6,6 +6,7 @@
 mod home;
 mod promises;
 mod samples;
+mod stepped;
 
 pub mod candidates;
 pub mod connections;
@@ -16,6 +17,7 @@ pub mod idempotency;
 pub mod images;
 pub mod keys;
 pub mod labels;
+pub mod lifecycle;
 pub mod objects;
 pub mod parts;
 pub mod push;

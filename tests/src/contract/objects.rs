@@ -12,7 +12,7 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{Response, StatusCode};
 
 use super::Home;
-use super::samples::{image_id, upload_id};
+use super::samples::{files, image_id, upload_id};
 
 async fn bytes_of(home: &impl Home, key: &ObjectKey) -> Option<Vec<u8>> {
     let read = home.ports().objects.read(key).await.unwrap()?;
@@ -45,7 +45,7 @@ async fn post(signed: &PresignedPost, changed: &[(&str, &str)], bytes: &[u8]) ->
 /// Also an empty one, and one that is overwritten.
 pub async fn an_object_is_read_as_it_was_written(home: impl Home) {
     let objects = &home.ports().objects;
-    let key = ObjectKey::processed(&image_id(1));
+    let key = ObjectKey::processed(&files(1));
     assert!(objects.read(&key).await.unwrap().is_none());
     assert!(objects.head(&key).await.unwrap().is_none());
     let mut etags = Vec::new();
@@ -64,17 +64,40 @@ pub async fn an_object_is_read_as_it_was_written(home: impl Home) {
 
 /// Twice is fine.
 pub async fn a_deleted_object_is_gone(home: impl Home) {
-    let key = ObjectKey::thumbnail(&image_id(1));
+    let key = ObjectKey::thumbnail(&files(1));
     home.ports().objects.write(&key, "image/jpeg", Bytes::from_static(b"small")).await.unwrap();
     home.ports().objects.delete(&key).await.unwrap();
     assert_eq!(bytes_of(&home, &key).await, None);
     home.ports().objects.delete(&key).await.unwrap();
 }
 
+/// In order, and in pages.
+pub async fn objects_are_listed_by_the_beginning_of_their_keys(home: impl Home) {
+    let objects = &home.ports().objects;
+    let began = home.clock().now() - TimeDelta::minutes(5);
+    for name in ["b", "a-2", "a-1"] {
+        let key = ObjectKey::new_upload(&upload_id(name));
+        objects.write(&key, "image/png", Bytes::from_static(b"a picture")).await.unwrap();
+    }
+    objects.write(&ObjectKey::original(&files(1)), "image/png", Bytes::from_static(b"a picture")).await.unwrap();
+    let list = async |prefix: &str, after| {
+        let listed = objects.list(prefix, after).await.unwrap();
+        assert!(listed.iter().all(|object| object.modified > began), "{listed:?}");
+        listed.into_iter().map(|object| object.key).collect::<Vec<_>>()
+    };
+    assert_eq!(list("new/", None).await, ["new/a-1", "new/a-2", "new/b"]);
+    assert_eq!(list("new/a-", None).await, ["new/a-1", "new/a-2"]);
+    assert_eq!(list("new/", Some("new/a-1")).await, ["new/a-2", "new/b"]);
+    let original = ObjectKey::original(&files(1));
+    assert_eq!(list("original/", None).await, [original.as_str()]);
+    assert_eq!(list(&original.as_str()[..12], None).await, [original.as_str()]);
+    assert_eq!(list("rejected/", None).await, [""; 0]);
+}
+
 /// Rule 3: nobody swaps the bytes between the check and the copy.
 pub async fn only_what_was_checked_is_copied(home: impl Home) {
     let objects = &home.ports().objects;
-    let (from, to) = (ObjectKey::new_upload(&upload_id("u1")), ObjectKey::processed(&image_id(1)));
+    let (from, to) = (ObjectKey::new_upload(&upload_id("u1")), ObjectKey::processed(&files(1)));
     objects.write(&from, "image/png", Bytes::from_static(b"good")).await.unwrap();
     let checked = objects.head(&from).await.unwrap().expect("it is there").etag;
     objects.write(&from, "image/png", Bytes::from_static(b"evil")).await.unwrap();
@@ -118,7 +141,7 @@ pub async fn a_form_allows_nothing_else(home: impl Home) {
 
 /// With the type it was signed for.
 pub async fn a_signed_link_fetches_its_object(home: impl Home) {
-    let key = ObjectKey::original(&image_id(1));
+    let key = ObjectKey::original(&files(1));
     home.ports().objects.write(&key, "image/png", Bytes::from_static(b"a picture")).await.unwrap();
     let link = home.ports().objects.sign_get(&key, "image/png", Duration::from_mins(5));
     let answer = reqwest::get(&link).await.unwrap();
@@ -128,18 +151,17 @@ pub async fn a_signed_link_fetches_its_object(home: impl Home) {
     let part = reqwest::Client::new().get(&link).header("range", "bytes=2-4").send().await.unwrap();
     assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
     assert_eq!(part.bytes().await.unwrap(), &b"pic"[..]);
-    let missing =
-        home.ports().objects.sign_get(&ObjectKey::original(&image_id(2)), "image/png", Duration::from_mins(5));
+    let missing = home.ports().objects.sign_get(&ObjectKey::original(&files(2)), "image/png", Duration::from_mins(5));
     assert!(reqwest::get(&missing).await.unwrap().status().is_client_error());
 }
 
 /// Nor does it open anything else.
 pub async fn a_link_that_was_changed_is_refused(home: impl Home) {
     for number in [1, 2] {
-        let key = ObjectKey::original(&image_id(number));
+        let key = ObjectKey::original(&files(number));
         home.ports().objects.write(&key, "image/png", Bytes::from_static(b"a picture")).await.unwrap();
     }
-    let link = home.ports().objects.sign_get(&ObjectKey::original(&image_id(1)), "image/png", Duration::from_mins(5));
+    let link = home.ports().objects.sign_get(&ObjectKey::original(&files(1)), "image/png", Duration::from_mins(5));
     let (one, two) = (image_id(1).to_string(), image_id(2).to_string());
     let other = link.replace(&one, &two).replace("/01/", "/02/");
     let longer = link.replace("X-Amz-Expires=300", "X-Amz-Expires=3000");

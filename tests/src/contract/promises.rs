@@ -38,6 +38,11 @@ macro_rules! contract {
                 only_the_image_that_came_then_is_removed,
                 an_uploader_removes_only_what_nobody_else_brought,
                 removing_and_bringing_at_once_leave_no_half_image,
+                a_late_removal_does_not_take_what_came_again,
+                an_upload_of_a_removed_image_attaches_no_more,
+            ],
+            lifecycle: [
+                rows_and_files_agree_however_uploads_and_deletions_interleave,
             ],
             candidates: [
                 pages_are_what_a_reading_of_all_images_finds,
@@ -105,6 +110,7 @@ macro_rules! contract {
             objects: [
                 an_object_is_read_as_it_was_written,
                 a_deleted_object_is_gone,
+                objects_are_listed_by_the_beginning_of_their_keys,
                 only_what_was_checked_is_copied,
                 a_signed_form_makes_its_object,
                 a_form_allows_nothing_else,
@@ -150,6 +156,7 @@ mod tests {
             include_str!("images.rs"),
             include_str!("labels.rs"),
             include_str!("removal.rs"),
+            include_str!("lifecycle.rs"),
             include_str!("candidates.rs"),
             include_str!("history.rs"),
             include_str!("parts.rs"),

@@ -6,13 +6,13 @@ use labelcast_functions::ports::{Audience, Clock, Removal};
 use labelcast_functions::query::Conjunction;
 
 use super::Home;
-use super::samples::{analysis, bring, image_id, labelled, new_image, pending, upload_id, user};
+use super::samples::{analysis, begin, bring, image_id, labelled, new_image, pending, upload_id, user};
 
 /// From search too, and it can come again.
 pub async fn a_removed_image_is_gone(home: impl Home) {
     let now = home.clock().now();
     let image = labelled(&home, 1, "anna", &analysis(&["dog"], now)).await;
-    let Removal::Removed(removed) = home.ports().images.remove(&image.id, image.uploaded_at, None).await.unwrap()
+    let Removal::Removed(removed) = home.ports().images.remove(&image.files(), image.uploaded_at, None).await.unwrap()
     else {
         panic!("it is there")
     };
@@ -21,7 +21,7 @@ pub async fn a_removed_image_is_gone(home: impl Home) {
     let everything = Conjunction::default();
     let page = home.ports().images.candidates(&everything, Audience::Viewer(None), Position::NEWEST, 10).await.unwrap();
     assert!(page.found.is_empty());
-    assert_eq!(home.ports().images.remove(&image.id, image.uploaded_at, None).await.unwrap(), Removal::NotFound);
+    assert_eq!(home.ports().images.remove(&image.files(), image.uploaded_at, None).await.unwrap(), Removal::NotFound);
     let upload = home.ports().uploads.get(&upload_id("anna-1")).await.unwrap().unwrap();
     assert_eq!(upload.image_id, None, "its upload does not lead to it any more");
 
@@ -34,18 +34,19 @@ pub async fn a_removed_image_is_gone(home: impl Home) {
 pub async fn only_the_image_that_came_then_is_removed(home: impl Home) {
     let image = labelled(&home, 1, "anna", &analysis(&["dog"], home.clock().now())).await;
     let (images, earlier) = (&home.ports().images, image.uploaded_at - TimeDelta::seconds(1));
-    assert_eq!(images.remove(&image.id, earlier, None).await.unwrap(), Removal::NotFound);
+    assert_eq!(images.remove(&image.files(), earlier, None).await.unwrap(), Removal::NotFound);
     assert_eq!(images.get(&image.id).await.unwrap(), Some(image));
 }
 
 /// Checked with the deletion, so that nobody's picture goes while they bring it.
 pub async fn an_uploader_removes_only_what_nobody_else_brought(home: impl Home) {
-    let at = labelled(&home, 1, "anna", &analysis(&["dog"], home.clock().now())).await.uploaded_at;
+    let image = labelled(&home, 1, "anna", &analysis(&["dog"], home.clock().now())).await;
+    let (files, at) = (image.files(), image.uploaded_at);
     let (anna, bert) = (user("anna"), user("bert"));
-    assert_eq!(home.ports().images.remove(&image_id(1), at, Some(&bert)).await.unwrap(), Removal::SharedWithOthers);
+    assert_eq!(home.ports().images.remove(&files, at, Some(&bert)).await.unwrap(), Removal::SharedWithOthers);
     bring(&home, 1, "u2", "bert").await;
-    assert_eq!(home.ports().images.remove(&image_id(1), at, Some(&anna)).await.unwrap(), Removal::SharedWithOthers);
-    assert!(matches!(home.ports().images.remove(&image_id(1), at, None).await.unwrap(), Removal::Removed(_)));
+    assert_eq!(home.ports().images.remove(&files, at, Some(&anna)).await.unwrap(), Removal::SharedWithOthers);
+    assert!(matches!(home.ports().images.remove(&files, at, None).await.unwrap(), Removal::Removed(_)));
 }
 
 /// Either the image stays and is shared, or it goes and comes again as new.
@@ -53,11 +54,12 @@ pub async fn removing_and_bringing_at_once_leave_no_half_image(home: impl Home) 
     let now = home.clock().now();
     let anna = user("anna");
     for number in 0..8 {
-        let at = labelled(&home, number, "anna", &analysis(&["dog"], now)).await.uploaded_at;
+        let image = labelled(&home, number, "anna", &analysis(&["dog"], now)).await;
+        let (files, at) = (image.files(), image.uploaded_at);
         let upload = pending(&format!("bert-{number}"), "bert", now);
         home.ports().uploads.create(&upload, super::samples::no_quota(now)).await.unwrap();
         let (images, id, new) = (&home.ports().images, image_id(number), new_image(number, now));
-        let (removal, attached) = tokio::join!(images.remove(&id, at, Some(&anna)), images.attach(&new, &upload.id));
+        let (removal, attached) = tokio::join!(images.remove(&files, at, Some(&anna)), images.attach(&new, &upload.id));
         let attached = attached.unwrap().expect("the upload was pending");
         let kept =
             images.get(&id).await.unwrap().expect("bert brought it in any case, at the latest after the removal");
@@ -68,4 +70,36 @@ pub async fn removing_and_bringing_at_once_leave_no_half_image(home: impl Home) 
             Removal::NotFound => panic!("it was there"),
         }
     }
+}
+
+/// The same bytes again, even within the same moment, have files of their own.
+pub async fn a_late_removal_does_not_take_what_came_again(home: impl Home) {
+    let first = bring(&home, 1, "first", "anna").await;
+    let images = &home.ports().images;
+    assert!(matches!(images.remove(&first.files(), first.uploaded_at, None).await.unwrap(), Removal::Removed(_)));
+    let again = bring(&home, 1, "again", "anna").await;
+    assert_ne!(again.files(), first.files());
+    assert_eq!(images.remove(&first.files(), first.uploaded_at, None).await.unwrap(), Removal::NotFound);
+    assert_eq!(images.get(&again.id).await.unwrap(), Some(again));
+}
+
+/// Neither an upload that had its result nor one that had failed brings back what was removed: a job that comes late must
+/// not make a row whose files are gone.
+pub async fn an_upload_of_a_removed_image_attaches_no_more(home: impl Home) {
+    let now = home.clock().now();
+    let (images, uploads) = (&home.ports().images, &home.ports().uploads);
+    for (number, upload, failed) in [(1, "waits", false), (2, "failed", true)] {
+        let image = bring(&home, number, upload, "anna").await;
+        if failed {
+            assert!(uploads.fail(&upload_id(upload), "gave up").await.unwrap());
+        }
+        images.remove(&image.files(), image.uploaded_at, None).await.unwrap();
+        for other in [number, 9] {
+            assert_eq!(images.attach(&new_image(other, now), &upload_id(upload)).await.unwrap(), None, "{upload}");
+            assert_eq!(images.get(&image_id(other)).await.unwrap(), None, "{upload}");
+        }
+    }
+    begin(&home, "early", "anna").await;
+    uploads.fail(&upload_id("early"), "gave up").await.unwrap();
+    assert!(images.attach(&new_image(3, now), &upload_id("early")).await.unwrap().is_some(), "it had no image yet");
 }

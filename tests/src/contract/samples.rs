@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use labelcast_functions::model::{
-    Analysis, Caller, Color, Confidence, Connection, ConnectionId, Image, ImageId, ImageType, Label, LabelName,
-    ModerationLabel, Status, Subscription, SubscriptionState, Topic, TopicKey, Upload, UploadId, UploadState, UserId,
+    Analysis, Caller, Color, Confidence, Connection, ConnectionId, Image, ImageFiles, ImageId, ImageType, Label,
+    LabelName, ModerationLabel, Status, Subscription, SubscriptionState, Topic, TopicKey, Upload, UploadId,
+    UploadState, UserId,
 };
 use labelcast_functions::ports::{Added, Clock, Created, NewImage, Quota};
 use labelcast_functions::query::Query;
@@ -30,6 +31,11 @@ pub(super) fn percent(percent: f64) -> Confidence {
 
 pub(super) fn image_id(number: u8) -> ImageId {
     ImageId::from_digest([number; 32])
+}
+
+/// Files of an image as they were before files had generations.
+pub(super) fn files(number: u8) -> ImageFiles {
+    ImageFiles { image_id: image_id(number), generation: None }
 }
 
 pub(super) fn new_image(number: u8, at: DateTime<Utc>) -> NewImage {
@@ -71,6 +77,7 @@ pub(super) fn pending(id: &str, whose: &str, at: DateTime<Utc>) -> Upload {
         image_id: None,
         reason: None,
         created_at: at,
+        detached: false,
     }
 }
 

@@ -87,9 +87,11 @@ async fn what_notify_gave_up_still_reaches_those_who_listen() {
     listening.subscribe(&["labels", "uploads"]).await;
     let removed = RemovedImage {
         image_id: ImageId::from_digest(rand::random()),
+        generation: None,
         uploaded_at: Utc::now(),
         uploaders: vec![stack.user("viewer").parse().unwrap()],
         was_public: true,
+        waiting: Vec::new(),
     };
     let image = removed.image_id;
     let removed = BusEvent::ImageRemoved(removed);

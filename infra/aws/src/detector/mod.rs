@@ -14,7 +14,7 @@ use aws_sdk_rekognition::types::{
     Image, S3Object,
 };
 use labelcast_functions::images::Decoding;
-use labelcast_functions::model::{Detection, ImageId, ImageType};
+use labelcast_functions::model::{Detection, ImageFiles, ImageType};
 use labelcast_functions::ports::{Detector, DetectorError, ObjectKey, Objects};
 
 /// Errors that the same picture meets again (API reference: retry only throttles and internal errors).
@@ -54,7 +54,7 @@ impl Rekognition {
     }
 
     /// By the object where Rekognition reads its kind, by its bytes where not.
-    async fn image(&self, image: &ImageId, content_type: ImageType) -> Result<Image, DetectorError> {
+    async fn image(&self, image: &ImageFiles, content_type: ImageType) -> Result<Image, DetectorError> {
         let key = ObjectKey::processed(image);
         Ok(match content_type {
             ImageType::Jpeg | ImageType::Png => {
@@ -83,7 +83,7 @@ where
 
 #[async_trait]
 impl Detector for Rekognition {
-    async fn detect(&self, image: &ImageId, content_type: ImageType) -> Result<Detection, DetectorError> {
+    async fn detect(&self, image: &ImageFiles, content_type: ImageType) -> Result<Detection, DetectorError> {
         let image = self.image(image, content_type).await?;
         let colors = DetectLabelsImagePropertiesSettings::builder().max_dominant_colors(MAX_COLORS).build();
         let labels = self

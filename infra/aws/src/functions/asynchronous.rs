@@ -69,7 +69,7 @@ pub(super) async fn analyze(home: &Home, metrics: &'static Metrics) -> Result<()
 }
 
 pub(super) async fn index(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let index = Index { images: home.images()?, objects: home.objects()?, bus: home.bus()? };
+    let index = Index { images: home.images()?, objects: home.objects()?, uploads: home.uploads()?, bus: home.bus()? };
     take(metrics, move |event: EventBridgeEvent<Value>| {
         let index = index.clone();
         async move { index.handle(event).await.map_err(Error::from) }
@@ -119,6 +119,8 @@ pub(super) async fn sweep(home: &Home, metrics: &'static Metrics) -> Result<(), 
         bus: home.bus()?,
         history: home.history()?,
         idempotency: home.idempotency()?,
+        // The bucket's lifecycle rules do.
+        expiry: None,
         settings: home.settings()?,
     };
     take(metrics, move |event: EventBridgeEvent<Value>| {

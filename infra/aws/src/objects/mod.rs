@@ -11,10 +11,11 @@ use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId;
 use axum::http::{Method, StatusCode};
 use bytes::Bytes;
+use chrono::DateTime;
 use futures_util::{StreamExt, TryStreamExt};
 use http_body_util::BodyExt;
 use labelcast_functions::ports::{
-    Clock, ObjectInfo, ObjectKey, ObjectRead, Objects, PortError, PortResult, UploadForm,
+    Clock, ListedObject, MAX_LISTED, ObjectInfo, ObjectKey, ObjectRead, Objects, PortError, PortResult, UploadForm,
 };
 use labelcast_functions::signing::{Credentials, PostForm, PresignedPost, post_form, presigned_get};
 
@@ -123,6 +124,22 @@ impl Objects for S3Objects {
     async fn delete(&self, key: &ObjectKey) -> PortResult<()> {
         let call = self.client.delete_object().bucket(&self.place.bucket).key(key.as_str());
         call.send().await.map(drop).map_err(|error| unavailable(&error))
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>) -> PortResult<Vec<ListedObject>> {
+        let call = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.place.bucket)
+            .prefix(prefix)
+            .set_start_after(after.map(str::to_owned))
+            .max_keys(i32::try_from(MAX_LISTED).unwrap_or(i32::MAX));
+        let answer = call.send().await.map_err(|error| unavailable(&error))?;
+        let listed = answer.contents.unwrap_or_default().into_iter().filter_map(|object| {
+            let modified = object.last_modified.and_then(|at| DateTime::from_timestamp_millis(at.to_millis().ok()?))?;
+            Some(ListedObject { key: object.key?, modified })
+        });
+        Ok(listed.collect())
     }
 
     async fn sign_post(&self, form: &UploadForm) -> PortResult<PresignedPost> {

@@ -5,8 +5,12 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::OpenError;
 
 /// Each brings the schema from its index to the next version.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/1.sql"), include_str!("migrations/2.sql"), include_str!("migrations/3.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/1.sql"),
+    include_str!("migrations/2.sql"),
+    include_str!("migrations/3.sql"),
+    include_str!("migrations/4.sql"),
+];
 
 /// The newest version; kept in SQLite's `user_version`.
 #[expect(clippy::cast_possible_truncation, reason = "a handful of migrations")]
@@ -19,7 +23,18 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
 fn migrate_through(connection: &mut Connection, migrations: &[&str]) -> Result<(), OpenError> {
     let known = u32::try_from(migrations.len()).expect("a handful of migrations");
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let found: u32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let empty = |table: &rusqlite::Transaction<'_>| {
+        table.query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get::<_, bool>(0))
+    };
+    let found = match u32::try_from(version) {
+        // A file that has tables but no version is somebody else's.
+        Ok(found) if found > 0 || empty(&transaction)? => found,
+        _ => {
+            let path = transaction.path().unwrap_or_default().into();
+            return Err(OpenError::Foreign { path, found: version });
+        }
+    };
     if found > known {
         return Err(OpenError::Newer { found, known });
     }
@@ -93,6 +108,21 @@ mod tests {
         assert!(matches!(refused, OpenError::Newer { found, known } if found == VERSION + 1 && known == VERSION));
         let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap();
         assert_eq!((version(&connection), tables), (VERSION + 1, 0));
+    }
+
+    #[test]
+    fn a_database_of_a_negative_version_or_of_somebody_else_is_refused_in_a_sentence_and_left_alone() {
+        for (version, table) in [(-1, ""), (-7, "CREATE TABLE pets (name TEXT)"), (0, "CREATE TABLE pets (name TEXT)")]
+        {
+            let mut connection = Connection::open_in_memory().unwrap();
+            connection.execute_batch(table).unwrap();
+            connection.pragma_update(None, "user_version", version).unwrap();
+            let refused = migrate(&mut connection).unwrap_err();
+            let sentence = format!("is no Labelcast database: its schema version is {version}; restore a backup");
+            assert!(refused.to_string().contains(&sentence), "{refused}");
+            let kept: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+            assert_eq!(kept, version);
+        }
     }
 
     #[test]

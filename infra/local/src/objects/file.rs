@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
@@ -22,7 +23,7 @@ pub(super) struct Writing {
 
 impl Writing {
     pub(super) fn begin(path: PathBuf) -> io::Result<Self> {
-        let file = File::create(&path)?;
+        let file = File::options().write(true).create_new(true).mode(0o600).open(&path)?;
         Ok(Self { file, path, digest: Md5::new(), size: 0, kept: false })
     }
 

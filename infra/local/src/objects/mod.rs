@@ -2,6 +2,7 @@
 
 mod door;
 mod file;
+mod listing;
 mod paced;
 mod posted;
 mod served;
@@ -9,6 +10,7 @@ mod space;
 mod store;
 
 pub use door::{ObjectCreated, router};
+pub use posted::created_event;
 pub use store::{BUCKET, FileObjects};
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::door::{Bucket, failed, no_room, open_file, refused};
 use super::paced::{Paced, TooMuchBeforeFile};
-use super::store::{BUCKET, blocking, make_folder_of};
+use super::store::{BUCKET, FileObjects, blocking, make_folder_of};
 
 /// Form-urlencoding as S3 writes keys, save that a blank is `+`.
 const IN_EVENTS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*').remove(b'/');
@@ -151,7 +151,7 @@ async fn store(bucket: &Bucket, accepted: &Accepted, mut field: Field<'_>) -> Re
 /// Tells of the object; that it will be looked at is durable when it returns.
 async fn tell(bucket: &Bucket, parts: &Parts, key: &str, info: &ObjectInfo) -> Result<(), S3Error> {
     let client = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-    bucket.created.created(event(bucket, client, key, info)).await.map_err(|error| stored(&error))?;
+    bucket.created.created(created_event(&bucket.objects, client, key, info)).await.map_err(|error| stored(&error))?;
     metrics::counter!("labelcast_objects_posted_total").increment(1);
     Ok(())
 }
@@ -164,9 +164,10 @@ fn stored(error: &PortError) -> S3Error {
 }
 
 /// The event that S3 sends of a form upload (version 2.6 of its form).
-fn event(bucket: &Bucket, client: Option<IpAddr>, key: &str, info: &ObjectInfo) -> Value {
+/// The event of a created object, as S3 sends it. `client` is who posted it, if that is known.
+pub fn created_event(objects: &FileObjects, client: Option<IpAddr>, key: &str, info: &ObjectInfo) -> Value {
     static SEQUENCE: AtomicU64 = AtomicU64::new(0);
-    let now = bucket.objects.clock().now();
+    let now = objects.clock().now();
     // Grows with each object of a process, and with time beyond it.
     let millis = now.timestamp_millis().unsigned_abs();
     let sequencer = format!("{millis:012X}{:06X}", SEQUENCE.fetch_add(1, Ordering::Relaxed) & 0xFF_FFFF);
@@ -179,7 +180,7 @@ fn event(bucket: &Bucket, client: Option<IpAddr>, key: &str, info: &ObjectInfo) 
         "eventName": "ObjectCreated:Post",
         "userIdentity": {"principalId": "labelcast"},
         "requestParameters": {"sourceIPAddress": client.map_or_else(String::new, |client| client.to_canonical().to_string())},
-        "responseElements": {"x-amz-request-id": bucket.objects.random().id(), "x-amz-id-2": ""},
+        "responseElements": {"x-amz-request-id": objects.random().id(), "x-amz-id-2": ""},
         "s3": {
             "s3SchemaVersion": "1.0",
             "configurationId": "images-created",

@@ -10,12 +10,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
 use labelcast_functions::ports::{
-    Clock, ObjectInfo, ObjectKey, ObjectRead, Objects, PortError, PortResult, Random, UploadForm,
+    Clock, ListedObject, ObjectInfo, ObjectKey, ObjectRead, Objects, PortError, PortResult, Random, UploadForm,
 };
 use labelcast_functions::signing::{Credentials, PostForm, PresignedPost, post_form, presigned_get};
 use tokio_util::io::ReaderStream;
 
 use super::file::{self, Writing};
+use super::listing;
 use super::space;
 use crate::data::REGION;
 use crate::server::split_url;
@@ -24,7 +25,7 @@ use crate::server::split_url;
 pub const BUCKET: &str = "labelcast";
 
 /// The folders of the bucket. Nothing else is a key.
-const PLACES: [&str; 5] = ["new", "processed", "original", "thumbnail", "rejected"];
+pub(super) const PLACES: [&str; 5] = ["new", "processed", "original", "thumbnail", "rejected"];
 
 /// Objects under a folder.
 #[derive(Clone)]
@@ -52,6 +53,13 @@ impl FileObjects {
         random: Arc<dyn Random>,
     ) -> io::Result<Self> {
         Self::leaving_free(space::FLOOR, root, public_url, credentials, clock, random)
+    }
+
+    /// Objects under a folder that `serve` may work on at the same time: nothing is made or removed there. Forms and links
+    /// that are signed here lead nowhere.
+    pub fn beside(root: PathBuf, credentials: Credentials, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+        let (public_url, floor) = (String::new(), space::FLOOR);
+        Self { shared: Arc::new(Shared { root, public_url, credentials, clock, random, floor }) }
     }
 
     pub(super) fn leaving_free(
@@ -112,7 +120,7 @@ impl FileObjects {
         let mut depth = 0;
         for part in parts {
             let plain = part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
-            if !plain || part.is_empty() || part.bytes().all(|b| b == b'.') || part.len() > 100 {
+            if !plain || part.is_empty() || part.bytes().all(|b| b == b'.') || part.len() > 130 {
                 return None;
             }
             place.push(part);
@@ -217,6 +225,11 @@ impl Objects for FileObjects {
             _ => Ok(()),
         })
         .await
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>) -> PortResult<Vec<ListedObject>> {
+        let (root, prefix, after) = (self.shared.root.clone(), prefix.to_owned(), after.map(str::to_owned));
+        blocking(move || listing::list(&root, &prefix, after.as_deref())).await
     }
 
     async fn sign_post(&self, form: &UploadForm) -> PortResult<PresignedPost> {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use labelcast_functions::images::{Decoding, DecodingError};
 use labelcast_functions::imaging::{DynamicImage, Probe, WORKING_SIDE};
-use labelcast_functions::model::{Detection, ImageId, ImageType};
+use labelcast_functions::model::{Detection, ImageFiles, ImageId, ImageType};
 use labelcast_functions::ports::{Detector, DetectorError, ObjectKey, Objects};
 
 use crate::detector::builtin;
@@ -39,8 +39,8 @@ impl BuiltinDetector {
 
 #[async_trait]
 impl Detector for BuiltinDetector {
-    async fn detect(&self, image: &ImageId, _content_type: ImageType) -> Result<Detection, DetectorError> {
-        if let Some(detection) = self.take_prepared(image) {
+    async fn detect(&self, image: &ImageFiles, _content_type: ImageType) -> Result<Detection, DetectorError> {
+        if let Some(detection) = self.take_prepared(&image.image_id) {
             return Ok(detection);
         }
         let unavailable = |why: String| DetectorError::Unavailable(why);

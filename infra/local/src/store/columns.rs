@@ -15,6 +15,14 @@ pub(super) fn parsed<T: FromStr>(row: &Row<'_>, column: usize) -> Result<T> {
     text.parse().map_err(|_| unreadable(column, format!("`{text}` is not what belongs there")))
 }
 
+/// The same, where there may be none.
+pub(super) fn optional_parsed<T: FromStr>(row: &Row<'_>, column: usize) -> Result<Option<T>> {
+    match row.get_ref(column)? {
+        rusqlite::types::ValueRef::Null => Ok(None),
+        _ => parsed(row, column).map(Some),
+    }
+}
+
 /// The JSON of a column as what it was written from.
 pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T> {
     serde_json::from_str(row.get_ref(column)?.as_str()?).map_err(|error| unreadable(column, error))

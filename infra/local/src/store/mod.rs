@@ -10,6 +10,7 @@ mod keys;
 mod uploads;
 
 pub use history::SqliteHistory;
+pub(crate) use history::mark_as_copy;
 pub use idempotency::SqliteIdempotency;
 pub use images::SqliteImages;
 pub use keys::SqliteKeys;

@@ -47,7 +47,7 @@ impl Uploads for SqliteUploads {
         self.database
             .read(move |connection| {
                 let mut statement = connection.prepare_cached(concat!(
-                    "SELECT id, user, name, state, image, reason, created_at FROM uploads ",
+                    "SELECT id, user, name, state, image, reason, created_at, detached FROM uploads ",
                     "WHERE state = ?1 AND created_at < ?2 ORDER BY created_at, id LIMIT ?3"
                 ))?;
                 let rows = params![state.as_str(), before.timestamp_millis(), limit(at_most)];
@@ -114,7 +114,7 @@ fn count_since(connection: &Connection, user: &UserId, since: DateTime<Utc>, eno
 
 pub(super) fn get(connection: &Connection, id: &UploadId) -> rusqlite::Result<Option<Upload>> {
     connection
-        .prepare_cached("SELECT id, user, name, state, image, reason, created_at FROM uploads WHERE id = ?1")?
+        .prepare_cached("SELECT id, user, name, state, image, reason, created_at, detached FROM uploads WHERE id = ?1")?
         .query_row([id.as_str()], upload)
         .optional()
 }
@@ -128,5 +128,6 @@ fn upload(row: &Row<'_>) -> rusqlite::Result<Upload> {
         image_id: optional_image_id(row, 4)?,
         reason: row.get(5)?,
         created_at: moment(row, 6)?,
+        detached: row.get(7)?,
     })
 }

@@ -13,10 +13,9 @@ pub(super) async fn attach(table: &Table, new: &NewImage, id: &UploadId) -> Port
     let mut backoff = Backoff::new(table.what);
     loop {
         let Some(upload) = UploadRow::read(table, id).await? else { return Ok(None) };
-        match (upload.upload.state, upload.upload.image_id) {
-            (_, Some(image)) if image == new.id => return attached(table, &upload.upload, new).await,
-            // A late success of what had failed before there was an image (rule 4).
-            (UploadState::Pending | UploadState::Failed, None) => {}
+        match upload.upload.image_id {
+            Some(image) if image == new.id => return attached(table, &upload.upload, new).await,
+            _ if upload.upload.may_attach() => {}
             _ => return Ok(None),
         }
         match attach_first_time(table, new, &upload).await? {
@@ -34,7 +33,7 @@ async fn attached(table: &Table, upload: &Upload, new: &NewImage) -> PortResult<
 
 /// None if somebody else wrote at the same moment.
 async fn attach_first_time(table: &Table, new: &NewImage, upload: &UploadRow) -> PortResult<Option<Image>> {
-    let row = ImageRow::read(table, &new.id).await?.unwrap_or_else(|| ImageRow::new(new));
+    let row = ImageRow::read(table, &new.id).await?.unwrap_or_else(|| ImageRow::new(new, &upload.upload.id));
     let mut image = row.image.clone();
     let Upload { id, user, .. } = &upload.upload;
     image.uploads.push(AttachedUpload { upload_id: id.clone(), user: user.clone() });

@@ -151,6 +151,7 @@ mod tests {
             width: 1,
             height: 1,
             uploaded_at: DateTime::UNIX_EPOCH,
+            generation: None,
             uploads: Vec::new(),
             result: Some(StoredResult { analysis, status: Status::Visible, version: 1, position }),
         };

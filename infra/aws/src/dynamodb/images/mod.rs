@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use labelcast_functions::model::{Analysis, Image, ImageId, Position, Status, UploadId, UserId};
+use labelcast_functions::model::{Analysis, Image, ImageFiles, ImageId, Position, Status, UploadId, UserId};
 use labelcast_functions::ports::{Audience, Images, LabelCount, NewImage, PortResult, QueuePage, Removal};
 use labelcast_functions::query::{Candidates, Conjunction};
 
@@ -87,10 +87,10 @@ impl Images for DynamoImages {
 
     async fn remove(
         &self,
-        id: &ImageId,
+        image: &ImageFiles,
         uploaded_at: DateTime<Utc>,
         only_uploader: Option<&UserId>,
     ) -> PortResult<Removal> {
-        removal::remove(&self.table, id, uploaded_at, only_uploader).await
+        removal::remove(&self.table, image, uploaded_at, only_uploader).await
     }
 }

@@ -1,6 +1,6 @@
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use labelcast_functions::model::{ImageId, Upload, UploadId, UserId};
+use labelcast_functions::model::{ImageFiles, ImageId, Upload, UploadId, UserId};
 use labelcast_functions::ports::{PortResult, Removal};
 
 use super::posting::Posting;
@@ -24,19 +24,20 @@ struct Rest {
 
 pub(super) async fn remove(
     table: &Table,
-    id: &ImageId,
+    files: &ImageFiles,
     uploaded_at: DateTime<Utc>,
     only_uploader: Option<&UserId>,
 ) -> PortResult<Removal> {
     let mut backoff = Backoff::new(table.what);
     loop {
-        let row = ImageRow::read(table, id).await?;
-        let Some(row) = row.filter(|row| row.image.uploaded_at == uploaded_at) else { return Ok(Removal::NotFound) };
+        let row = ImageRow::read(table, &files.image_id).await?;
+        let wanted = |row: &ImageRow| row.image.files() == *files && row.image.uploaded_at == uploaded_at;
+        let Some(row) = row.filter(wanted) else { return Ok(Removal::NotFound) };
         if only_uploader.is_some_and(|user| !row.image.is_only_uploaded_by(user)) {
             return Ok(Removal::SharedWithOthers);
         }
         if let Some(rest) = delete(table, &row).await? {
-            rest.delete(table, *id).await?;
+            rest.delete(table, files.image_id).await?;
             return Ok(Removal::Removed(Box::new(row.image)));
         }
         backoff.wait().await?;
@@ -77,5 +78,5 @@ impl Rest {
 
 /// An upload stays as what became of it, without an image to show.
 fn without_image(upload: &Upload, id: &ImageId) -> Option<Upload> {
-    (upload.image_id == Some(*id)).then(|| Upload { image_id: None, ..upload.clone() })
+    (upload.image_id == Some(*id)).then(|| Upload { image_id: None, detached: true, ..upload.clone() })
 }

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use chrono::DateTime;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use labelcast_functions::model::{Analysis, AttachedUpload, Image, ImageId, ImageType, Status, StoredResult};
+use labelcast_functions::model::{Analysis, AttachedUpload, Image, ImageId, ImageType, Status, StoredResult, UploadId};
 use labelcast_functions::ports::{NewImage, PortError, PortResult};
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +38,9 @@ struct Stored {
     height: u32,
     /// In milliseconds.
     uploaded_at: i64,
+    /// Which upload wrote its files; missing in rows from before files had generations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    generation: Option<UploadId>,
     /// The first of them.
     uploads: Vec<AttachedUpload>,
     /// How many there are.
@@ -67,7 +70,7 @@ struct LaterUpload {
 
 impl ImageRow {
     /// What a first upload makes.
-    pub(super) fn new(new: &NewImage) -> Self {
+    pub(super) fn new(new: &NewImage, upload: &UploadId) -> Self {
         let image = Image {
             id: new.id,
             content_type: new.content_type,
@@ -75,6 +78,7 @@ impl ImageRow {
             width: new.width,
             height: new.height,
             uploaded_at: new.uploaded_at,
+            generation: Some(upload.clone()),
             uploads: Vec::new(),
             result: None,
         };
@@ -106,6 +110,7 @@ impl ImageRow {
             width: stored.width,
             height: stored.height,
             uploaded_at: uploaded_at.ok_or_else(|| broken(&"it was uploaded at no time"))?,
+            generation: stored.generation,
             uploads,
             result: match stored.result {
                 None => None,
@@ -163,6 +168,7 @@ impl ImageRow {
             width: image.width,
             height: image.height,
             uploaded_at: image.uploaded_at.timestamp_millis(),
+            generation: image.generation.clone(),
             uploads: image.uploads.iter().take(INLINE).cloned().collect(),
             brought: image.uploads.len(),
             result: image.result.as_ref().map(outcome).transpose()?,

@@ -30,6 +30,8 @@ struct Stored {
     reason: Option<String>,
     /// In milliseconds.
     created_at: i64,
+    #[serde(default)]
+    detached: bool,
     version: u64,
 }
 
@@ -63,6 +65,7 @@ impl UploadRow {
             image_id: stored.image_id,
             reason: stored.reason,
             created_at,
+            detached: stored.detached,
         };
         Ok(Self { upload, version: stored.version })
     }
@@ -78,6 +81,7 @@ impl UploadRow {
             image_id: upload.image_id,
             reason: upload.reason,
             created_at: upload.created_at.timestamp_millis(),
+            detached: upload.detached,
             id: upload.id,
             version,
         }

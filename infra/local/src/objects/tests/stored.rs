@@ -1,6 +1,6 @@
 use bytes::Bytes;
 use futures_util::TryStreamExt;
-use labelcast_functions::model::ImageId;
+use labelcast_functions::model::{ImageFiles, ImageId};
 use labelcast_functions::ports::{ObjectKey, Objects};
 
 use super::{Site, key};
@@ -33,7 +33,7 @@ async fn an_object_is_read_as_it_was_written() {
 #[tokio::test]
 async fn what_is_copied_is_what_was_checked_and_what_is_posted_later_does_not_change_it() {
     let site = Site::open();
-    let copy = ObjectKey::processed(&ImageId::from_digest([7; 32]));
+    let copy = ObjectKey::processed(&ImageFiles { image_id: ImageId::from_digest([7; 32]), generation: None });
     let checked = write(&site, &key("cat"), b"checked").await;
     let swapped = write(&site, &key("cat"), b"swapped").await;
     assert!(!site.objects.copy_if_unchanged(&key("cat"), &checked, &copy).await.unwrap());

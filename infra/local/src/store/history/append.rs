@@ -128,6 +128,7 @@ fn find_or_make(group: &Transaction<'_>, topic: &str) -> rusqlite::Result<TopicH
     if let Some((id, newest)) = read::topic(group, topic)? {
         return Ok(TopicHead { id, newest });
     }
-    group.prepare_cached("INSERT INTO topics (key, newest) VALUES (?1, 0)")?.execute([topic])?;
-    Ok(TopicHead { id: group.last_insert_rowid(), newest: Seq(0) })
+    let newest = read::forgotten(group)?;
+    group.prepare_cached("INSERT INTO topics (key, newest) VALUES (?1, ?2)")?.execute(params![topic, newest.0])?;
+    Ok(TopicHead { id: group.last_insert_rowid(), newest })
 }

@@ -2,6 +2,7 @@ use labelcast_functions::ports::{Expiry, PortResult};
 use rusqlite::{Connection, Transaction, params};
 
 use super::super::batches::{BATCH, until_done};
+use super::read;
 use crate::database::Database;
 
 /// Forgets from the oldest number upwards, topic by topic, so that what is kept has no holes.
@@ -10,7 +11,34 @@ pub(super) async fn expire(database: &Database, expiry: Expiry) -> PortResult<u6
     for topic in database.search(move |connection| due_topics(connection, expiry)).await? {
         forgotten += until_done(database, move |group| forget_oldest(group, topic, expiry)).await?;
     }
+    // Mostly there is none, and a look keeps nobody from writing.
+    if database.read(|connection| newest_unused(connection)).await?.is_some() {
+        database.write(forget_topics).await?;
+    }
     Ok(forgotten)
+}
+
+/// Forgets topics of which nothing is kept: everything on them was older than history is kept. The highest of their numbers
+/// stays: a topic that comes back goes on beyond it.
+fn forget_topics(group: &Transaction<'_>) -> rusqlite::Result<()> {
+    let Some(newest) = newest_unused(group)? else { return Ok(()) };
+    if newest > read::forgotten(group)?.0 {
+        let note = "INSERT OR REPLACE INTO settings (name, value) VALUES ('forgotten_seq', ?1)";
+        group.execute(note, [newest.to_string()])?;
+    }
+    let delete = "DELETE FROM topics WHERE NOT EXISTS (SELECT 1 FROM entries WHERE topic = topics.id)";
+    let topics = group.execute(delete, [])?;
+    tracing::info!(topics, "forgot topics that nobody used");
+    Ok(())
+}
+
+/// The highest number of all topics of which nothing is kept; `None` if there is no such topic.
+fn newest_unused(connection: &Connection) -> rusqlite::Result<Option<u64>> {
+    connection
+        .prepare_cached(
+            "SELECT max(newest) FROM topics WHERE NOT EXISTS (SELECT 1 FROM entries WHERE topic = topics.id)",
+        )?
+        .query_row([], |row| row.get(0))
 }
 
 /// Topics whose oldest entry may be forgotten.

@@ -1,4 +1,5 @@
 mod append;
+mod epoch;
 mod expiry;
 mod read;
 
@@ -9,10 +10,10 @@ use labelcast_functions::model::{Epoch, Seq, TopicKey};
 use labelcast_functions::ports::{
     Appended, Clock, Expiry, Head, History, HistoryPage, NewEntry, Placed, PortResult, Random,
 };
-use rusqlite::params;
 
-use super::columns::parsed;
 use crate::database::Database;
+
+pub use epoch::mark_as_copy;
 
 /// The history of topics in the database. All topics share one epoch: a database loses its history as a whole.
 #[derive(Clone)]
@@ -23,20 +24,13 @@ pub struct SqliteHistory {
 }
 
 impl SqliteHistory {
-    /// In this database. Draws the epoch if the database has none yet.
+    /// In this database. Draws the epoch if the database has none yet, or is a copy of the one that had it.
     pub async fn open(database: Database, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> PortResult<Self> {
         let mut bytes = [0; 8];
         random.fill(&mut bytes);
         let drawn = Epoch::from_random(bytes);
-        let epoch = database
-            .write(move |group| {
-                group.execute(
-                    "INSERT INTO settings (name, value) VALUES ('epoch', ?1) ON CONFLICT (name) DO NOTHING",
-                    params![drawn.as_str()],
-                )?;
-                group.query_row("SELECT value FROM settings WHERE name = 'epoch'", [], |row| parsed(row, 0))
-            })
-            .await?;
+        let file = epoch::FileIdentity::of(database.path());
+        let epoch = database.write(move |group| epoch::of_database(group, &drawn, file.as_ref())).await?;
         Ok(Self { database, clock, epoch })
     }
 }
@@ -58,7 +52,7 @@ impl History for SqliteHistory {
         let (topic, epoch) = (topic.to_string(), self.epoch.clone());
         self.database
             .read(move |connection| {
-                let newest = read::topic(connection, &topic)?.map_or(Seq(0), |(_, newest)| newest);
+                let newest = read::newest(connection, &topic)?;
                 Ok(Head { epoch, newest, settled: newest })
             })
             .await

@@ -12,6 +12,24 @@ pub(super) fn topic(connection: &Connection, topic: &str) -> rusqlite::Result<Op
         .optional()
 }
 
+/// The newest number of a topic. One that is not there begins beyond all numbers of those that were forgotten, so that a
+/// cursor of its earlier time is never taken for one of what came since.
+pub(super) fn newest(connection: &Connection, topic_name: &str) -> rusqlite::Result<Seq> {
+    match topic(connection, topic_name)? {
+        Some((_, newest)) => Ok(newest),
+        None => forgotten(connection),
+    }
+}
+
+/// The highest number of all topics that were forgotten; see `expiry`.
+pub(super) fn forgotten(connection: &Connection) -> rusqlite::Result<Seq> {
+    let number: Option<u64> = connection
+        .prepare_cached("SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'forgotten_seq'")?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    Ok(Seq(number.unwrap_or(0)))
+}
+
 pub(super) fn page(
     connection: &Connection,
     name: &str,
@@ -20,8 +38,9 @@ pub(super) fn page(
     at_most: usize,
 ) -> rusqlite::Result<HistoryPage> {
     let Some((id, newest)) = topic(connection, name)? else {
-        let head = Head { epoch, newest: Seq(0), settled: Seq(0) };
-        return Ok(HistoryPage { head, oldest: Seq(1), entries: Vec::new() });
+        let newest = forgotten(connection)?;
+        let head = Head { epoch, newest, settled: newest };
+        return Ok(HistoryPage { head, oldest: newest.next(), entries: Vec::new() });
     };
     let oldest: Option<u64> = connection
         .prepare_cached("SELECT min(seq) FROM entries WHERE topic = ?1")?

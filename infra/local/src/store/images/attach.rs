@@ -8,16 +8,15 @@ use crate::store::uploads;
 
 pub(super) fn attach(group: &Transaction<'_>, new: &NewImage, upload: &UploadId) -> rusqlite::Result<Option<Image>> {
     let Some(upload) = uploads::get(group, upload)? else { return Ok(None) };
-    match (upload.state, upload.image_id) {
-        (_, Some(image)) if image == new.id => rows::by_id(group, &new.id).map(rows::without_key),
-        // A late success of what had failed before there was an image (rule 4).
-        (UploadState::Pending | UploadState::Failed, None) => attach_first_time(group, new, &upload).map(Some),
+    match upload.image_id {
+        Some(image) if image == new.id => rows::by_id(group, &new.id).map(rows::without_key),
+        _ if upload.may_attach() => attach_first_time(group, new, &upload).map(Some),
         _ => Ok(None),
     }
 }
 
 fn attach_first_time(group: &Transaction<'_>, new: &NewImage, upload: &Upload) -> rusqlite::Result<Image> {
-    insert_unless_there(group, new)?;
+    insert_unless_there(group, new, &upload.id)?;
     let (key, mut image) = rows::by_id(group, &new.id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
     if !image.is_uploaded_by(&upload.user) {
         index::add(group, &image, Term::Uploader(&upload.user), Confidence::FULL)?;
@@ -34,11 +33,11 @@ fn attach_first_time(group: &Transaction<'_>, new: &NewImage, upload: &Upload) -
     Ok(image)
 }
 
-fn insert_unless_there(group: &Transaction<'_>, new: &NewImage) -> rusqlite::Result<()> {
+fn insert_unless_there(group: &Transaction<'_>, new: &NewImage, generation: &UploadId) -> rusqlite::Result<()> {
     group
         .prepare_cached(concat!(
-            "INSERT INTO images (id, content_type, size, width, height, uploaded_at) ",
-            "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING"
+            "INSERT INTO images (id, content_type, size, width, height, uploaded_at, generation) ",
+            "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING"
         ))?
         .execute(params![
             new.id.digest(),
@@ -47,6 +46,7 @@ fn insert_unless_there(group: &Transaction<'_>, new: &NewImage) -> rusqlite::Res
             new.width,
             new.height,
             new.uploaded_at.timestamp_millis(),
+            generation.as_str(),
         ])
         .map(drop)
 }

@@ -18,7 +18,7 @@ mod term;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use labelcast_functions::model::{Analysis, Image, ImageId, Position, Status, UploadId, UserId};
+use labelcast_functions::model::{Analysis, Image, ImageFiles, ImageId, Position, Status, UploadId, UserId};
 use labelcast_functions::ports::{Audience, Images, LabelCount, NewImage, PortResult, QueuePage, Removal};
 use labelcast_functions::query::{Candidates, Conjunction};
 
@@ -96,11 +96,11 @@ impl Images for SqliteImages {
 
     async fn remove(
         &self,
-        id: &ImageId,
+        image: &ImageFiles,
         uploaded_at: DateTime<Utc>,
         only_uploader: Option<&UserId>,
     ) -> PortResult<Removal> {
-        let (id, only_uploader) = (*id, only_uploader.cloned());
-        self.database.write(move |group| removal::remove(group, &id, uploaded_at, only_uploader.as_ref())).await
+        let (image, only_uploader) = (image.clone(), only_uploader.cloned());
+        self.database.write(move |group| removal::remove(group, &image, uploaded_at, only_uploader.as_ref())).await
     }
 }

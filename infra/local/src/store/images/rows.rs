@@ -1,14 +1,14 @@
 use labelcast_functions::model::{AttachedUpload, Image, ImageId, Position, StoredResult};
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
-use super::super::columns::{image_id, json, moment, parsed};
+use super::super::columns::{image_id, json, moment, optional_parsed, parsed};
 
 /// A row's key in this database, and the image.
 pub(super) type Keyed = (i64, Image);
 
 macro_rules! columns {
     () => {
-        "SELECT key, id, content_type, size, width, height, uploaded_at, number, status, version, analysis "
+        "SELECT key, id, content_type, size, width, height, uploaded_at, number, status, version, analysis, generation "
     };
 }
 
@@ -44,6 +44,7 @@ fn keyed(row: &Row<'_>) -> rusqlite::Result<Keyed> {
         width: row.get(4)?,
         height: row.get(5)?,
         uploaded_at: moment(row, 6)?,
+        generation: optional_parsed(row, 11)?,
         uploads: Vec::new(),
         result: result(row)?,
     };
