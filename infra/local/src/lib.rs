@@ -6,6 +6,7 @@ pub mod cli;
 pub mod data;
 pub mod database;
 pub mod detector;
+pub mod fsck;
 pub mod gateway;
 pub mod memory;
 pub mod objects;

@@ -9,6 +9,7 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
+    labelcast::data::close_to_others();
     match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime.block_on(labelcast::cli::run()),
         Err(error) => {

@@ -33,7 +33,7 @@ fn records(output: &Output) -> Vec<Value> {
     text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-const COMMANDS: [&[&str]; 21] = [
+const COMMANDS: [&[&str]; 22] = [
     &[],
     &["serve"],
     &["token"],
@@ -55,6 +55,7 @@ const COMMANDS: [&[&str]; 21] = [
     &["dead", "list"],
     &["dead", "redrive"],
     &["backup"],
+    &["fsck"],
 ];
 
 #[test]

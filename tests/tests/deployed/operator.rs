@@ -81,6 +81,7 @@ impl<'a> Operator<'a> {
             image_id: None,
             reason: None,
             created_at: at,
+            detached: false,
         };
         let quota = Quota { per_hour: 10_000, since: at - TimeDelta::hours(1) };
         assert_eq!(self.uploads().create(&upload, quota).await.unwrap(), Created::Stored);

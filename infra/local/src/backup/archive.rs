@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use chrono::Utc;
 use tar::{Builder, Header};
 use tokio_util::sync::CancellationToken;
 
@@ -44,7 +45,7 @@ impl<'a> Archive<'a> {
         let metadata = file.metadata().map_err(|why| read(path, why))?;
         let mut header = Header::new_gnu();
         header.set_metadata(&metadata);
-        header.set_mode(metadata.permissions().mode() & 0o700);
+        header.set_mode(metadata.permissions().mode() & 0o600);
         let mut content = Exactly { inner: &mut file, left: metadata.len(), failed: None };
         let added = self.builder.append_data(&mut header, name, &mut content);
         match (added, content.failed) {
@@ -52,6 +53,15 @@ impl<'a> Archive<'a> {
             (Err(_), Some(why)) => Err(read(path, why)),
             (Err(why), None) => Err(self.unwritten(why)),
         }
+    }
+
+    /// Adds a file of this text.
+    pub(super) fn add_text(&mut self, name: &Path, text: &str) -> Result<(), BackupError> {
+        let mut header = Header::new_gnu();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o600);
+        header.set_mtime(u64::try_from(Utc::now().timestamp()).unwrap_or_default());
+        self.builder.append_data(&mut header, name, text.as_bytes()).map_err(|why| self.unwritten(why))
     }
 
     /// Adds what was received and not looked at yet.
@@ -62,10 +72,11 @@ impl<'a> Archive<'a> {
         Ok(())
     }
 
-    /// Adds the objects, but for those that are added by `add_received`, and those that are being written.
+    /// Adds the objects, but for those that are added by `add_received`, those that are being written, and those of rejected
+    /// uploads: nobody is shown them, and they are kept for some days only.
     pub(super) fn add_objects(&mut self, folder: &Path) -> Result<(), BackupError> {
         for entry in entries(folder)? {
-            if entry.file_name() != "new" && entry.file_name() != "parts" {
+            if !["new", "parts", "rejected"].iter().any(|left_out| entry.file_name() == *left_out) {
                 self.add_all(&entry)?;
             }
         }

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, TransactionBehavior};
-use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::BackupError;
+use super::temporary::HeldFolder;
 use crate::data::DataDirectory;
 use crate::database;
+use crate::store::mark_as_copy;
 
 /// Pages (of 4 KiB) that are copied before it is asked whether to stop.
 const PAGES: c_int = 4_096;
@@ -21,24 +22,33 @@ const PAGES: c_int = 4_096;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What was caught, in a folder that goes away with it.
-pub(super) struct Snapshot(TempDir);
+pub(super) struct Snapshot {
+    place: HeldFolder,
+    schema: i64,
+}
 
 impl Snapshot {
     /// The copy of the database: one file, complete in itself.
     pub(super) fn database(&self) -> PathBuf {
-        self.0.path().join(database::FILE_NAME)
+        self.place.path().join(database::FILE_NAME)
     }
 
     /// What lay under `new/` at that moment.
     pub(super) fn received(&self) -> PathBuf {
-        self.0.path().join("new")
+        self.place.path().join("new")
+    }
+
+    /// The version of the database's schema.
+    pub(super) const fn schema(&self) -> i64 {
+        self.schema
     }
 }
 
 /// Takes it beside the database: that place is private, and has room for such a file.
 pub(super) fn take(directory: &DataDirectory, stop: &CancellationToken) -> Result<Snapshot, BackupError> {
-    let place = tempfile::Builder::new().prefix(".backup-").tempdir_in(directory.path());
-    let snapshot = Snapshot(place.map_err(|why| BackupError::Write { path: directory.path().to_owned(), why })?);
+    let place = HeldFolder::make_in(directory.path());
+    let place = place.map_err(|why| BackupError::Write { path: directory.path().to_owned(), why })?;
+    let mut snapshot = Snapshot { place, schema: 0 };
     let source = at_one_moment(directory, &snapshot.received())?;
     let mut copy = Connection::open(snapshot.database())?;
     let backup = Backup::new(&source, &mut copy)?;
@@ -50,6 +60,8 @@ pub(super) fn take(directory: &DataDirectory, stop: &CancellationToken) -> Resul
     }
     drop(backup);
     copy.pragma_update(None, "journal_mode", "DELETE")?;
+    mark_as_copy(&copy)?;
+    snapshot.schema = copy.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     Ok(snapshot)
 }
 

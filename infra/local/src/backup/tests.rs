@@ -1,6 +1,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use rusqlite::Connection;
+use serde_json::Value;
 
 use super::*;
 use crate::data::Secrets;
@@ -57,6 +58,7 @@ async fn what_is_unpacked_has_the_same_rows_secrets_and_objects_and_nobody_else_
     put(&directory, "original/ab/abcd", "pixels");
     put(&directory, "new/upload", "received");
     put(&directory, "parts/p1", "pix");
+    put(&directory, "rejected/upload", "no picture");
 
     let file = elsewhere.path().join("backup.tar");
     run(&directory, &file).unwrap();
@@ -66,9 +68,17 @@ async fn what_is_unpacked_has_the_same_rows_secrets_and_objects_and_nobody_else_
     assert!(!names(place.path()).iter().any(|name| name.starts_with(".backup")), "{:?}", names(place.path()));
     let restored = elsewhere.path().join("restored");
     unpack(&file, &restored);
-    assert_eq!(names(&restored), ["credentials", "identity", database::FILE_NAME, "objects", "signing-key.pem"]);
+    let all = ["backup.json", "credentials", "identity", database::FILE_NAME, "objects", "signing-key.pem"];
+    assert_eq!(names(&restored), all);
+    let manifest: Value = serde_json::from_str(&fs::read_to_string(restored.join("backup.json")).unwrap()).unwrap();
+    assert_eq!(
+        (&manifest["labelcast"], &manifest["schema"]),
+        (&json!(env!("CARGO_PKG_VERSION")), &json!(database::VERSION))
+    );
+    assert!(manifest["written_at"].as_str().unwrap().parse::<chrono::DateTime<Utc>>().is_ok());
+    assert_eq!(mode(&restored.join("backup.json")), 0o600);
     assert_eq!(mode(&restored.join(database::FILE_NAME)), 0o600);
-    assert_eq!(settings(&restored).await, ["before"]);
+    assert_eq!(settings(&restored).await, ["before", "copy"]);
     let directory = DataDirectory::existing(&restored).unwrap();
     assert_eq!(Secrets::of(&directory, &SystemRandom).unwrap().client_id, secrets.client_id);
     assert_eq!(names(&directory.objects()), ["new", "original"]);
@@ -138,4 +148,35 @@ async fn a_backup_ends_while_others_write_without_a_pause() {
     let checked: String = Database::open(&restored).unwrap().read(check).await.unwrap();
     assert_eq!(checked, "ok");
     assert!(settings(&restored).await.iter().filter(|name| name.starts_with("fill-")).count() == 4_000);
+}
+
+/// What clients saw after the backup was taken is not in it: the numbers of then are given again, for something else.
+#[tokio::test]
+async fn a_restored_backup_has_another_epoch_and_the_directory_itself_keeps_its_own() {
+    use labelcast_functions::model::{Topic, TopicKey};
+    use labelcast_functions::ports::History;
+    use std::sync::Arc;
+
+    let epoch = async |directory: &Path| {
+        let database = Database::open(directory).unwrap();
+        let system = (Arc::new(labelcast_functions::system::SystemClock), Arc::new(SystemRandom));
+        let history = crate::store::SqliteHistory::open(database, system.0, system.1).await.unwrap();
+        history.head(&TopicKey::Shared(Topic::Labels)).await.unwrap().epoch
+    };
+    let (place, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let directory = DataDirectory::open(place.path()).unwrap();
+    let first = epoch(directory.path()).await;
+    let file = elsewhere.path().join("backup.tar");
+    run(&directory, &file).unwrap();
+    assert_eq!(epoch(directory.path()).await, first);
+    let (restored, copied) = (elsewhere.path().join("restored"), elsewhere.path().join("copied"));
+    unpack(&file, &restored);
+    let second = epoch(&restored).await;
+    assert_ne!(second, first);
+    assert_eq!(epoch(&restored).await, second, "once");
+    // By hand, while nobody served it.
+    fs::create_dir(&copied).unwrap();
+    fs::copy(place.path().join(database::FILE_NAME), copied.join(database::FILE_NAME)).unwrap();
+    assert_ne!(epoch(&copied).await, first);
+    assert_eq!(epoch(directory.path()).await, first);
 }

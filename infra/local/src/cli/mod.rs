@@ -4,6 +4,7 @@ mod arguments;
 mod backup;
 mod dead;
 mod failure;
+mod fsck;
 mod keys;
 mod login;
 mod output;
@@ -50,6 +51,7 @@ enum Command {
     Logout(login::LogoutArguments),
     Dead(dead::DeadArguments),
     Backup(backup::BackupArguments),
+    Fsck(fsck::FsckArguments),
 }
 
 /// Reads the arguments of the process, does what they ask, and tells how it went.
@@ -81,6 +83,7 @@ async fn execute(command: Command) -> Outcome {
         Command::Logout(arguments) => arguments.run().await,
         Command::Dead(arguments) => arguments.run().await,
         Command::Backup(arguments) => arguments.run().await,
+        Command::Fsck(arguments) => arguments.run().await,
     }
 }
 

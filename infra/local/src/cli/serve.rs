@@ -88,6 +88,12 @@ pub struct ServeArguments {
     /// machine, its control group and `ulimit -v` allow
     #[arg(long, value_name = "SIZE", value_parser = memory_budget)]
     memory_budget: Option<ByteSize>,
+    /// Days that objects of forms are kept that nothing came of
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3_650))]
+    new_days: u32,
+    /// Days that the bytes of rejected uploads are kept
+    #[arg(long, default_value_t = 7, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3_650))]
+    rejected_days: u32,
     /// Who reads topics like device:*, runs and app:*, for example `device:*=technicians`; may be given several times
     #[arg(long = "reader", value_name = "PATTERN=GROUP,…")]
     readers: Vec<ReaderRule>,
@@ -187,6 +193,8 @@ impl ServeArguments {
             replay_limit: self.replay_limit,
             history_age: Duration::hours(self.history_hours.into()),
             history_entries: self.history_entries,
+            new_kept: Duration::days(self.new_days.into()),
+            rejected_kept: Duration::days(self.rejected_days.into()),
             readers: Readers::new(self.readers.clone()),
             allowed_origins: self.allowed_origins.clone(),
             ..Settings::default()

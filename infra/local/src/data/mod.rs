@@ -4,7 +4,7 @@ mod secrets;
 
 use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 pub(crate) use secrets::letters;
@@ -35,8 +35,23 @@ pub enum DataError {
     /// Closing it to others would take it from them.
     #[error("{0} is a folder that others use as well; name one for Labelcast alone with --data")]
     Shared(PathBuf),
+    /// What is written here would not be its owner's.
+    #[error(
+        "the data directory {path} belongs to user {owner}, and you are user {me}: run this as its owner \
+         (sudo -u '#{owner}' labelcast …), or name another directory with --data"
+    )]
+    OtherOwner {
+        /// Which.
+        path: PathBuf,
+        /// Its owner's user id.
+        owner: u32,
+        /// One's own.
+        me: u32,
+    },
     /// Another `serve` has it.
-    #[error("another `labelcast serve` uses the data directory {0}; stop it first, or choose another with --data")]
+    #[error(
+        "another `labelcast serve` (or `fsck`) uses the data directory {0}; stop it first, or choose another with --data"
+    )]
     InUse(PathBuf),
     /// There is nothing in it yet.
     #[error("there is no Labelcast database in {0}; `labelcast serve` makes one, or name another with --data")]
@@ -58,10 +73,12 @@ impl DataDirectory {
             DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
         }
         let path = path.canonicalize().map_err(failed)?;
-        let mode = fs::metadata(&path).map_err(failed)?.permissions().mode() & 0o7777;
+        let metadata = fs::metadata(&path).map_err(failed)?;
+        let mode = metadata.permissions().mode() & 0o7777;
         if mode & STICKY != 0 || path.parent().is_none() {
             return Err(DataError::Shared(path));
         }
+        own(&path, metadata.uid(), rustix::process::geteuid().as_raw())?;
         if mode & 0o077 != 0 {
             tracing::warn!(path = %path.display(), "others could look into the data directory; it is closed to them now (0700)");
         }
@@ -82,7 +99,10 @@ impl DataDirectory {
     /// Takes the directory for serving.
     pub fn lock(&self) -> Result<Lock, DataError> {
         let failed = |source| DataError::Io { path: self.path.clone(), source };
-        let file = File::create(self.path.join("serve.lock")).map_err(failed)?;
+        let mut options = File::options();
+        let file = options.write(true).create(true).truncate(false).mode(0o600).open(self.path.join("serve.lock"));
+        let file = file.map_err(failed)?;
+        close_file(&file).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(Lock(file)),
             Err(TryLockError::WouldBlock) => Err(DataError::InUse(self.path.clone())),
@@ -99,6 +119,23 @@ impl DataDirectory {
     pub fn objects(&self) -> PathBuf {
         self.path.join("objects")
     }
+}
+
+/// Whether a directory of this owner may be used by this user: also the superuser's files would not be the owner's.
+fn own(path: &Path, owner: u32, me: u32) -> Result<(), DataError> {
+    if owner == me { Ok(()) } else { Err(DataError::OtherOwner { path: path.to_owned(), owner, me }) }
+}
+
+/// From now on, files that this process makes are for its user alone (0600, folders 0700), whatever the umask was: those of
+/// the database and its log, which SQLite makes, too. Called before there are threads.
+pub fn close_to_others() {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+}
+
+/// Closes a file to all but its owner: an earlier version may have made it.
+pub(crate) fn close_file(file: &File) -> io::Result<()> {
+    let mode = file.metadata()?.permissions().mode() & 0o777;
+    if mode & 0o077 == 0 { Ok(()) } else { file.set_permissions(Permissions::from_mode(0o600)) }
 }
 
 #[cfg(test)]
@@ -160,6 +197,13 @@ mod tests {
         let files =
             fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect::<BTreeSet<_>>();
         assert_eq!(files, ["credentials", "identity", "signing-key.pem"].map(Into::into).into());
+    }
+
+    #[test]
+    fn a_directory_of_somebody_else_is_refused_by_name_of_its_owner() {
+        own(Path::new("/data"), 1_000, 1_000).unwrap();
+        let refused = own(Path::new("/data"), 1_000, 0).unwrap_err().to_string();
+        assert!(refused.contains("belongs to user 1000, and you are user 0"), "{refused}");
     }
 
     #[test]

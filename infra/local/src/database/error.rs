@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use labelcast_functions::ports::PortError;
 use rusqlite::ErrorCode;
 
@@ -13,6 +15,26 @@ pub enum OpenError {
         found: u32,
         /// The newest this program knows.
         known: u32,
+    },
+    /// No Labelcast ever wrote such a version.
+    #[error(
+        "{path} is no Labelcast database: its schema version is {found}; restore a backup, or name another directory \
+         with --data",
+        path = path.display()
+    )]
+    Foreign {
+        /// Which file.
+        path: PathBuf,
+        /// The version in the file.
+        found: i64,
+    },
+    /// The file system refused.
+    #[error("the database {path} cannot be opened: {why}", path = path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// In the system's words.
+        why: std::io::Error,
     },
     /// The file cannot be used.
     #[error("the database cannot be opened: {0}")]

@@ -6,6 +6,9 @@ mod readers;
 mod schema;
 mod writer;
 
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +17,8 @@ use rusqlite::{Connection, Transaction};
 
 pub use error::{OpenError, port_error};
 pub use schema::VERSION;
+
+use crate::data;
 
 /// The file within a data directory.
 pub const FILE_NAME: &str = "labelcast.db";
@@ -32,6 +37,7 @@ impl Database {
     /// Opens the database of a data directory; makes it, or migrates an older one. Refuses a newer one (rule 24).
     pub fn open(directory: &Path) -> Result<Self, OpenError> {
         let path = directory.join(FILE_NAME);
+        close(&path)?;
         let mut connection = connect(&path)?;
         schema::migrate(&mut connection)?;
         let readers = Arc::new(readers::Pools::new(&path));
@@ -102,6 +108,23 @@ impl Database {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// Makes the file for its owner alone (0600), and closes one that others can read. SQLite gives its log the same mode.
+fn close(path: &Path) -> Result<(), OpenError> {
+    let failed = |why| OpenError::File { path: path.to_owned(), why };
+    let file = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+    data::close_file(&file.map_err(failed)?).map_err(failed)?;
+    for log in ["-wal", "-shm"] {
+        let mut log_path = path.as_os_str().to_owned();
+        log_path.push(log);
+        match File::open(&log_path) {
+            Ok(file) => data::close_file(&file).map_err(failed)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Ok(())
 }
 
 /// A connection with the settings that all of them share.

@@ -13,8 +13,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use labelcast_functions::budget::MemoryBudget;
 use labelcast_functions::images::{
-    Analyze, CliSettings, Decoding, EmbeddedPages, Failed, ImageApi, Index, Ingest, ModerationApi, SearchApi,
-    UploadApi, Web, WebSettings,
+    Analyze, CliSettings, Decoding, EmbeddedPages, Failed, ImageApi, Index, Ingest, Leftovers, ModerationApi,
+    ObjectExpiry, SearchApi, UploadApi, Web, WebSettings,
 };
 use labelcast_functions::live::{Authorize, Connect, Disconnect, HistoryApi, Notify, PublishApi, Route, Sweep, Swept};
 use labelcast_functions::ports::{Clock, Detector, PortResult, Ports, Random};
@@ -31,9 +31,11 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use super::ServeError;
 use super::detector::BuiltinDetector;
 use super::health::{self, Health};
+use super::recover::Recovery;
 use super::routes::LiveRoutes;
 use super::steps::{CreatedSteps, FunctionSteps};
 use crate::audit;
+use crate::backup;
 use crate::data::{DataDirectory, Secrets};
 use crate::database::Database;
 use crate::gateway::{self, Gateway, SignatureCheck};
@@ -102,6 +104,8 @@ pub struct Machine {
     database: Database,
     steps: Arc<FunctionSteps>,
     sweep: Sweep,
+    recovery: Recovery,
+    directory: DataDirectory,
     clock: Arc<dyn Clock>,
 }
 
@@ -176,11 +180,26 @@ impl Machine {
             gateway: &gateway,
             dispatcher: &dispatcher,
         })
-        .merge(health::router(Health::new(database.clone(), vec![health::disk(objects)])));
+        .merge(health::router(Health::new(database.clone(), vec![health::disk(objects.clone())])));
         let router = router.method_not_allowed_fallback(wrong_method).fallback(fallback).layer(catch_panics());
         let steps = Arc::new(steps(&ports, &settings, decoding));
         let sweep = sweep(&ports, &settings);
-        Ok(Self { router, users, issuer, gateway, dispatcher, ports, accounts, database, steps, sweep, clock })
+        let recovery = Recovery { database: database.clone(), objects };
+        Ok(Self {
+            router,
+            users,
+            issuer,
+            gateway,
+            dispatcher,
+            ports,
+            accounts,
+            database,
+            steps,
+            sweep,
+            recovery,
+            directory,
+            clock,
+        })
     }
 
     /// Works until `stop`: steps, timers, clean-up.
@@ -192,10 +211,13 @@ impl Machine {
             std::future::ready(())
         };
         let (schedule, clock) = (self.sweep.clone(), self.clock.clone());
+        let directory = self.directory.path();
         let tidy = move || {
             let (schedule, clock) = (schedule.clone(), clock.clone());
             async move {
                 health::metrics().run_upkeep();
+                // A folder of some ten entries.
+                backup::remove_left_over(directory);
                 if let Err(error) = sweep_once(&schedule, &*clock).await {
                     tracing::warn!(%error, "sweeping failed; it is tried again in a minute");
                 }
@@ -203,8 +225,9 @@ impl Machine {
         };
         let seconds = every(Duration::from_secs(1), &stop, reap);
         let minutes = every(Duration::from_mins(1), &stop, tidy);
-        let (steps, (), (), (), ()) =
-            tokio::join!(steps, seconds, minutes, self.watch_accounts(&stop), self.write_audit(&stop));
+        let recovered = self.recovery.run(&self.dispatcher);
+        let (steps, (), (), (), (), ()) =
+            tokio::join!(steps, seconds, minutes, recovered, self.watch_accounts(&stop), self.write_audit(&stop));
         steps
     }
 
@@ -289,15 +312,17 @@ fn steps(ports: &Ports, settings: &Arc<Settings>, decoding: Decoding) -> Functio
             bus: bus.clone(),
             settings,
         },
-        index: Index { images: images.clone(), objects: objects.clone(), bus: bus.clone() },
+        index: Index { images: images.clone(), objects: objects.clone(), uploads: uploads.clone(), bus: bus.clone() },
         notify: Notify { clock, images: images.clone(), objects, history, connections, pusher, division: None },
         failed: Failed { images, uploads, bus, abandoned: None },
     }
 }
 
 fn sweep(ports: &Ports, settings: &Arc<Settings>) -> Sweep {
-    let Ports { clock, connections, pusher, uploads, objects, bus, history, idempotency, .. } = ports.clone();
-    Sweep { clock, connections, pusher, uploads, objects, bus, history, idempotency, settings: settings.clone() }
+    let Ports { clock, connections, pusher, uploads, images, objects, bus, history, idempotency, .. } = ports.clone();
+    let leftovers = Leftovers { images, uploads: uploads.clone(), objects: objects.clone() };
+    let (expiry, settings) = (Some(ObjectExpiry::new(leftovers, settings.clone())), settings.clone());
+    Sweep { clock, connections, pusher, uploads, objects, bus, history, idempotency, expiry, settings }
 }
 
 struct Doors<'a> {

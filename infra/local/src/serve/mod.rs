@@ -3,6 +3,7 @@
 mod detector;
 mod health;
 mod machine;
+mod recover;
 mod routes;
 mod run;
 mod steps;

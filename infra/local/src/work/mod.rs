@@ -8,9 +8,11 @@ mod queue;
 mod retry;
 mod table;
 mod target;
+mod waiting;
 
 pub use bus::LocalBus;
 pub use dispatcher::{Dispatcher, Outcome, Steps};
 pub use queue::LocalQueue;
 pub use table::{DeadLetter, Job, Redriven, WorkTable};
 pub use target::Target;
+pub use waiting::keys_with_job;

@@ -194,6 +194,7 @@ mod tests {
                 image_id: None,
                 reason: None,
                 created_at: image.uploaded_at,
+                detached: false,
             };
             uploads.create(&upload, Quota { per_hour: 1_000, since: image.uploaded_at }).await.unwrap();
             let new = NewImage {
