@@ -67,6 +67,7 @@ fn delete(ports: &Ports, published: &Published, image: ImageId) -> Actor {
         username: "moderator".to_owned(),
         groups: [MODERATORS.to_owned()].into(),
         expires_at: ports.clock.now() + TimeDelta::hours(1),
+        account_version: 0,
     };
     Arc::new(move |gate| {
         let (parts, moderator) = (stepped(&ports, &published, gate), moderator.clone());
