@@ -4,7 +4,11 @@
 module.exports = async ({ resolveVariable }) => {
   const stage = await resolveVariable('sls:stage');
   const config = (name) => resolveVariable(`self:custom.config.${name}`);
-  const deletionProtection = await onOrOff('deletionProtection', await config('deletionProtection'), stage);
+  const deletionProtection = await onOrOff(
+    'deletionProtection',
+    await config('deletionProtection'),
+    stage,
+  );
   return {
     tables: deletionProtection,
     users: deletionProtection ? 'ACTIVE' : 'INACTIVE',
@@ -17,5 +21,7 @@ module.exports = async ({ resolveVariable }) => {
 async function onOrOff(name, value, stage) {
   if (value === 'prod') return stage === 'prod';
   if (typeof value === 'boolean') return value;
-  throw new Error(`${name}: \`${value}\` is none of true, false and prod (on for a stage of that name)`);
+  throw new Error(
+    `${name}: \`${value}\` is none of true, false and prod (on for a stage of that name)`,
+  );
 }

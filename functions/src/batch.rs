@@ -32,6 +32,10 @@ where
 
 /// Whether a message becomes a dead letter if it fails this time too (rule 4).
 pub(crate) fn is_last_attempt(message: &SqsMessage, max_attempts: u32) -> bool {
-    let received = message.attributes.get("ApproximateReceiveCount");
-    received.and_then(|count| count.parse::<u32>().ok()).is_some_and(|count| count >= max_attempts)
+    attempts(message) >= max_attempts
+}
+
+/// Attempts at a message, this one included; 0 where the queue does not say.
+pub(crate) fn attempts(message: &SqsMessage) -> u32 {
+    message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(0)
 }

@@ -19,13 +19,16 @@ module.exports = class Delays {
     };
     const ways = {
       '`notify` and, where it gives up, `failed`': {
-        'the age at which Lambda gives up the event': Resources.NotifyLambdaEvConf.Properties.MaximumEventAgeInSeconds,
+        'the age at which Lambda gives up the event':
+          Resources.NotifyLambdaEvConf.Properties.MaximumEventAgeInSeconds,
         'the time of `notify`': time('Notify'),
         'the attempts of `failed` before its last (maxReceiveCount)': retries('FailuresQueue'),
         'the time of `failed`': time('Failed'),
       },
       'the queue and `deliver`': {
-        'waiting, at which an alarm goes off (alarmWaitingSeconds)': Number(config.alarmWaitingSeconds),
+        'waiting, at which an alarm goes off (alarmWaitingSeconds)': Number(
+          config.alarmWaitingSeconds,
+        ),
         'the attempts of `deliver` before its last (maxReceiveCount)': retries('DeliveryQueue'),
         'the time of `deliver`': time('Deliver'),
       },

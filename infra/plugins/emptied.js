@@ -1,13 +1,20 @@
 'use strict';
 
 const { createInterface } = require('node:readline/promises');
-const { CloudFormationClient, ListStackResourcesCommand } = require('@aws-sdk/client-cloudformation');
+const {
+  CloudFormationClient,
+  ListStackResourcesCommand,
+} = require('@aws-sdk/client-cloudformation');
 const {
   CognitoIdentityProviderClient,
   DeleteUserPoolCommand,
   DescribeUserPoolCommand,
 } = require('@aws-sdk/client-cognito-identity-provider');
-const { DeleteTableCommand, DescribeTableCommand, DynamoDBClient } = require('@aws-sdk/client-dynamodb');
+const {
+  DeleteTableCommand,
+  DescribeTableCommand,
+  DynamoDBClient,
+} = require('@aws-sdk/client-dynamodb');
 const { DeleteObjectsCommand, ListObjectsV2Command, S3Client } = require('@aws-sdk/client-s3');
 
 // Removing the stage removes what was stored, and nothing before somebody has given its name. CloudFormation alone deletes
@@ -26,7 +33,8 @@ module.exports = class Emptied {
   async prepare() {
     const stage = this.provider.getStage();
     const given = await nameGiven(stage);
-    if (given !== stage) throw new Error(`nothing was removed: this is the stage \`${stage}\`, not \`${given}\``);
+    if (given !== stage)
+      throw new Error(`nothing was removed: this is the stage \`${stage}\`, not \`${given}\``);
     const config = await this.provider.getAwsSdkV3Config();
     this.data = await this.resources(new CloudFormationClient(config));
     // Before the first picture goes: a deletion that AWS refuses later would leave half a stage.
@@ -42,12 +50,15 @@ module.exports = class Emptied {
     try {
       let NextToken;
       do {
-        const page = await cloudFormation.send(new ListStackResourcesCommand({ StackName, NextToken }));
+        const page = await cloudFormation.send(
+          new ListStackResourcesCommand({ StackName, NextToken }),
+        );
         all.push(...page.StackResourceSummaries);
         ({ NextToken } = page);
       } while (NextToken);
       return all.filter(
-        ({ ResourceStatus, PhysicalResourceId }) => ResourceStatus !== 'DELETE_COMPLETE' && PhysicalResourceId,
+        ({ ResourceStatus, PhysicalResourceId }) =>
+          ResourceStatus !== 'DELETE_COMPLETE' && PhysicalResourceId,
       );
     } catch (error) {
       if (error.name === 'ValidationError') return [];
@@ -123,7 +134,9 @@ async function empty(s3, Bucket) {
     const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket }));
     if (Contents.length === 0) return;
     const Objects = Contents.map(({ Key }) => ({ Key }));
-    const { Errors = [] } = await s3.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }));
+    const { Errors = [] } = await s3.send(
+      new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }),
+    );
     if (Errors.length > 0)
       throw new Error(`${Bucket} could not be emptied: ${Errors[0].Key}: ${Errors[0].Message}`);
   }

@@ -37,7 +37,9 @@ function webSocketSource(resources, stage, called, id) {
     .map(([integration]) => integration);
   const routes = ofType(resources, 'AWS::ApiGatewayV2::Route')
     .map(([, { Properties }]) => Properties)
-    .filter(({ Target }) => integrations.some((each) => JSON.stringify(Target).includes(`"${each}"`)))
+    .filter(({ Target }) =>
+      integrations.some((each) => JSON.stringify(Target).includes(`"${each}"`)),
+    )
     .map(({ RouteKey }) => RouteKey);
   if (routes.length === 0) throw new Error(`${id}: no route and no authorizer calls this function`);
   return source('WebsocketsApi', `${stage}/${routes.length === 1 ? routes[0] : '*'}`);

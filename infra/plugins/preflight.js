@@ -1,7 +1,10 @@
 'use strict';
 
 const { APIGatewayClient, GetAccountCommand } = require('@aws-sdk/client-api-gateway');
-const { CloudFormationClient, DescribeStackResourceCommand } = require('@aws-sdk/client-cloudformation');
+const {
+  CloudFormationClient,
+  DescribeStackResourceCommand,
+} = require('@aws-sdk/client-cloudformation');
 const {
   CognitoIdentityProviderClient,
   DescribeUserPoolCommand,
@@ -25,14 +28,23 @@ module.exports = class Preflight {
         lifecycleEvents: ['check'],
       },
     };
-    this.hooks = { 'preflight:check': () => this.check(), 'before:deploy:deploy': () => this.check() };
+    this.hooks = {
+      'preflight:check': () => this.check(),
+      'before:deploy:deploy': () => this.check(),
+    };
   }
 
   async check() {
     const { config } = this.serverless.service.custom;
-    const problems = faults({ config, region: this.provider.getRegion(), ...(await this.account(config)) });
+    const problems = faults({
+      config,
+      region: this.provider.getRegion(),
+      ...(await this.account(config)),
+    });
     if (problems.length > 0)
-      throw new Error(`nothing was created or changed:\n${problems.map((each) => `- ${each}`).join('\n')}`);
+      throw new Error(
+        `nothing was created or changed:\n${problems.map((each) => `- ${each}`).join('\n')}`,
+      );
   }
 
   /** What the account and a stage that is already there have to say. */
@@ -42,7 +54,11 @@ module.exports = class Preflight {
     const loggingRole = accessLogs
       ? (await new APIGatewayClient(config).send(new GetAccountCommand())).cloudwatchRoleArn
       : undefined;
-    return { concurrency: AccountLimit.UnreservedConcurrentExecutions, loggingRole, pool: await this.pool(config) };
+    return {
+      concurrency: AccountLimit.UnreservedConcurrentExecutions,
+      loggingRole,
+      pool: await this.pool(config),
+    };
   }
 
   /** The user pool of the stage, if the stage is there. */
@@ -69,7 +85,9 @@ module.exports = class Preflight {
 function faults({ config, region, concurrency, loggingRole, pool }) {
   const missing = Object.keys(REGIONS).filter((service) => !REGIONS[service].includes(region));
   const found = missing.map((service) => {
-    const others = Object.values(REGIONS).reduce((all, one) => all.filter((each) => one.includes(each)));
+    const others = Object.values(REGIONS).reduce((all, one) =>
+      all.filter((each) => one.includes(each)),
+    );
     return `${service}, which Labelcast needs, is not known to be in ${region}; choose another \`region\`: ${others.join(', ')}`;
   });
   const needed = config.analysesAtOnce + config.deliveriesAtOnce + FAILED_AT_ONCE + OTHERS_AT_ONCE;

@@ -1,7 +1,14 @@
 'use strict';
 
-const { APIGatewayClient, GetStageCommand, UpdateStageCommand } = require('@aws-sdk/client-api-gateway');
-const { CloudFormationClient, DescribeStackResourceCommand } = require('@aws-sdk/client-cloudformation');
+const {
+  APIGatewayClient,
+  GetStageCommand,
+  UpdateStageCommand,
+} = require('@aws-sdk/client-api-gateway');
+const {
+  CloudFormationClient,
+  DescribeStackResourceCommand,
+} = require('@aws-sdk/client-cloudformation');
 
 // What a line says: who asked what, and what came of it. No query and no header: tokens travel there.
 const LOGGED = {

@@ -26,7 +26,8 @@ module.exports = class Watch {
     const names = { stage: service.provider.stage, rest: naming.getApiGatewayName() };
     const { config } = service.custom;
     for (const { name, id } of functions) resources[`${id}Throttled`] = throttleAlarm(name, id);
-    for (const id of working) resources[`${id}Waiting`] = waitingAlarm(id, config.alarmWaitingSeconds);
+    for (const id of working)
+      resources[`${id}Waiting`] = waitingAlarm(id, config.alarmWaitingSeconds);
     for (const { name, id } of functions.filter((each) => PUSHING.includes(each.name)))
       resources[`${id}FailedPushes`] = failedPushesAlarm(name, names.stage);
     resources.RestFailures = restAlarm(names);
@@ -110,7 +111,8 @@ const restAlarm = ({ stage, rest }) =>
 // What it ends, nobody else does: sockets of expired tokens, uploads that hang. Nothing measured is the alarm itself.
 const sweepAlarm = (id) =>
   alarm({
-    AlarmDescription: 'The function sweep has not run for 5 minutes. Its schedule or its permission is missing.',
+    AlarmDescription:
+      'The function sweep has not run for 5 minutes. Its schedule or its permission is missing.',
     Namespace: 'AWS/Lambda',
     MetricName: 'Invocations',
     Dimensions: [{ Name: 'FunctionName', Value: { Ref: id } }],
@@ -137,26 +139,15 @@ const uploadToPushAlarm = (stage, seconds) =>
     Threshold: seconds,
   });
 
-// Sockets come and go, so a few fail at any time: one in a hundred is too many.
+// Who is gone does not count. A post that hung happens; it is wrong if it goes on: in two of three periods.
 const failedPushesAlarm = (name, stage) =>
   alarm({
-    AlarmDescription: `${name} could not push to more than 1 % of its sockets, and closed them. See docs/aws.md.`,
-    Metrics: [
-      {
-        Id: 'share',
-        Label: 'sockets not reached, %',
-        Expression: '100 * FILL(failed, 0) / (FILL(failed, 0) + FILL(pushed, 0))',
-      },
-      ...Object.entries({
-        failed: own('labelcast_unreached_total', { function: name, stage, why: 'failed' }),
-        pushed: own('labelcast_deliveries_total', { function: name, stage }),
-      }).map(([Id, Metric]) => ({
-        Id,
-        MetricStat: { Metric, Stat: 'Sum', Period: 300 },
-        ReturnData: false,
-      })),
-    ],
-    Threshold: 1,
+    AlarmDescription: `${name} keeps failing to push to sockets, and closes them. See docs/aws.md.`,
+    ...own('labelcast_unreached_total', { function: name, stage, why: 'failed' }),
+    Statistic: 'Sum',
+    Period: 300,
+    EvaluationPeriods: 3,
+    DatapointsToAlarm: 2,
   });
 
 const subscription = (address) => ({
@@ -183,7 +174,14 @@ function dashboard({ stage, rest }, functions, working, deadLetters) {
     // Labelcast's own metrics, whatever their dimensions: time from upload to push, deliveries, gone, throttled, given up.
     chart(
       'Labelcast',
-      [[{ expression: `SEARCH('Namespace="Labelcast" stage="${stage}"', 'Average', 60)`, id: 'own' }]],
+      [
+        [
+          {
+            expression: `SEARCH('Namespace="Labelcast" stage="${stage}"', 'Average', 60)`,
+            id: 'own',
+          },
+        ],
+      ],
       'Average',
     ),
     chart(

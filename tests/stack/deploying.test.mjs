@@ -11,17 +11,32 @@ import REGIONS from '../../infra/regions.js';
 import { Template, read } from './template.mjs';
 
 const { config } = JSON.parse(read('target/stack/checked/serverless-state.json')).service.custom;
-const good = { config, region: 'eu-west-1', concurrency: 1000, loggingRole: undefined, pool: undefined };
+const good = {
+  config,
+  region: 'eu-west-1',
+  concurrency: 1000,
+  loggingRole: undefined,
+  pool: undefined,
+};
 const faults = (changes) => preflight.faults({ ...good, ...changes }).join('\n');
 
 test('an ordinary account and region pass', () => assert.equal(faults({}), ''));
 
 test('an account with too little concurrency for the queues is named the quota and the settings', () => {
   const told = faults({ concurrency: 10 });
-  for (const part of ['10 functions', 'Concurrent executions', 'analysesAtOnce 10', 'deliveriesAtOnce 100'])
+  for (const part of [
+    '10 functions',
+    'Concurrent executions',
+    'analysesAtOnce 10',
+    'deliveriesAtOnce 100',
+  ])
     assert.ok(told.includes(part), told);
   const small = { ...config, analysesAtOnce: 2, deliveriesAtOnce: 2 };
-  assert.equal(faults({ config: small, concurrency: 10 }), '', 'the smallest settings do on a new account');
+  assert.equal(
+    faults({ config: small, concurrency: 10 }),
+    '',
+    'the smallest settings do on a new account',
+  );
 });
 
 test('the mappings of the template are what the check counts', () => {
@@ -87,11 +102,19 @@ test('settings under which a cursor could pass a notification too early cannot b
     const usual = read('infra/config.yml');
     assert.ok(usual.includes(line));
     writeFileSync(settings, usual.replace(line, changed));
-    const done = spawnSync('npx', ['osls', 'package', '--package', join(directory, 'out'), '--stage', 'late'], {
-      env: { ...process.env, LABELCAST_CONFIG: settings },
-      encoding: 'utf8',
-    });
+    const done = spawnSync(
+      'npx',
+      ['osls', 'package', '--package', join(directory, 'out'), '--stage', 'late'],
+      {
+        env: { ...process.env, LABELCAST_CONFIG: settings },
+        encoding: 'utf8',
+      },
+    );
     assert.notEqual(done.status, 0, changed);
-    assert.match(done.stdout + done.stderr, /Raise watermarkSeconds, or lower maxReceiveCount/, changed);
+    assert.match(
+      done.stdout + done.stderr,
+      /Raise watermarkSeconds, or lower maxReceiveCount/,
+      changed,
+    );
   }
 });

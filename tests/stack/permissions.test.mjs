@@ -23,13 +23,17 @@ test('every permission of a service names the resource of this stack that it is 
     const own = Object.keys(template.resources).some(
       (resource) => named.includes(`"${resource}"`) || named.includes(`\${${resource}}`),
     );
-    const bucket = named.includes(text(template.resources.Bucket.Properties.BucketName['Fn::Sub']).slice(1, -1));
+    const bucket = named.includes(
+      text(template.resources.Bucket.Properties.BucketName['Fn::Sub']).slice(1, -1),
+    );
     assert.ok(own || bucket, `${id}: ${named} is nothing of this stack`);
   }
 });
 
 test('what carries no account in its ARN is held to the account too', () => {
-  for (const [id, permission] of permissions.filter(([, each]) => each.Principal === 's3.amazonaws.com'))
+  for (const [id, permission] of permissions.filter(
+    ([, each]) => each.Principal === 's3.amazonaws.com',
+  ))
     assert.deepEqual(permission.SourceAccount, { Ref: 'AWS::AccountId' }, id);
 });
 
@@ -42,21 +46,31 @@ test('the socket API alone may connect, and only its own authorizer is asked', (
 });
 
 test('the REST API calls from its stage only', () => {
-  const api = 'arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${ApiGatewayRestApi}';
-  const integrations = template.all('AWS::ApiGateway::Method').map(([, method]) => text(method.Integration.Uri));
-  const behind = [...functions].filter(([, { id }]) => integrations.some((uri) => uri.includes(`"${id}"`)));
+  const api =
+    'arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${ApiGatewayRestApi}';
+  const integrations = template
+    .all('AWS::ApiGateway::Method')
+    .map(([, method]) => text(method.Integration.Uri));
+  const behind = [...functions].filter(([, { id }]) =>
+    integrations.some((uri) => uri.includes(`"${id}"`)),
+  );
   assert.ok(behind.length >= 7);
   for (const [name] of behind) assert.deepEqual(sources(name), [`${api}/checked/*`], name);
 });
 
 test('a rule calls only what it is for', () => {
-  for (const [id, permission] of permissions.filter(([, each]) => each.Principal === 'events.amazonaws.com')) {
+  for (const [id, permission] of permissions.filter(
+    ([, each]) => each.Principal === 'events.amazonaws.com',
+  )) {
     const named = text(permission.SourceArn);
     assert.doesNotMatch(named, /\*/, id);
     const [, rule] = template
       .all('AWS::Events::Rule')
       .find(([ruleId, each]) => named.includes(`"${ruleId}"`) || named.includes(each.Name));
-    assert.ok(rule.Targets.some(({ Arn }) => reference(Arn) === reference(permission.FunctionName)), id);
+    assert.ok(
+      rule.Targets.some(({ Arn }) => reference(Arn) === reference(permission.FunctionName)),
+      id,
+    );
   }
 });
 
@@ -70,9 +84,14 @@ test('services may write to a queue for one source, written out', () => {
     assert.deepEqual(Object.keys(Condition), ['ArnEquals'], id);
     assert.doesNotMatch(text(Condition.ArnEquals['aws:SourceArn']), /\*/, id);
   }
-  const rules = template.all('AWS::Events::Rule').flatMap(([, rule]) =>
-    rule.Targets.filter((target) => target.DeadLetterConfig).map((target) => [rule.Name, reference(target.DeadLetterConfig.Arn)]),
-  );
+  const rules = template
+    .all('AWS::Events::Rule')
+    .flatMap(([, rule]) =>
+      rule.Targets.filter((target) => target.DeadLetterConfig).map((target) => [
+        rule.Name,
+        reference(target.DeadLetterConfig.Arn),
+      ]),
+    );
   assert.equal(rules.length, 2);
   for (const [rule, queue] of rules) {
     const allowed = statements.find(([, statement]) => reference(statement.Resource) === queue)[1];

@@ -74,7 +74,10 @@ const reaches = {
     );
   },
   userNamesIgnoreCase() {
-    assert.ok(!('UsernameConfiguration' in property('UserPool')), 'it would replace a pool that was made without');
+    assert.ok(
+      !('UsernameConfiguration' in property('UserPool')),
+      'it would replace a pool that was made without',
+    );
     const { UserPool } = new Template('checked').resources;
     assert.deepEqual(UserPool.Properties.UsernameConfiguration, { CaseSensitive: false });
   },
@@ -96,7 +99,10 @@ const reaches = {
     assert.deepEqual(CorsConfiguration.CorsRules[0].AllowedOrigins.slice(1), origins);
     // Where those pages sign people in, they are led back to.
     const { CallbackURLs, LogoutURLs } = property('UserPoolClient');
-    assert.deepEqual(CallbackURLs.slice(1), origins.map((origin) => `${origin}/`));
+    assert.deepEqual(
+      CallbackURLs.slice(1),
+      origins.map((origin) => `${origin}/`),
+    );
     assert.deepEqual(LogoutURLs, CallbackURLs);
     const preflights = template
       .all('AWS::ApiGateway::Method')
@@ -148,7 +154,8 @@ const reaches = {
   watermarkSeconds: tells('LABELCAST_WATERMARK_SECONDS', '2400', ...withHistory),
   restRequestsPerSecond: () => assert.equal(restStage()['/*/*/throttling/rateLimit'], '21'),
   restBurst: () => assert.equal(restStage()['/*/*/throttling/burstLimit'], '22'),
-  liveMessagesPerSecond: () => assert.equal(liveStage().DefaultRouteSettings.ThrottlingRateLimit, 23),
+  liveMessagesPerSecond: () =>
+    assert.equal(liveStage().DefaultRouteSettings.ThrottlingRateLimit, 23),
   liveBurst: () => assert.equal(liveStage().DefaultRouteSettings.ThrottlingBurstLimit, 24),
   accessLogs() {
     assert.match(liveStage().AccessLogSettings.DestinationArn['Fn::Sub'], /\$\{LiveAccessLog\}$/);
@@ -163,14 +170,27 @@ const reaches = {
     );
   },
   deletionProtection() {
-    for (const [stage, on] of [['set', true], ['checked', false], ['prod', true]]) {
+    for (const [stage, on] of [
+      ['set', true],
+      ['checked', false],
+      ['prod', true],
+    ]) {
       const { resources } = new Template(stage);
-      for (const id of tables) assert.equal(resources[id].Properties.DeletionProtectionEnabled, on, `${stage} ${id}`);
-      assert.equal(resources.UserPool.Properties.DeletionProtection, on ? 'ACTIVE' : 'INACTIVE', stage);
+      for (const id of tables)
+        assert.equal(resources[id].Properties.DeletionProtectionEnabled, on, `${stage} ${id}`);
+      assert.equal(
+        resources.UserPool.Properties.DeletionProtection,
+        on ? 'ACTIVE' : 'INACTIVE',
+        stage,
+      );
     }
   },
   pointInTimeRecovery() {
-    for (const [stage, on] of [['set', false], ['checked', true], ['prod', true]])
+    for (const [stage, on] of [
+      ['set', false],
+      ['checked', true],
+      ['prod', true],
+    ])
       for (const id of tables)
         assert.deepEqual(
           new Template(stage).resources[id].Properties.PointInTimeRecoverySpecification,
@@ -192,8 +212,10 @@ const reaches = {
     assert.equal(reference(TopicArn), 'Alarms');
     assert.deepEqual(subscription, { Protocol: 'email', Endpoint: 'operators@example.org' });
   },
-  alarmWaitingSeconds: () => assert.deepEqual(thresholds('ApproximateAgeOfOldestMessage'), [25, 25, 25]),
-  alarmUploadToPushSeconds: () => assert.deepEqual(thresholds('labelcast_upload_to_push_seconds'), [26]),
+  alarmWaitingSeconds: () =>
+    assert.deepEqual(thresholds('ApproximateAgeOfOldestMessage'), [25, 25, 25]),
+  alarmUploadToPushSeconds: () =>
+    assert.deepEqual(thresholds('labelcast_upload_to_push_seconds'), [26]),
   logLevel: tells('RUST_LOG', 'warn', ...functions.keys()),
 };
 

@@ -18,7 +18,8 @@ const NEVER_SET = {
 
 test('everything that a deployed stage has is still there, as the same thing', () => {
   assert.ok(Object.keys(deployed).length > 190);
-  for (const [id, { Type }] of Object.entries(deployed)) assert.equal(resources[id]?.Type, Type, id);
+  for (const [id, { Type }] of Object.entries(deployed))
+    assert.equal(resources[id]?.Type, Type, id);
 });
 
 test('nothing is replaced', () => {
@@ -26,13 +27,16 @@ test('nothing is replaced', () => {
     for (const [name, value] of Object.entries(Properties))
       assert.deepEqual(resources[id].Properties[name], value, `${id}.${name}`);
     for (const name of NEVER_SET[Type] ?? [])
-      if (!(name in Properties)) assert.ok(!(name in (resources[id].Properties ?? {})), `${id}.${name}`);
+      if (!(name in Properties))
+        assert.ok(!(name in (resources[id].Properties ?? {})), `${id}.${name}`);
   }
 });
 
 test('what holds data stays, whoever deletes the stack or would replace it', () => {
   const holding = /^AWS::(DynamoDB::Table|Cognito::UserPool|Cognito::UserPoolGroup)$/;
-  for (const [id, resource] of Object.entries(resources).filter(([, { Type }]) => holding.test(Type))) {
+  for (const [id, resource] of Object.entries(resources).filter(([, { Type }]) =>
+    holding.test(Type),
+  )) {
     assert.equal(resource.DeletionPolicy, 'RetainExceptOnCreate', id);
     assert.equal(resource.UpdateReplacePolicy, 'Retain', id);
   }

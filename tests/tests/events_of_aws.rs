@@ -14,7 +14,11 @@ use labelcast_functions::model::{
     BusEvent, ConnectionId, ImageType, Notification, NotificationId, RemovedImage, Subject, TopicKey, UploadId,
     UploadRef, UploadState,
 };
+<<<<<<< HEAD
 use labelcast_functions::ports::{AnalysisJob, Clock, CurrentUntilExpiry, Delivery, NewEntry, ObjectKey, Ports};
+=======
+use labelcast_functions::ports::{AnalysisJob, Clock, Deliveries, Delivery, NewEntry, ObjectKey, PortResult, Ports};
+>>>>>>> 63bac55 (deliver: serve everybody in time, and close nobody for being throttled)
 use labelcast_functions::settings::Settings;
 use labelcast_functions::token::Verifier;
 use labelcast_tests::{TestMachine, picture};
@@ -54,6 +58,16 @@ fn index(ports: &Ports) -> Index {
 fn notify(ports: &Ports) -> Notify {
     let Ports { clock, images, objects, history, connections, pusher, .. } = ports.clone();
     Notify { clock, images, objects, history, connections, pusher, division: None }
+}
+
+/// On one machine everybody is served in time.
+struct NobodyIsPutBack;
+
+#[async_trait::async_trait]
+impl Deliveries for NobodyIsPutBack {
+    async fn send(&self, deliveries: &[Delivery]) -> PortResult<()> {
+        panic!("put back: {deliveries:?}")
+    }
 }
 
 fn verifier(machine: &TestMachine) -> Arc<Verifier> {
@@ -218,10 +232,14 @@ async fn a_delivery_reaches_its_range_and_a_broken_one_holds_it_up_not() {
     let placed = ports.history.append(&[entry]).await.unwrap().remove(0).placed;
     let mut batch = sample!("sqs-batch.json");
     let broken = batch["Records"][1]["messageId"].clone();
-    batch["Records"][0]["body"] = json!(serde_json::to_string(&Delivery { notification, placed, range: 0 }).unwrap());
-    let answer = Deliver { notify: notify(ports), max_attempts: 3, patience: std::time::Duration::from_mins(1) }
-        .handle(read(&batch))
-        .await;
+    batch["Records"][0]["body"] = json!(serde_json::to_string(&Delivery::of_range(notification, placed, 0)).unwrap());
+    let deliver = Deliver {
+        notify: notify(ports),
+        deliveries: Arc::new(NobodyIsPutBack),
+        max_attempts: 3,
+        patience: std::time::Duration::from_mins(1),
+    };
+    let answer = deliver.handle(read(&batch)).await;
     let answer = serde_json::to_value(answer).unwrap();
     assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": broken}]}));
     let told = socket.notification("build.done").await;

@@ -1,23 +1,28 @@
 //! `deliver`: pushes a notification to one range of its receivers (rule 14).
 
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 
-use super::Notify;
 use super::render::Shown;
+use super::{Notify, unserved};
 use crate::batch;
-use crate::ports::{Delivery, PortError, PortResult};
+use crate::model::ConnectionId;
+use crate::ports::{Deliveries, Delivery, PortError, PortResult, Pushed};
 
 /// The function's parts: those of `notify`, whose receivers it serves.
 #[derive(Clone)]
 pub struct Deliver {
     /// What finds receivers and pushes to them.
     pub notify: Notify,
+    /// The queue that deliveries come from: who was not served in time is put back there, alone.
+    pub deliveries: Arc<dyn Deliveries>,
     /// Attempts at a range before it becomes a dead letter; the last one closes whom it concerns.
     pub max_attempts: u32,
     /// How long a range may take; then the attempt has failed. Shorter than the function's own time, so that the last attempt
-    /// can close those whom it did not reach.
+    /// can close those whom it did not reach. Pushing itself ends earlier, and names who is left.
     pub patience: Duration,
 }
 
@@ -30,29 +35,70 @@ impl Deliver {
     async fn message(&self, message: &SqsMessage) -> PortResult<()> {
         let delivery: Delivery = serde_json::from_str(message.body.as_deref().unwrap_or_default())
             .map_err(|error| PortError::Failed { what: "a delivery", why: error.to_string() })?;
+        let is_last = batch::is_last_attempt(message, self.max_attempts.saturating_sub(delivery.attempts));
         let outcome = tokio::time::timeout(self.patience, self.push(&delivery)).await.unwrap_or_else(|_| {
             let why = format!("it took longer than {} s", self.patience.as_secs());
             Err(PortError::Unavailable { what: "a range of receivers", why })
         });
-        if outcome.is_err() && batch::is_last_attempt(message, self.max_attempts) {
-            // The message becomes a dead letter all the same.
-            self.give_up(&delivery).await?;
+        match outcome {
+            Ok(left) if left.is_empty() => Ok(()),
+            Ok(left) if is_last => self.close(&delivery, left).await,
+            Ok(left) => self.put_back(delivery, left, message).await,
+            Err(error) => {
+                if is_last {
+                    // The message becomes a dead letter all the same.
+                    self.give_up(&delivery).await?;
+                }
+                Err(error)
+            }
         }
-        outcome
     }
 
-    async fn push(&self, Delivery { notification, placed, range }: &Delivery) -> PortResult<()> {
+    /// Answers who was not served in time, and is still to be.
+    async fn push(&self, delivery: &Delivery) -> PortResult<Vec<ConnectionId>> {
+        let Delivery { notification, placed, range, only, .. } = delivery;
         let notify = &self.notify;
-        let shown = Shown::of(&[notification], &*notify.images).await?;
-        let image = shown.image(notification);
-        let frames = notify.frames(notification, placed, image, *range..range + 1, notify.clock.now()).await?;
-        notify.push(frames).await?;
-        notify.history.settle_part(placed, *range).await
+        let mut unreached = Vec::new();
+        if only.as_ref().is_none_or(|only| !only.is_empty()) {
+            let shown = Shown::of(&[notification], &*notify.images).await?;
+            let image = shown.image(notification);
+            let frames = notify.frames(notification, placed, image, *range..range + 1, notify.clock.now()).await?;
+            unreached = notify.pusher.push(some_of(frames, only.as_deref())).await;
+        }
+        let left: Vec<ConnectionId> = unserved(&unreached);
+        if left.is_empty() {
+            notify.history.settle_part(placed, *range).await?;
+        }
+        notify.clean_up(unreached).await;
+        Ok(left)
+    }
+
+    /// Another run goes on with those who are left. The part is theirs: the range is not settled before.
+    async fn put_back(&self, delivery: Delivery, left: Vec<ConnectionId>, message: &SqsMessage) -> PortResult<()> {
+        let count = left.len();
+        let attempts = delivery.attempts + batch::attempts(message);
+        tracing::warn!(id = %delivery.notification.id, range = delivery.range, count, "receivers are left for another run");
+        metrics::counter!("labelcast_receivers_put_back_total").increment(count as u64);
+        self.deliveries.send(&[Delivery { attempts, ..delivery.for_rest(left) }]).await
+    }
+
+    /// Closes who was not served in the last attempt, so that they resume from history, and only then lets the mark pass.
+    async fn close(
+        &self,
+        Delivery { notification, placed, range, .. }: &Delivery,
+        left: Vec<ConnectionId>,
+    ) -> PortResult<()> {
+        let closed = left.len();
+        self.notify.close_all(left).await?;
+        self.notify.history.settle_part(placed, *range).await?;
+        tracing::error!(id = %notification.id, range, closed, "receivers were not served in time and closed");
+        metrics::counter!("labelcast_ranges_given_up_total").increment(1);
+        Ok(())
     }
 
     /// Closes the receivers of the range, who resume from history, and only then lets the mark pass (rule 7). Where even that
     /// fails, the mark stays below for as long as history waits for what is in flight.
-    async fn give_up(&self, Delivery { notification, placed, range }: &Delivery) -> PortResult<()> {
+    async fn give_up(&self, Delivery { notification, placed, range, .. }: &Delivery) -> PortResult<()> {
         let notify = &self.notify;
         let shown = Shown::of(&[notification], &*notify.images).await?;
         let closed = notify.close_receivers(notification, placed, shown.image(notification), *range..range + 1).await?;
@@ -61,4 +107,14 @@ impl Deliver {
         metrics::counter!("labelcast_ranges_given_up_total").increment(1);
         Ok(())
     }
+}
+
+/// Frames to some of their receivers alone.
+fn some_of(frames: Vec<Pushed>, only: Option<&[ConnectionId]>) -> Vec<Pushed> {
+    let Some(only) = only else { return frames };
+    let only: HashSet<&ConnectionId> = only.iter().collect();
+    let some = frames
+        .into_iter()
+        .map(|Pushed { frame, to }| Pushed { frame, to: to.into_iter().filter(|id| only.contains(id)).collect() });
+    some.collect()
 }

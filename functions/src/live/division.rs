@@ -7,8 +7,8 @@ use aws_lambda_events::eventbridge::EventBridgeEvent;
 use serde_json::Value;
 
 use super::entry;
-use crate::model::Notification;
-use crate::ports::{Clock, Deliveries, Delivery, History, Images, Placed, PortResult};
+use crate::model::{ConnectionId, Notification};
+use crate::ports::{Clock, Connections, Deliveries, Delivery, History, Images, Placed, PortResult};
 
 /// When `notify` divides, and to whom.
 #[derive(Clone)]
@@ -27,14 +27,36 @@ pub(super) async fn hand_over(
     placed: &[Placed],
     ranges: u32,
 ) -> PortResult<()> {
-    let all: Vec<Delivery> = (0..ranges)
-        .map(|range| Delivery { notification: notification.clone(), placed: placed.to_vec(), range })
-        .collect();
+    let all: Vec<Delivery> =
+        (0..ranges).map(|range| Delivery::of_range(notification.clone(), placed.to_vec(), range)).collect();
     // In flight by parts before the first part can end.
     history.divide(placed, ranges).await?;
     deliveries.send(&all).await?;
     metrics::counter!("labelcast_notifications_divided_total").increment(1);
     Ok(())
+}
+
+/// Hands on those whom `notify` did not serve in its time, a range at a time.
+pub(super) async fn hand_over_rest(
+    history: &dyn History,
+    deliveries: &dyn Deliveries,
+    (notification, placed): (&Notification, &[Placed]),
+    rest: &[ConnectionId],
+    connections: &dyn Connections,
+) -> PortResult<()> {
+    let ranges = connections.ranges();
+    let mut by_range = vec![Vec::new(); ranges as usize];
+    for id in rest {
+        if let Some(some) = by_range.get_mut(connections.range_of(id) as usize) {
+            some.push(id.clone());
+        }
+    }
+    let all: Vec<Delivery> = (0..ranges)
+        .zip(by_range)
+        .map(|(range, some)| Delivery::of_range(notification.clone(), placed.to_vec(), range).for_rest(some))
+        .collect();
+    history.divide(placed, ranges).await?;
+    deliveries.send(&all).await
 }
 
 /// What becomes of events that `notify` gave up: they are divided, whoever is concerned. `deliver` has attempts of its own,

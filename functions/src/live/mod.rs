@@ -26,6 +26,7 @@ pub use division::{Abandoned, Division};
 pub use event::SUBPROTOCOL;
 pub use history::HistoryApi;
 pub use notify::Notify;
+use notify::unserved;
 pub use publish::PublishApi;
 pub use route::Route;
 pub use sweep::{Sweep, Swept};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use chrono::{DateTime, Utc};
-use futures_util::future::try_join_all;
+use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
 use super::division::{self, Division};
@@ -36,8 +36,8 @@ pub struct Notify {
     pub division: Option<Division>,
 }
 
-/// Connections closed at the same time.
-const CLOSED_AT_ONCE: usize = 64;
+/// Connections closed, or whose rows are removed, at the same time.
+const MAX_CONCURRENCY: usize = 64;
 
 impl Notify {
     /// Takes an event of the bus.
@@ -56,13 +56,13 @@ impl Notify {
         let appended = self.history.append(&entries).await?;
         let all: Vec<&Notification> = entries.iter().map(|entry| &entry.notification).collect();
         let shown = Shown::of(&all, &*self.images).await?;
-        let (mut frames, mut settled) = (Vec::with_capacity(entries.len()), Vec::new());
+        let (mut frames, mut pushed) = (Vec::with_capacity(entries.len()), Vec::new());
         for (entry, appended) in entries.iter().zip(appended) {
             let notification = &entry.notification;
             let image = shown.image(notification);
             if let Some(few) = self.frames_unless_divided(notification, &appended.placed, image, now).await? {
                 frames.extend(few);
-                settled.extend(appended.placed);
+                pushed.push((notification, appended.placed));
             }
             if let (Some(image), Subject::ImageLabelled { .. }, false) =
                 (image, &notification.subject, appended.repeated)
@@ -71,7 +71,27 @@ impl Notify {
                 metrics::histogram!("labelcast_upload_to_push_seconds").record(seconds.max(0.0));
             }
         }
-        self.push(frames).await?;
+        let unreached = self.pusher.push(frames).await;
+        self.settle(&pushed, unserved(&unreached)).await?;
+        self.clean_up(unreached).await;
+        Ok(())
+    }
+
+    /// Lets the watermark pass what was pushed, unless somebody was not served in time: `deliver` goes on with them.
+    async fn settle(&self, pushed: &[(&Notification, Vec<Placed>)], left: Vec<ConnectionId>) -> PortResult<()> {
+        match &self.division {
+            Some(division) if !left.is_empty() => {
+                for (notification, placed) in pushed {
+                    let (history, deliveries) = (&*self.history, &*division.deliveries);
+                    let what = (*notification, placed.as_slice());
+                    division::hand_over_rest(history, deliveries, what, &left, &*self.connections).await?;
+                }
+                metrics::counter!("labelcast_receivers_put_back_total").increment(left.len() as u64);
+                return Ok(());
+            }
+            _ => self.close_all(left).await?,
+        }
+        let settled: Vec<Placed> = pushed.iter().flat_map(|(_, placed)| placed.clone()).collect();
         self.history.settle(&settled).await
     }
 
@@ -125,12 +145,6 @@ impl Notify {
         Ok(frames)
     }
 
-    /// Pushes, and removes the connections that are gone.
-    pub(super) async fn push(&self, frames: Vec<Pushed>) -> PortResult<()> {
-        let unreached = self.pusher.push(frames).await;
-        self.clean_up(unreached).await
-    }
-
     /// Closes the receivers of a notification that cannot be pushed, so that they resume from history. Answers how many.
     pub(super) async fn close_receivers(
         &self,
@@ -142,23 +156,54 @@ impl Notify {
         let now = self.clock.now();
         let groups = receivers::find(notification, placed, image, &*self.connections, ranges, now).await?;
         let all: Vec<ConnectionId> = groups.into_values().flatten().collect();
-        for some in all.chunks(CLOSED_AT_ONCE) {
-            try_join_all(some.iter().map(|id| self.pusher.close(id))).await?;
-            self.clean_up(some.iter().map(|id| (id.clone(), Unreached::Failed)).collect()).await?;
-        }
-        Ok(all.len())
+        let count = all.len();
+        self.close_all(all).await?;
+        Ok(count)
     }
 
-    /// Removes connections that are gone; they stop nobody's delivery.
-    async fn clean_up(&self, unreached: Vec<(ConnectionId, Unreached)>) -> PortResult<()> {
-        for (id, why) in unreached {
-            metrics::counter!("labelcast_unreached_total", "why" => reason(why)).increment(1);
-            if let Some(connection) = self.connections.get(&id).await? {
-                self.connections.remove(&connection).await?;
+    /// Closes connections, so that they resume from history. One that cannot be closed holds up none of the others; it is an
+    /// error in the end, because it would never hear of what it missed.
+    pub(super) async fn close_all(&self, all: Vec<ConnectionId>) -> PortResult<()> {
+        let closing = all.into_iter().map(async |id| (self.pusher.close(&id).await, id));
+        let closed: Vec<_> = stream::iter(closing).buffer_unordered(MAX_CONCURRENCY).collect().await;
+        let (mut gone, mut failed) = (Vec::with_capacity(closed.len()), None);
+        for (outcome, id) in closed {
+            match outcome {
+                Ok(()) => gone.push((id, Unreached::Failed)),
+                Err(error) => failed = Some(error),
             }
+        }
+        self.clean_up(gone).await;
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Removes the rows of connections that are gone. What was delivered stays delivered if that fails: the next push finds the
+    /// row again, and rows end by themselves.
+    pub(super) async fn clean_up(&self, unreached: Vec<(ConnectionId, Unreached)>) {
+        let cleaning = unreached.into_iter().map(async |(id, why)| {
+            metrics::counter!("labelcast_unreached_total", "why" => reason(why)).increment(1);
+            if why == Unreached::Unserved {
+                return;
+            }
+            if let Err(error) = self.remove(&id).await {
+                metrics::counter!("labelcast_cleanup_failures_total").increment(1);
+                tracing::warn!(connection = %id, %error, "the row of a connection that is gone could not be removed");
+            }
+        });
+        stream::iter(cleaning).buffer_unordered(MAX_CONCURRENCY).collect::<()>().await;
+    }
+
+    async fn remove(&self, id: &ConnectionId) -> PortResult<()> {
+        if let Some(connection) = self.connections.get(id).await? {
+            self.connections.remove(&connection).await?;
         }
         Ok(())
     }
+}
+
+/// Those who are open and were not sent everything.
+pub(super) fn unserved(unreached: &[(ConnectionId, Unreached)]) -> Vec<ConnectionId> {
+    unreached.iter().filter(|(_, why)| *why == Unreached::Unserved).map(|(id, _)| id.clone()).collect()
 }
 
 fn of(topics: TopicSet, placed: &[Placed]) -> Vec<&Placed> {
@@ -170,5 +215,6 @@ const fn reason(why: Unreached) -> &'static str {
         Unreached::Gone => "gone",
         Unreached::Slow => "slow",
         Unreached::Failed => "failed",
+        Unreached::Unserved => "unserved",
     }
 }

@@ -130,6 +130,11 @@ pub trait Connections: Send + Sync {
         1
     }
 
+    /// The range that a connection is in.
+    fn range_of(&self, _connection: &ConnectionId) -> u32 {
+        0
+    }
+
     /// [`Connections::visit`], for the connections of some ranges alone.
     async fn visit_ranges(
         &self,

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::{Placed, PortResult};
-use crate::model::Notification;
+use crate::model::{ConnectionId, Notification};
 
 /// A notification for the receivers of one range of connections: the body of the messages to `deliver`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +13,28 @@ pub struct Delivery {
     pub placed: Vec<Placed>,
     /// The range, from 0.
     pub range: u32,
+    /// Those of the range who are still to be served, where others have been; `None` is all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<Vec<ConnectionId>>,
+    /// Attempts at it before this message, which came to an end of their own accord.
+    #[serde(default)]
+    pub attempts: u32,
+}
+
+impl Delivery {
+    /// Connections that a message names at most: 20 bytes each, of the 256 KB that a message may have.
+    pub const MAX_NAMED: usize = 8_000;
+
+    /// All receivers of a range, for the first time.
+    pub fn of_range(notification: Notification, placed: Vec<Placed>, range: u32) -> Self {
+        Self { notification, placed, range, only: None, attempts: 0 }
+    }
+
+    /// With those alone who are still to be served; with all of them where they are too many to name.
+    #[must_use]
+    pub fn for_rest(self, rest: Vec<ConnectionId>) -> Self {
+        Self { only: (rest.len() <= Self::MAX_NAMED).then_some(rest), ..self }
+    }
 }
 
 /// The queue before `deliver`, of homes where one function cannot serve all receivers in its time.

@@ -45,13 +45,18 @@ pub enum Unreached {
     /// Nobody knows why; the connection was closed, so that it resumes.
     #[error("the connection could not be reached")]
     Failed,
+    /// There was no time left to post to it, or it could be neither reached nor closed. It is open: either somebody posts to it
+    /// later, or it has to be closed, before a cursor may pass what it was not sent.
+    #[error("the connection was not served in time")]
+    Unserved,
 }
 
 /// Sends to open sockets.
 #[async_trait]
 pub trait Pusher: Send + Sync {
     /// Pushes frames, in order for each connection, and never waits for a slow reader. Answers the connections that some
-    /// frame did not reach; none of them holds up the others. The home closes those that are `Slow` or `Failed`.
+    /// frame did not reach; none of them holds up the others. The backend closes those that are `Slow` or `Failed`; those that
+    /// are `Unserved` are for whoever asked.
     async fn push(&self, frames: Vec<Pushed>) -> Vec<(ConnectionId, Unreached)>;
 
     /// Sends one frame to one connection after all that was sent to it before, and waits until it has room.

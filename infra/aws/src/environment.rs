@@ -1,5 +1,6 @@
 //! What `serverless.yml` tells a function, by its environment.
 
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use chrono::TimeDelta;
@@ -140,6 +141,13 @@ impl Environment {
         self.or("LABELCAST_WATERMARK_SECONDS", WATERMARK_SECONDS).map(|seconds| TimeDelta::seconds(seconds.into()))
     }
 
+    /// Posts a second to sockets that all runs share; `None` where none is set.
+    pub fn posts_per_second(&self) -> Result<Option<NonZeroU32>> {
+        const NAME: &str = "LABELCAST_POSTS_PER_SECOND";
+        let read = |value: String| value.parse().map_err(|error| unreadable(NAME, &value, &error));
+        self.optional(NAME).map(read).transpose()
+    }
+
     fn readers(&self) -> Result<Readers> {
         const NAME: &str = "LABELCAST_READERS";
         let rules = self.optional(NAME).unwrap_or_default();
@@ -203,6 +211,14 @@ mod tests {
         assert_eq!(with(&[("LABELCAST_WATERMARK_SECONDS", "60")]).watermark(), Ok(TimeDelta::minutes(1)));
         let error = with(&[("LABELCAST_WATERMARK_SECONDS", "-1")]).watermark().unwrap_err().to_string();
         assert!(error.contains("LABELCAST_WATERMARK_SECONDS"), "{error}");
+    }
+
+    #[test]
+    fn a_rate_of_no_posts_is_none() {
+        assert_eq!(with(&[]).posts_per_second(), Ok(None));
+        assert_eq!(with(&[("LABELCAST_POSTS_PER_SECOND", "7")]).posts_per_second(), Ok(NonZeroU32::new(7)));
+        let error = with(&[("LABELCAST_POSTS_PER_SECOND", "0")]).posts_per_second().unwrap_err().to_string();
+        assert!(error.contains("LABELCAST_POSTS_PER_SECOND"), "{error}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a function is made of on AWS. Each part is made when it is asked for, so that a function has only its own clients,
 //! needs only its own settings, and starts fast.
 
+use std::num::NonZeroU32;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -20,7 +21,8 @@ use labelcast_functions::token::Verifier;
 use crate::bus::EventBus;
 use crate::detector::Rekognition;
 use crate::dynamodb::{
-    DynamoConnections, DynamoHistory, DynamoIdempotency, DynamoImages, DynamoKeys, DynamoUploads, Ranges, Table,
+    DynamoConnections, DynamoHistory, DynamoIdempotency, DynamoImages, DynamoKeys, DynamoPostRate, DynamoUploads,
+    Ranges, Table,
 };
 use crate::environment::{Environment, Result, unreadable};
 use crate::jwks::FetchedKeys;
@@ -32,6 +34,8 @@ use crate::translator::AmazonTranslate;
 
 /// Parts of a topic's subscriptions (rule 14), unless it is set otherwise.
 const RANGES: u32 = 4;
+/// Runs of `deliver` at once, unless it is set otherwise.
+const DELIVERIES_AT_ONCE: NonZeroU32 = NonZeroU32::new(100).unwrap();
 
 /// Memory of the functions that decode, as in `infra/functions/images.yml`.
 const FUNCTION_MEMORY_MIB: u64 = 2048;
@@ -107,6 +111,10 @@ impl Home {
         Ok(Table::new(aws_sdk_dynamodb::Client::new(&self.config), self.environment.needed(name)?, what))
     }
 
+    fn live_table(&self) -> Result<Table> {
+        self.table("LABELCAST_LIVE_TABLE", "the table of connections")
+    }
+
     fn images_table(&self) -> Result<Table> {
         self.table("LABELCAST_IMAGES_TABLE", "the table of images")
     }
@@ -143,8 +151,7 @@ impl Home {
     }
 
     fn connections_reached_by(&self, pusher: Arc<dyn Pusher>) -> Result<Arc<dyn Connections>> {
-        let table = self.table("LABELCAST_LIVE_TABLE", "the table of connections")?;
-        Ok(Arc::new(DynamoConnections::new(table, pusher, self.clock(), self.ranges()?)))
+        Ok(Arc::new(DynamoConnections::new(self.live_table()?, pusher, self.clock(), self.ranges()?)))
     }
 
     /// How many parts of a topic's subscriptions there are, and were before they were made more.
@@ -208,7 +215,15 @@ impl Home {
     /// What reaches open sockets.
     pub fn pusher(&self) -> Result<Arc<dyn Pusher>> {
         let endpoint = self.environment.needed("LABELCAST_MANAGEMENT_ENDPOINT")?;
-        Ok(Arc::new(GatewayPusher::new(&self.config, endpoint)))
+        let pusher = GatewayPusher::new(&self.config, endpoint);
+        // Functions that push keep to a rate; those that only answer or close are not told of one.
+        Ok(Arc::new(match self.environment.posts_per_second()? {
+            None => pusher,
+            Some(per_second) => {
+                let runs = self.environment.or("LABELCAST_DELIVERIES_AT_ONCE", DELIVERIES_AT_ONCE)?;
+                pusher.at_rate(Arc::new(DynamoPostRate::new(self.live_table()?, self.clock(), per_second, runs)))
+            }
+        }))
     }
 
     /// Rekognition.

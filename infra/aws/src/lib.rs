@@ -1,6 +1,7 @@
 //! Labelcast on AWS: the ports on the SDK, and the one `bootstrap` of all functions.
 
 pub mod bus;
+mod deadline;
 pub mod detector;
 pub mod dynamodb;
 pub mod environment;

@@ -92,7 +92,7 @@ async fn a_picture_that_many_brought_is_shown_like_any_other() {
     let entry = NewEntry { notification: notification.clone(), topics: vec!["moderation".parse().unwrap()] };
     let placed = operator.history(Utc::now()).append(&[entry]).await.unwrap().remove(0).placed;
     for range in 0..4 {
-        let delivery = Delivery { notification: notification.clone(), placed: placed.clone(), range };
+        let delivery = Delivery::of_range(notification.clone(), placed.clone(), range);
         operator.send("DeliveryQueueUrl", &serde_json::to_string(&delivery).unwrap()).await;
     }
     let repeated = self::alert(&mut moderator, &id).await;

@@ -91,7 +91,8 @@ impl Running {
     }
 
     fn deliver(&self, patience: Duration) -> Deliver {
-        Deliver { notify: Notify { division: None, ..self.notify() }, max_attempts: MAX_ATTEMPTS, patience }
+        let notify = Notify { division: None, ..self.notify() };
+        Deliver { notify, deliveries: self.queue.clone(), max_attempts: MAX_ATTEMPTS, patience }
     }
 
     fn failed(&self) -> Failed {

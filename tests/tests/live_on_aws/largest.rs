@@ -72,9 +72,8 @@ async fn the_largest_notification_is_kept_read_and_divided() {
             Frame::encode(notification).is_some_and(|frame| frame.bytes().len() < ROW),
             "with room for its envelope"
         );
-        let all: Vec<Delivery> = (0..16)
-            .map(|range| Delivery { notification: notification.clone(), placed: placed.clone(), range })
-            .collect();
+        let all: Vec<Delivery> =
+            (0..16).map(|range| Delivery::of_range(notification.clone(), placed.clone(), range)).collect();
         queue.send(&all).await.unwrap();
         assert_eq!(received(&sqs, &url, &all[0]).await, (0..16).collect());
     }

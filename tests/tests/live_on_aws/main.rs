@@ -5,6 +5,7 @@ mod connections;
 mod divided;
 mod history;
 mod largest;
+mod rate;
 mod replay;
 mod sockets;
 

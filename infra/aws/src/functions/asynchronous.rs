@@ -15,8 +15,8 @@ use crate::environment;
 use crate::home::Home;
 use crate::telemetry::Metrics;
 
-/// Of the 60 s that `deliver` has.
-const DELIVERY_PATIENCE: Duration = Duration::from_secs(40);
+/// Of the 60 s that `deliver` has: pushing ends before, and so there is time to close those who were not served.
+const DELIVERY_PATIENCE: Duration = Duration::from_secs(52);
 
 pub(super) async fn ingest(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
     let ingest = Ingest {
@@ -100,8 +100,12 @@ fn pushing(home: &Home) -> environment::Result<Notify> {
 }
 
 pub(super) async fn deliver(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let deliver =
-        Deliver { notify: pushing(home)?, max_attempts: home.settings()?.max_attempts, patience: DELIVERY_PATIENCE };
+    let deliver = Deliver {
+        notify: pushing(home)?,
+        deliveries: home.deliveries()?,
+        max_attempts: home.settings()?.max_attempts,
+        patience: DELIVERY_PATIENCE,
+    };
     take(metrics, move |event: SqsEvent| {
         let deliver = deliver.clone();
         async move { Ok(deliver.handle(event).await) }

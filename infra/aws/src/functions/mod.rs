@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use lambda_runtime::Error;
 
+use crate::deadline;
 use crate::home::Home;
 
 /// One Lambda function.
@@ -155,7 +156,7 @@ where
     lambda_runtime::run(lambda_runtime::service_fn(move |event: lambda_runtime::LambdaEvent<E>| {
         let handle = handle.clone();
         async move {
-            let answer = handle(event.payload).await;
+            let answer = deadline::within(event.context.deadline, handle(event.payload)).await;
             metrics.flush();
             answer
         }

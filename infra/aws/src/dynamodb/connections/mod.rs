@@ -132,6 +132,10 @@ impl Connections for DynamoConnections {
         self.ranges.count()
     }
 
+    fn range_of(&self, connection: &ConnectionId) -> u32 {
+        self.ranges.of(connection)
+    }
+
     async fn visit_ranges(
         &self,
         topic: &TopicKey,

@@ -1,9 +1,13 @@
 //! Posts to open sockets, by way of API Gateway's management API.
 //!
-//! A post is a request of its own. Connections are served at once, within a bound; one that hangs holds up none of the
-//! others. To one connection frames go one after the other, so that they arrive in order.
+//! A post is a request of its own. Connections are served concurrently, within a bound; one that hangs holds up none of the
+//! others. To one connection frames go one after the other, so that they arrive in order. All runs together keep to a rate of
+//! posts ([`PostRate`]); what is refused all the same is tried until the function's own time ends, and is then for another run.
+
+mod pace;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,14 +24,22 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use labelcast_functions::model::ConnectionId;
 use labelcast_functions::ports::{Frame, PortError, PortResult, Pushed, Pusher, Unreached};
+use tokio::time::Instant;
 
+use self::pace::Pace;
+pub use self::pace::PostRate;
+use crate::deadline;
 use crate::sdk::back_off;
 
 /// Connections that are posted to at once. The account's quota is on API Gateway's side; a post takes some 10 ms, so that
 /// this is some thousand posts a second.
 const AT_ONCE: usize = 64;
-/// Posts to a connection that was throttled or interrupted, the first included.
+/// Posts to a connection that were interrupted, or throttled where nobody else can go on, the first included.
 const ATTEMPTS: u32 = 4;
+/// Waits between throttled posts double so often.
+const DOUBLINGS: u32 = 4;
+/// How long a push may take outside of an invocation.
+const PUSH_TIME: Duration = Duration::from_secs(45);
 /// How long one post may take: API Gateway answers within milliseconds, or not at all.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -35,6 +47,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub struct GatewayPusher {
     client: Client,
+    rate: Option<Arc<dyn PostRate>>,
+    push_time: Duration,
 }
 
 impl GatewayPusher {
@@ -42,11 +56,27 @@ impl GatewayPusher {
     pub fn new(config: &SdkConfig, endpoint: impl Into<String>) -> Self {
         // The SDK's own retries are counted nowhere, and share a quota that a throttled notification uses up at once.
         let config = Builder::from(config).endpoint_url(endpoint).retry_config(RetryConfig::disabled()).build();
-        Self { client: Client::from_conf(config) }
+        Self { client: Client::from_conf(config), rate: None, push_time: PUSH_TIME }
     }
 
-    async fn deliver(&self, to: &ConnectionId, frame: Bytes) -> Result<(), Unreached> {
-        for attempt in 0..ATTEMPTS {
+    /// Keeps to a rate, with all others that do.
+    #[must_use]
+    pub fn at_rate(self, rate: Arc<dyn PostRate>) -> Self {
+        Self { rate: Some(rate), ..self }
+    }
+
+    /// Pushes for so long, outside of an invocation, whose end bounds it otherwise.
+    #[must_use]
+    pub fn pushing_for(self, push_time: Duration) -> Self {
+        Self { push_time, ..self }
+    }
+
+    async fn deliver(&self, to: &ConnectionId, frame: Bytes, pace: Option<&Pace>) -> Result<(), Unreached> {
+        let (mut throttled, mut interrupted) = (0, 0);
+        loop {
+            if let Some(pace) = pace {
+                pace.turn().await.map_err(|_| Unreached::Unserved)?;
+            }
             let post =
                 self.client.post_to_connection().connection_id(to.as_str()).data(Blob::new(frame.clone())).send();
             let Ok(posted) = tokio::time::timeout(PATIENCE, post).await else {
@@ -57,31 +87,52 @@ impl GatewayPusher {
                 metrics::counter!("labelcast_deliveries_total").increment(1);
                 return Ok(());
             };
-            match Refusal::of(&error) {
+            let wait = match Refusal::of(&error) {
                 Refusal::Gone => return Err(Unreached::Gone),
-                Refusal::Throttled => metrics::counter!("labelcast_posts_throttled_total").increment(1),
-                Refusal::Interrupted => metrics::counter!("labelcast_posts_interrupted_total").increment(1),
+                Refusal::Throttled => {
+                    metrics::counter!("labelcast_posts_throttled_total").increment(1);
+                    throttled += 1;
+                    back_off(throttled.min(DOUBLINGS))
+                }
+                Refusal::Interrupted => {
+                    metrics::counter!("labelcast_posts_interrupted_total").increment(1);
+                    interrupted += 1;
+                    back_off(interrupted)
+                }
                 Refusal::Final => {
                     tracing::warn!(connection = %to, why = %DisplayErrorContext(&error), "a post failed");
                     return Err(Unreached::Failed);
                 }
-            }
-            if attempt + 1 < ATTEMPTS {
-                tokio::time::sleep(back_off(attempt)).await;
+            };
+            match pace {
+                // It says nothing about the connection: API Gateway is busy, or its client reads slowly.
+                Some(pace) if interrupted < ATTEMPTS => pace.wait(wait).await.map_err(|_| Unreached::Unserved)?,
+                None if throttled + interrupted < ATTEMPTS => tokio::time::sleep(wait).await,
+                _ => break,
             }
         }
-        tracing::warn!(connection = %to, "posts to a connection are throttled or interrupted; it is closed and can resume");
+        tracing::warn!(connection = %to, "posts to a connection are throttled or interrupted");
         Err(Unreached::Failed)
     }
 
     /// All frames of one connection, in order, up to the first that does not arrive.
-    async fn deliver_all(&self, to: ConnectionId, frames: Vec<Bytes>) -> Option<(ConnectionId, Unreached)> {
+    async fn deliver_all(
+        &self,
+        to: ConnectionId,
+        frames: Vec<Bytes>,
+        pace: &Pace,
+    ) -> Option<(ConnectionId, Unreached)> {
         for frame in frames {
-            if let Err(why) = self.deliver(&to, frame).await {
-                if why != Unreached::Gone && self.close(&to).await.is_err() {
-                    tracing::warn!(connection = %to, "a connection that could not be reached could not be closed either");
-                }
-                return Some((to, why));
+            match self.deliver(&to, frame, Some(pace)).await {
+                Ok(()) => {}
+                Err(Unreached::Failed) => match self.close(&to).await {
+                    Ok(()) => return Some((to, Unreached::Failed)),
+                    Err(error) => {
+                        tracing::warn!(connection = %to, %error, "a connection could be neither reached nor closed");
+                        return Some((to, Unreached::Unserved));
+                    }
+                },
+                Err(why) => return Some((to, why)),
             }
         }
         None
@@ -140,12 +191,15 @@ impl Pusher for GatewayPusher {
                 by_connection.entry(connection).or_default().push(frame.bytes().clone());
             }
         }
-        let posts = by_connection.into_iter().map(|(to, frames)| self.deliver_all(to, frames));
+        let count = by_connection.values().map(Vec::len).sum();
+        let until = deadline::push_until().unwrap_or_else(|| Instant::now() + self.push_time);
+        let pace = &Pace::new(self.rate.clone(), count, until);
+        let posts = by_connection.into_iter().map(|(to, frames)| self.deliver_all(to, frames, pace));
         stream::iter(posts).buffer_unordered(AT_ONCE).filter_map(std::future::ready).collect().await
     }
 
     async fn post(&self, to: &ConnectionId, frame: Frame) -> Result<(), Unreached> {
-        self.deliver(to, frame.bytes().clone()).await
+        self.deliver(to, frame.bytes().clone(), None).await
     }
 
     async fn close(&self, connection: &ConnectionId) -> PortResult<()> {
