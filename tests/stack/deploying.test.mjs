@@ -5,6 +5,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
+import bounds from '../../infra/plugins/bounds.js';
 import Emptied from '../../infra/plugins/emptied.js';
 import preflight from '../../infra/plugins/preflight.js';
 import REGIONS from '../../infra/regions.js';
@@ -89,6 +90,26 @@ test('nothing is emptied before the name of the stage was given', async () => {
     await assert.rejects(removal.hooks['before:remove:remove'](), /nothing was removed/);
   }
   delete process.env.LABELCAST_REMOVE;
+});
+
+test('settings that AWS or the functions would refuse are named with their bounds', () => {
+  assert.deepEqual(bounds.outside(config), []);
+  for (const [name, value, told] of [
+    ['analysesAtOnce', 1, 'from 2 to 1000'],
+    ['deliveriesAtOnce', 1001, 'from 2 to 1000'],
+    ['tokenMinutes', 4, 'from 5 to 60'],
+    ['postsPerSecond', 0, 'from 1 to'],
+    ['receiversAtOnce', 'all', 'from 1 to 20000'],
+    ['userPoolTier', 'FREE', 'one of LITE, ESSENTIALS, PLUS'],
+    ['accessLogs', 'yes', 'one of true, false'],
+  ]) {
+    const [wrong, ...others] = bounds.outside({ ...config, [name]: value });
+    assert.ok(
+      wrong.includes(name) && wrong.includes(`\`${value}\``) && wrong.includes(told),
+      wrong,
+    );
+    assert.deepEqual(others, []);
+  }
 });
 
 test('settings under which a cursor could pass a notification too early cannot be packaged', () => {

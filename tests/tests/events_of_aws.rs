@@ -14,11 +14,9 @@ use labelcast_functions::model::{
     BusEvent, ConnectionId, ImageType, Notification, NotificationId, RemovedImage, Subject, TopicKey, UploadId,
     UploadRef, UploadState,
 };
-<<<<<<< HEAD
-use labelcast_functions::ports::{AnalysisJob, Clock, CurrentUntilExpiry, Delivery, NewEntry, ObjectKey, Ports};
-=======
-use labelcast_functions::ports::{AnalysisJob, Clock, Deliveries, Delivery, NewEntry, ObjectKey, PortResult, Ports};
->>>>>>> 63bac55 (deliver: serve everybody in time, and close nobody for being throttled)
+use labelcast_functions::ports::{
+    AnalysisJob, Clock, CurrentUntilExpiry, Deliveries, Delivery, NewEntry, ObjectKey, PortResult, Ports,
+};
 use labelcast_functions::settings::Settings;
 use labelcast_functions::token::Verifier;
 use labelcast_tests::{TestMachine, picture};
