@@ -39,6 +39,7 @@ fn caller() -> Caller {
         username: "anna".to_owned(),
         groups: [].into(),
         expires_at: Utc::now() + TimeDelta::hours(1),
+        account_version: 0,
     }
 }
 
