@@ -1,8 +1,7 @@
 //! What a function is made of on AWS. Each part is made when it is asked for, so that a function has only its own clients,
 //! needs only its own settings, and starts fast.
 
-use std::num::NonZeroU32;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 
 use aws_types::SdkConfig;
