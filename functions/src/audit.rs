@@ -36,6 +36,8 @@ pub enum Action {
     KeyAdded,
     /// A program's key was removed.
     KeyRemoved,
+    /// A program showed a key, and there is none like it.
+    KeyUse,
     /// An image was deleted.
     ImageDeleted,
     /// A call of the management API came without a good signature.
@@ -129,6 +131,7 @@ impl Action {
             Self::GroupsChanged => "groups_changed",
             Self::KeyAdded => "key_added",
             Self::KeyRemoved => "key_removed",
+            Self::KeyUse => "key_use",
             Self::ImageDeleted => "image_deleted",
             Self::ManagementCall => "management_call",
         }

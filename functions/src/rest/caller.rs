@@ -7,7 +7,8 @@ use axum::extract::{FromRef, FromRequestParts};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
-use super::Admission;
+use super::{Admission, ClientAddress};
+use crate::audit::{Action, Outcome, Record};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Caller, MODERATORS};
 use crate::ports::{ApiKey, Audience, Clock, Keys};
@@ -39,7 +40,11 @@ impl Door {
         let secret = parts.headers.get("x-api-key").ok_or_else(refused)?;
         let sha256 = digest::digest(&digest::SHA256, secret.as_bytes());
         let sha256: [u8; 32] = sha256.as_ref().try_into().expect("SHA-256 has 32 bytes");
-        let key = self.keys.find(&sha256).await?.ok_or_else(refused)?;
+        let Some(key) = self.keys.find(&sha256).await? else {
+            let what = format_args!("{} {}", parts.method, parts.uri.path());
+            Record::new(Action::KeyUse, Outcome::Refused, "").what(what).address(ClientAddress::of(parts).0).log();
+            return Err(refused());
+        };
         Admission::admit(&parts.extensions);
         Ok(key)
     }

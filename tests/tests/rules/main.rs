@@ -1,5 +1,6 @@
 //! The rules behind the promises, each from outside, where no test beside the code holds it already.
 
+mod audit;
 mod directory;
 mod figures;
 mod pictures;

@@ -1,12 +1,11 @@
 //! The `@connections` API: statuses and headers as API Gateway's.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Request, State};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{HeaderName, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -18,7 +17,7 @@ use chrono::SecondsFormat;
 use labelcast_functions::audit::{Action, Outcome, Record};
 use labelcast_functions::model::ConnectionId;
 use labelcast_functions::ports::{Connections, Pusher};
-use labelcast_functions::rest::Admission;
+use labelcast_functions::rest::{Admission, ClientAddress};
 use serde_json::json;
 
 use super::outbound::Queued;
@@ -55,7 +54,7 @@ async fn signed(State(check): State<SignatureCheck>, request: Request, next: Nex
     };
     if !check(&parts, &body) {
         metrics::counter!("labelcast_management_refused_total").increment(1);
-        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        let address = ClientAddress::of(&parts).0;
         let what = format_args!("{} {}", parts.method, parts.uri.path());
         Record::new(Action::ManagementCall, Outcome::Refused, "").what(what).address(address).log();
         return error(StatusCode::FORBIDDEN, "ForbiddenException", "Forbidden");
