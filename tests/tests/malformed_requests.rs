@@ -138,6 +138,11 @@ async fn a_query_string_that_cannot_be_read_is_400_in_words() {
         "/api/history/a%80",
         "/api/uploads/%ff",
         "/api/images/%ff",
+        "/web/%ff",
+        "/login?state=%ff",
+        "/oauth2/authorize?client_id=%ff",
+        "/oauth2/authorize?state=1&state=2",
+        "/logout?logout_uri=%ff",
     ] {
         is_ours(&ask(&server, "GET", target, &viewer, "").await, 400, target);
     }

@@ -4,8 +4,8 @@ use std::io::Read;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::extract::{OriginalUri, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use flate2::read::GzDecoder;
@@ -85,7 +85,7 @@ impl Web {
             .route("/web/settings.json", get(settings))
             .route(
                 "/web/{*path}",
-                get(|web: State<Self>, Path(path): Path<String>, method: Method, uri: Uri, headers: HeaderMap| async move {
+                get(|web: State<Self>, Path(path): Path<String>, method: Method, uri: OriginalUri, headers: HeaderMap| async move {
                     match web.pages.get(&path) {
                         Some(_) => web.file(&path, &method, &headers),
                         None => fallback(uri).await.into_response(),

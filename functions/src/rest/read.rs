@@ -2,9 +2,9 @@
 
 use axum::extract::path::ErrorKind as PathErrorKind;
 use axum::extract::rejection::{BytesRejection, FormRejection, JsonRejection, PathRejection, QueryRejection};
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, FromRequestParts, OriginalUri, Request};
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
@@ -144,12 +144,12 @@ fn cause(text: &str) -> &str {
 }
 
 /// For addresses that lead nowhere.
-pub async fn fallback(uri: Uri) -> Error {
+pub async fn fallback(OriginalUri(uri): OriginalUri) -> Error {
     Error::not_found(format!("there is nothing at {}; see openapi.json for what there is", uri.path()))
 }
 
 /// For addresses that take other methods, which axum lists in `Allow`.
-pub async fn wrong_method(method: Method, uri: Uri) -> Response {
+pub async fn wrong_method(method: Method, OriginalUri(uri): OriginalUri) -> Response {
     let message = format!("{} does not take {method}; the header `Allow` lists what it takes", uri.path());
     error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
 }

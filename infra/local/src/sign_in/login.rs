@@ -2,12 +2,11 @@
 
 use std::net::IpAddr;
 
-use axum::Form;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use labelcast_functions::audit::{Action, Outcome, Record};
-use labelcast_functions::rest::ClientAddress;
+use labelcast_functions::rest::{ClientAddress, Form, Query};
 use serde::Deserialize;
 
 use super::authorize::Asked;

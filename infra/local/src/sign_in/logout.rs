@@ -1,10 +1,11 @@
 //! `/logout`: ends a browser's session and sends it back.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use labelcast_functions::audit::{Action, Outcome, Record};
 use labelcast_functions::rest::ClientAddress;
+use labelcast_functions::rest::Query;
 use serde::Deserialize;
 
 use super::authorize::{Asked, redirect};
