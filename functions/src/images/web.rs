@@ -85,12 +85,18 @@ impl Web {
             .route("/web/settings.json", get(settings))
             .route(
                 "/web/{*path}",
-                get(|web: State<Self>, Path(path): Path<String>, method: Method, uri: OriginalUri, headers: HeaderMap| async move {
-                    match web.pages.get(&path) {
-                        Some(_) => web.file(&path, &method, &headers),
-                        None => fallback(uri).await.into_response(),
-                    }
-                }),
+                get(
+                    |web: State<Self>,
+                     Path(path): Path<String>,
+                     method: Method,
+                     uri: OriginalUri,
+                     headers: HeaderMap| async move {
+                        match web.pages.get(&path) {
+                            Some(_) => web.file(&path, &method, &headers),
+                            None => fallback(uri).await.into_response(),
+                        }
+                    },
+                ),
             )
             .with_state(self)
     }

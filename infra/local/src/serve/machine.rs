@@ -341,9 +341,9 @@ struct Doors<'a> {
 fn router(doors: &Doors<'_>) -> Router {
     let home = format!("{}/web/", doors.place.public_url);
     let objects = objects::router(doors.objects.clone(), Arc::new(CreatedSteps(doors.dispatcher.clone())));
-    let mut shared = Router::new().nest("/api", rest(doors)).merge(doors.sign_in.clone().router());
+    let shared = Router::new().nest("/api", rest(doors)).merge(doors.sign_in.clone().router());
     let origins = &doors.settings.allowed_origins;
-    shared = if origins.is_empty() {
+    let shared = if origins.is_empty() {
         shared.merge(objects)
     } else {
         // Their pages show pictures too.
@@ -351,7 +351,9 @@ fn router(doors: &Doors<'_>) -> Router {
             HeaderName::from_static("cross-origin-resource-policy"),
             HeaderValue::from_static("cross-origin"),
         );
-        shared.merge(objects.layer(shown)).layer(cross_origin(origins))
+        // Before the layer, which answers preflights in front of what refuses their method.
+        let shared = shared.merge(objects.layer(shown)).method_not_allowed_fallback(wrong_method);
+        shared.layer(cross_origin(origins))
     };
     Router::new()
         .route("/", get(move || async move { Redirect::temporary(&home) }))

@@ -32,6 +32,9 @@ const MAX_SOCKET_URL: usize = 4_096;
 /// A search of a thousand characters, however they are encoded, with everything beside it.
 const MAX_URL: usize = 16 << 10;
 
+/// Names and values of all headers: a token of 8 KiB several times over.
+const MAX_HEADERS: usize = 32 << 10;
+
 /// How long clients have.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Timeouts {
@@ -161,6 +164,12 @@ impl Connection {
         if length > limit {
             let message = format!("the URL is longer than {limit} characters");
             return Err(Box::new(error(StatusCode::URI_TOO_LONG, "uri_too_long", message)));
+        }
+        // hyper bounds its buffer, but takes what one read brings.
+        let bytes: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        if bytes > MAX_HEADERS {
+            let message = format!("the headers are larger than {} KiB", MAX_HEADERS >> 10);
+            return Err(Box::new(error(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", message)));
         }
         self.shared.hosts.check(request.version(), uri, request.headers())
     }
