@@ -11,6 +11,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::asyncapi;
+use crate::contract::Deployment;
 use crate::images::{ImageApi, ModerationApi, SearchApi, UploadApi};
 use crate::live::{HistoryApi, PublishApi};
 use crate::rest::{fallback, wrong_method};
@@ -61,11 +62,10 @@ pub fn with_fallbacks(router: Router) -> Router {
     router.layer(DefaultBodyLimit::max(MAX_BODY)).method_not_allowed_fallback(wrong_method).fallback(fallback)
 }
 
-/// The contracts, at `/openapi.json` and `/asyncapi.json`. `base` is where the REST API will be found, for example
-/// `http://127.0.0.1:8080/api`; `live` is the socket.
-pub fn contracts(base: &str, live: &str) -> Router {
-    let openapi = contract_text(contract(), base);
-    let asyncapi = asyncapi::document(live).to_string();
+/// The contracts, at `/openapi.json` and `/asyncapi.json`.
+pub fn contracts(deployment: &Deployment) -> Router {
+    let openapi = contract_text(contract(), deployment);
+    let asyncapi = asyncapi::document(&deployment.live).to_string();
     Router::new()
         .route("/openapi.json", get(move || async move { json(openapi.clone()) }))
         .route("/asyncapi.json", get(move || async move { json(asyncapi.clone()) }))
@@ -86,14 +86,16 @@ fn contract() -> utoipa::openapi::OpenApi {
     contract
 }
 
-fn contract_text(mut contract: utoipa::openapi::OpenApi, base: &str) -> String {
+fn contract_text(mut contract: utoipa::openapi::OpenApi, deployment: &Deployment) -> String {
     for path in contract.paths.paths.values_mut() {
         let operations = [&mut path.get, &mut path.post, &mut path.delete];
         operations.into_iter().flatten().for_each(|operation| complete(&mut operation.responses));
     }
     env!("CARGO_PKG_VERSION").clone_into(&mut contract.info.version);
-    contract.servers = Some(vec![utoipa::openapi::Server::new(base)]);
-    serde_json::to_string(&contract).expect("the contract is plain data, which JSON can hold")
+    contract.servers = Some(vec![utoipa::openapi::Server::new(&deployment.api)]);
+    let mut document = serde_json::to_value(&contract).expect("the contract is plain data, which JSON can hold");
+    crate::contract::complete(&mut document, deployment);
+    document.to_string()
 }
 
 /// Adds what every call may answer, and says in words what nobody said more about.

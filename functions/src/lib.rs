@@ -5,6 +5,7 @@ pub mod asyncapi;
 pub mod audit;
 mod batch;
 pub mod budget;
+pub mod contract;
 pub mod error;
 pub mod images;
 pub mod imaging;

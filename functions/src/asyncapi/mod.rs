@@ -5,6 +5,7 @@ mod messages;
 use serde_json::{Map, Value, json};
 
 use self::messages::Messages;
+use crate::contract;
 use crate::live::SUBPROTOCOL;
 
 /// The document, for a socket at this URL.
@@ -13,7 +14,13 @@ pub fn document(live: &str) -> Value {
     let (host, path) = rest.split_once('/').map_or((rest, ""), |(host, path)| (host, path));
     let Messages { client, server, schemas } = Messages::all();
     let (requests, told) = (references_to("/channels/live", &client), references_to("/channels/live", &server));
-    let messages: Map<String, Value> = client.into_iter().chain(server).collect();
+    let messages: Map<String, Value> = client
+        .into_iter()
+        .chain(server)
+        .map(|(name, described)| (name.clone(), contract::message(&name, described)))
+        .collect();
+    let schemas: Map<String, Value> =
+        schemas.into_iter().map(|(name, schema)| (name.clone(), contract::message(&name, schema))).collect();
     let listed: Map<String, Value> =
         messages.keys().map(|name| (name.clone(), reference("/components", name))).collect();
     json!({
@@ -21,6 +28,7 @@ pub fn document(live: &str) -> Value {
         "info": {
             "title": "Labelcast live",
             "version": env!("CARGO_PKG_VERSION"),
+            "license": {"name": "MIT", "url": "https://spdx.org/licenses/MIT.html"},
             "description": "Subscribe to topics and hear what happens. Text frames, one JSON object each, at most 32 KiB a \
                 frame and 128 KiB a message. Notifications may come twice, with the same id; keep the highest cursor of a \
                 topic and send it as `since` to resume."

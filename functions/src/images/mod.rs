@@ -1,6 +1,7 @@
 //! Pictures: from the form to the result, and how results are found.
 
 mod analyze;
+mod cursor;
 mod decide;
 mod decoding;
 mod delete;
@@ -19,6 +20,7 @@ mod upload;
 mod web;
 
 pub use analyze::Analyze;
+pub use cursor::PageCursors;
 pub use decoding::{Decoding, DecodingError};
 pub use delete::Delete;
 pub use embedded::EmbeddedPages;

@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::cursor::PageCursors;
 use super::page;
 use crate::error::{Error, Result};
 use crate::model::{ModerationLabel, Status};
@@ -24,6 +25,8 @@ pub struct ModerationApi {
     pub images: Arc<dyn Images>,
     /// What signs URLs.
     pub objects: Arc<dyn Objects>,
+    /// Where pages go on.
+    pub cursors: PageCursors,
 }
 
 impl FromRef<ModerationApi> for Door {
@@ -90,14 +93,11 @@ async fn queue(
             _ => return Err(Error::bad_request("`status` must be pending, approved or removed")),
         },
     };
-    let after = match asked.cursor.as_deref().filter(|cursor| !cursor.is_empty()) {
-        None => None,
-        Some(text) => Some(text.parse().map_err(|error| Error::bad_request(format!("`cursor`: {error}")))?),
-    };
+    let after = page::cursor(asked.cursor.as_deref(), &api.cursors)?;
     let page = api.images.with_status(status, after, limit).await?;
     let shown = page.images.iter().filter_map(|image| {
         let moderation = image.result.as_ref()?.analysis.moderation.clone();
         Some(QueuedImage { image: ImageView::of(image, &*api.objects)?, moderation })
     });
-    Ok(Json(QueueView { images: shown.collect(), next: page.next.map(|next| next.to_string()) }))
+    Ok(Json(QueueView { images: shown.collect(), next: page.next.map(|next| api.cursors.write(next)) }))
 }

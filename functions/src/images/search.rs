@@ -9,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::cursor::PageCursors;
 use super::labels;
 use super::page;
 use crate::error::{Error, Result};
@@ -29,6 +30,8 @@ pub struct SearchApi {
     pub objects: Arc<dyn Objects>,
     /// For queries in other languages.
     pub translator: Arc<dyn Translator>,
+    /// Where pages go on.
+    pub cursors: PageCursors,
 }
 
 impl FromRef<SearchApi> for Door {
@@ -119,26 +122,23 @@ async fn search_by_key(
 impl SearchApi {
     async fn page(&self, asked: &SearchQuery, audience: Audience<'_>) -> Result<ImagesPage> {
         let limit = page::limit(asked.limit.as_deref(), 50, 1..=200)?;
-        let before = match asked.cursor.as_deref().filter(|cursor| !cursor.is_empty()) {
-            None => Position::NEWEST,
-            Some(cursor) => cursor.parse().map_err(|error| Error::bad_request(format!("`cursor`: {error}")))?,
-        };
+        let before = page::cursor(asked.cursor.as_deref(), &self.cursors)?.unwrap_or(Position::NEWEST);
         let query = self.query(asked).await?;
         if query.uses_offensive() && !matches!(audience, Audience::Moderator(_)) {
             return Err(Error::forbidden("`is:offensive` is for moderators"));
         }
         let found = self.find(&query, audience, before, limit).await?;
         let images = found.items.iter().filter_map(|(_, image)| ImageView::of(image, &*self.objects)).collect();
-        Ok(ImagesPage { images, next: found.next.map(|next| next.to_string()) })
+        Ok(ImagesPage { images, next: found.next.map(|next| self.cursors.write(next)) })
     }
 
     async fn query(&self, asked: &SearchQuery) -> Result<Query> {
         let mut query = Query::parse(&asked.q)?;
-        if let Some(language) = asked.language.as_deref().filter(|language| !language.is_empty() && *language != "en") {
+        if let Some(language) = asked.language.as_deref().filter(|language| *language != "en") {
             query = self.translated(&query, language).await?;
         }
-        if let Some(text) = asked.min_confidence.as_deref().filter(|text| !text.is_empty()) {
-            let confidence = text.parse().ok().and_then(Confidence::from_percent);
+        if let Some(text) = asked.min_confidence.as_deref() {
+            let confidence = rest::number(text).and_then(Confidence::from_percent);
             let wrong = || Error::bad_request("`min_confidence` must be a number from 0 to 100");
             query = query.with_min_confidence(confidence.ok_or_else(wrong)?);
         }

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ImageId, ImageType, Upload, UploadId, UploadState};
 use crate::ports::{Created, ObjectKey, Objects, Quota, Random, UploadForm, Uploads};
-use crate::rest::{Door, ErrorBody, Json, Path, SignedIn};
+use crate::rest::{Door, ErrorBody, Json, Path, SignedIn, whole_field};
 use crate::settings::Settings;
 
 /// The function's parts.
@@ -56,6 +56,7 @@ pub struct BeginUpload {
     content_type: String,
     /// In bytes, 1 to 15 MiB (a setting).
     #[schema(example = 12345, minimum = 1)]
+    #[serde(deserialize_with = "whole_field")]
     size: u64,
 }
 

@@ -47,6 +47,16 @@ pub struct WebSettings {
     pub languages: Vec<String>,
     /// The largest picture, in bytes.
     pub max_upload_bytes: u64,
+    /// How often the page tries its live connection while somebody looks at it, in seconds.
+    pub live_ping_seconds: u32,
+}
+
+impl WebSettings {
+    /// Where a ping costs nothing: with the 6 s that the page waits for an answer it knows within 20 s that the line is dead.
+    pub const PING_SECONDS: u32 = 10;
+    /// Where each message is paid for: enough for what closes idle connections after ten minutes. Beside it the page pings
+    /// when it becomes visible, and when the browser says that the network changed.
+    pub const PAID_PING_SECONDS: u32 = 240;
 }
 
 /// Where the command line is returned to after signing in: addresses on the user's own machine, fixed because those who
@@ -227,6 +237,7 @@ mod tests {
             scope: String::new(),
             languages: Vec::new(),
             max_upload_bytes: 1,
+            live_ping_seconds: WebSettings::PING_SECONDS,
         };
         Web { pages: Arc::new(OnePage), settings: Arc::new(settings) }
     }

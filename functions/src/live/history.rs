@@ -84,9 +84,9 @@ async fn history(
     if !api.settings.readers.allow(&caller, &topic) {
         return Err(Error::forbidden(format!("`{topic}` is not for you")));
     }
-    let limit = match asked.limit.as_deref().map(str::parse) {
+    let limit = match asked.limit.as_deref().map(rest::whole_number) {
         None => 100,
-        Some(Ok(limit @ 1..=1_000)) => limit,
+        Some(Some(limit @ 1..=1_000)) => usize::try_from(limit).expect("at most 1,000"),
         Some(_) => return Err(Error::bad_request("`limit` must be a number from 1 to 1000")),
     };
     let since: Option<Cursor> = match asked.since.as_deref().filter(|text| !text.is_empty()) {

@@ -108,8 +108,10 @@ async fn publish(
     let claim = match headers.get("idempotency-key") {
         None => None,
         Some(value) => {
-            let value = value.to_str().ok().filter(|value| (1..=255).contains(&value.len()));
-            let value = value.ok_or_else(|| Error::bad_request("`Idempotency-Key` must have 1 to 255 characters"))?;
+            let printable = |value: &&str| value.bytes().all(|b| matches!(b, b' '..=b'~'));
+            let value = value.to_str().ok().filter(|value| (1..=255).contains(&value.len())).filter(printable);
+            let wrong = || Error::bad_request("`Idempotency-Key` must have 1 to 255 printable ASCII characters");
+            let value = value.ok_or_else(wrong)?;
             let request = request_digest(&name, asked.event.as_str(), &data);
             Some(IdempotencyClaim { api_key: key.name, key: value.to_owned(), request, id: id.clone() })
         }

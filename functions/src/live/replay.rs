@@ -175,12 +175,81 @@ pub(super) fn wanted(
 }
 
 /// The whole filter, by the code that also searches.
+///
+/// It sees what the subscriber may see: of a picture that is hidden from them, which an uploader still hears of, neither
+/// labels nor that it is offensive. Otherwise `dog` and `-dog` on `uploads` would tell what is on it.
 pub(super) fn matches(filter: &Query, image: &Image, caller: &Caller) -> bool {
     image.result.as_ref().is_some_and(|stored| {
+        let seen = stored.status.is_public() || caller.is_moderator();
         filter.matches(&Facts {
-            labels: &stored.analysis.labels,
-            offensive: stored.analysis.is_offensive(),
+            labels: if seen { &stored.analysis.labels } else { &[] },
+            offensive: seen && stored.analysis.is_offensive(),
             mine: image.is_uploaded_by(&caller.user),
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+
+    use super::*;
+    use crate::model::{
+        Analysis, AttachedUpload, Confidence, ImageId, ImageType, Label, MODERATORS, Status, StoredResult, UserId,
+    };
+
+    fn caller(groups: &[&str]) -> Caller {
+        let groups = groups.iter().map(|group| (*group).to_owned()).collect();
+        Caller { user: user(), username: "ada".to_owned(), groups, expires_at: DateTime::<Utc>::MAX_UTC }
+    }
+
+    fn user() -> UserId {
+        "ada".parse().unwrap()
+    }
+
+    /// One picture of Ada's that carries these labels.
+    fn picture(status: Status, labels: &[&str]) -> Image {
+        let label = |name: &&str| Label { name: name.parse().unwrap(), confidence: Confidence::FULL };
+        let analysis = Analysis {
+            labels: labels.iter().map(label).collect(),
+            moderation: Vec::new(),
+            colors: Vec::new(),
+            labelled_at: DateTime::UNIX_EPOCH,
+        };
+        let position = crate::model::Position(1);
+        Image {
+            id: ImageId::from_digest([0; 32]),
+            content_type: ImageType::Png,
+            size: 1,
+            width: 1,
+            height: 1,
+            uploaded_at: DateTime::UNIX_EPOCH,
+            generation: None,
+            uploads: vec![AttachedUpload { upload_id: "1".parse().unwrap(), user: user() }],
+            result: Some(StoredResult { analysis, status, version: 1, position }),
+        }
+    }
+
+    #[test]
+    fn what_a_filter_answers_does_not_depend_on_labels_that_are_hidden() {
+        let filters = ["dog", "-dog", "d*", "-d*", "dog:50", "dog OR cat", "by:me", "-by:me", "by:me dog", "offensive"];
+        for filter in filters {
+            let filter = Query::parse(filter).unwrap();
+            for status in [Status::Pending, Status::Removed] {
+                let answers = [&["dog", "offensive"][..], &["cat"], &[]]
+                    .map(|labels| matches(&filter, &picture(status, labels), &caller(&[])));
+                assert!(answers.iter().all(|answer| *answer == answers[0]), "{filter:?} {status:?} {answers:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_filter_sees_the_labels_that_its_subscriber_may_see() {
+        let filter = Query::parse("dog").unwrap();
+        for status in [Status::Visible, Status::Approved] {
+            assert!(matches(&filter, &picture(status, &["dog"]), &caller(&[])), "{status:?}");
+        }
+        assert!(matches(&filter, &picture(Status::Pending, &["dog"]), &caller(&[MODERATORS])));
+        assert!(!matches(&filter, &picture(Status::Pending, &["dog"]), &caller(&[])));
+    }
 }

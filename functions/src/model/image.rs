@@ -69,7 +69,7 @@ impl fmt::Display for Position {
 
 /// The text is no position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this is no cursor of ours: send back exactly the `next` of the page before")]
+#[error("this is no cursor of ours: send back exactly the `next` of the page before, or begin again without one")]
 pub struct PositionError;
 
 impl FromStr for Position {

@@ -17,7 +17,7 @@ pub use caller::{Caller, MODERATORS};
 pub use connection::{Connection, Subscription, SubscriptionState};
 pub use cursor::{Cursor, Epoch, Seq};
 pub use event::{BusEvent, RemovedImage, UploadRef};
-pub use image::{AttachedUpload, Image, ImageFiles, ImageType, Position, StoredResult};
+pub use image::{AttachedUpload, Image, ImageFiles, ImageType, Position, PositionError, StoredResult};
 pub use label::{Confidence, Label, LabelName};
 pub use name::{ConnectionId, ImageId, Name, NameError, UploadId, UserId};
 pub use notification::{Notification, NotificationId, Subject};

@@ -5,6 +5,6 @@ pub mod event;
 mod image;
 mod server;
 
-pub use client::{ClientFrame, FrameError, Refresh, SetNotifyList, Subscribe, Unsubscribe, read};
+pub use client::{ClientFrame, FrameError, MAX_REFERENCE, Refresh, SetNotifyList, Subscribe, Unsubscribe, read};
 pub use image::ImageView;
 pub use server::{ClosingCode, ErrorCode, NotificationFrame, NotificationTopic, ServerFrame, SubscribedTopic};

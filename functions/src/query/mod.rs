@@ -20,6 +20,7 @@ mod error;
 mod expression;
 mod facts;
 mod filing;
+mod grammar;
 mod lexer;
 mod merge;
 mod normal;
@@ -37,6 +38,7 @@ use serde::{Deserialize, Serialize};
 pub use error::QueryError;
 pub use facts::Facts;
 pub use filing::Filing;
+pub use grammar::pattern;
 pub use merge::{Candidates, Page, merge};
 pub use normal::{Conjunction, LabelTerm, Normal, PrefixTerm, Prohibited};
 

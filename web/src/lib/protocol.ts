@@ -19,6 +19,8 @@ export interface Settings {
   /** Languages a query may be written in; the first one needs no translation. */
   languages: string[];
   max_upload_bytes: number;
+  /** How often the live connection is tried while the page is looked at. */
+  live_ping_seconds: number;
 }
 
 export interface Label {

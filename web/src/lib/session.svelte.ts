@@ -2,7 +2,8 @@ import { Alerts } from './alerts.svelte';
 import { Api } from './api';
 import type { Auth, Identity } from './auth';
 import { Feed } from './feed.svelte';
-import { LiveConnection } from './live/connection';
+import { LiveConnection, type LiveListener } from './live/connection';
+import type { LineHint } from './live/hints';
 import type { Phase, Standing } from './live/machine';
 import { isWhole, type Notification, type Settings } from './protocol';
 import { Search } from './search.svelte';
@@ -45,14 +46,16 @@ export class Session {
       if (token === undefined) ended();
       return token;
     };
-    this.#live = new LiveConnection(settings.live, forSocket, {
+    const listener: LiveListener = {
       phase: (phase) => this.#phase(phase),
       deliver: (notification) => this.#deliver(notification),
       standing: (topic, standing) => void this.#standing(topic, standing),
       refused: (topic, message) => {
         if (topic === 'labels') this.feed.refused(message);
       },
-    });
+    };
+    const pingEvery = settings.live_ping_seconds * 1000;
+    this.#live = new LiveConnection(settings.live, forSocket, listener, pingEvery);
     this.feed = new Feed(this.api, (filter) =>
       this.#live.step({ kind: 'watch', topic: 'labels', filter }),
     );
@@ -80,8 +83,9 @@ export class Session {
     this.#live.step({ kind: this.phase.name === 'stopped' ? 'start' : 'wake' });
   }
 
-  wake(): void {
-    this.#live.step({ kind: 'wake' });
+  /** What the browser knows of the line before a ping does. */
+  hint(hint: LineHint): void {
+    this.#live.step(hint);
   }
 
   renewed(token: string): void {

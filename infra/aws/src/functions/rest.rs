@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::extract::ConnectInfo;
 use labelcast_functions::api;
+use labelcast_functions::contract::Deployment;
 use labelcast_functions::images::{
-    CliSettings, EmbeddedPages, ImageApi, ModerationApi, SearchApi, UploadApi, Web, WebSettings,
+    CliSettings, EmbeddedPages, ImageApi, ModerationApi, PageCursors, SearchApi, UploadApi, Web, WebSettings,
 };
 use labelcast_functions::live::{HistoryApi, PublishApi};
 use labelcast_functions::ports::{ApiKey, Keys, PortResult};
@@ -98,6 +99,7 @@ pub(super) fn search(home: &Home) -> environment::Result<Router> {
         images: home.images()?,
         objects: home.objects()?,
         translator: home.translator(),
+        cursors: PageCursors::plain(),
     };
     of(home, SearchApi::routes(), function)
 }
@@ -109,7 +111,12 @@ pub(super) fn image(home: &Home) -> environment::Result<Router> {
 }
 
 pub(super) fn moderation(home: &Home) -> environment::Result<Router> {
-    let function = ModerationApi { door: door_for_people(home)?, images: home.images()?, objects: home.objects()? };
+    let function = ModerationApi {
+        door: door_for_people(home)?,
+        images: home.images()?,
+        objects: home.objects()?,
+        cursors: PageCursors::plain(),
+    };
     of(home, ModerationApi::routes(), function)
 }
 
@@ -153,7 +160,14 @@ pub(super) fn web(home: &Home) -> environment::Result<Router> {
         scope: "openid email profile".to_owned(),
         languages: home.translator().languages(),
         max_upload_bytes: home.settings()?.max_upload_bytes,
+        live_ping_seconds: WebSettings::PAID_PING_SECONDS,
     };
-    let contracts = api::contracts(&home.api_url()?, &home.live_url()?).layer(cross_origin::layer(&home.environment)?);
+    let deployment = Deployment {
+        api: home.api_url()?,
+        live: home.live_url()?,
+        max_upload_bytes: home.settings()?.max_upload_bytes,
+        languages: home.translator().languages(),
+    };
+    let contracts = api::contracts(&deployment).layer(cross_origin::layer(&home.environment)?);
     Ok(Web { pages: Arc::new(EmbeddedPages), settings: Arc::new(settings) }.router().merge(contracts))
 }

@@ -12,9 +12,10 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use labelcast_functions::budget::MemoryBudget;
+use labelcast_functions::contract::Deployment;
 use labelcast_functions::images::{
     Analyze, CliSettings, Decoding, EmbeddedPages, Failed, ImageApi, Index, Ingest, Leftovers, ModerationApi,
-    ObjectExpiry, SearchApi, UploadApi, Web, WebSettings,
+    ObjectExpiry, PageCursors, SearchApi, UploadApi, Web, WebSettings,
 };
 use labelcast_functions::live::{Authorize, Connect, Disconnect, HistoryApi, Notify, PublishApi, Route, Sweep, Swept};
 use labelcast_functions::ports::{Clock, Detector, PortResult, Ports, Random};
@@ -117,6 +118,7 @@ impl Machine {
         let decoding = Decoding::new(memory, threads);
         health::metrics();
         let secrets = Secrets::of(&directory, &*random)?;
+        let cursors = PageCursors::sealed(secrets.credentials.secret_access_key.as_bytes());
         let issuer = Arc::new(TokenIssuer::new(&secrets, random.clone()).map_err(ServeError::SigningKey)?);
         let objects = FileObjects::open(
             directory.objects(),
@@ -179,6 +181,7 @@ impl Machine {
             objects: &objects,
             gateway: &gateway,
             dispatcher: &dispatcher,
+            cursors,
         })
         .merge(health::router(Health::new(database.clone(), vec![health::disk(objects.clone())])));
         let router = router.method_not_allowed_fallback(wrong_method).fallback(fallback).layer(catch_panics());
@@ -336,6 +339,7 @@ struct Doors<'a> {
     objects: &'a FileObjects,
     gateway: &'a Gateway,
     dispatcher: &'a Dispatcher,
+    cursors: PageCursors,
 }
 
 fn router(doors: &Doors<'_>) -> Router {
@@ -390,12 +394,25 @@ fn rest(doors: &Doors<'_>) -> Router {
         random: random.clone(),
         settings: settings.clone(),
     };
-    let search = SearchApi { door: door.clone(), images: images.clone(), objects: objects.clone(), translator };
+    let cursors = doors.cursors.clone();
+    let search = SearchApi {
+        door: door.clone(),
+        images: images.clone(),
+        objects: objects.clone(),
+        translator,
+        cursors: cursors.clone(),
+    };
     let image = ImageApi { door: door.clone(), images: images.clone(), objects: objects.clone(), bus: bus.clone() };
-    let moderation = ModerationApi { door: door.clone(), images: images.clone(), objects: objects.clone() };
+    let moderation = ModerationApi { door: door.clone(), images: images.clone(), objects: objects.clone(), cursors };
     let history = HistoryApi { door: door.clone(), history, images, objects, settings };
     let publish = PublishApi { door, bus, idempotency, random };
-    let functions = api::contracts(&doors.place.api(), &doors.place.live())
+    let deployment = Deployment {
+        api: doors.place.api(),
+        live: doors.place.live(),
+        max_upload_bytes: doors.settings.max_upload_bytes,
+        languages: doors.ports.translator.languages(),
+    };
+    let functions = api::contracts(&deployment)
         .merge(api::router(UploadApi::routes(), upload))
         .merge(api::router(SearchApi::routes(), search))
         .merge(api::router(ImageApi::routes(), image))
@@ -417,6 +434,7 @@ fn web(doors: &Doors<'_>) -> Router {
         scope: "openid email profile".to_owned(),
         languages: doors.ports.translator.languages(),
         max_upload_bytes: doors.settings.max_upload_bytes,
+        live_ping_seconds: WebSettings::PING_SECONDS,
     };
     let web = Web { pages: doors.ports.pages.clone(), settings: Arc::new(settings) };
     // The page's addresses are of one origin, and so are its sign-in and its storage: `localhost` is led to it.

@@ -19,7 +19,7 @@ export interface LiveListener {
 const FAILURES_BEFORE_RENEWAL = 3;
 
 export class LiveConnection {
-  readonly #machine = new LiveMachine(Math.random);
+  readonly #machine: LiveMachine;
   readonly #timers = new Map<Timer, ReturnType<typeof setTimeout>>();
   #socket: WebSocket | undefined;
   /** Grows with every attempt, so that a token that comes late opens no second socket. */
@@ -36,7 +36,11 @@ export class LiveConnection {
     /** An ID token, a new one if `fresh`; nothing when signed out. Throws when none can be had now. */
     private readonly token: (fresh: boolean) => Promise<string | undefined>,
     private readonly listener: LiveListener,
-  ) {}
+    /** How often the line is tried while the page is looked at, in milliseconds. */
+    pingEvery: number,
+  ) {
+    this.#machine = new LiveMachine(Math.random, pingEvery);
+  }
 
   step(input: Input): void {
     const effects = this.#machine.step(input);

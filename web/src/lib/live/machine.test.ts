@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Notification, ServerFrame } from '../protocol';
 import { LiveMachine, type Effect } from './machine';
 
+const PING_EVERY = 10_000;
+
 function sent(effects: Effect[]) {
   return effects.flatMap((effect) => (effect.kind === 'send' ? [effect.frame] : []));
 }
@@ -29,7 +31,7 @@ function labelled(id: string, cursor: string): Notification {
 
 /** A machine that watches `labels`, connected, with the subscription answered. */
 function connected(filter = '', cursor = 'e1-5'): LiveMachine {
-  const machine = new LiveMachine(() => 0);
+  const machine = new LiveMachine(() => 0, PING_EVERY);
   machine.step({ kind: 'start' });
   machine.step({ kind: 'watch', topic: 'labels', filter });
   const [subscribe] = sent(machine.step({ kind: 'opened' }));
@@ -49,7 +51,7 @@ function reconnect(machine: LiveMachine) {
 
 describe('live machine', () => {
   it('subscribes to what is watched as soon as it is open', () => {
-    const machine = new LiveMachine(() => 0);
+    const machine = new LiveMachine(() => 0, PING_EVERY);
     expect(of(machine.step({ kind: 'start' }), 'connect')).toHaveLength(1);
     expect(machine.step({ kind: 'watch', topic: 'labels', filter: 'dog' })).toEqual([]);
     expect(sent(machine.step({ kind: 'opened' }))).toMatchObject([
@@ -88,7 +90,7 @@ describe('live machine', () => {
   });
 
   it('calls a first subscription fresh, not missed', () => {
-    const machine = new LiveMachine(() => 0);
+    const machine = new LiveMachine(() => 0, PING_EVERY);
     machine.step({ kind: 'start' });
     machine.step({ kind: 'watch', topic: 'labels' });
     const [subscribe] = sent(machine.step({ kind: 'opened' }));
@@ -137,7 +139,7 @@ describe('live machine', () => {
   });
 
   it('waits longer after every failure, and shortly again after a stable connection', () => {
-    const machine = new LiveMachine(() => 0.5);
+    const machine = new LiveMachine(() => 0.5, PING_EVERY);
     machine.step({ kind: 'start' });
     const delays = [0, 1, 2, 3, 4, 5, 6, 7, 8].map(() => {
       machine.step({ kind: 'closed' });
@@ -172,6 +174,69 @@ describe('live machine', () => {
     expect(of(effects, 'set-timer').map(({ timer }) => timer)).toEqual(['pong', 'ping']);
     expect(of(frame(machine, { type: 'pong' }), 'clear-timer')).toMatchObject([{ timer: 'pong' }]);
     expect(machine.step({ kind: 'timer', timer: 'pong' })).toEqual([{ kind: 'disconnect' }]);
+  });
+
+  it('takes whatever comes for a sign of life, for a pong may wait behind a replay', () => {
+    const machine = connected();
+    machine.step({ kind: 'timer', timer: 'ping' });
+    const effects = frame(machine, labelled('n1', 'e1-6'));
+    expect(of(effects, 'clear-timer')).toMatchObject([{ timer: 'pong' }]);
+    expect(of(frame(machine, labelled('n2', 'e1-7')), 'clear-timer')).toEqual([]);
+  });
+
+  it('sends one ping for several occasions, and does not put off its deadline', () => {
+    const machine = connected();
+    expect(sent(machine.step({ kind: 'visibility', visible: true }))).toHaveLength(1);
+    const again = machine.step({ kind: 'wake' });
+    expect(sent(again)).toEqual([]);
+    expect(of(again, 'set-timer').map(({ timer }) => timer)).toEqual(['ping']);
+  });
+
+  it('finds a dead line within 20 s: the interval of one machine and the time for an answer', () => {
+    const [ping, pong] = of(connected().step({ kind: 'timer', timer: 'ping' }), 'set-timer')
+      .sort((one, other) => other.after - one.after)
+      .map(({ after }) => after);
+    expect(ping).toBe(PING_EVERY);
+    expect((ping ?? 0) + (pong ?? 0)).toBeLessThan(20_000);
+  });
+
+  it('pings seldom while nobody looks, and at once when somebody does', () => {
+    const machine = connected();
+    const hidden = machine.step({ kind: 'visibility', visible: false });
+    expect(hidden).toEqual([{ kind: 'set-timer', timer: 'ping', after: 240_000 }]);
+    expect(of(machine.step({ kind: 'timer', timer: 'ping' }), 'set-timer')).toContainEqual({
+      kind: 'set-timer',
+      timer: 'ping',
+      after: 240_000,
+    });
+    frame(machine, { type: 'pong' });
+    expect(sent(machine.step({ kind: 'visibility', visible: true }))).toMatchObject([
+      { action: 'ping' },
+    ]);
+  });
+
+  it('says that it checks when the browser is offline, and is live again if the server answers', () => {
+    const machine = connected();
+    expect(sent(machine.step({ kind: 'offline' }))).toMatchObject([{ action: 'ping' }]);
+    expect(machine.phase).toEqual({ name: 'live', checking: true });
+    frame(machine, { type: 'pong' });
+    expect(machine.phase).toEqual({ name: 'live' });
+  });
+
+  it('gives a handshake up that nobody answers', () => {
+    const machine = new LiveMachine(() => 0, PING_EVERY);
+    const timers = of(machine.step({ kind: 'start' }), 'set-timer');
+    expect(timers).toMatchObject([{ timer: 'connect' }]);
+    expect(machine.step({ kind: 'timer', timer: 'connect' })).toEqual([{ kind: 'disconnect' }]);
+    machine.step({ kind: 'opened' });
+    expect(machine.step({ kind: 'timer', timer: 'connect' })).toEqual([]);
+  });
+
+  it('comes back by itself and resumes when the server ends an idle connection', () => {
+    const machine = connected();
+    frame(machine, { type: 'closing', code: 'limit', message: 'idle for 10 minutes', retry: true });
+    expect(reconnect(machine)).toMatchObject({ since: { labels: 'e1-5' } });
+    expect(machine.phase).toEqual({ name: 'live' });
   });
 
   it('hands a renewed token to the open connection, and reconnects if it is refused', () => {

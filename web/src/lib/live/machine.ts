@@ -10,7 +10,8 @@ import { RecentIds } from './recent';
 export type Phase =
   | { name: 'stopped'; message?: string }
   | { name: 'connecting' }
-  | { name: 'live' }
+  /** `checking`: the browser says that the network is gone; an answer to a ping will show it. */
+  | { name: 'live'; checking?: true }
   /** Reconnects after `delay` milliseconds. */
   | { name: 'waiting'; delay: number };
 
@@ -20,7 +21,7 @@ export type Phase =
  */
 export type Standing = 'fresh' | 'caught-up' | 'missed';
 
-export type Timer = 'retry' | 'ping' | 'pong' | 'stable' | 'resubscribe';
+export type Timer = 'retry' | 'connect' | 'ping' | 'pong' | 'stable' | 'resubscribe';
 
 export type Input =
   | { kind: 'start' }
@@ -29,8 +30,12 @@ export type Input =
   | { kind: 'closed' }
   | { kind: 'frame'; frame: ServerFrame }
   | { kind: 'timer'; timer: Timer }
-  /** The network came back, or the page is looked at again. */
+  /** The network came back or changed, or somebody does not want to wait. */
   | { kind: 'wake' }
+  /** The browser says that the network is gone. A server on the same machine may still answer. */
+  | { kind: 'offline' }
+  /** The page is looked at, or is not any more. */
+  | { kind: 'visibility'; visible: boolean }
   | { kind: 'watch'; topic: string; filter?: string }
   | { kind: 'token'; token: string };
 
@@ -59,8 +64,12 @@ interface Asked {
   resumed: boolean;
 }
 
-const PING_EVERY_MS = 5 * 60_000;
-const PONG_WITHIN_MS = 15_000;
+/** How long a handshake may take, the token before it included. */
+const CONNECT_WITHIN_MS = 10_000;
+/** While nobody looks: often enough for a server that ends idle connections after ten minutes. */
+const HIDDEN_PING_EVERY_MS = 4 * 60_000;
+/** A line on which nothing comes for this long after a ping is dead. */
+const PONG_WITHIN_MS = 6_000;
 /** A connection that holds this long makes the next wait short again. */
 const STABLE_AFTER_MS = 10_000;
 const RESUBSCRIBE_AFTER_MS = 3_000;
@@ -72,11 +81,18 @@ export class LiveMachine {
   readonly #asked = new Map<string, Asked>();
   readonly #recent = new RecentIds(REMEMBERED_IDS);
   #attempt = 0;
+  #visible = true;
+  /** A ping was sent and nothing has come since. */
+  #unanswered = false;
   #lastRef = 0;
   #refreshRef: string | undefined;
   #closing: { message: string; retry: boolean } | undefined;
 
-  constructor(private readonly chance: () => number) {}
+  constructor(
+    private readonly chance: () => number,
+    /** How often the line is tried while the page is looked at, in milliseconds. */
+    private readonly pingEvery: number,
+  ) {}
 
   step(input: Input): Effect[] {
     switch (input.kind) {
@@ -94,6 +110,10 @@ export class LiveMachine {
         return this.#timer(input.timer);
       case 'wake':
         return this.#wake();
+      case 'offline':
+        return this.#offline();
+      case 'visibility':
+        return this.#visibility(input.visible);
       case 'watch':
         return this.#watch(input.topic, input.filter ?? '');
       case 'token':
@@ -104,7 +124,11 @@ export class LiveMachine {
   #connect(): Effect[] {
     this.phase = { name: 'connecting' };
     this.#closing = undefined;
-    return [{ kind: 'clear-timer', timer: 'retry' }, { kind: 'connect' }];
+    return [
+      { kind: 'clear-timer', timer: 'retry' },
+      { kind: 'set-timer', timer: 'connect', after: CONNECT_WITHIN_MS },
+      { kind: 'connect' },
+    ];
   }
 
   #stop(): Effect[] {
@@ -114,8 +138,10 @@ export class LiveMachine {
 
   #opened(): Effect[] {
     this.phase = { name: 'live' };
+    this.#unanswered = false;
     return [
-      { kind: 'set-timer', timer: 'ping', after: PING_EVERY_MS },
+      { kind: 'clear-timer', timer: 'connect' },
+      this.#pingLater(),
       { kind: 'set-timer', timer: 'stable', after: STABLE_AFTER_MS },
       ...[...this.#watches.keys()].map((topic) => this.#subscribe(topic, true)),
     ];
@@ -143,6 +169,8 @@ export class LiveMachine {
     switch (timer) {
       case 'retry':
         return this.phase.name === 'waiting' ? this.#connect() : [];
+      case 'connect':
+        return this.phase.name === 'connecting' ? [{ kind: 'disconnect' }] : [];
       case 'ping':
         return this.phase.name === 'live' ? this.#ping() : [];
       case 'pong':
@@ -161,16 +189,44 @@ export class LiveMachine {
 
   #wake(): Effect[] {
     if (this.phase.name === 'waiting') return this.#connect();
-    // A laptop that slept may hold a socket that is dead without knowing it.
+    // A laptop that slept, or moved to another network, may hold a socket that is dead without knowing it.
     return this.phase.name === 'live' ? this.#ping() : [];
   }
 
+  #offline(): Effect[] {
+    if (this.phase.name !== 'live') return [];
+    this.phase = { name: 'live', checking: true };
+    return this.#ping();
+  }
+
+  #visibility(visible: boolean): Effect[] {
+    this.#visible = visible;
+    if (visible) return this.#wake();
+    return this.phase.name === 'live' ? [this.#pingLater()] : [];
+  }
+
+  /** Several occasions at once are one ping: its deadline stays. */
   #ping(): Effect[] {
+    if (this.#unanswered) return [this.#pingLater()];
+    this.#unanswered = true;
     return [
       { kind: 'send', frame: { action: 'ping', ref: this.#ref() } },
       { kind: 'set-timer', timer: 'pong', after: PONG_WITHIN_MS },
-      { kind: 'set-timer', timer: 'ping', after: PING_EVERY_MS },
+      this.#pingLater(),
     ];
+  }
+
+  #pingLater(): Effect {
+    const hidden = Math.max(HIDDEN_PING_EVERY_MS, this.pingEvery);
+    return { kind: 'set-timer', timer: 'ping', after: this.#visible ? this.pingEvery : hidden };
+  }
+
+  /** Whatever comes shows that the line is alive; a pong may have to wait behind a long replay. */
+  #heard(): Effect[] {
+    if (this.phase.name === 'live' && this.phase.checking) this.phase = { name: 'live' };
+    if (!this.#unanswered) return [];
+    this.#unanswered = false;
+    return [{ kind: 'clear-timer', timer: 'pong' }];
   }
 
   #watch(topic: string, filter: string): Effect[] {
@@ -205,6 +261,10 @@ export class LiveMachine {
   }
 
   #frame(frame: ServerFrame): Effect[] {
+    return [...this.#heard(), ...this.#understood(frame)];
+  }
+
+  #understood(frame: ServerFrame): Effect[] {
     switch (frame.type) {
       case 'notification':
         for (const { topic, cursor } of frame.topics) this.#advance(topic, cursor);
@@ -216,8 +276,6 @@ export class LiveMachine {
       case 'closing':
         this.#closing = frame;
         return [];
-      case 'pong':
-        return [{ kind: 'clear-timer', timer: 'pong' }];
       default:
         return [];
     }
@@ -271,7 +329,7 @@ export class LiveMachine {
   }
 
   #clearTimers(): Effect[] {
-    const timers: Timer[] = ['retry', 'ping', 'pong', 'stable', 'resubscribe'];
+    const timers: Timer[] = ['retry', 'connect', 'ping', 'pong', 'stable', 'resubscribe'];
     return timers.map((timer) => ({ kind: 'clear-timer', timer }));
   }
 }

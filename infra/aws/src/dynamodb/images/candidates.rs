@@ -3,7 +3,7 @@ use labelcast_functions::ports::{Audience, PortResult};
 use labelcast_functions::query::{Candidates, Conjunction, Facts};
 
 use super::posting::Posting;
-use super::{listing, plan};
+use super::{listing, plan, position};
 use crate::dynamodb::shards::SHARDS;
 use crate::dynamodb::{Order, Range, Table};
 
@@ -32,13 +32,11 @@ pub(super) async fn candidates(
     loop {
         let Some(part) = Part::read(table, &list, below, at_once).await? else { return end(search.found) };
         if let Some(until) = search.look_at(part.postings).await? {
-            return Ok(Candidates { found: search.found, looked_until: Some(until) });
+            return Ok(search.ended_at(until, before));
         }
         match part.until {
             None => return end(search.found),
-            Some(until) if search.is_over() => {
-                return Ok(Candidates { found: search.found, looked_until: Some(until) });
-            }
+            Some(until) if search.is_over() => return Ok(search.ended_at(until, before)),
             Some(until) => below = until,
         }
         at_once = (at_once * 2).min(MOST_AT_ONCE);
@@ -57,6 +55,13 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
+    /// What was found, having looked this far.
+    fn ended_at(self, until: Position, before: Position) -> Candidates<Image> {
+        let shown = self.found.last().is_some_and(|(position, _)| *position == until);
+        let until = if shown { until } else { position::blurred(until, before) };
+        Candidates { found: self.found, looked_until: Some(until) }
+    }
+
     fn is_over(&self) -> bool {
         self.found.len() >= self.limit || self.spent >= BUDGET
     }

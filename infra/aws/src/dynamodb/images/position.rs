@@ -21,9 +21,30 @@ impl Positions {
     }
 }
 
+/// A second of positions.
+const SECOND: u128 = 1_000_000_000 << 64;
+
+/// Where a page ends that ends at a picture which its reader may not see: at the end of that picture's second, so that the
+/// cursor tells neither when exactly it came nor how its id begins. Below `before` in any case, so that paging goes on.
+pub(super) fn blurred(until: Position, before: Position) -> Position {
+    let end = Position((until.0 / SECOND + 1).saturating_mul(SECOND));
+    if end < before { end } else { until }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_ends_with_a_second_and_below_its_beginning() {
+        let at =
+            |seconds: u128, nanoseconds: u128, id: u128| Position((seconds * 1_000_000_000 + nanoseconds) << 64 | id);
+        assert_eq!(blurred(at(7, 123, 0xabc), at(9, 0, 0)), at(8, 0, 0));
+        assert_eq!(blurred(at(7, 123, 0xabc), Position::NEWEST), at(8, 0, 0));
+        for before in [at(8, 0, 0), at(7, 124, 0)] {
+            assert_eq!(blurred(at(7, 123, 0xabc), before), at(7, 123, 0xabc), "it would not go on otherwise");
+        }
+    }
 
     #[test]
     fn each_position_is_above_the_one_before() {

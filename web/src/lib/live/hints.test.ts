@@ -1,0 +1,67 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { hints, type LineHint, type Surroundings } from './hints';
+
+class Page extends EventTarget {
+  visibilityState: DocumentVisibilityState = 'visible';
+}
+
+describe('hints of the browser', () => {
+  const window = new EventTarget();
+  const network = new EventTarget();
+  const document = new Page();
+  let reported: LineHint[];
+  let end: () => void;
+
+  beforeEach(() => {
+    vi.useFakeTimers();
+    reported = [];
+    document.visibilityState = 'visible';
+    const around: Surroundings = { window, document, network, now: () => Date.now() };
+    end = hints((hint) => reported.push(hint), around);
+  });
+
+  afterEach(() => {
+    end();
+    vi.useRealTimers();
+  });
+
+  it.each([
+    ['online', window, { kind: 'wake' }],
+    ['offline', window, { kind: 'offline' }],
+    ['pageshow', window, { kind: 'visibility', visible: true }],
+    ['change', network, { kind: 'wake' }],
+    ['visibilitychange', document, { kind: 'visibility', visible: true }],
+  ])('reports %s', (event, target, hint) => {
+    target.dispatchEvent(new Event(event));
+    expect(reported).toEqual([hint]);
+  });
+
+  it('reports that nobody looks any more', () => {
+    document.visibilityState = 'hidden';
+    document.dispatchEvent(new Event('visibilitychange'));
+    expect(reported).toEqual([{ kind: 'visibility', visible: false }]);
+  });
+
+  it('notices that the machine slept, and that time merely passes', () => {
+    vi.advanceTimersByTime(60_000);
+    expect(reported).toEqual([]);
+    vi.setSystemTime(Date.now() + 3_600_000);
+    vi.advanceTimersByTime(5_000);
+    expect(reported).toEqual([{ kind: 'wake' }]);
+  });
+
+  it('does not take the slow timers of a hidden page for sleep', () => {
+    document.visibilityState = 'hidden';
+    vi.setSystemTime(Date.now() + 60_000);
+    vi.advanceTimersByTime(5_000);
+    expect(reported).toEqual([]);
+  });
+
+  it('reports nothing after its end', () => {
+    end();
+    window.dispatchEvent(new Event('offline'));
+    vi.setSystemTime(Date.now() + 3_600_000);
+    vi.advanceTimersByTime(60_000);
+    expect(reported).toEqual([]);
+  });
+});
