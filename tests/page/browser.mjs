@@ -36,5 +36,15 @@ export class Watch {
 export const by = (page, id) => page.getByTestId(id)
 export const file = (name, options) => ({ name, mimeType: 'image/png', buffer: picture(options) })
 
+/** Signs in on a page, and waits until it is live. */
+export async function signIn(page, url, name, password) {
+  await page.goto(url)
+  await by(page, 'sign-in').first().click()
+  await page.getByLabel('User name').fill(name)
+  await page.getByLabel('Password').fill(password)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await live(page)
+}
+
 /** Waits until the page has its socket and its subscriptions. */
 export const live = (page) => by(page, 'connection-state').and(page.locator('[data-state=live]')).first().waitFor()

@@ -1,7 +1,7 @@
 // The page in a real browser, two users at once, from upload to alert.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { by, file, launch, live, Watch } from './browser.mjs'
+import { by, file, launch, signIn as signInOn, Watch } from './browser.mjs'
 import { start } from './labelcast.mjs'
 
 let server, browser, watch, viewer, moderator
@@ -22,12 +22,7 @@ after(async () => {
 
 async function signIn(name) {
   const page = await watch.page(browser)
-  await page.goto(server.url)
-  await by(page, 'sign-in').first().click()
-  await page.getByLabel('User name').fill(name)
-  await page.getByLabel('Password').fill(server.passwords[name])
-  await page.getByRole('button', { name: 'Sign in' }).click()
-  await live(page)
+  await signInOn(page, server.url, name, server.passwords[name])
   return page
 }
 

@@ -1,0 +1,63 @@
+// The page says so when its line is dead, though nobody closed anything.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { by, launch, live, signIn } from './browser.mjs'
+import { start } from './labelcast.mjs'
+import { line } from './line.mjs'
+
+let network, server, browser, page
+
+before(async () => {
+  network = await line()
+  server = await start(['--public-url', network.url])
+  network.to(new URL(`http://${server.listens}`).port)
+  browser = await launch()
+  page = await (await browser.newContext()).newPage()
+  await signIn(page, network.url, 'viewer', server.passwords.viewer)
+})
+
+after(async () => {
+  await browser?.close()
+  await network?.close()
+  assert.equal(await server?.stop(), 0, 'SIGTERM ends it cleanly')
+})
+
+const state = () => by(page, 'connection-state').first().getAttribute('data-state')
+
+/** Waits until the page says that it is not live, and answers how long that took, in seconds. */
+async function notLive() {
+  const began = performance.now()
+  await by(page, 'connection-state').and(page.locator(':not([data-state=live])')).first().waitFor({ timeout: 25_000 })
+  return (performance.now() - began) / 1_000
+}
+
+test('a line that dies without a word is noticed within 20 s, and is live again once it works', async () => {
+  network.cut()
+  const seconds = await notLive()
+  assert.ok(seconds < 20, `it took ${seconds} s`)
+  network.mend()
+  await by(page, 'connection-state').and(page.locator('[data-state=live]')).first().waitFor({ timeout: 60_000 })
+})
+
+test('a browser that goes offline says so at once, and does not stay green on a dead line', async () => {
+  network.cut()
+  await page.evaluate(() => window.dispatchEvent(new Event('offline')))
+  const seconds = await notLive()
+  assert.ok(seconds < 5, `it took ${seconds} s`)
+  // Whatever it tries next, no answer comes.
+  const ends = performance.now() + 12_000
+  while (performance.now() < ends) {
+    assert.notEqual(await state(), 'live')
+    await page.waitForTimeout(250)
+  }
+  network.mend()
+  await page.evaluate(() => window.dispatchEvent(new Event('online')))
+  await live(page)
+})
+
+test('a browser that is offline stays live as long as the server answers, on the same machine for instance', async () => {
+  await page.evaluate(() => window.dispatchEvent(new Event('offline')))
+  await live(page)
+  await page.evaluate(() => window.dispatchEvent(new Event('online')))
+  await live(page)
+})
