@@ -200,7 +200,8 @@ mod tests {
 
     fn caller(groups: &[&str]) -> Caller {
         let groups = groups.iter().map(|group| (*group).to_owned()).collect();
-        Caller { user: user(), username: "ada".to_owned(), groups, expires_at: DateTime::<Utc>::MAX_UTC }
+        let expires_at = DateTime::<Utc>::MAX_UTC;
+        Caller { user: user(), username: "ada".to_owned(), groups, expires_at, account_version: 0 }
     }
 
     fn user() -> UserId {
