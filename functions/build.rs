@@ -1,4 +1,4 @@
-//! Packs the built page, as it goes to browsers, into a list of its files.
+//! Packs the built page, as it goes to browsers, into a list of its files, and the notices of third parties with it.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -14,14 +14,21 @@ fn main() -> io::Result<()> {
     let watched = if built.exists() { built } else { Path::new("../web/package.json") };
     println!("cargo::rerun-if-changed={}", watched.display());
 
+    let notices = Path::new("../THIRD-PARTY-NOTICES.txt");
+    println!("cargo::rerun-if-changed={}", notices.display());
+
     let packed = PathBuf::from(std::env::var_os("OUT_DIR").expect("Cargo tells where to write"));
     let mut list = String::from("&[\n");
-    for (number, file) in files(built)?.iter().enumerate() {
+    let mut files = files(built)?;
+    files.push(notices.to_owned());
+    for (number, file) in files.iter().enumerate() {
         let to = packed.join(format!("{number}.gz"));
         let mut gzip = GzEncoder::new(fs::File::create(&to)?, Compression::best());
         io::copy(&mut fs::File::open(file)?, &mut gzip)?;
         gzip.finish()?;
-        let name = file.strip_prefix(built).expect("it lies there").to_str().expect("names of files are plain text");
+        let name =
+            if file == notices { Path::new("licenses.txt") } else { file.strip_prefix(built).expect("it lies there") };
+        let name = name.to_str().expect("names of files are plain text");
         let to = to.to_str().expect("Cargo writes to plain paths");
         writeln!(list, "({name:?}, include_bytes!({to:?})),").expect("writing to text does not fail");
     }

@@ -6,6 +6,7 @@ mod dead;
 mod failure;
 mod fsck;
 mod keys;
+mod licenses;
 mod login;
 mod output;
 mod password;
@@ -52,6 +53,7 @@ enum Command {
     Dead(dead::DeadArguments),
     Backup(backup::BackupArguments),
     Fsck(fsck::FsckArguments),
+    Licenses(licenses::LicensesArguments),
 }
 
 /// Reads the arguments of the process, does what they ask, and tells how it went.
@@ -84,6 +86,7 @@ async fn execute(command: Command) -> Outcome {
         Command::Dead(arguments) => arguments.run().await,
         Command::Backup(arguments) => arguments.run().await,
         Command::Fsck(arguments) => arguments.run().await,
+        Command::Licenses(_) => licenses::LicensesArguments::run(),
     }
 }
 
