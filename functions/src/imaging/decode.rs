@@ -84,7 +84,7 @@ fn decode_png(bytes: &[u8], probe: &Probe, longest: u32) -> Result<DynamicImage,
             reducer.row(row.data());
         }
     }
-    // The checksum of the compressed data comes after the last row.
+    // What comes after the last row is not unpacked any more, but must be there.
     reader.finish().map_err(|_| Rejection::Damaged)?;
     reducer.finish().ok_or(Rejection::Damaged)
 }

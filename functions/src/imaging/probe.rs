@@ -76,6 +76,10 @@ fn jpeg_header(bytes: Bytes) -> Result<Header, Rejection> {
 
 fn png_header(bytes: &Bytes) -> Result<Header, Rejection> {
     let chunks = png::chunks(bytes)?;
+    // Apple's form for its own telephones: no other program reads it.
+    if chunks.first().is_some_and(|chunk| chunk.kind() == *b"CgBI") {
+        return Err(Rejection::Unsupported);
+    }
     let header = chunks.first().filter(|chunk| chunk.kind() == *b"IHDR").ok_or(Rejection::Damaged)?;
     let &[w1, w2, w3, w4, h1, h2, h3, h4, _depth, kind, _, _, interlace] = &header.contents()[..] else {
         return Err(Rejection::Damaged);

@@ -4,7 +4,7 @@ use image::metadata::Orientation;
 use img_parts::jpeg::{Jpeg, JpegSegment, markers};
 use img_parts::{Bytes, ImageEXIF, ImageICC};
 
-use super::profile;
+use super::{profile, standard_tables};
 use crate::imaging::jpeg::{self, Walk};
 use crate::imaging::{Rejection, exif};
 
@@ -17,14 +17,18 @@ pub(super) fn cleaned(bytes: &[u8], orientation: Orientation) -> Result<Vec<u8>,
         return Err(Rejection::Damaged);
     }
     let mut walk = Walk::new();
-    for segment in head {
+    // A frame of motion JPEG has no tables of its own.
+    let has_tables = head.iter().any(|segment| segment.marker() == markers::DHT);
+    let standard =
+        (!has_tables).then(|| JpegSegment::new_with_contents(markers::DHT, standard_tables::segment_contents().into()));
+    for segment in head.iter().chain(&standard) {
         walk.segment(segment.marker(), segment.contents())?;
     }
     // The parser leaves everything after the first scan's header to that segment: it is the end of the file.
     let rest = &bytes[bytes.len() - (scan.len_with_entropy() - scan.len())..];
     let scans = cleaned_scans(&mut walk, scan.contents(), rest)?;
     let scan = JpegSegment::new_with_entropy(markers::SOS, scan.contents().clone(), scans.into());
-    let segments = head.iter().filter_map(needed).chain([scan]).collect();
+    let segments = head.iter().filter_map(needed).chain(standard).chain([scan]).collect();
 
     *jpeg.segments_mut() = segments;
     jpeg.set_icc_profile(icc_profile);

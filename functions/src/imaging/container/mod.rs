@@ -3,6 +3,7 @@
 mod jpeg;
 pub(super) mod png;
 mod profile;
+mod standard_tables;
 mod webp;
 
 use image::metadata::Orientation;

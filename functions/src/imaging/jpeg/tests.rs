@@ -55,6 +55,16 @@ fn what_follows_the_last_block_is_dropped_whatever_it_is() {
 }
 
 #[test]
+fn a_frame_of_motion_jpeg_has_the_standard_tables() {
+    // The encoder writes just these.
+    let whole = samples::jpeg(96, 80);
+    let mut jpeg = Jpeg::from_bytes(whole.clone().into()).unwrap();
+    jpeg.remove_segments_by_marker(markers::DHT);
+    let bare = cleaned(&jpeg.encoder().bytes()).unwrap();
+    assert_eq!(image::load_from_memory(&bare).unwrap(), image::load_from_memory(&whole).unwrap());
+}
+
+#[test]
 fn a_picture_of_12_bits_is_not_called_damaged() {
     let mut jpeg = Jpeg::from_bytes(samples::jpeg(96, 80).into()).unwrap();
     for segment in jpeg.segments_mut() {

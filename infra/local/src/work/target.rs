@@ -28,12 +28,12 @@ impl Target {
         }
     }
 
-    /// Steps that run at once. Pictures are decoded two at a time, since one can take 800 MB; notifications go one after
-    /// the other, since their order is what subscribers see.
+    /// Steps that run at once. How many pictures are decoded at once is bound by the cores and the memory budget: while
+    /// some are decoded, others are read, written and synced. Notifications go one after the other, since their order is
+    /// what subscribers see.
     pub const fn concurrency(self) -> usize {
         match self {
-            Self::Ingest | Self::Analyze => 2,
-            Self::Index => 4,
+            Self::Ingest | Self::Analyze | Self::Index => 4,
             Self::Notify => 1,
         }
     }
