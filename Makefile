@@ -14,7 +14,7 @@ FUNCTION ?= notify
 ARCHITECTURE = $(shell sed -n 's/^architecture: *//p' $(CONFIG))
 CARGO_LAMBDA = 1.9.2
 
-.PHONY: run web build test test-rust test-page test-deployed emulator test-stack check format costs bench bench-start bench-posts package preflight deploy moderator logs dead remove clean
+.PHONY: notices run web build test test-rust test-page test-rest test-deployed emulator test-stack check format costs bench bench-start bench-posts package preflight deploy moderator logs dead remove clean
 
 run: web build ## Build what is needed and start everything on http://127.0.0.1:$(PORT)
 	@exec $(LABELCAST) serve --listen 127.0.0.1:$(PORT) --data $(DATA)
@@ -30,7 +30,7 @@ web/dist/index.html: web/package-lock.json $(shell find web/src web/public web/i
 build: ## Build the binary
 	cargo build --release --package labelcast
 
-test: web test-rust test-page test-deployed test-stack ## Install what the tests need and run all of them
+test: web test-rust test-page test-rest test-deployed test-stack ## Install what the tests need and run all of them
 
 test-rust: emulator ## Unit, property, contract and end-to-end tests
 	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace; else cargo test --workspace; fi
@@ -46,6 +46,13 @@ test-page: web ## The page: its logic, and the page itself in a real browser
 	cargo build --package labelcast
 	tests/page/run
 
+test-rest: ## The contracts: linted, and the real binary held to them as everybody
+	cargo build --package labelcast
+	tests/rest/run
+
+notices: ## Gather the notices of all dependencies anew
+	python3 infra/notices.py
+
 test-stack: ## What would be deployed on AWS
 	tests/stack/run
 
@@ -56,6 +63,7 @@ test-deployed: web emulator node_modules ## The packaged stack, deployed to an e
 
 check: ## Formatting, lints, types
 	cargo fmt --all --check
+	python3 infra/notices.py --check
 	cargo clippy --workspace --all-targets --features labelcast-tests/deployed -- --deny warnings
 	cd web && npm run check && npm run lint && npm run format:check
 

@@ -19,7 +19,8 @@ pub(crate) fn complete(document: &mut Value, deployment: &Deployment) {
         let operations = paths.values_mut().filter_map(Value::as_object_mut);
         for operation in operations.flat_map(Map::values_mut) {
             let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
-            for given in operation["parameters"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+            let given = operation.get_mut("parameters").and_then(Value::as_array_mut);
+            for given in given.into_iter().flatten().filter_map(Value::as_object_mut) {
                 let name = given["name"].as_str().unwrap_or_default().to_owned();
                 if let Value::Object(more) = parameter(&id, &name, deployment) {
                     fields::merge(given, more);
@@ -37,7 +38,8 @@ fn show(operation: &mut Value, id: &str) {
     {
         body["example"] = example;
     }
-    for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
+    let responses = operation.get_mut("responses").and_then(Value::as_object_mut);
+    for (status, response) in responses.into_iter().flatten() {
         let example = examples::error(status).or_else(|| examples::response(id));
         if let (Some(body), Some(example)) = (response.pointer_mut("/content/application~1json"), example) {
             body["example"] = example;
