@@ -39,7 +39,7 @@ pub async fn write_to_log(database: &Database) -> PortResult<usize> {
                 Ok(record) => record.log_of(Some(&at.to_rfc3339_opts(SecondsFormat::Millis, true))),
                 // Of a later version, say: better a line that nobody parses than none.
                 Err(_) => {
-                    tracing::info!(target: labelcast_functions::audit::TARGET, id, record = text.as_str(), "unknown")
+                    tracing::info!(target: labelcast_functions::audit::TARGET, id, record = text.as_str(), "unknown");
                 }
             }
         }
@@ -59,7 +59,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let database = Database::open(place.path()).unwrap();
         let record = Record::new(Action::UserAdded, Outcome::Succeeded, "uid 0").what("ada").on_command_line();
-        for _ in 0..BATCH + 1 {
+        for _ in 0..=BATCH {
             let record = record.clone();
             database.write(move |group| insert(group, &record, Utc::now())).await.unwrap();
         }

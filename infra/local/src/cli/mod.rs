@@ -66,7 +66,7 @@ pub async fn run() -> ExitCode {
             return ExitCode::from(if refused.use_stderr() { USAGE } else { 0 });
         }
     };
-    match execute(asked.command).await {
+    match Box::pin(execute(asked.command)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
@@ -78,7 +78,7 @@ async fn execute(command: Command) -> Outcome {
         Command::Token(arguments) => arguments.run().await,
         Command::Users(arguments) => arguments.run().await,
         Command::Keys(arguments) => arguments.run().await,
-        Command::Upload(arguments) => arguments.run().await,
+        Command::Upload(arguments) => Box::pin(arguments.run()).await,
         Command::Watch(arguments) => arguments.run().await,
         Command::Search(arguments) => arguments.run().await,
         Command::Login(arguments) => arguments.run().await,

@@ -41,8 +41,11 @@ struct Brought {
 #[derive(Clone)]
 struct Waiting {
     state: Arc<str>,
-    answer: Arc<Mutex<Option<oneshot::Sender<Result<String, String>>>>>,
+    answer: Arc<Mutex<Option<oneshot::Sender<Outcome>>>>,
 }
+
+/// The code, or why there is none.
+type Outcome = Result<String, String>;
 
 impl Callback {
     /// Takes the first of these addresses whose port is free.

@@ -41,6 +41,7 @@ pub(in crate::cli) struct CliSettings {
 
 /// The sign-in's endpoints, as OpenID discovery names them.
 #[derive(Debug, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names of OpenID discovery")]
 pub(in crate::cli) struct Metadata {
     pub(in crate::cli) authorization_endpoint: String,
     pub(in crate::cli) token_endpoint: String,
