@@ -173,7 +173,7 @@ fn takes_gzip(asked: &HeaderMap) -> bool {
 /// Checksum and length of the content, with which every gzip ends (RFC 1952, section 2.3.1). The packed form is another
 /// representation, and has a tag of its own (RFC 9110, section 8.8.3.3).
 fn etag(gzipped: &[u8], packed: bool) -> String {
-    let end: String = gzipped.iter().rev().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let end = hex::encode(&gzipped[gzipped.len().saturating_sub(8)..]);
     format!("\"{end}{}\"", if packed { "-gzip" } else { "" })
 }
 

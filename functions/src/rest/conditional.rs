@@ -66,11 +66,7 @@ impl Validators<'_> {
     /// answer too (section 14.2). So is it for what cannot be read, and for a range of another version (`If-Range`).
     pub fn range(&self, method: &Method, headers: &HeaderMap, size: u64) -> Range {
         let asked = headers.get(header::RANGE).filter(|_| *method == Method::GET && self.is_same_version(headers));
-        match asked.and_then(|value| value.to_str().ok()).and_then(|value| parse(value, size)) {
-            None => Range::Whole,
-            Some(Some(range)) => Range::Part(range),
-            Some(None) => Range::Unsatisfiable,
-        }
+        asked.and_then(|value| value.to_str().ok()).and_then(|value| parse(value, size)).unwrap_or(Range::Whole)
     }
 
     fn is_same_version(&self, headers: &HeaderMap) -> bool {
@@ -131,8 +127,8 @@ fn tags(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
     })
 }
 
-/// `None` if it is no single range of bytes that can be read; `Some(None)` if nothing of it exists.
-fn parse(text: &str, size: u64) -> Option<Option<RangeInclusive<u64>>> {
+/// `None` if it is no single range of bytes that can be read.
+fn parse(text: &str, size: u64) -> Option<Range> {
     let (unit, range) = text.split_once('=')?;
     let (first, last) = range.trim().split_once('-').filter(|_| unit.trim().eq_ignore_ascii_case("bytes"))?;
     let number = |text: &str| -> Option<u64> {
@@ -143,14 +139,16 @@ fn parse(text: &str, size: u64) -> Option<Option<RangeInclusive<u64>>> {
     let end = size.checked_sub(1);
     if first.is_empty() {
         let suffix = number(last)?;
-        return Some(end.filter(|_| suffix > 0).map(|end| size.saturating_sub(suffix)..=end));
+        let part = end.filter(|_| suffix > 0).map(|end| Range::Part(size.saturating_sub(suffix)..=end));
+        return Some(part.unwrap_or(Range::Unsatisfiable));
     }
     let first = number(first)?;
     let last = if last.is_empty() { u64::MAX } else { number(last)? };
     if last < first {
         return None;
     }
-    Some(end.filter(|end| first <= *end).map(|end| first..=last.min(end)))
+    let part = end.filter(|end| first <= *end).map(|end| Range::Part(first..=last.min(end)));
+    Some(part.unwrap_or(Range::Unsatisfiable))
 }
 
 #[cfg(test)]
