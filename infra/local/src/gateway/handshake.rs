@@ -17,24 +17,24 @@ const BASE64: GeneralPurpose =
 pub(super) fn accept_key(request: &Parts) -> Result<String, Box<Response>> {
     let headers = &request.headers;
     if request.method != Method::GET {
-        return Err(bad("a handshake is a GET"));
+        return Err(bad("a handshake is a GET").into());
     }
     if request.version < Version::HTTP_11 {
-        return Err(bad("a handshake needs HTTP/1.1"));
+        return Err(bad("a handshake needs HTTP/1.1").into());
     }
     if !has(headers, header::UPGRADE, "websocket") {
-        return Err(upgrade_required("this address speaks WebSocket"));
+        return Err(upgrade_required("this address speaks WebSocket").into());
     }
     if one(headers, &header::HOST)?.is_none() {
-        return Err(bad("the header `Host` is missing"));
+        return Err(bad("the header `Host` is missing").into());
     }
     if !has(headers, header::CONNECTION, "upgrade") {
-        return Err(bad("the header `Connection` must say `Upgrade`"));
+        return Err(bad("the header `Connection` must say `Upgrade`").into());
     }
     match one(headers, &header::SEC_WEBSOCKET_VERSION)? {
         Some("13") => {}
-        Some(other) if other.parse::<u8>().is_ok() => return Err(upgrade_required("the version must be 13")),
-        _ => return Err(bad("the header `Sec-WebSocket-Version` must be 13")),
+        Some(other) if other.parse::<u8>().is_ok() => return Err(upgrade_required("the version must be 13").into()),
+        _ => return Err(bad("the header `Sec-WebSocket-Version` must be 13").into()),
     }
     let key = one(headers, &header::SEC_WEBSOCKET_KEY)?;
     let key = key.filter(|key| BASE64.decode(key).is_ok_and(|bytes| bytes.len() == 16));
@@ -48,8 +48,8 @@ fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>,
     let Some(value) = values.next() else { return Ok(None) };
     match (values.next(), value.to_str()) {
         (None, Ok(value)) => Ok(Some(value.trim())),
-        (Some(_), _) => Err(bad(&format!("the header `{name}` is given more than once"))),
-        (None, Err(_)) => Err(bad(&format!("the header `{name}` cannot be read"))),
+        (Some(_), _) => Err(bad(&format!("the header `{name}` is given more than once")).into()),
+        (None, Err(_)) => Err(bad(&format!("the header `{name}` cannot be read")).into()),
     }
 }
 
@@ -58,17 +58,17 @@ fn has(headers: &HeaderMap, name: HeaderName, word: &str) -> bool {
     values.flat_map(|value| value.split(',')).any(|one| one.trim().eq_ignore_ascii_case(word))
 }
 
-fn bad(why: &str) -> Box<Response> {
-    Box::new(error(StatusCode::BAD_REQUEST, "bad_request", why))
+fn bad(why: &str) -> Response {
+    error(StatusCode::BAD_REQUEST, "bad_request", why)
 }
 
-fn upgrade_required(why: &str) -> Box<Response> {
+fn upgrade_required(why: &str) -> Response {
     let mut response = error(StatusCode::UPGRADE_REQUIRED, "upgrade_required", why);
     let headers = response.headers_mut();
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-    Box::new(response)
+    response
 }
 
 #[cfg(test)]

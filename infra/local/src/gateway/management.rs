@@ -64,7 +64,7 @@ async fn signed(State(check): State<SignatureCheck>, request: Request, next: Nex
 }
 
 fn is_too_long(failure: &axum::Error) -> bool {
-    std::error::Error::source(failure).is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>())
+    std::error::Error::source(failure).is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>)
 }
 
 fn error(status: StatusCode, kind: &'static str, message: &str) -> Response {

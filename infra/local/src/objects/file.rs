@@ -6,7 +6,6 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, Utc};
 use labelcast_functions::ports::ObjectInfo;
 use md5::{Digest, Md5};
 
@@ -67,22 +66,16 @@ pub(super) fn sync_folder_of(place: &Path) -> io::Result<()> {
 
 /// Opens an object for reading from its beginning; `None` if there is none.
 pub(super) fn open(place: &Path) -> io::Result<Option<(File, ObjectInfo)>> {
-    Ok(open_dated(place)?.map(|(file, info, _)| (file, info)))
-}
-
-/// The same, with the time at which it was written, if the file system knows it.
-pub(super) fn open_dated(place: &Path) -> io::Result<Option<(File, ObjectInfo, Option<DateTime<Utc>>)>> {
     let mut file = match File::open(place) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let metadata = file.metadata()?;
-    let (length, modified) = (metadata.len(), metadata.modified().ok().map(DateTime::from));
+    let length = file.metadata()?.len();
     let size = length.checked_sub(FOOTER as u64).ok_or(io::ErrorKind::InvalidData)?;
     file.seek(SeekFrom::Start(size))?;
     let mut digest = [0; FOOTER];
     file.read_exact(&mut digest)?;
     file.seek(SeekFrom::Start(0))?;
-    Ok(Some((file, ObjectInfo { size, etag: hex::encode(digest) }, modified)))
+    Ok(Some((file, ObjectInfo { size, etag: hex::encode(digest) })))
 }

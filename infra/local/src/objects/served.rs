@@ -8,6 +8,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use chrono::DateTime;
 use futures_util::StreamExt;
 use labelcast_functions::rest::{Admission, Precondition, Range, Validators, http_date};
 use labelcast_functions::signing::{Received, S3Error, check_presigned};
@@ -60,8 +61,13 @@ async fn object(bucket: &Bucket, key: &str, parts: &Parts) -> Result<Response, S
     let missing = || S3Error::new(404, "NoSuchKey", "The specified key does not exist.").with("Key", key);
     let place = bucket.objects.place(key).ok_or_else(missing)?;
     let file = open_file(parts)?;
-    let found = blocking(move || file::open_dated(&place)).await.map_err(|error| failed(&error))?;
-    let (opened, info, modified) = found.ok_or_else(missing)?;
+    let found = blocking(move || {
+        let Some((file, info)) = file::open(&place)? else { return Ok(None) };
+        // Not every file system knows when.
+        let modified = file.metadata()?.modified().ok().map(DateTime::from);
+        Ok(Some((file, info, modified)))
+    });
+    let (opened, info, modified) = found.await.map_err(|error| failed(&error))?.ok_or_else(missing)?;
     let etag = format!("\"{}\"", info.etag);
     let version = Validators { etag: &etag, modified };
     let mut response = match version.check(&parts.method, &parts.headers) {

@@ -45,12 +45,15 @@ const WRITE_TIME: Duration = Duration::from_secs(5);
 /// Why something is refused, if it is; cheap.
 pub(super) type Check = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
+/// When it was looked, and why writes are refused.
+type Seen = (Instant, Option<String>);
+
 /// Whether what is sent is taken.
 #[derive(Clone)]
 pub(super) struct Health {
     database: Database,
     checks: Vec<Check>,
-    last: Arc<Mutex<Option<(Instant, Option<String>)>>>,
+    last: Arc<Mutex<Option<Seen>>>,
 }
 
 /// Whether uploads are refused because the disk is full.

@@ -1,6 +1,7 @@
 //! A stream under hyper. What hyper cannot read as HTTP it answers itself, with a bare status (400, 414, 431): this puts our
 //! kind of body to it.
 
+use std::fmt::Write as _;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -65,10 +66,11 @@ pub(super) fn answer(
         body.len()
     );
     for (name, value) in &headers {
-        head.push_str(&format!("{name}: {}\r\n", value.to_str().unwrap_or_default()));
+        // A String takes what is written.
+        let _ = write!(head, "{name}: {}\r\n", value.to_str().unwrap_or_default());
     }
     if let Some(seconds) = retry_after {
-        head.push_str(&format!("retry-after: {seconds}\r\n"));
+        let _ = write!(head, "retry-after: {seconds}\r\n");
     }
     head.push_str("\r\n");
     [head.into_bytes(), body].concat()
