@@ -35,6 +35,11 @@ pub enum ErrorKind {
     Full,
     /// Something we need does not answer; later.
     Unavailable,
+    /// So much waits already that nothing more is taken; later.
+    Overloaded {
+        /// After so many seconds.
+        retry_after: u64,
+    },
     /// Our fault.
     Internal,
 }
@@ -77,12 +82,17 @@ impl Error {
 impl From<PortError> for Error {
     /// What the home could not do is logged and counted here, once; whoever asked hears no more than helps them.
     fn from(error: PortError) -> Self {
+        if let PortError::Overloaded { retry_after, .. } = error {
+            // No fault of anybody, and counted where it was refused: a flood of them is not logged one by one.
+            let message = "too much is waiting to be worked off; try again after the seconds in `Retry-After`";
+            return Self::new(ErrorKind::Overloaded { retry_after: retry_after.as_secs().max(1) }, message);
+        }
         tracing::error!(%error, "a port failed");
         let (kind, message, label) = match error {
             PortError::Full { .. } => {
                 (ErrorKind::Full, "there is no room left to store this; ask the operator", "full")
             }
-            PortError::Unavailable { .. } => {
+            PortError::Unavailable { .. } | PortError::Overloaded { .. } => {
                 (ErrorKind::Unavailable, "this cannot be done right now; try again in a moment", "unavailable")
             }
             PortError::Failed { .. } => {

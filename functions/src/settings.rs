@@ -22,6 +22,9 @@ pub struct Settings {
     pub min_confidence: Confidence,
     /// Attempts at a job before it becomes a dead letter; the last one tells the uploader (rule 4).
     pub max_attempts: u32,
+    /// Jobs of one kind (pictures, notifications) that may wait on one machine; beyond, nothing new is accepted. AWS's queues
+    /// have no such bound.
+    pub max_backlog: usize,
     /// How long the detector may take with one picture; then the attempt has failed.
     pub detector_patience: std::time::Duration,
     /// An upload that got no result within this time is told to have failed.
@@ -60,6 +63,7 @@ impl Default for Settings {
             // 85 is within 0 to 10,000 hundredths.
             min_confidence: Confidence::from_hundredths(8_500).expect("85 percent is a confidence"),
             max_attempts: 3,
+            max_backlog: 10_000,
             detector_patience: std::time::Duration::from_secs(20),
             upload_patience: Duration::minutes(15),
             new_kept: Duration::days(1),
@@ -115,6 +119,8 @@ pub mod bounds {
     pub const MAX_LABELS: Bounds = Bounds::new(1, 50);
     /// Attempts at a job. The pauses between them grow fourfold.
     pub const MAX_ATTEMPTS: Bounds = Bounds::new(1, 100);
+    /// Jobs of one kind that wait. A million rows of notifications are a gigabyte and more.
+    pub const MAX_BACKLOG: Bounds = Bounds::new(1, 1_000_000);
     /// Topics of a connection: the answer to a subscription names all of them, as long as names can be, in one frame.
     pub const TOPICS_PER_CONNECTION: Bounds = Bounds::new(1, 200);
     /// Connections of a user.

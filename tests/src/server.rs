@@ -80,6 +80,17 @@ impl Server {
         self.process.id().expect("it runs")
     }
 
+    /// Sends it a signal, for example `TERM`.
+    pub async fn signal(&self, name: &str) {
+        let id = self.process.id().expect("it runs").to_string();
+        Command::new("kill").args([&format!("-{name}"), &id]).status().await.expect("it can be told");
+    }
+
+    /// Waits until it has ended.
+    pub async fn ended(&mut self) -> ExitStatus {
+        self.process.wait().await.expect("it ends")
+    }
+
     /// The data directory.
     pub fn directory(&self) -> &Path {
         self.directory.path()

@@ -13,7 +13,7 @@ use labelcast::serve::{Machine, Parts, Place};
 use labelcast::server::{Server, Tls};
 use labelcast::store::api_keys;
 use labelcast::users::Operator;
-use labelcast::work::{Job, Outcome, Steps, Target};
+use labelcast::work::{Failure, Job, Outcome, Steps, Target};
 use labelcast_functions::budget::{ByteSize, MemoryBudget};
 use labelcast_functions::model::{BusEvent, ConnectionId, Name};
 use labelcast_functions::ports::{AnalysisJob, ApiKey, Clock, Ports};
@@ -37,7 +37,8 @@ struct Arrivals(UnboundedSender<(Target, String)>);
 #[async_trait]
 impl Steps for Arrivals {
     async fn run(&self, target: Target, jobs: &[Job]) -> Vec<Outcome> {
-        let arrived = |job: &Job| self.0.send((target, job.payload.clone())).map_err(|error| error.to_string());
+        let arrived =
+            |job: &Job| self.0.send((target, job.payload.clone())).map_err(|error| Failure::from(error.to_string()));
         jobs.iter().map(arrived).collect()
     }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use chrono::Duration;
 use labelcast_functions::budget::{ByteSize, MemoryBudget};
 use labelcast_functions::images::{Analyze, Decoding, Failed, FailureRecord, Index, Ingest};
-use labelcast_functions::live::{Authorize, Connect, Deliver, Disconnect, Notify, Route, Sweep};
+use labelcast_functions::live::{Authorize, CloseSubscribers, Connect, Deliver, Disconnect, Notify, Route, Sweep};
 use labelcast_functions::model::{
     BusEvent, ConnectionId, ImageType, Notification, NotificationId, RemovedImage, Subject, TopicKey, UploadId,
     UploadRef, UploadState,
@@ -66,6 +66,12 @@ impl Deliveries for NobodyIsPutBack {
     async fn send(&self, deliveries: &[Delivery]) -> PortResult<()> {
         panic!("put back: {deliveries:?}")
     }
+}
+
+fn failed(ports: &Ports) -> Failed {
+    let Ports { clock, images, uploads, bus, history, connections, pusher, .. } = ports.clone();
+    let undelivered = CloseSubscribers { clock, images: images.clone(), history, connections, pusher };
+    Failed { images, uploads, bus, undelivered: Arc::new(undelivered) }
 }
 
 fn verifier(machine: &TestMachine) -> Arc<Verifier> {
@@ -204,12 +210,12 @@ async fn an_upload_that_failed_is_told_of_again() {
     let machine = TestMachine::start(Settings::default()).await;
     let mut socket = machine.connect().await;
     socket.subscribe(&["uploads"]).await;
-    let Ports { images, uploads, bus, .. } = machine.machine.ports.clone();
+    let uploads = machine.machine.ports.uploads.clone();
     let id = uploaded(&machine, picture::jpeg(1)).await;
     assert!(uploads.fail(&id, "the first reason").await.unwrap());
     let mut created = sample!("s3-post.json");
     created["Records"][0]["s3"]["object"]["key"] = json!(format!("new/{id}"));
-    let failed = Failed { images, uploads, bus, abandoned: None };
+    let failed = failed(&machine.machine.ports);
     let record: FailureRecord = read(&json!({"requestPayload": created}));
     failed.handle(record).await.unwrap();
     let told = socket.notification("upload.failed").await;
@@ -250,7 +256,6 @@ async fn a_broken_record_of_what_was_given_up_holds_up_none_of_the_others() {
     let machine = TestMachine::start(Settings::default()).await;
     let mut socket = machine.connect().await;
     socket.subscribe(&["uploads"]).await;
-    let Ports { images, uploads, bus, .. } = machine.machine.ports.clone();
     let id = uploaded(&machine, picture::jpeg(1)).await;
     let mut created = sample!("s3-post.json");
     created["Records"][0]["s3"]["object"]["key"] = json!(format!("new/{id}"));
@@ -258,7 +263,7 @@ async fn a_broken_record_of_what_was_given_up_holds_up_none_of_the_others() {
     let broken = batch["Records"][0]["messageId"].clone();
     batch["Records"][0]["body"] = json!("no record");
     batch["Records"][1]["body"] = json!(json!({"requestPayload": created}).to_string());
-    let answer = Failed { images, uploads, bus, abandoned: None }.handle_batch(read(&batch)).await;
+    let answer = failed(&machine.machine.ports).handle_batch(read(&batch)).await;
     let answer = serde_json::to_value(answer).unwrap();
     assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": broken}]}));
     assert_eq!(socket.notification("upload.failed").await["data"]["upload_id"], json!(id));

@@ -2,13 +2,16 @@
 
 use std::time::Duration as Real;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use chrono::Duration;
 use labelcast::database::Database;
+use labelcast::users::Operator;
 use labelcast::work::WorkTable;
-use labelcast_functions::model::{BusEvent, Upload, UploadState};
-use labelcast_functions::ports::{Clock, NewImage, ObjectKey, Quota};
+use labelcast_functions::model::{BusEvent, Upload, UploadRef, UploadState};
+use labelcast_functions::ports::{ApiKey, Clock, NewImage, ObjectKey, Quota};
 use labelcast_functions::settings::Settings;
 use labelcast_tests::machine::Mood;
+use labelcast_tests::uploads::{self, HTTP};
 use labelcast_tests::{TestMachine, picture};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
@@ -48,11 +51,14 @@ async fn a_detector_that_fails_is_tried_again_then_the_uploader_is_told_and_the_
     let upload = upload(&test, 1).await;
     let database = Database::open(test.directory()).unwrap();
     let table = WorkTable::new(database.clone());
-    let waiting = "SELECT count(*) FROM work WHERE target = 'analyze' AND claimed = 0 AND dead_at IS NULL";
+    let now = |test: &TestMachine| test.clock.now().timestamp_millis();
+    let waiting = "SELECT count(*) FROM work WHERE target = 'analyze' AND visible_at > ? AND dead_at IS NULL";
     let (failed, ()) = tokio::join!(socket.notification("upload.failed"), async {
         while table.dead().await.unwrap().is_empty() {
             // Time passes only while the job waits for its next attempt.
-            if database.read(move |rows| rows.query_row(waiting, [], |row| row.get::<_, u32>(0))).await.unwrap() > 0 {
+            let now = now(&test);
+            if database.read(move |rows| rows.query_row(waiting, [now], |row| row.get::<_, u32>(0))).await.unwrap() > 0
+            {
                 test.clock.advance(Duration::seconds(20));
                 test.poll().await;
             }
@@ -201,4 +207,62 @@ async fn who_does_not_read_is_cut_off_and_slows_nobody() {
         }
     }
     assert!(heard < published, "it was cut off");
+}
+
+#[tokio::test]
+async fn a_notification_that_cannot_be_pushed_closes_its_receivers_who_resume_and_miss_nothing() {
+    let test = TestMachine::start(Settings::default()).await;
+    let mut socket = test.connect().await;
+    socket.subscribe(&["uploads"]).await;
+    let first = upload(&test, 1).await;
+    let labelled = socket.notification("image.labelled").await;
+    assert_eq!(labelled["data"]["upload_id"], json!(first.id));
+    let cursor = labelled["topics"].as_array().unwrap().iter().find(|topic| topic["topic"] == "uploads").unwrap();
+    let cursor = cursor["cursor"].clone();
+    let database = Database::open(test.directory()).unwrap();
+    let analysis = async |change: &'static str| database.write(|rows| rows.execute(change, [])).await.unwrap();
+    // What it is about cannot be read any more. What comes after it could be pushed.
+    analysis("UPDATE results SET analysis = 'x' || analysis").await;
+    let image_id = serde_json::from_value(labelled["data"]["image"]["image_id"].clone()).unwrap();
+    let concerned = UploadRef { upload_id: "upload-2".parse().unwrap(), user: first.user.clone() };
+    let cannot_be_pushed = BusEvent::ImageLabelled { image_id, upload: concerned.clone(), first: false };
+    let after_it = BusEvent::UploadFailed { upload: concerned, reason: "after it".to_owned() };
+    test.machine.ports.bus.publish_all(&[cannot_be_pushed, after_it]).await.unwrap();
+    // Closed before any later notification, whose cursor would pass it.
+    loop {
+        match socket.next().await {
+            None | Some(Message::Close(_)) => break,
+            Some(Message::Text(text)) => assert!(!text.contains("notification"), "{text}"),
+            Some(_) => {}
+        }
+    }
+    analysis("UPDATE results SET analysis = substr(analysis, 2)").await;
+    let mut again = test.connect().await;
+    let resume = json!({"action": "subscribe", "topics": ["uploads"], "since": {"uploads": cursor}});
+    again.send(resume.to_string()).await;
+    assert_eq!(again.notification("image.labelled").await["data"]["upload_id"], "upload-2");
+    assert_eq!(again.notification("upload.failed").await["data"]["upload_id"], "upload-2");
+    let table = WorkTable::new(database.clone());
+    assert_eq!(table.dead().await.unwrap().len(), 1, "somebody can look at what it was");
+}
+
+#[tokio::test]
+async fn while_too_much_waits_publishes_and_uploads_are_refused_and_told_when_to_come_back() {
+    let test = TestMachine::start(Settings { max_backlog: 0, ..Settings::default() }).await;
+    let key = ApiKey { name: "builds".parse().unwrap(), scopes: vec!["publish:app:*".parse().unwrap()] };
+    let database = Database::open(test.directory()).unwrap();
+    let sha256 = digest(&SHA256, b"a key").as_ref().try_into().unwrap();
+    assert!(
+        labelcast::store::api_keys::add(&database, &key, sha256, test.clock.now(), &Operator::Server).await.unwrap()
+    );
+    let request = HTTP.post(format!("http://{}/api/topics/app:builds", test.address())).header("x-api-key", "a key");
+    let refused = request.json(&json!({"event": "build.done", "data": {}})).send().await.unwrap();
+    assert_eq!((refused.status().as_u16(), refused.headers()["retry-after"].to_str().unwrap()), (503, "1"));
+    let refused: serde_json::Value = refused.json().await.unwrap();
+    assert_eq!(refused["error"]["code"], "overloaded", "{refused}");
+    let bytes = picture::jpeg(1);
+    let begun = uploads::begin(&test.address(), &test.token().await, "image/jpeg", bytes.len()).await;
+    let refused = uploads::post(&test.address(), &begun, bytes).await.unwrap();
+    assert_eq!((refused.status().as_u16(), refused.headers()["retry-after"].to_str().unwrap()), (503, "1"));
+    assert!(refused.text().await.unwrap().contains("<Code>SlowDown</Code>"));
 }

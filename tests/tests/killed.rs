@@ -14,7 +14,7 @@ async fn every_accepted_upload_gets_its_result_however_often_the_server_is_kille
     let token = server.token("viewer").await;
     let mut accepted = Vec::new();
     let mut number = 0;
-    for _ in 0..4 {
+    for _ in 0..6 {
         for _ in 0..random.random_range(1..6) {
             number += 1;
             accepted.push(server.upload(&token, "image/jpeg", picture::jpeg(number)).await);
@@ -35,6 +35,7 @@ async fn every_accepted_upload_gets_its_result_however_often_the_server_is_kille
             }
         }
     }
+    assert_eq!(server.command(&["dead", "list"]).await, "", "being killed costs nobody an upload");
     let (_, all) = server.get("/api/images?limit=200", &token).await;
     assert_eq!(all["images"].as_array().map(Vec::len), Some(accepted.len()));
     // What is stored is told of: replayed, or live if `notify` had not come to it yet.
@@ -52,4 +53,34 @@ async fn every_accepted_upload_gets_its_result_however_often_the_server_is_kille
     }
     let expected: Vec<u64> = (1..=accepted.len() as u64).collect();
     assert_eq!(seqs, expected, "no holes, no doubles (rule 6)");
+}
+
+#[tokio::test]
+async fn a_clean_end_leaves_one_file_and_no_suspects() {
+    let mut server = Server::start(&[]).await;
+    let token = server.token("viewer").await;
+    for number in 0..4 {
+        server.upload(&token, "image/jpeg", picture::jpeg(number)).await;
+    }
+    server.signal("TERM").await;
+    assert_eq!(server.ended().await.code(), Some(0));
+    let log = std::fs::metadata(server.directory().join("labelcast.db-wal")).map_or(0, |file| file.len());
+    assert_eq!(log, 0, "the write-ahead log is emptied");
+    let database = rusqlite::Connection::open(server.directory().join("labelcast.db")).unwrap();
+    let suspects = "SELECT count(*) FROM work WHERE suspect IS NOT NULL OR attempts > 0";
+    assert_eq!(database.query_row(suspects, [], |row| row.get::<_, u32>(0)).unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let mut server = Server::start(&[]).await;
+    let token = server.token("viewer").await;
+    let mut socket = server.connect(&token).await;
+    socket.subscribe(&["labels"]).await;
+    server.signal("TERM").await;
+    // It waits for its clients to leave, and this one does not.
+    assert_eq!(socket.frame().await["code"], "server_shutdown");
+    server.signal("TERM").await;
+    assert_eq!(server.ended().await.code(), Some(128 + 15));
+    drop(socket);
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::batch;
-use crate::live::Abandoned;
+use crate::live::Undelivered;
 use crate::model::{BusEvent, ImageId, UploadId, UploadRef, UploadState};
 use crate::ports::{AnalysisJob, Bus, Images, ObjectKey, PortError, PortResult, Uploads};
 
@@ -22,8 +22,8 @@ pub struct Failed {
     pub uploads: Arc<dyn Uploads>,
     /// To `notify`.
     pub bus: Arc<dyn Bus>,
-    /// Who goes on with what `notify` gave up; `None` where nothing is pushed in parts.
-    pub abandoned: Option<Abandoned>,
+    /// Who sees to the receivers of a notification that could not be pushed.
+    pub undelivered: Arc<dyn Undelivered>,
 }
 
 /// What Lambda sends to an on-failure destination, as far as it is read here.
@@ -72,10 +72,7 @@ impl Failed {
                 Ok(())
             }
             Concerned::Image(id) => tell_uploaders(&*self.images, &*self.uploads, &*self.bus, &id, REASON).await,
-            Concerned::Receivers(event) => match &self.abandoned {
-                Some(abandoned) => abandoned.handle(*event).await,
-                None => Ok(()),
-            },
+            Concerned::Receivers(event) => self.undelivered.take(*event).await,
             Concerned::Nobody => Ok(()),
         }
     }

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use serde_json::Value;
 
-use super::entry;
+use super::{Undelivered, entry};
 use crate::model::{ConnectionId, Notification};
 use crate::ports::{Clock, Connections, Deliveries, Delivery, History, Images, Placed, PortResult};
 
@@ -75,9 +76,9 @@ pub struct Abandoned {
     pub ranges: u32,
 }
 
-impl Abandoned {
-    /// Takes an event that `notify` gave up.
-    pub async fn handle(&self, event: EventBridgeEvent<Value>) -> PortResult<()> {
+#[async_trait]
+impl Undelivered for Abandoned {
+    async fn take(&self, event: EventBridgeEvent<Value>) -> PortResult<()> {
         let entries = entry::all(&[event], self.clock.now(), &*self.images).await?;
         let appended = self.history.append(&entries).await?;
         for (entry, appended) in entries.iter().zip(appended) {

@@ -17,6 +17,7 @@ mod replay_order;
 mod route;
 mod subscribe;
 mod sweep;
+mod undelivered;
 
 pub use authorize::{Authorize, AuthorizeError, AuthorizerAnswer, AuthorizerEvent};
 pub use connect::Connect;
@@ -30,3 +31,4 @@ use notify::unserved;
 pub use publish::PublishApi;
 pub use route::Route;
 pub use sweep::{Sweep, Swept};
+pub use undelivered::{CloseSubscribers, Undelivered};

@@ -79,6 +79,8 @@ pub struct Published {
         (status = 409, body = ErrorBody, description = "the idempotency key was used for something else"),
         (status = 413, body = ErrorBody, description = "`data` is over 24 KiB"),
         (status = 415, body = ErrorBody, description = "the body is not sent as application/json"),
+        (status = 503, body = ErrorBody, description = "too many notifications wait to be pushed; nothing was published",
+            headers(("Retry-After" = u64, description = "seconds after which it is worth trying again"))),
         (status = 507, body = ErrorBody, description = "no room left to store it"),
 ))]
 async fn publish(

@@ -192,7 +192,9 @@ fn refusal(error: Error, reference: Option<String>) -> ServerFrame {
         | ErrorKind::Conflict
         | ErrorKind::TooLarge
         | ErrorKind::UnsupportedType => ErrorCode::BadRequest,
-        ErrorKind::Full | ErrorKind::Unavailable | ErrorKind::Internal => ErrorCode::Internal,
+        ErrorKind::Full | ErrorKind::Unavailable | ErrorKind::Overloaded { .. } | ErrorKind::Internal => {
+            ErrorCode::Internal
+        }
     };
     ServerFrame::Error { reference, code, message: error.message }
 }

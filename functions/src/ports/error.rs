@@ -15,6 +15,14 @@ pub enum PortError {
         /// For the log.
         why: String,
     },
+    /// So much waits already that nothing more is taken: later.
+    #[error("{what} is full for now; it is tried again in {} s", retry_after.as_secs())]
+    Overloaded {
+        /// What is full.
+        what: &'static str,
+        /// When it is worth trying again.
+        retry_after: std::time::Duration,
+    },
     /// It will not work later either: stored data that cannot be read, a request that the home refuses.
     #[error("{what} failed: {why}")]
     Failed {

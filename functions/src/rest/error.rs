@@ -1,6 +1,6 @@
 //! The one place that turns errors into REST answers: `{"error":{"code":"…","message":"…"}}`.
 
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -46,6 +46,7 @@ impl ErrorKind {
             Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
             Self::Full => (StatusCode::INSUFFICIENT_STORAGE, "no_space"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::Overloaded { .. } => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
     }
@@ -66,12 +67,16 @@ impl ErrorBody {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let (status, code) = self.kind.status_and_code();
+        let retry_after = match self.kind {
+            ErrorKind::Overloaded { retry_after } => Some([(header::RETRY_AFTER, retry_after.to_string())]),
+            _ => None,
+        };
         let (position, expected) = match self.kind {
             ErrorKind::BadQuery { position, expected } => (Some(position), Some(expected)),
             _ => (None, None),
         };
         let body = ErrorBody { error: ErrorDetail { code, message: self.message, position, expected } };
-        (status, axum::Json(body)).into_response()
+        (status, retry_after, axum::Json(body)).into_response()
     }
 }
 

@@ -104,7 +104,7 @@ impl Running {
             deliveries: self.queue.clone(),
             ranges: RANGES,
         };
-        Failed { images, uploads, bus, abandoned: Some(abandoned) }
+        Failed { images, uploads, bus, undelivered: Arc::new(abandoned) }
     }
 
     /// The mark, and the newest number.

@@ -1,5 +1,6 @@
 //! The functions that nobody waits for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
@@ -144,7 +145,7 @@ pub(super) async fn failed(home: &Home, metrics: &'static Metrics) -> Result<(),
         ranges: home.ranges()?.count(),
     };
     let failed =
-        Failed { images: home.images()?, uploads: home.uploads()?, bus: home.bus()?, abandoned: Some(abandoned) };
+        Failed { images: home.images()?, uploads: home.uploads()?, bus: home.bus()?, undelivered: Arc::new(abandoned) };
     take(metrics, move |event: SqsEvent| {
         let failed = failed.clone();
         async move { Ok(failed.handle_batch(event).await) }

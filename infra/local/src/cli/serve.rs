@@ -72,9 +72,12 @@ pub struct ServeArguments {
     /// Labels below this confidence are dropped, in percent
     #[arg(long, default_value = "85", value_name = "PERCENT", value_parser = confidence)]
     min_confidence: Confidence,
-    /// Attempts at a step before it is a dead letter
+    /// Attempts at a job before it is a dead letter
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = within::<u32>(bounds::MAX_ATTEMPTS))]
     max_attempts: u32,
+    /// Pictures, and notifications, that may wait to be worked off; beyond, uploads or publishes are refused (503) for a moment
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = within::<usize>(bounds::MAX_BACKLOG))]
+    max_backlog: usize,
     /// Notifications replayed on a socket at most
     #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = within::<usize>(bounds::REPLAY_LIMIT))]
     replay_limit: usize,
@@ -190,6 +193,7 @@ impl ServeArguments {
             max_labels: self.max_labels,
             min_confidence: self.min_confidence,
             max_attempts: self.max_attempts,
+            max_backlog: self.max_backlog,
             replay_limit: self.replay_limit,
             history_age: Duration::hours(self.history_hours.into()),
             history_entries: self.history_entries,

@@ -58,17 +58,40 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
     {
-        self.writer.run(writer::Urgency::Now, change).await
+        self.writer.run(writer::Urgency::Now, change, |done| done).await
     }
 
-    /// Runs a change that nobody is kept waiting by: it goes along with the next commit, and costs one of its own only if
-    /// none comes within 50 ms. Durable when answered, as with [`Database::write`].
+    /// [`Database::write`], and then something short that has to happen in the order of the changes: it runs on the writer's
+    /// thread once the change is durable, whether or not somebody still waits for the answer.
+    pub async fn write_then<T, U, F, G>(&self, change: F, then: G) -> PortResult<U>
+    where
+        T: Send + 'static,
+        U: Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+        G: FnOnce(T) -> U + Send + 'static,
+    {
+        self.writer.run(writer::Urgency::Now, change, then).await
+    }
+
+    /// Runs a change that is made again from rows that are durable already, should it be lost. It survives the end of the
+    /// process; a loss of power may undo it, but only together with every change after it, until a [`Database::write`] after
+    /// it was answered. So it costs no fsync.
+    pub async fn write_repeatable<T, F>(&self, change: F) -> PortResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+    {
+        self.writer.run(writer::Urgency::Repeatable, change, |done| done).await
+    }
+
+    /// [`Database::write_repeatable`], for what nobody is kept waiting by: it goes along with the next commit, and costs one of
+    /// its own only if none comes within 50 ms.
     pub async fn write_along<T, F>(&self, change: F) -> PortResult<T>
     where
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
     {
-        self.writer.run(writer::Urgency::Along, change).await
+        self.writer.run(writer::Urgency::Along, change, |done| done).await
     }
 
     /// Runs a small look-up on a snapshot that holds every change that was answered before.

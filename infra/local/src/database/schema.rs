@@ -10,6 +10,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
     include_str!("migrations/4.sql"),
+    include_str!("migrations/5.sql"),
 ];
 
 /// The newest version; kept in SQLite's `user_version`.
@@ -88,6 +89,28 @@ mod tests {
             .collect::<rusqlite::Result<_>>()
             .unwrap();
         assert_eq!(hidden, [2]);
+    }
+
+    #[test]
+    fn jobs_of_the_fourth_version_wait_with_the_attempts_that_failed() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate_through(&mut connection, &MIGRATIONS[..4]).unwrap();
+        // Claimed at its second attempt; waiting after its first; a dead letter.
+        for (attempts, claimed, dead_at) in [(2, 1, None), (1, 0, None), (3, 0, Some(9))] {
+            let job =
+                "INSERT INTO work (target, payload, attempts, claimed, interrupted, visible_at, created_at, dead_at)
+                       VALUES ('notify', '{}', ?1, ?2, 4, 1000, 5, ?3)";
+            connection.execute(job, rusqlite::params![attempts, claimed, dead_at]).unwrap();
+        }
+        migrate(&mut connection).unwrap();
+        let jobs: Vec<(u32, i64, Option<u32>)> = connection
+            .prepare("SELECT attempts, visible_at, suspect FROM work ORDER BY id")
+            .unwrap()
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .unwrap()
+            .collect::<rusqlite::Result<_>>()
+            .unwrap();
+        assert_eq!(jobs, [(1, 0, None), (1, 1000, None), (3, 1000, None)]);
     }
 
     #[test]

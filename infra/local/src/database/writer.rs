@@ -28,9 +28,11 @@ type Change = Box<dyn FnOnce(&Transaction<'_>) -> (Answer, Option<rusqlite::ffi:
 /// When a change is committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Urgency {
-    /// With the next group.
+    /// With the next group, and on the disk when it is answered.
     Now,
-    /// With the next group that has something urgent, or after [`GO_ALONG`].
+    /// With the next group, without waiting for the disk.
+    Repeatable,
+    /// With the next group that does not consist of such changes alone, or after [`GO_ALONG`]; without waiting for the disk.
     Along,
 }
 
@@ -61,15 +63,22 @@ impl Writer {
         let log = LogFile::of(path);
         std::thread::Builder::new()
             .name("labelcast-writer".to_owned())
-            .spawn(move || Work { connection, log, along: Vec::new(), since: Instant::now() }.run(&queue))
+            .spawn(move || {
+                let along = Vec::new();
+                Work { connection, log, along, since: Instant::now(), waits_for_disk: true }.run(&queue);
+            })
             .expect("a process that just started can start one more thread");
         Self { requests, places: Arc::new(Semaphore::new(QUEUE)) }
     }
 
-    pub(super) async fn run<T, F>(&self, urgency: Urgency, change: F) -> PortResult<T>
+    /// `then` runs on the writer's thread once the change is committed, before whoever asked is answered and before the next
+    /// change; even if nobody waits for the answer any more.
+    pub(super) async fn run<T, U, F, G>(&self, urgency: Urgency, change: F, then: G) -> PortResult<U>
     where
         T: Send + 'static,
+        U: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+        G: FnOnce(T) -> U + Send + 'static,
     {
         let (answer, outcome) = oneshot::channel();
         let boxed: Change = Box::new(move |group| {
@@ -79,7 +88,7 @@ impl Writer {
                 let told = match (result, committed) {
                     (Err(error), _) => Err(port_error(&error)),
                     (Ok(_), Err(error)) => Err(port_error(error)),
-                    (Ok(value), Ok(())) => Ok(value),
+                    (Ok(value), Ok(())) => Ok(then(value)),
                 };
                 // Whoever asked may have given up; the change stands all the same.
                 let _ = answer.send(told);
@@ -126,6 +135,8 @@ struct Work {
     /// Changes that wait for a commit to go along with, and since when the first of them does.
     along: Vec<Change>,
     since: Instant,
+    /// Whether commits wait for the disk at present.
+    waits_for_disk: bool,
 }
 
 impl Work {
@@ -136,18 +147,21 @@ impl Work {
                 Err(RecvTimeoutError::Timeout) => {
                     match self.along.is_empty() {
                         true => self.log.idle(&self.connection),
-                        false => self.commit(Vec::new()),
+                        false => self.commit(Vec::new(), false),
                     }
                     continue;
                 }
                 // Nobody can ask for anything any more.
-                Err(RecvTimeoutError::Disconnected) => return self.commit(Vec::new()),
+                Err(RecvTimeoutError::Disconnected) => return self.commit(Vec::new(), false),
             };
-            let mut now = Vec::new();
+            let (mut now, mut durable) = (Vec::new(), false);
             let mut checkpoints = Vec::new();
             for request in std::iter::once(first).chain(queue.try_iter().take(GROUP - 1)) {
                 match request {
-                    Request::Change(Urgency::Now, change, _) => now.push(change),
+                    Request::Change(urgency @ (Urgency::Now | Urgency::Repeatable), change, _) => {
+                        now.push(change);
+                        durable |= urgency == Urgency::Now;
+                    }
                     Request::Change(Urgency::Along, change, _) => {
                         if self.along.is_empty() {
                             self.since = Instant::now();
@@ -159,7 +173,7 @@ impl Work {
             }
             // The time may be over although others keep the queue busy.
             if !now.is_empty() || !checkpoints.is_empty() || self.time_left() == Some(Duration::ZERO) {
-                self.commit(now);
+                self.commit(now, durable);
             }
             for answer in checkpoints {
                 let emptied = log_file::truncate(&self.connection).map(drop).map_err(|error| port_error(&error));
@@ -181,11 +195,20 @@ impl Work {
         (!self.along.is_empty()).then(|| GO_ALONG.saturating_sub(self.since.elapsed()))
     }
 
-    /// Commits these, and what goes along.
-    fn commit(&mut self, mut group: Vec<Change>) {
+    /// Commits these, and what goes along; waits for the disk if any of them has to be durable.
+    fn commit(&mut self, mut group: Vec<Change>, durable: bool) {
         group.append(&mut self.along);
         if group.is_empty() {
             return;
+        }
+        if self.waits_for_disk != durable {
+            // In a write-ahead log, NORMAL writes a commit and leaves it to the next FULL one to sync both.
+            let level = if durable { "FULL" } else { "NORMAL" };
+            match self.connection.pragma_update(None, "synchronous", level) {
+                Ok(()) => self.waits_for_disk = durable,
+                // Only ever too careful: it was FULL, or the connection is broken and the commit fails too.
+                Err(error) => tracing::error!(%error, "the database does not take `synchronous`"),
+            }
         }
         metrics::histogram!("labelcast_commit_changes").record(u32::try_from(group.len()).unwrap_or(u32::MAX));
         let mut changes = group.drain(..);

@@ -16,12 +16,16 @@ use serde_json::Value;
 use super::FileObjects;
 use super::{posted, served};
 use crate::server::{ConnectionPermit, FilePermit};
+use crate::work::Reservation;
 
 /// Told of each object that a form made, before the form is answered.
 #[async_trait]
 pub trait ObjectCreated: Send + Sync {
-    /// Takes the event as S3 sends it. Durable when answered.
-    async fn created(&self, event: Value) -> PortResult<()>;
+    /// A place for one object more, asked for before its bytes are read: refused while too many wait to be looked at.
+    fn reserve(&self) -> PortResult<Reservation>;
+
+    /// Takes the event as S3 sends it, in the place that was given. Durable when answered.
+    async fn created(&self, reserved: Reservation, event: Value) -> PortResult<()>;
 }
 
 /// What the handlers share.
@@ -47,6 +51,9 @@ pub(super) fn refused(error: &S3Error) -> Response {
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = (status, error.to_xml()).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    if error.status == 503 {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
     response
 }
 
@@ -55,9 +62,14 @@ pub(super) fn open_file(parts: &Parts) -> Result<Option<FilePermit>, S3Error> {
     let Some(connection) = parts.extensions.get::<ConnectionPermit>() else { return Ok(None) };
     let busy = || {
         metrics::counter!("labelcast_files_full_total").increment(1);
-        S3Error::new(503, "SlowDown", "Please reduce your request rate.")
+        slow_down()
     };
     connection.open_file().map(Some).ok_or_else(busy)
+}
+
+/// So much waits that no more is taken, in S3's words.
+pub(super) fn slow_down() -> S3Error {
+    S3Error::new(503, "SlowDown", "Please reduce your request rate.")
 }
 
 pub(super) fn no_room() -> S3Error {

@@ -17,9 +17,10 @@ use multer::{Field, Multipart};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::door::{Bucket, failed, no_room, open_file, refused};
+use super::door::{Bucket, failed, no_room, open_file, refused, slow_down};
 use super::paced::{Paced, TooMuchBeforeFile};
 use super::store::{BUCKET, FileObjects, blocking, make_folder_of};
+use crate::work::Reservation;
 
 /// Form-urlencoding as S3 writes keys, save that a blank is `+`.
 const IN_EVENTS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*').remove(b'/');
@@ -66,8 +67,10 @@ async fn take(bucket: &Bucket, parts: &Parts, body: &mut Paced) -> Result<(Accep
     let accepted = PostPolicy::check(&incoming, bucket.objects.clock().now(), |id: &str| bucket.objects.look_up(id))?;
     Admission::admit(&parts.extensions);
     let _open = open_file(parts)?;
+    // Before the bytes are read, and not given back until they are on their way: what is stored is never refused.
+    let reserved = bucket.created.reserve().map_err(|error| stored(&error))?;
     let info = store(bucket, &accepted, file).await?;
-    tell(bucket, parts, &accepted.key, &info).await?;
+    tell(bucket, parts, &accepted.key, &info, reserved).await?;
     Ok((accepted, info))
 }
 
@@ -149,9 +152,16 @@ async fn store(bucket: &Bucket, accepted: &Accepted, mut field: Field<'_>) -> Re
 }
 
 /// Tells of the object; that it will be looked at is durable when it returns.
-async fn tell(bucket: &Bucket, parts: &Parts, key: &str, info: &ObjectInfo) -> Result<(), S3Error> {
+async fn tell(
+    bucket: &Bucket,
+    parts: &Parts,
+    key: &str,
+    info: &ObjectInfo,
+    reserved: Reservation,
+) -> Result<(), S3Error> {
     let client = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-    bucket.created.created(created_event(&bucket.objects, client, key, info)).await.map_err(|error| stored(&error))?;
+    let event = created_event(&bucket.objects, client, key, info);
+    bucket.created.created(reserved, event).await.map_err(|error| stored(&error))?;
     metrics::counter!("labelcast_objects_posted_total").increment(1);
     Ok(())
 }
@@ -159,6 +169,7 @@ async fn tell(bucket: &Bucket, parts: &Parts, key: &str, info: &ObjectInfo) -> R
 fn stored(error: &PortError) -> S3Error {
     match error {
         PortError::Full { .. } => no_room(),
+        PortError::Overloaded { .. } => slow_down(),
         other => failed(other),
     }
 }

@@ -17,7 +17,9 @@ use labelcast_functions::images::{
     Analyze, CliSettings, Decoding, EmbeddedPages, Failed, ImageApi, Index, Ingest, Leftovers, ModerationApi,
     ObjectExpiry, PageCursors, SearchApi, UploadApi, Web, WebSettings,
 };
-use labelcast_functions::live::{Authorize, Connect, Disconnect, HistoryApi, Notify, PublishApi, Route, Sweep, Swept};
+use labelcast_functions::live::{
+    Authorize, CloseSubscribers, Connect, Disconnect, HistoryApi, Notify, PublishApi, Route, Sweep, Swept,
+};
 use labelcast_functions::ports::{Clock, Detector, PortResult, Ports, Random};
 use labelcast_functions::rest::{Door, Origin, cross_origin, error, fallback, wrong_method};
 use labelcast_functions::settings::Settings;
@@ -130,7 +132,9 @@ impl Machine {
         .map_err(ServeError::Objects)?;
         let gateway = Gateway::pinging(clock.clone(), random.clone(), ping_every);
         let table = WorkTable::new(database.clone());
-        let dispatcher = Dispatcher::new(table, clock.clone(), random.clone(), settings.max_attempts);
+        let dispatcher =
+            Dispatcher::new(table, clock.clone(), random.clone(), settings.max_attempts, settings.max_backlog);
+        let bus = LocalBus::new(dispatcher.clone(), clock.clone(), random.clone());
         let glossary = Glossary::new();
         let ports = Ports {
             clock: clock.clone(),
@@ -139,7 +143,7 @@ impl Machine {
             images: Arc::new(SqliteImages::new(database.clone())),
             objects: Arc::new(objects.clone()),
             queue: Arc::new(LocalQueue::new(dispatcher.clone())),
-            bus: Arc::new(LocalBus::new(dispatcher.clone(), clock.clone(), random.clone())),
+            bus: Arc::new(bus.clone()),
             detector: detector.unwrap_or_else(|| Arc::new(BuiltinDetector::new(objects.clone(), decoding.clone()))),
             translator: Arc::new(glossary),
             history: Arc::new(SqliteHistory::open(database.clone(), clock.clone(), random.clone()).await?),
@@ -182,10 +186,12 @@ impl Machine {
             gateway: &gateway,
             dispatcher: &dispatcher,
             cursors,
+            publishing: Arc::new(bus.bounded()),
         })
         .merge(health::router(Health::new(database.clone(), vec![health::disk(objects.clone())])));
         let router = router.method_not_allowed_fallback(wrong_method).fallback(fallback).layer(catch_panics());
-        let steps = Arc::new(steps(&ports, &settings, decoding));
+        let for_jobs = of_jobs(&ports, &database);
+        let steps = Arc::new(steps(&for_jobs, &settings, decoding));
         let sweep = sweep(&ports, &settings);
         let recovery = Recovery { database: database.clone(), objects };
         Ok(Self {
@@ -291,10 +297,27 @@ async fn every<F: Future<Output = ()>>(period: Duration, stop: &CancellationToke
     }
 }
 
+/// The same ports for jobs, with look-ups of their own: neither waits for those of requests, nor they for these.
+fn of_jobs(ports: &Ports, database: &Database) -> Ports {
+    let database = database.for_jobs();
+    Ports {
+        uploads: Arc::new(SqliteUploads::new(database.clone())),
+        images: Arc::new(SqliteImages::new(database)),
+        ..ports.clone()
+    }
+}
+
 fn steps(ports: &Ports, settings: &Arc<Settings>, decoding: Decoding) -> FunctionSteps {
     let Ports { clock, uploads, images, objects, queue, bus, detector, history, connections, pusher, .. } =
         ports.clone();
     let settings = settings.clone();
+    let undelivered = CloseSubscribers {
+        clock: clock.clone(),
+        images: images.clone(),
+        history: history.clone(),
+        connections: connections.clone(),
+        pusher: pusher.clone(),
+    };
     FunctionSteps {
         ingest: Ingest {
             clock: clock.clone(),
@@ -317,7 +340,7 @@ fn steps(ports: &Ports, settings: &Arc<Settings>, decoding: Decoding) -> Functio
         },
         index: Index { images: images.clone(), objects: objects.clone(), uploads: uploads.clone(), bus: bus.clone() },
         notify: Notify { clock, images: images.clone(), objects, history, connections, pusher, division: None },
-        failed: Failed { images, uploads, bus, abandoned: None },
+        failed: Failed { images, uploads, bus, undelivered: Arc::new(undelivered) },
     }
 }
 
@@ -340,6 +363,8 @@ struct Doors<'a> {
     gateway: &'a Gateway,
     dispatcher: &'a Dispatcher,
     cursors: PageCursors,
+    /// The bus for programs that publish.
+    publishing: Arc<dyn ports::Bus>,
 }
 
 fn router(doors: &Doors<'_>) -> Router {
@@ -405,7 +430,7 @@ fn rest(doors: &Doors<'_>) -> Router {
     let image = ImageApi { door: door.clone(), images: images.clone(), objects: objects.clone(), bus: bus.clone() };
     let moderation = ModerationApi { door: door.clone(), images: images.clone(), objects: objects.clone(), cursors };
     let history = HistoryApi { door: door.clone(), history, images, objects, settings };
-    let publish = PublishApi { door, bus, idempotency, random };
+    let publish = PublishApi { door, bus: doors.publishing.clone(), idempotency, random };
     let deployment = Deployment {
         api: doors.place.api(),
         live: doors.place.live(),

@@ -2,10 +2,9 @@
 
 use labelcast_functions::ports::{MAX_LISTED, ObjectKey, Objects, PortResult};
 
-use super::steps::CreatedSteps;
 use crate::database::Database;
-use crate::objects::{FileObjects, ObjectCreated, created_event};
-use crate::work::{Dispatcher, keys_with_job};
+use crate::objects::{FileObjects, created_event};
+use crate::work::{Dispatcher, Target, keys_with_job};
 
 /// What is needed to find them.
 pub(super) struct Recovery {
@@ -16,7 +15,7 @@ pub(super) struct Recovery {
 impl Recovery {
     /// Once, when serving begins; a failure is logged, as what cannot be found now is found when serving begins again.
     pub(super) async fn run(&self, dispatcher: &Dispatcher) {
-        match self.give_jobs(&CreatedSteps(dispatcher.clone())).await {
+        match self.give_jobs(dispatcher).await {
             Ok(0) => {}
             Ok(found) => {
                 tracing::warn!(
@@ -30,14 +29,16 @@ impl Recovery {
 
     /// Gives a job to each object under `new/` that has none; answers how many. A job too many is harmless: `ingest` sees what
     /// became of the upload.
-    async fn give_jobs(&self, jobs: &dyn ObjectCreated) -> PortResult<usize> {
+    async fn give_jobs(&self, jobs: &Dispatcher) -> PortResult<usize> {
         let (known, mut after, mut found) = (keys_with_job(&self.database).await?, None, 0);
         loop {
             let listed = self.objects.list(ObjectKey::NEW, after.as_deref()).await?;
             for object in listed.iter().filter(|object| !known.contains(&object.key)) {
                 // Gone since, or cut short: that one no job could take.
                 let Ok(Some(info)) = self.objects.head(&ObjectKey::listed(object)).await else { continue };
-                jobs.created(created_event(&self.objects, None, &object.key, &info)).await?;
+                let event = created_event(&self.objects, None, &object.key, &info);
+                // It was accepted, so it is not refused however much waits.
+                jobs.accept(vec![(Target::Ingest, event.to_string())]).await?;
                 metrics::counter!("labelcast_objects_recovered_total").increment(1);
                 found += 1;
             }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use labelcast_functions::ports::PortError;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::health;
@@ -63,8 +63,9 @@ pub async fn run(arguments: ServeArguments) -> Result<(), ServeError> {
     }
     let memory = arguments.memory();
     tracing::info!(budget = %memory.total(), "memory for decoded pictures and replays");
+    let database = Database::open(directory.path())?;
     let machine = Machine::build(Parts {
-        database: Database::open(directory.path())?,
+        database: database.clone(),
         directory: directory.clone(),
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
@@ -82,35 +83,73 @@ pub async fn run(arguments: ServeArguments) -> Result<(), ServeError> {
     greet(&public_url, directory.path(), listens_on, metrics_address, &new_users);
     let stop = CancellationToken::new();
     let server = server.with(arguments.server(&public_url));
-    let served = serve(&machine, server, metrics, stop).await;
+    let served = serve(&machine, &database, server, metrics, stop).await;
     tracing::info!("stopped");
     served
 }
 
 async fn serve(
     machine: &Machine,
+    database: &Database,
     server: Server,
     metrics: Option<Server>,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let asked_to_stop = async {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        tracing::info!("stopping: no new connections, clients are told to come back");
-        machine.gateway.drain(LEAVING).await;
-        stop.cancel();
+    let mut signals =
+        Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? };
+    let stopping = async {
+        signals.next().await;
+        tracing::info!("stopping: no new connections, clients are told to come back; a second signal ends at once");
+        let leaving = async {
+            machine.gateway.drain(LEAVING).await;
+            stop.cancel();
+            std::future::pending::<std::convert::Infallible>().await
+        };
+        let status = tokio::select! {
+            never = leaving => match never {},
+            status = signals.next() => status,
+        };
+        // Nothing is lost: what runs now runs again, and is not suspected of having ended the process.
+        machine.dispatcher.forget_running();
+        tracing::warn!("ended at once by a second signal");
+        std::process::exit(status)
     };
-    let figures = async {
-        if let Some(server) = metrics {
-            server.with(METRICS).serve(health::metrics_router(), stop.clone()).await;
+    let serving = async {
+        let figures = async {
+            if let Some(server) = metrics {
+                server.with(METRICS).serve(health::metrics_router(), stop.clone()).await;
+            }
+        };
+        let served = server.serve(machine.router.clone(), stop.clone());
+        let (worked, (), ()) = tokio::join!(machine.work(stop.clone()), served, figures);
+        worked?;
+        // So that the next start finds one file, and a copy of it is whole. Without it nothing is lost either.
+        if let Err(error) = database.checkpoint().await {
+            tracing::warn!(%error, "the write-ahead log could not be emptied");
         }
+        Ok(())
     };
-    let served = server.serve(machine.router.clone(), stop.clone());
-    let (worked, (), (), ()) = tokio::join!(machine.work(stop.clone()), served, figures, asked_to_stop);
-    Ok(worked?)
+    tokio::select! {
+        served = serving => served,
+        () = stopping => Ok(()),
+    }
+}
+
+/// The signals that end the server.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// Waits for the next one; answers the status of a process that ends by it.
+    async fn next(&mut self) -> i32 {
+        let kind = tokio::select! {
+            _ = self.interrupt.recv() => SignalKind::interrupt(),
+            _ = self.terminate.recv() => SignalKind::terminate(),
+        };
+        128 + kind.as_raw_value()
+    }
 }
 
 /// What a person needs to begin.

@@ -5,11 +5,12 @@ use aws_lambda_events::eventbridge::EventBridgeEvent;
 use aws_lambda_events::sqs::SqsEvent;
 use labelcast_functions::images::{Analyze, Failed, FailureRecord, Index, Ingest};
 use labelcast_functions::live::Notify;
+use labelcast_functions::ports::{PortError, PortResult};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::objects::ObjectCreated;
-use crate::work::{Dispatcher, Job, Outcome, Steps, Target};
+use crate::work::{Cause, Dispatcher, Failure, Job, Kind, Outcome, Reservation, Steps, Target};
 
 pub(super) struct FunctionSteps {
     pub(super) ingest: Ingest,
@@ -23,18 +24,26 @@ fn read<T: DeserializeOwned>(job: &Job) -> Result<T, String> {
     serde_json::from_str(&job.payload).map_err(|error| format!("the event cannot be read: {error}"))
 }
 
+/// What a failure of a port says of the job: on one machine, what does not answer now does not answer for any job.
+fn failure(error: PortError) -> Failure {
+    let cause = match error {
+        PortError::Full { .. } | PortError::Unavailable { .. } | PortError::Overloaded { .. } => Cause::Outage,
+        PortError::Failed { .. } => Cause::Job,
+    };
+    Failure { message: error.to_string(), cause }
+}
+
 impl FunctionSteps {
     async fn one(&self, target: Target, job: &Job) -> Outcome {
-        let failed = |error: labelcast_functions::ports::PortError| error.to_string();
         match target {
-            Target::Ingest => self.ingest.handle(read(job)?).await.map_err(failed),
-            Target::Index => self.index.handle(read(job)?).await.map_err(failed),
-            Target::Notify => self.notify.handle(read(job)?).await.map_err(failed),
+            Target::Ingest => self.ingest.handle(read(job)?).await.map_err(failure),
+            Target::Index => self.index.handle(read(job)?).await.map_err(failure),
+            Target::Notify => self.notify.handle(read(job)?).await.map_err(failure),
             Target::Analyze => {
                 let response = self.analyze.handle(queue_event(job)?).await;
                 match response.batch_item_failures.is_empty() {
                     true => Ok(()),
-                    false => Err("the analysis failed; the log has the reason".to_owned()),
+                    false => Err("the analysis failed; the log has the reason".to_owned().into()),
                 }
             }
         }
@@ -70,24 +79,28 @@ impl Steps for FunctionSteps {
         // Only notifications come several at once: they are written and pushed together.
         let events: Result<Vec<EventBridgeEvent<Value>>, String> = jobs.iter().map(read).collect();
         let outcome = match events {
-            Ok(events) => self.notify.handle_all(events).await.map_err(|error| error.to_string()),
-            Err(error) => Err(error),
+            Ok(events) => self.notify.handle_all(events).await.map_err(failure),
+            Err(error) => Err(error.into()),
         };
         vec![outcome; jobs.len()]
     }
 
     async fn gave_up(&self, job: &Job) -> Outcome {
         let request_payload = read(job).unwrap_or(Value::Null);
-        self.failed.handle(FailureRecord { request_payload }).await.map_err(|error| error.to_string())
+        self.failed.handle(FailureRecord { request_payload }).await.map_err(failure)
     }
 }
 
-/// A created object is a step for `ingest`.
+/// A created object is a job for `ingest`.
 pub(super) struct CreatedSteps(pub(super) Dispatcher);
 
 #[async_trait]
 impl ObjectCreated for CreatedSteps {
-    async fn created(&self, event: Value) -> labelcast_functions::ports::PortResult<()> {
-        self.0.accept(vec![(Target::Ingest, event.to_string())]).await
+    fn reserve(&self) -> PortResult<Reservation> {
+        self.0.admit(Kind::Pictures, 1)
+    }
+
+    async fn created(&self, admitted: Reservation, event: Value) -> PortResult<()> {
+        self.0.accept_admitted(vec![admitted], vec![(Target::Ingest, event.to_string())]).await
     }
 }

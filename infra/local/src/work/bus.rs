@@ -8,7 +8,7 @@ use labelcast_functions::model::BusEvent;
 use labelcast_functions::ports::{Bus, Clock, EntryRefused, PortResult, Random};
 use serde_json::json;
 
-use super::{Dispatcher, Target};
+use super::{Dispatcher, Kind, Target};
 
 /// `PutEvents`' bound for one entry, in bytes (EventBridge user guide, quotas; the older and smaller figure).
 const MAX_ENTRY: usize = 256 * 1024;
@@ -19,12 +19,20 @@ pub struct LocalBus {
     dispatcher: Dispatcher,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    /// Whether events are refused while too many notifications wait.
+    bounded: bool,
 }
 
 impl LocalBus {
-    /// Delivers by way of this dispatcher.
+    /// Delivers by way of this dispatcher, and refuses nothing: what jobs publish finishes what was accepted.
     pub fn new(dispatcher: Dispatcher, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-        Self { dispatcher, clock, random }
+        Self { dispatcher, clock, random, bounded: false }
+    }
+
+    /// The same bus for programs that publish, who are refused while too many notifications wait.
+    #[must_use]
+    pub fn bounded(&self) -> Self {
+        Self { bounded: true, ..self.clone() }
     }
 
     /// The event as EventBridge wraps it.
@@ -68,7 +76,13 @@ impl Bus for LocalBus {
             deliveries.extend(targets(event).map(|target| (target, envelope.clone())));
             outcomes.push(Ok(()));
         }
-        if !deliveries.is_empty() {
+        if deliveries.is_empty() {
+            return Ok(outcomes);
+        }
+        if self.bounded {
+            let admitted = self.dispatcher.admit(Kind::Notifications, deliveries.len())?;
+            self.dispatcher.accept_admitted(vec![admitted], deliveries).await?;
+        } else {
             self.dispatcher.accept(deliveries).await?;
         }
         Ok(outcomes)

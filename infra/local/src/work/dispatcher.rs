@@ -1,34 +1,22 @@
-//! Brings steps to the functions that take them, again and again until they are done or given up.
+//! Accepts jobs and brings them to the functions that take them, again and again until they are done or dead letters.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use labelcast_functions::ports::{Clock, PortResult, Random};
+use labelcast_functions::ports::{Clock, PortError, PortResult, Random};
+use tokio::sync::RwLock;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use super::lane::{self, Lane};
-use super::retry;
-use super::{Job, Target, WorkTable};
+use super::attempt::Steps;
+use super::backlog::Backlog;
+use super::lease::JobQueue;
+use super::running::RunningFile;
+use super::worker::Worker;
+use super::{Job, Kind, Reservation, Target, WorkTable};
 
-/// What became of one step.
-pub type Outcome = Result<(), String>;
-
-/// The functions behind the table, as the home wires them.
-#[async_trait]
-pub trait Steps: Send + Sync {
-    /// Runs steps of one target; the outcomes are in order.
-    async fn run(&self, target: Target, jobs: &[Job]) -> Vec<Outcome>;
-
-    /// A step was given up: tells whoever waits. Failing puts the step back, so that they are told later.
-    async fn gave_up(&self, job: &Job) -> Outcome;
-}
-
-/// Steps that one poll takes up at most.
-const POLL: usize = 256;
-/// How often the table is looked at for steps that wait for another attempt, or were redriven by hand.
+/// How often the table is looked at for jobs that wait for another attempt, or were redriven by hand.
 const POLL_EVERY: Duration = Duration::from_millis(500);
 
 /// The dispatcher. Cheap to clone.
@@ -37,62 +25,126 @@ pub struct Dispatcher {
     shared: Arc<Shared>,
 }
 
-struct Shared {
-    table: WorkTable,
-    lanes: [Lane; Target::ALL.len()],
-    clock: Arc<dyn Clock>,
-    random: Arc<dyn Random>,
-    max_attempts: u32,
+/// What the workers share.
+pub(super) struct Shared {
+    pub(super) table: WorkTable,
+    queues: [Arc<JobQueue>; Target::ALL.len()],
+    pub(super) backlog: Backlog,
+    /// Jobs run beside each other, suspects alone.
+    pub(super) gate: RwLock<()>,
+    /// Jobs that are done and not ended in the table yet.
+    pub(super) ending: TaskTracker,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) random: Arc<dyn Random>,
+    pub(super) max_attempts: u32,
+}
+
+impl Shared {
+    pub(super) fn queue(&self, target: Target) -> &Arc<JobQueue> {
+        &self.queues[target as usize]
+    }
 }
 
 impl Dispatcher {
-    /// Over a table. Nothing runs before [`Dispatcher::run`].
-    pub fn new(table: WorkTable, clock: Arc<dyn Clock>, random: Arc<dyn Random>, max_attempts: u32) -> Self {
-        let lanes = Target::ALL.map(|_| Lane::new());
-        Self { shared: Arc::new(Shared { table, lanes, clock, random, max_attempts }) }
+    /// Over a table. Nothing runs before [`Dispatcher::run`]. Beyond `max_backlog` jobs of one kind, nothing new is admitted.
+    pub fn new(
+        table: WorkTable,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        max_attempts: u32,
+        max_backlog: usize,
+    ) -> Self {
+        let shared = Shared {
+            table,
+            queues: Target::ALL.map(JobQueue::new),
+            backlog: Backlog::new(max_backlog),
+            gate: RwLock::default(),
+            ending: TaskTracker::new(),
+            clock,
+            random,
+            max_attempts,
+        };
+        Self { shared: Arc::new(shared) }
     }
 
-    fn lane(&self, target: Target) -> &Lane {
-        &self.shared.lanes[target as usize]
+    /// Places for jobs that come from outside; refused with [`PortError::Overloaded`] while too many wait.
+    pub fn admit(&self, kind: Kind, jobs: usize) -> PortResult<Reservation> {
+        self.shared.backlog.admit(kind, jobs)
     }
 
-    /// Accepts steps: durable when answered, and then on their way.
-    pub async fn accept(&self, steps: Vec<(Target, String)>) -> PortResult<()> {
-        let this = self.clone();
-        // On its own, so that whoever asked can go away in between without leaving rows that nobody takes up.
-        let accepted = tokio::spawn(async move {
-            let now = this.shared.clock.now();
-            let jobs = this.shared.table.add(steps, now).await?;
+    /// Jobs of one kind that wait or run.
+    pub fn backlog(&self, kind: Kind) -> usize {
+        self.shared.backlog.rows(kind)
+    }
+
+    /// Accepts jobs that finish what was accepted before; these are never refused. Durable when answered, and then on their
+    /// way.
+    pub async fn accept(&self, jobs: Vec<(Target, String)>) -> PortResult<()> {
+        let of = |kind| jobs.iter().filter(|(target, _)| target.kind() == kind).count();
+        let admissions = [Kind::Pictures, Kind::Notifications]
+            .map(|kind| (kind, of(kind)))
+            .into_iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(kind, count)| self.shared.backlog.admit_always(kind, count));
+        self.accept_admitted(admissions.collect(), jobs).await
+    }
+
+    /// Accepts jobs in places that they were given before.
+    pub async fn accept_admitted(&self, admitted: Vec<Reservation>, jobs: Vec<(Target, String)>) -> PortResult<()> {
+        let shared = self.shared.clone();
+        let on_their_way = move |jobs: Vec<Job>| {
+            admitted.into_iter().for_each(Reservation::committed);
             for job in jobs {
-                this.hand_over(job);
+                shared.queue(job.target).added(job);
             }
-            Ok(())
-        });
-        accepted.await.unwrap_or_else(|error| {
-            Err(labelcast_functions::ports::PortError::Failed { what: "accepting a step", why: error.to_string() })
-        })
-    }
-
-    fn hand_over(&self, job: Job) {
-        self.lane(job.target).push(job);
+        };
+        self.shared.table.add(jobs, self.shared.clock.now(), on_their_way).await
     }
 
     /// Takes up what a process before left behind, then works until `stop` says so; what runs then may end, what waits
-    /// stays in the table.
+    /// stays in the table. Only for whoever holds the directory's lock.
     pub async fn run(&self, steps: Arc<dyn Steps>, stop: CancellationToken) -> PortResult<()> {
-        let interrupted = self.shared.table.take_over(self.shared.clock.now()).await?;
-        if interrupted > 0 {
-            tracing::info!(interrupted, "taking up steps that were cut off");
-        }
+        let running = Arc::new(self.take_over().await?);
+        self.poll().await?;
         let mut tasks = JoinSet::new();
+        let mut place = 0;
         for target in Target::ALL {
             for _ in 0..target.concurrency() {
-                tasks.spawn(self.clone().work(target, steps.clone(), stop.clone()));
+                let (shared, steps, running, stop) =
+                    (self.shared.clone(), steps.clone(), running.clone(), stop.clone());
+                tasks.spawn(Worker { shared, target, steps, running, place, stop }.run());
+                place += 1;
             }
         }
         tasks.spawn(self.clone().poll_regularly(stop));
         while tasks.join_next().await.is_some() {}
+        self.shared.ending.close();
+        self.shared.ending.wait().await;
         Ok(())
+    }
+
+    /// Forgets which jobs run, because the operator ends the process now: it is nobody's fault, and they are no suspects.
+    pub fn forget_running(&self) {
+        RunningFile::forget(self.shared.table.directory());
+    }
+
+    /// What was under way when a process ended is suspected of having ended it.
+    async fn take_over(&self) -> PortResult<RunningFile> {
+        let directory = self.shared.table.directory();
+        let failed = |error: std::io::Error| PortError::Failed {
+            what: "the file of jobs that run",
+            why: format!("{}: {error}", directory.display()),
+        };
+        let left = RunningFile::left_behind(directory).map_err(failed)?;
+        let suspects = self.shared.table.take_over(left, self.shared.clock.now()).await?;
+        if suspects > 0 {
+            tracing::info!(suspects, "jobs were cut off by the end of the process; each of them runs alone now");
+            metrics::counter!("labelcast_jobs_interrupted_total").increment(suspects as u64);
+        }
+        let mut run = [0; 8];
+        self.shared.random.fill(&mut run);
+        let workers = Target::ALL.into_iter().map(Target::concurrency).sum();
+        RunningFile::begin(directory, u64::from_le_bytes(run), workers).map_err(failed)
     }
 
     async fn poll_regularly(self, stop: CancellationToken) {
@@ -103,99 +155,36 @@ impl Dispatcher {
                 () = stop.cancelled() => return,
                 _ = ticks.tick() => {
                     if let Err(error) = self.poll().await {
-                        tracing::warn!(%error, "the table of steps could not be looked at");
+                        tracing::warn!(%error, "the table of jobs could not be looked at");
                     }
                 }
             }
         }
     }
 
-    /// Takes up every step that is visible now. Done regularly; tests that set the clock call it themselves.
+    /// Takes up every job that is due now, and takes note of how much waits. Done regularly; tests that set the clock call it
+    /// themselves.
     pub async fn poll(&self) -> PortResult<()> {
-        loop {
-            let jobs = self.shared.table.claim(self.shared.clock.now(), POLL).await?;
-            let whole = jobs.len() == POLL;
-            for job in jobs {
-                self.hand_over(job);
-            }
-            if !whole {
-                break;
+        let shared = &self.shared;
+        let kinds = [Kind::Pictures, Kind::Notifications].map(|kind| (kind, shared.backlog.version(kind)));
+        let depths = shared.table.depths().await?;
+        for depth in &depths {
+            let name = depth.target.name();
+            let age = depth.oldest.map_or(0.0, |oldest| (shared.clock.now() - oldest).as_seconds_f64().max(0.0));
+            metrics::gauge!("labelcast_steps_waiting", "target" => name).set(depth.waiting);
+            metrics::gauge!("labelcast_oldest_job_age_seconds", "target" => name).set(age);
+            metrics::gauge!("labelcast_dead_letters", "target" => name).set(depth.dead);
+            if depth.waiting > 0 {
+                shared.queue(depth.target).look_again();
             }
         }
-        for (target, waiting, dead) in self.shared.table.depths().await? {
-            metrics::gauge!("labelcast_steps_waiting", "target" => target.name()).set(waiting);
-            metrics::gauge!("labelcast_dead_letters", "target" => target.name()).set(dead);
+        for (kind, version) in kinds {
+            let of_kind = || Target::ALL.into_iter().filter(|target| target.kind() == kind);
+            if of_kind().all(|target| shared.queue(target).is_idle()) {
+                let waiting = depths.iter().filter(|depth| depth.target.kind() == kind).map(|depth| depth.waiting);
+                shared.backlog.counted(kind, version, waiting.map(|waiting| waiting as usize).sum());
+            }
         }
         Ok(())
-    }
-
-    async fn work(self, target: Target, steps: Arc<dyn Steps>, stop: CancellationToken) {
-        loop {
-            let jobs = tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                jobs = self.lane(target).take(target.batch()) => jobs,
-            };
-            self.attempt(target, &*steps, jobs).await;
-        }
-    }
-
-    async fn attempt(&self, target: Target, steps: &dyn Steps, jobs: Vec<Job>) {
-        let outcomes = lane::guarded(target, steps, &jobs).await;
-        let mut done = Vec::with_capacity(jobs.len());
-        for (job, outcome) in jobs.into_iter().zip(outcomes) {
-            match outcome {
-                Ok(()) => done.push(job.id),
-                Err(error) => self.failed(steps, job, error).await,
-            }
-        }
-        if done.is_empty() {
-            return;
-        }
-        metrics::counter!("labelcast_steps_done_total", "target" => target.name()).increment(done.len() as u64);
-        // Not waited for: if the row stays, the step runs again, which every function can bear.
-        let table = self.shared.table.clone();
-        tokio::spawn(async move {
-            if let Err(error) = table.done(done).await {
-                tracing::warn!(%error, "steps that are done could not be ended; they will run again");
-            }
-        });
-    }
-
-    async fn failed(&self, steps: &dyn Steps, job: Job, error: String) {
-        metrics::counter!("labelcast_steps_failed_total", "target" => job.target.name()).increment(1);
-        let now = self.shared.clock.now();
-        let outcome = if job.attempt < self.shared.max_attempts {
-            tracing::warn!(id = job.id, target = job.target.name(), attempt = job.attempt, error, "a step failed");
-            self.shared.table.put_back(job.id, self.next_attempt(&job, now), error).await
-        } else {
-            self.give_up(steps, &job, now, error).await
-        };
-        if let Err(error) = outcome {
-            // The row keeps its claim, which runs out.
-            tracing::error!(id = job.id, %error, "what became of a step could not be written down");
-        }
-    }
-
-    async fn give_up(&self, steps: &dyn Steps, job: &Job, now: DateTime<Utc>, error: String) -> PortResult<()> {
-        if let Err(untold) = steps.gave_up(job).await {
-            tracing::warn!(id = job.id, untold, "those who wait could not be told yet that a step was given up");
-            return self.shared.table.put_back(job.id, self.next_attempt(job, now), error).await;
-        }
-        tracing::error!(
-            id = job.id,
-            target = job.target.name(),
-            attempts = job.attempt,
-            error,
-            "a step is a dead letter"
-        );
-        metrics::counter!("labelcast_steps_dead_total", "target" => job.target.name()).increment(1);
-        self.shared.table.bury(job.id, now, error).await
-    }
-
-    fn next_attempt(&self, job: &Job, now: DateTime<Utc>) -> DateTime<Utc> {
-        let mut byte = [0];
-        self.shared.random.fill(&mut byte);
-        now + retry::wait(job.attempt, f64::from(byte[0]) / 255.0)
     }
 }

@@ -1,17 +1,29 @@
-//! The asynchronous steps: created objects, queue messages and bus deliveries, each a row until it is done. What was
-//! accepted is done, or ends as a dead letter that can be listed and redriven (promise 1).
+//! The jobs: created objects, queue messages and bus deliveries, each a row until it is done. What was accepted is done, or
+//! ends as a dead letter that can be listed and redriven (promise 1).
+//!
+//! The [`table`] is the queue. A worker takes a [`lease`] on as many rows as it runs at once, and only when it is about to run
+//! them; [`attempt`] runs them, and [`running`] remembers on the disk, without waiting for it, which were under way, so that a
+//! job that kills the process is found. Why it is so: `docs/decisions/jobs-leases-and-suspects.md`.
 
+mod attempt;
+mod backlog;
 mod bus;
 mod dispatcher;
-mod lane;
+mod lease;
 mod queue;
 mod retry;
+mod running;
 mod table;
 mod target;
+#[cfg(test)]
+mod tests;
 mod waiting;
+mod worker;
 
+pub use attempt::{Cause, Failure, Outcome, Steps};
+pub use backlog::{Kind, Reservation};
 pub use bus::LocalBus;
-pub use dispatcher::{Dispatcher, Outcome, Steps};
+pub use dispatcher::Dispatcher;
 pub use queue::LocalQueue;
 pub use table::{DeadLetter, Job, Redriven, WorkTable};
 pub use target::Target;

@@ -1,31 +1,52 @@
-//! The table of steps.
+//! The table of jobs, which is their queue.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use labelcast_functions::ports::PortResult;
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::Target;
+use super::running::Interrupted;
+use super::{Target, retry};
 use crate::database::Database;
 
-/// Times that a step may be cut off by the end of the process before that counts as a failed attempt: a step that brings
-/// the process down must not do so for ever, and a process that is killed often must not lose good steps.
-const INTERRUPTIONS: u32 = 10;
-
-/// A step that was claimed.
+/// A job as it is handed to its function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
-    /// Its row.
+    /// Its row. Later jobs have higher numbers.
     pub id: i64,
     /// Who takes it.
     pub target: Target,
     /// The event's content, as JSON.
     pub payload: String,
-    /// This attempt's number, from 1.
+    /// The number of the attempt that runs, from 1. What was cut off by the end of the process is no attempt.
     pub attempt: u32,
     /// When it was accepted.
     pub created_at: DateTime<Utc>,
+    /// Set if it was under way when the process ended: how often that happened while it ran alone.
+    pub(super) suspect: Option<u32>,
+}
+
+/// How much waits for one function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Depth {
+    pub(super) target: Target,
+    /// Jobs that wait or run.
+    pub(super) waiting: u32,
+    pub(super) dead: u32,
+    /// When the oldest of those that wait or run was accepted.
+    pub(super) oldest: Option<DateTime<Utc>>,
+}
+
+/// What a look at the table has shown.
+#[derive(Debug, Default)]
+pub(super) struct Due {
+    pub(super) jobs: Vec<Job>,
+    /// The last row that was looked at; 0 if there is none.
+    pub(super) last: i64,
+    /// Whether there may be more behind it.
+    pub(super) more: bool,
 }
 
 /// The table.
@@ -37,111 +58,128 @@ pub struct WorkTable {
 impl WorkTable {
     /// Of this database.
     pub fn new(database: Database) -> Self {
-        Self { database }
+        Self { database: database.for_jobs() }
     }
 
-    /// Adds steps, claimed already by whoever hands them over in memory. Durable when answered.
-    pub(super) async fn add(&self, steps: Vec<(Target, String)>, now: DateTime<Utc>) -> PortResult<Vec<Job>> {
-        self.database
-            .write(move |transaction| {
-                let mut insert = transaction.prepare_cached(
-                    "INSERT INTO work (target, payload, attempts, claimed, visible_at, created_at) VALUES (?, ?, 1, 1, ?, ?)",
-                )?;
-                let mut jobs = Vec::with_capacity(steps.len());
-                for (target, payload) in steps {
-                    let id = insert.insert(params![
-                        target.name(),
-                        payload,
-                        lease_end(target, now),
-                        now.timestamp_millis()
-                    ])?;
-                    jobs.push(Job { id, target, payload, attempt: 1, created_at: now });
-                }
-                Ok(jobs)
-            })
-            .await
+    /// The data directory.
+    pub(super) fn directory(&self) -> &Path {
+        self.database.path().parent().unwrap_or(Path::new("."))
     }
 
-    /// Claims steps that are visible, oldest first.
-    pub(super) async fn claim(&self, now: DateTime<Utc>, limit: usize) -> PortResult<Vec<Job>> {
-        let any = move |connection: &rusqlite::Connection| {
-            connection
-                .prepare_cached("SELECT EXISTS (SELECT 1 FROM work WHERE dead_at IS NULL AND visible_at <= ?)")?
-                .query_row([now.timestamp_millis()], |row| row.get::<_, bool>(0))
+    /// Adds jobs. Durable when answered; `then` gets them before that, in the order of the rows.
+    pub(super) async fn add(
+        &self,
+        jobs: Vec<(Target, String)>,
+        now: DateTime<Utc>,
+        then: impl FnOnce(Vec<Job>) + Send + 'static,
+    ) -> PortResult<()> {
+        let add = move |transaction: &Transaction<'_>| {
+            let mut insert = transaction
+                .prepare_cached("INSERT INTO work (target, payload, visible_at, created_at) VALUES (?, ?, 0, ?)")?;
+            let add = |(target, payload): (Target, String)| {
+                let id = insert.insert(params![target.name(), payload, now.timestamp_millis()])?;
+                Ok(Job { id, target, payload, attempt: 1, created_at: now, suspect: None })
+            };
+            jobs.into_iter().map(add).collect()
         };
-        // Most polls find nothing; a look costs less than an empty change.
-        if !self.database.read(any).await? {
-            return Ok(Vec::new());
-        }
-        self.database.write(move |transaction| claim(transaction, now, limit)).await
+        self.database.write_then(add, then).await
     }
 
-    /// Ends steps that are done.
+    /// Jobs of one function that may run now, oldest first, up to so many, save those that are under a lease.
+    pub(super) async fn due(
+        &self,
+        target: Target,
+        now: DateTime<Utc>,
+        most: usize,
+        leased: HashSet<i64>,
+    ) -> PortResult<Due> {
+        self.database.read(move |connection| due(connection, target, now, most, &leased)).await
+    }
+
+    /// Ends jobs that are done. Nobody waits for it, so it goes along with another commit. Only for whoever holds the lease.
     pub(super) async fn done(&self, ids: Vec<i64>) -> PortResult<()> {
         self.database
-            .write(move |transaction| {
-                let mut delete = transaction.prepare_cached("DELETE FROM work WHERE id = ?")?;
+            .write_along(move |transaction| {
+                let mut delete = transaction.prepare_cached("DELETE FROM work WHERE id = ? AND dead_at IS NULL")?;
                 ids.iter().try_for_each(|id| delete.execute([id]).map(drop))
             })
             .await
     }
 
-    /// Puts a failed step back until then.
-    pub(super) async fn put_back(&self, id: i64, visible_at: DateTime<Utc>, error: String) -> PortResult<()> {
+    /// Puts a job that failed so often back until then. Only for whoever holds the lease.
+    pub(super) async fn put_back(
+        &self,
+        id: i64,
+        attempts: u32,
+        visible_at: DateTime<Utc>,
+        error: String,
+    ) -> PortResult<()> {
         self.database
             .write(move |transaction| {
+                // It failed without killing the process, so it is no suspect.
                 transaction
-                    .prepare_cached("UPDATE work SET claimed = 0, visible_at = ?, error = ? WHERE id = ?")?
-                    .execute(params![visible_at.timestamp_millis(), error, id])
+                    .prepare_cached(
+                        "UPDATE work SET attempts = ?, visible_at = ?, error = ?, suspect = NULL
+                         WHERE id = ? AND dead_at IS NULL",
+                    )?
+                    .execute(params![attempts, visible_at.timestamp_millis(), error, id])
                     .map(drop)
             })
             .await
     }
 
-    /// Makes a step a dead letter.
-    pub(super) async fn bury(&self, id: i64, now: DateTime<Utc>, error: String) -> PortResult<()> {
+    /// Makes a job a dead letter. Only for whoever holds the lease.
+    pub(super) async fn dead_letter(
+        &self,
+        id: i64,
+        attempts: u32,
+        now: DateTime<Utc>,
+        error: String,
+    ) -> PortResult<()> {
         self.database
             .write(move |transaction| {
                 transaction
-                    .prepare_cached("UPDATE work SET claimed = 0, dead_at = ?, error = ? WHERE id = ?")?
-                    .execute(params![now.timestamp_millis(), error, id])
+                    .prepare_cached(
+                        "UPDATE work SET attempts = ?, dead_at = ?, error = ? WHERE id = ? AND dead_at IS NULL",
+                    )?
+                    .execute(params![attempts, now.timestamp_millis(), error, id])
                     .map(drop)
             })
             .await
     }
 
-    /// Makes visible what a process that ended left claimed. Only for whoever holds the directory's lock.
-    pub(super) async fn take_over(&self, now: DateTime<Utc>) -> PortResult<usize> {
-        self.database
-            .write(move |transaction| {
-                transaction.execute(
-                    "UPDATE work SET claimed = 0, visible_at = ?1, interrupted = interrupted + 1,
-                        attempts = CASE WHEN interrupted < ?2 THEN attempts - 1 ELSE attempts END
-                     WHERE claimed = 1 AND dead_at IS NULL",
-                    params![now.timestamp_millis(), INTERRUPTIONS],
-                )
-            })
-            .await
+    /// Makes suspects of what a process that ended left under way; once, however often it is called with the same. Answers how
+    /// many there are. Only for whoever holds the directory's lock.
+    pub(super) async fn take_over(&self, left: Interrupted, now: DateTime<Utc>) -> PortResult<usize> {
+        if left.jobs.is_empty() {
+            return Ok(0);
+        }
+        self.database.write(move |transaction| take_over(transaction, &left, now)).await
     }
 
-    /// How many steps wait, and how many are dead letters, by target.
-    pub(super) async fn depths(&self) -> PortResult<Vec<(Target, u32, u32)>> {
+    /// How much waits and is dead, by function.
+    pub(super) async fn depths(&self) -> PortResult<Vec<Depth>> {
         self.database
             .read(|connection| {
-                let mut count = connection.prepare_cached(
-                    "SELECT COUNT(*) FILTER (WHERE dead_at IS NULL), COUNT(*) FILTER (WHERE dead_at IS NOT NULL)
-                     FROM work WHERE target = ?",
+                let mut waiting = connection.prepare_cached(
+                    "SELECT COUNT(*), (SELECT created_at FROM work WHERE target = ?1 AND dead_at IS NULL ORDER BY id LIMIT 1)
+                     FROM work WHERE target = ?1 AND dead_at IS NULL",
                 )?;
-                Target::ALL
-                    .into_iter()
-                    .map(|target| count.query_row([target.name()], |row| Ok((target, row.get(0)?, row.get(1)?))))
-                    .collect()
+                let mut dead =
+                    connection.prepare_cached("SELECT COUNT(*) FROM work WHERE target = ? AND dead_at IS NOT NULL")?;
+                let depth = |target: Target| {
+                    let (waiting, oldest) =
+                        waiting.query_row([target.name()], |row| Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?)))?;
+                    let dead = dead.query_row([target.name()], |row| row.get(0))?;
+                    Ok(Depth { target, waiting, dead, oldest: oldest.and_then(DateTime::from_timestamp_millis) })
+                };
+                Target::ALL.into_iter().map(depth).collect()
             })
             .await
     }
 }
 
-/// A step that was given up.
+/// A job that used up its attempts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
     /// Its row.
@@ -165,7 +203,7 @@ impl WorkTable {
                     "SELECT id, target, attempts, dead_at, COALESCE(error, '') FROM work
                      WHERE dead_at IS NOT NULL ORDER BY dead_at, id",
                 )?;
-                let read = |row: &rusqlite::Row<'_>| {
+                let read = |row: &Row<'_>| {
                     Ok(DeadLetter {
                         id: row.get(0)?,
                         target: row.get(1)?,
@@ -179,12 +217,13 @@ impl WorkTable {
             .await
     }
 
-    /// Makes dead letters steps again, with all of their attempts; all of them if none is named.
+    /// Makes dead letters jobs again, with all of their attempts; all of them if none is named. One that killed the process
+    /// runs alone again.
     pub async fn redrive(&self, ids: Vec<i64>, now: DateTime<Utc>) -> PortResult<Redriven> {
         self.database
             .write(move |transaction| {
                 let mut update = transaction.prepare_cached(
-                    "UPDATE work SET dead_at = NULL, error = NULL, attempts = 0, interrupted = 0, visible_at = ?1
+                    "UPDATE work SET dead_at = NULL, error = NULL, attempts = 0, suspect = suspect * 0, visible_at = ?1
                      WHERE dead_at IS NOT NULL AND (?2 IS NULL OR id = ?2)",
                 )?;
                 let now = now.timestamp_millis();
@@ -208,40 +247,75 @@ impl WorkTable {
 /// What came of redriving.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Redriven {
-    /// Dead letters that are steps again.
+    /// Dead letters that are jobs again.
     pub count: usize,
     /// Ids that are no dead letters.
     pub unknown: Vec<i64>,
 }
 
-/// Twice the time-out: while the process lives, an attempt has ended long before.
-fn lease_end(target: Target, now: DateTime<Utc>) -> i64 {
-    (now + target.time_out() * 2).timestamp_millis()
+/// Bytes of payload after which a look ends: what is run together is read into memory.
+const MAX_BYTES: usize = 4 << 20;
+
+fn due(
+    connection: &Connection,
+    target: Target,
+    now: DateTime<Utc>,
+    most: usize,
+    leased: &HashSet<i64>,
+) -> rusqlite::Result<Due> {
+    let mut select = connection.prepare_cached(
+        "SELECT id, payload, attempts, created_at, suspect FROM work
+         WHERE target = ? AND dead_at IS NULL AND visible_at <= ? ORDER BY id",
+    )?;
+    let mut rows = select.query(params![target.name(), now.timestamp_millis()])?;
+    let (mut due, mut bytes) = (Due::default(), 0);
+    while let Some(row) = rows.next()? {
+        if due.jobs.len() == most || bytes >= MAX_BYTES {
+            due.more = true;
+            break;
+        }
+        due.last = row.get(0)?;
+        if leased.contains(&due.last) {
+            continue;
+        }
+        let payload: String = row.get(1)?;
+        bytes += payload.len();
+        due.jobs.push(Job {
+            id: due.last,
+            target,
+            payload,
+            attempt: row.get::<_, u32>(2)? + 1,
+            created_at: DateTime::from_timestamp_millis(row.get(3)?).unwrap_or(now),
+            suspect: row.get(4)?,
+        });
+    }
+    Ok(due)
 }
 
-fn claim(transaction: &Transaction<'_>, now: DateTime<Utc>, limit: usize) -> rusqlite::Result<Vec<Job>> {
-    let mut select = transaction.prepare_cached(
-        "SELECT id, target, payload, attempts, created_at FROM work
-         WHERE dead_at IS NULL AND visible_at <= ? ORDER BY id LIMIT ?",
-    )?;
-    let mut update = transaction
-        .prepare_cached("UPDATE work SET claimed = 1, attempts = attempts + 1, visible_at = ? WHERE id = ?")?;
-    let rows = select.query_map(params![now.timestamp_millis(), i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
-        let target: String = row.get(1)?;
-        let created_at: i64 = row.get(4)?;
-        Ok((row.get(0)?, target, row.get(2)?, row.get::<_, u32>(3)?, created_at))
-    })?;
-    let mut jobs = Vec::new();
-    for row in rows {
-        let (id, target, payload, attempts, created_at) = row?;
-        let Ok(target) = target.parse::<Target>() else {
-            tracing::error!(id, target, "a step for a function that does not exist was passed over");
-            update.execute(params![(now + chrono::Duration::hours(1)).timestamp_millis(), id])?;
-            continue;
-        };
-        update.execute(params![lease_end(target, now), id])?;
-        let created_at = DateTime::from_timestamp_millis(created_at).unwrap_or(now);
-        jobs.push(Job { id, target, payload, attempt: attempts + 1, created_at });
+/// The setting that holds the run whose interruptions were counted last.
+const COUNTED_RUN: &str = "jobs_counted_run";
+
+fn take_over(transaction: &Transaction<'_>, left: &Interrupted, now: DateTime<Utc>) -> rusqlite::Result<usize> {
+    let run = left.run.to_string();
+    let counted: Option<String> = transaction
+        .query_row("SELECT value FROM settings WHERE name = ?", [COUNTED_RUN], |row| row.get(0))
+        .optional()?;
+    if counted.as_ref() == Some(&run) {
+        return Ok(0);
     }
-    Ok(jobs)
+    let mut find = transaction.prepare("SELECT target, suspect FROM work WHERE id = ? AND dead_at IS NULL")?;
+    let mut suspect = transaction.prepare("UPDATE work SET suspect = ?, visible_at = ? WHERE id = ?")?;
+    let mut suspects = 0;
+    for (id, alone) in &left.jobs {
+        let row: Option<(String, Option<u32>)> =
+            find.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        // What was done already, only not written down yet, was found by its row; what is gone is fine.
+        let Some((target, before)) = row else { continue };
+        let interruptions = before.unwrap_or(0) + u32::from(*alone);
+        let in_order = target.parse::<Target>().is_ok_and(Target::in_order);
+        let visible_at = if in_order { 0 } else { (now + retry::wait_of_suspect(interruptions)).timestamp_millis() };
+        suspects += suspect.execute(params![interruptions, visible_at, id])?;
+    }
+    transaction.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", params![COUNTED_RUN, run])?;
+    Ok(suspects)
 }

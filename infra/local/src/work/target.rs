@@ -1,7 +1,9 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-/// The function that takes a step.
+use super::Kind;
+
+/// The function that takes a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Target {
     /// An S3 event.
@@ -18,6 +20,9 @@ impl Target {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Ingest, Self::Analyze, Self::Index, Self::Notify];
 
+    /// The largest [`Target::batch`].
+    pub const MAX_BATCH: usize = 1024;
+
     /// As it stands in the table, in metrics and logs.
     pub const fn name(self) -> &'static str {
         match self {
@@ -28,7 +33,15 @@ impl Target {
         }
     }
 
-    /// Steps that run at once. How many pictures are decoded at once is bound by the cores and the memory budget: while
+    /// What it counts as in the backlog.
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Ingest | Self::Analyze | Self::Index => Kind::Pictures,
+            Self::Notify => Kind::Notifications,
+        }
+    }
+
+    /// Jobs that run at once. How many pictures are decoded at once is bound by the cores and the memory budget: while
     /// some are decoded, others are read, written and synced. Notifications go one after the other, since their order is
     /// what subscribers see.
     pub const fn concurrency(self) -> usize {
@@ -38,19 +51,28 @@ impl Target {
         }
     }
 
-    /// Steps handed over together at most. Notifications that wait are written and pushed together.
+    /// Jobs handed over together at most. Notifications that wait are written and pushed together: as many as are published
+    /// with a few commits, so that they are notified as fast as they are accepted.
     pub const fn batch(self) -> usize {
         match self {
             Self::Ingest | Self::Analyze | Self::Index => 1,
-            Self::Notify => 64,
+            Self::Notify => Self::MAX_BATCH,
         }
     }
 
-    /// How long one attempt may take. A detector that hangs is cut off here.
-    pub const fn time_out(self) -> Duration {
+    /// Whether no job may pass one that was accepted before it, not even while that one is tried again.
+    pub const fn in_order(self) -> bool {
+        matches!(self, Self::Notify)
+    }
+
+    /// How long one attempt at so many jobs together may take. A detector that hangs is cut off here.
+    pub const fn time_out(self, together: usize) -> Duration {
         match self {
-            Self::Ingest | Self::Notify => Duration::from_mins(1),
+            Self::Ingest => Duration::from_mins(1),
             Self::Analyze | Self::Index => Duration::from_secs(30),
+            // Short, because others wait behind it.
+            Self::Notify if together > 1 => Duration::from_secs(15),
+            Self::Notify => Duration::from_secs(5),
         }
     }
 }

@@ -22,6 +22,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{FileObjects, ObjectCreated, router};
 use crate::server::{Server, Tls};
+use crate::work::Reservation;
 use labelcast_functions::system::SystemRandom;
 
 struct Hand(Mutex<DateTime<Utc>>);
@@ -37,11 +38,19 @@ impl Clock for Hand {
 struct Told {
     events: Mutex<Vec<Value>>,
     is_full: AtomicBool,
+    is_overloaded: AtomicBool,
 }
 
 #[async_trait]
 impl ObjectCreated for Told {
-    async fn created(&self, event: Value) -> PortResult<()> {
+    fn reserve(&self) -> PortResult<Reservation> {
+        if self.is_overloaded.load(Ordering::Relaxed) {
+            return Err(PortError::Overloaded { what: "the backlog", retry_after: std::time::Duration::from_secs(1) });
+        }
+        Ok(Reservation::without_bound())
+    }
+
+    async fn created(&self, _: Reservation, event: Value) -> PortResult<()> {
         if self.is_full.load(Ordering::Relaxed) {
             return Err(PortError::Full { what: "a step" });
         }

@@ -104,6 +104,22 @@ async fn what_could_not_be_told_of_is_not_accepted() {
 }
 
 #[tokio::test]
+async fn while_too_many_pictures_wait_the_next_is_refused_before_it_is_stored_and_told_when_to_come_back() {
+    let site = Site::open();
+    site.told.is_overloaded.store(true, Ordering::Relaxed);
+    let form = site.form("cat", 1..=100).await;
+    let answer = site.post(&form, b"bytes".to_vec()).await;
+    assert_eq!(
+        (answer.status(), answer.headers()["retry-after"].as_bytes()),
+        (StatusCode::SERVICE_UNAVAILABLE, &b"1"[..])
+    );
+    assert!(answer.text().await.unwrap().contains("<Code>SlowDown</Code>"));
+    assert_eq!(site.files(), Vec::<String>::new());
+    site.told.is_overloaded.store(false, Ordering::Relaxed);
+    assert_eq!(site.post(&form, b"bytes".to_vec()).await.status(), StatusCode::NO_CONTENT, "the form is still good");
+}
+
+#[tokio::test]
 async fn a_full_disk_refuses_before_it_accepts() {
     let site = Site::leaving_free(u64::MAX);
     let form = site.form("cat", 1..=100).await;

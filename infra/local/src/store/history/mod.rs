@@ -40,7 +40,9 @@ impl History for SqliteHistory {
     async fn append(&self, entries: &[NewEntry]) -> PortResult<Vec<Appended>> {
         let rows = append::encode(entries, &self.epoch);
         let now = self.clock.now();
-        self.database.write(move |group| append::append(group, rows, now)).await
+        // Made again from its job if a loss of power undoes it: in the order of the jobs, so with the same numbers, before
+        // anything is pushed.
+        self.database.write_repeatable(move |group| append::append(group, rows, now)).await
     }
 
     async fn settle(&self, _placed: &[Placed]) -> PortResult<()> {

@@ -1,0 +1,59 @@
+//! Notifications that could not be pushed with all attempts: no cursor of a receiver may pass them (rule 7), so somebody has
+//! to see to their receivers. Every backend says who.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_lambda_events::eventbridge::EventBridgeEvent;
+use serde_json::Value;
+
+use super::entry;
+use crate::model::ConnectionId;
+use crate::ports::{Clock, Connections, History, Images, PortResult, Pusher, Which};
+
+/// Who sees to the receivers of an event whose attempts are exhausted.
+#[async_trait]
+pub trait Undelivered: Send + Sync {
+    /// Takes such an event. Once it is answered, later notifications may be pushed.
+    async fn take(&self, event: EventBridgeEvent<Value>) -> PortResult<()>;
+}
+
+/// Closes everyone who is subscribed to a topic of the notification, so that they resume from history. For one process, where
+/// nothing is pushed before this is done. It looks neither at filters nor at images: they may be why it could not be pushed.
+#[derive(Clone)]
+pub struct CloseSubscribers {
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// What notifications are about.
+    pub images: Arc<dyn Images>,
+    /// Where `notify` wrote it, or came no further than to.
+    pub history: Arc<dyn History>,
+    /// Who listens.
+    pub connections: Arc<dyn Connections>,
+    /// What closes them.
+    pub pusher: Arc<dyn Pusher>,
+}
+
+#[async_trait]
+impl Undelivered for CloseSubscribers {
+    async fn take(&self, event: EventBridgeEvent<Value>) -> PortResult<()> {
+        let entries = entry::all(&[event], self.clock.now(), &*self.images).await?;
+        let appended = self.history.append(&entries).await?;
+        for (entry, appended) in entries.iter().zip(&appended) {
+            let mut subscribed: Vec<ConnectionId> = Vec::new();
+            for placed in &appended.placed {
+                let mut gather =
+                    |subscription: &crate::model::Subscription| subscribed.push(subscription.connection.clone());
+                self.connections.visit(&placed.topic, placed.seq, Which::All, &mut gather).await?;
+            }
+            for connection in &subscribed {
+                self.pusher.close(connection).await?;
+            }
+            let (id, closed) = (&entry.notification.id, subscribed.len());
+            tracing::error!(%id, closed, "a notification could not be pushed; its subscribers were closed, so that they resume");
+            metrics::counter!("labelcast_notifications_given_up_total").increment(1);
+            self.history.settle(&appended.placed).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,155 @@
+//! How much waits, and the bound on it: what is accepted cannot outrun what is worked off.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use labelcast_functions::ports::{PortError, PortResult};
+
+/// What shares a bound. A flood of publishes must not refuse pictures, and a burst of pictures must not refuse publishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// From the posted file to the stored result.
+    Pictures,
+    /// From the publish to the push.
+    Notifications,
+}
+
+/// When it is worth trying again. Thousands of notifications are worked off in a second.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Default)]
+struct Count {
+    /// Rows that wait or run.
+    rows: usize,
+    /// Places given to what is not committed yet.
+    reserved: usize,
+    /// Grows with each change, so that a count taken from the table meanwhile is recognised as old.
+    version: u64,
+}
+
+/// The counts of all kinds. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Backlog {
+    counts: Arc<[Mutex<Count>; 2]>,
+    /// Jobs of one kind beyond which nothing new is accepted.
+    max: usize,
+}
+
+impl Backlog {
+    pub(super) fn new(max: usize) -> Self {
+        Self { counts: Arc::default(), max }
+    }
+
+    fn count(&self, kind: Kind) -> MutexGuard<'_, Count> {
+        self.counts[kind as usize].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Places for jobs that come from outside.
+    pub(super) fn admit(&self, kind: Kind, jobs: usize) -> PortResult<Reservation> {
+        let mut count = self.count(kind);
+        if count.rows + count.reserved + jobs > self.max {
+            metrics::counter!("labelcast_backlog_refused_total").increment(1);
+            return Err(PortError::Overloaded { what: "the backlog", retry_after: RETRY_AFTER });
+        }
+        count.reserved += jobs;
+        drop(count);
+        Ok(Reservation { backlog: self.clone(), kind, jobs })
+    }
+
+    /// Places for jobs that finish what was accepted; these are never refused.
+    pub(super) fn admit_always(&self, kind: Kind, jobs: usize) -> Reservation {
+        self.count(kind).reserved += jobs;
+        Reservation { backlog: self.clone(), kind, jobs }
+    }
+
+    /// Rows that wait no more: done, or dead letters.
+    pub(super) fn ended(&self, kind: Kind, jobs: usize) {
+        let mut count = self.count(kind);
+        count.rows = count.rows.saturating_sub(jobs);
+        count.version += 1;
+    }
+
+    pub(super) fn rows(&self, kind: Kind) -> usize {
+        self.count(kind).rows
+    }
+
+    pub(super) fn version(&self, kind: Kind) -> u64 {
+        self.count(kind).version
+    }
+
+    /// Takes over what the table says, where nothing has changed since this version: another process may have redriven dead
+    /// letters.
+    pub(super) fn counted(&self, kind: Kind, version: u64, rows: usize) {
+        let mut count = self.count(kind);
+        if count.version == version && count.reserved == 0 {
+            count.rows = rows;
+        }
+    }
+}
+
+/// Places in the backlog, given back unless their jobs are committed.
+#[derive(Debug)]
+pub struct Reservation {
+    backlog: Backlog,
+    kind: Kind,
+    jobs: usize,
+}
+
+impl Reservation {
+    /// For tests of those who pass it on.
+    #[cfg(test)]
+    pub(crate) fn without_bound() -> Self {
+        Backlog::new(usize::MAX).admit_always(Kind::Pictures, 1)
+    }
+
+    /// The jobs are in the table now.
+    pub(super) fn committed(mut self) {
+        self.backlog.count(self.kind).rows += self.jobs;
+        self.give_back();
+    }
+
+    fn give_back(&mut self) {
+        let mut count = self.backlog.count(self.kind);
+        count.reserved -= std::mem::take(&mut self.jobs);
+        count.version += 1;
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(admitted: PortResult<Reservation>) -> bool {
+        matches!(admitted, Err(PortError::Overloaded { .. }))
+    }
+
+    #[test]
+    fn what_comes_from_outside_is_bounded_and_what_finishes_it_is_not() {
+        let backlog = Backlog::new(2);
+        backlog.admit(Kind::Notifications, 1).unwrap().committed();
+        let waiting = backlog.admit(Kind::Notifications, 1).unwrap();
+        assert!(refused(backlog.admit(Kind::Notifications, 1)), "one is stored and one on its way");
+        backlog.admit_always(Kind::Notifications, 5).committed();
+        assert!(backlog.admit(Kind::Pictures, 2).is_ok(), "the other kind has a bound of its own");
+        drop(waiting);
+        backlog.ended(Kind::Notifications, 5);
+        assert!(backlog.admit(Kind::Notifications, 1).is_ok(), "there is room again");
+    }
+
+    #[test]
+    fn a_count_of_the_table_is_taken_only_if_nothing_changed_meanwhile() {
+        let backlog = Backlog::new(2);
+        let before = backlog.version(Kind::Pictures);
+        backlog.admit(Kind::Pictures, 1).unwrap().committed();
+        backlog.counted(Kind::Pictures, before, 0);
+        assert!(refused(backlog.admit(Kind::Pictures, 2)), "the count is older than the change");
+        backlog.counted(Kind::Pictures, backlog.version(Kind::Pictures), 2);
+        assert!(refused(backlog.admit(Kind::Pictures, 1)), "somebody redrove a dead letter");
+    }
+}
