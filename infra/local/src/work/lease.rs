@@ -28,7 +28,6 @@ pub(super) struct JobQueue {
     looking: tokio::sync::Mutex<()>,
 }
 
-#[derive(Default)]
 struct State {
     /// Rows that were added last and are under no lease, ascending: copies, the rows are in the table.
     fresh: VecDeque<Job>,
@@ -215,6 +214,21 @@ impl JobQueue {
             self.arrived.notify_one();
         }
         Taken { jobs, lease: Lease { queue: self.clone(), token, rows } }
+    }
+}
+
+impl Default for State {
+    /// Nothing is known of the table yet: what a process before left there comes before what is added now.
+    fn default() -> Self {
+        Self {
+            fresh: VecDeque::new(),
+            fresh_bytes: 0,
+            more: true,
+            seen: 0,
+            leased: HashMap::new(),
+            ended: None,
+            last_token: 0,
+        }
     }
 }
 
