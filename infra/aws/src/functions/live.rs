@@ -55,7 +55,8 @@ pub(super) async fn message(home: &Home, metrics: &'static Metrics) -> Result<()
     ));
     take(metrics, move |event| {
         let route = route.clone();
-        async move { Ok(route.handle(event).await) }
+        // On the heap: it is too large to be moved about.
+        async move { Ok(Box::pin(route.handle(event)).await) }
     })
     .await
 }
