@@ -9,7 +9,7 @@ use bytes::Bytes;
 use chrono::Duration;
 use labelcast_functions::budget::{ByteSize, MemoryBudget};
 use labelcast_functions::images::{Analyze, Decoding, Failed, FailureRecord, Index, Ingest};
-use labelcast_functions::live::{Authorize, CloseSubscribers, Connect, Deliver, Disconnect, Notify, Route, Sweep};
+use labelcast_functions::live::{Authorize, CloseSubscribers, Connect, Deliver, Disconnect, Notify, ReplayBudget, Route, Sweep};
 use labelcast_functions::model::{
     BusEvent, ConnectionId, ImageType, Notification, NotificationId, RemovedImage, Subject, TopicKey, UploadId,
     UploadRef, UploadState,
@@ -420,6 +420,7 @@ async fn a_connection_lives_by_the_events_of_api_gateway() {
         ports.objects.clone(),
         verifier(&machine),
         settings(),
+        ReplayBudget::of(MemoryBudget::new(ByteSize::mib(64))),
     );
     for (body, kind) in [
         (r#"{"action":"ping","ref":"5"}"#, "pong"),

@@ -1,8 +1,15 @@
 //! `history`: what was notified, over REST. For those who cannot, or need not, hold a socket open.
 
-use std::sync::Arc;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::{FromRef, State};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -10,11 +17,12 @@ use utoipa_axum::routes;
 
 use super::render::{self, Shown};
 use super::replay::wanted;
+use super::replay_budget::{InFlight, PART_BYTES, PART_ENTRIES, READING, ReplayBudget};
 use crate::error::{Error, Result};
-use crate::model::{Cursor, Notification, Seq, Topic};
-use crate::ports::{History, Images, Objects, Placed};
+use crate::model::{Caller, Cursor, Notification, Seq, Topic, TopicKey};
+use crate::ports::{History, HistoryPage, Images, Objects, PageLimit, Placed};
 use crate::protocol::{NotificationFrame, ServerFrame};
-use crate::rest::{self, Door, ErrorBody, Json, Path, SignedIn};
+use crate::rest::{self, Door, ErrorBody, Path, SignedIn};
 use crate::settings::Settings;
 
 /// The function's parts.
@@ -30,7 +38,15 @@ pub struct HistoryApi {
     pub objects: Arc<dyn Objects>,
     /// Who may read what.
     pub settings: Arc<Settings>,
+    /// What is in flight, shared with replays.
+    pub budget: ReplayBudget,
 }
+
+/// The notifications of one answer, in bytes of JSON: well below the 6 MB that a Lambda may answer, and little enough that
+/// many may be on their way at once.
+const MAX_BYTES: usize = 1024 * 1024;
+/// How long an answer that is not read counts against its user's share. What is left then waits in the connection alone.
+const READ_WITHIN: Duration = Duration::from_mins(1);
 
 impl FromRef<HistoryApi> for Door {
     fn from_ref(api: &HistoryApi) -> Self {
@@ -59,7 +75,7 @@ pub struct HistoryQuery {
 /// Part of a topic's history.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct HistoryView {
-    /// Ascending.
+    /// Ascending. Fewer than were asked for where they would be more than 1 MiB.
     notifications: Vec<NotificationFrame>,
     /// How far this answer reaches: the `since` of the next. The end is reached when it no longer moves.
     #[schema(value_type = String)]
@@ -79,7 +95,7 @@ async fn history(
     SignedIn(caller): SignedIn,
     Path(topic): Path<String>,
     rest::Query(asked): rest::Query<HistoryQuery>,
-) -> Result<Json<HistoryView>> {
+) -> Result<Response> {
     let topic: Topic = topic.parse().map_err(|error| Error::bad_request(format!("{error}")))?;
     if !api.settings.readers.allow(&caller, &topic) {
         return Err(Error::forbidden(format!("`{topic}` is not for you")));
@@ -97,26 +113,117 @@ async fn history(
     let head = api.history.head(&key).await?;
     // A cursor of another life of the history, or from the future, says nothing here: begin at the oldest.
     let after = since.filter(|since| since.epoch == head.epoch && since.seq <= head.newest).map(|since| since.seq);
-    let page = api.history.read(&key, after.unwrap_or(Seq(0)), limit).await?;
-    let recovered = after.is_some_and(|after| page.reaches_back_to(after));
-    let reached = page.entries.last().map_or(page.head.newest, |entry| entry.seq);
-    let all: Vec<&Notification> = page.entries.iter().map(|entry| &entry.notification).collect();
-    let shown = Shown::of(&all, &*api.images).await?;
-    let notifications = page.entries.iter().filter_map(|entry| {
-        let image = shown.image(&entry.notification);
-        if !wanted(&entry.notification, &key, image, &caller, None) {
-            return None;
+    // Reading, and what is answered.
+    let mut in_flight = api.budget.acquire(&caller.user, READING + MAX_BYTES).await;
+    let answer = api.collect(&key, &caller, after, limit).await?;
+    let body = answer.into_json();
+    in_flight.shrink_to(body.len());
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (header::CONTENT_LENGTH, HeaderValue::from(body.len())),
+    ];
+    Ok((headers, held(body, in_flight)).into_response())
+}
+
+/// An answer in the making: a [`HistoryView`] that holds text instead of values.
+struct Answer {
+    /// Notifications as JSON, separated by commas.
+    notifications: String,
+    reached: Cursor,
+    recovered: bool,
+}
+
+impl Answer {
+    fn into_json(self) -> Bytes {
+        let Self { notifications, reached, recovered } = self;
+        format!("{{\"notifications\":[{notifications}],\"cursor\":\"{reached}\",\"recovered\":{recovered}}}").into()
+    }
+}
+
+impl HistoryApi {
+    /// Reads on from `after`, in parts, until there are enough notifications, or bytes, or no more.
+    async fn collect(&self, key: &TopicKey, caller: &Caller, after: Option<Seq>, limit: usize) -> Result<Answer> {
+        let mut reached = after.unwrap_or(Seq(0));
+        let mut left = limit;
+        let mut page = self.page(key, reached, left).await?;
+        let mut answer = Answer {
+            notifications: String::new(),
+            reached: Cursor { epoch: page.head.epoch.clone(), seq: page.head.newest },
+            recovered: after.is_some_and(|after| page.reaches_back_to(after)),
+        };
+        while !page.entries.is_empty() {
+            left -= page.entries.len().min(left);
+            let rendered = self.render(key, caller, &page).await?;
+            for (seq, json) in rendered {
+                if let Some(json) = json {
+                    if !answer.notifications.is_empty() {
+                        if answer.notifications.len() + json.len() >= MAX_BYTES {
+                            answer.reached.seq = reached;
+                            return Ok(answer);
+                        }
+                        answer.notifications.push(',');
+                    }
+                    answer.notifications.push_str(&json);
+                }
+                reached = seq;
+            }
+            answer.reached.seq = reached;
+            if left == 0 || reached >= page.head.newest {
+                break;
+            }
+            page = self.page(key, reached, left).await?;
+            if !page.reaches_back_to(reached) || page.head.epoch != answer.reached.epoch {
+                // Something was forgotten meanwhile. The next request hears of it; this one has no gap.
+                break;
+            }
         }
-        let cursor = Cursor { epoch: page.head.epoch.clone(), seq: entry.seq };
-        let placed = Placed { topic: key.clone(), seq: entry.seq, cursor };
-        match render::frame(&entry.notification, &[&placed], image, &*api.objects) {
-            Some(ServerFrame::Notification(frame)) => Some(frame),
-            _ => None,
+        Ok(answer)
+    }
+
+    async fn page(&self, key: &TopicKey, after: Seq, left: usize) -> Result<HistoryPage> {
+        let limit = PageLimit { entries: left.min(PART_ENTRIES), bytes: PART_BYTES };
+        Ok(self.history.read(key, after, limit).await?)
+    }
+
+    /// The entries of a page as JSON; nothing for those that are not to be seen any more.
+    async fn render(&self, key: &TopicKey, caller: &Caller, page: &HistoryPage) -> Result<Vec<(Seq, Option<String>)>> {
+        let all: Vec<&Notification> = page.entries.iter().map(|entry| &entry.notification).collect();
+        let shown = Shown::of(&all, &*self.images).await?;
+        let rendered = page.entries.iter().map(|entry| {
+            let image = shown.image(&entry.notification);
+            if !wanted(&entry.notification, key, image, caller, None) {
+                return (entry.seq, None);
+            }
+            let cursor = Cursor { epoch: page.head.epoch.clone(), seq: entry.seq };
+            let placed = Placed { topic: key.clone(), seq: entry.seq, cursor };
+            let frame = match render::frame(&entry.notification, &[&placed], image, &*self.objects) {
+                Some(ServerFrame::Notification(frame)) => Some(frame),
+                _ => None,
+            };
+            let json =
+                frame.map(|frame| serde_json::to_string(&frame).expect("frames are plain data, which JSON can hold"));
+            (entry.seq, json)
+        });
+        Ok(rendered.collect())
+    }
+}
+
+/// A body that is handed out in pieces, so that it is held, and counted, for as long as its reader takes.
+fn held(body: Bytes, in_flight: InFlight) -> Body {
+    const PIECE: usize = 32 * 1024;
+    if body.len() <= PIECE {
+        return body.into();
+    }
+    let in_flight = Arc::new(Mutex::new(Some(in_flight)));
+    let counted = Arc::downgrade(&in_flight);
+    tokio::spawn(async move {
+        tokio::time::sleep(READ_WITHIN).await;
+        if let Some(counted) = counted.upgrade() {
+            counted.lock().unwrap_or_else(PoisonError::into_inner).take();
         }
     });
-    Ok(Json(HistoryView {
-        notifications: notifications.collect(),
-        cursor: Cursor { epoch: page.head.epoch.clone(), seq: reached },
-        recovered,
+    Body::from_stream(stream::unfold((body, in_flight), async |(mut left, in_flight)| {
+        let piece = left.split_to(PIECE.min(left.len()));
+        (!piece.is_empty()).then(|| (Ok::<_, Infallible>(piece), (left, in_flight)))
     }))
 }

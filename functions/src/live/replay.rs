@@ -1,11 +1,17 @@
 //! A replay: what a subscriber missed, up to where it can go live.
+//!
+//! History is read, rendered and sent in parts, each of which waits for room among what all replays hold together. A part's
+//! bytes are held until they are written, so that readers with a slow link are as welcome as others and cost as little.
 
 use std::sync::Arc;
 
 use super::render::{self, Shown};
-use super::replay_order;
-use crate::model::{Caller, ConnectionId, Cursor, Epoch, Image, Notification, Topic, TopicKey};
-use crate::ports::{Frame, History, HistoryEntry, HistoryPage, Images, Objects, Placed, PortResult, Pusher, Unreached};
+use super::replay_budget::{PART_BYTES, PART_ENTRIES, READING, ReplayBudget};
+use super::replay_order::{self, Order};
+use crate::model::{Caller, ConnectionId, Cursor, Image, Notification, Seq, Topic, TopicKey};
+use crate::ports::{
+    Frame, History, HistoryEntry, HistoryPage, Images, Objects, PageLimit, Placed, PortResult, Pusher, Unreached,
+};
 use crate::protocol::SubscribedTopic;
 use crate::query::{Facts, Query};
 
@@ -16,8 +22,18 @@ pub(super) struct Replayer {
     pub(super) images: Arc<dyn Images>,
     pub(super) objects: Arc<dyn Objects>,
     pub(super) pusher: Arc<dyn Pusher>,
+    /// What is in flight, of all replays.
+    pub(super) budget: ReplayBudget,
     /// Notifications replayed at most, over all topics of one request.
     pub(super) limit: usize,
+}
+
+/// Who a replay is for.
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'a> {
+    pub(super) connection: &'a ConnectionId,
+    pub(super) caller: &'a Caller,
+    pub(super) filter: Option<&'a Query>,
 }
 
 /// One topic of a replay.
@@ -29,6 +45,8 @@ pub(super) struct ReplayedTopic {
     recovered: bool,
     /// Everything at or below was replayed, or is not asked for.
     position: Cursor,
+    /// Where the replay is to get to.
+    until: Seq,
 }
 
 impl ReplayedTopic {
@@ -41,16 +59,33 @@ impl ReplayedTopic {
     pub(super) fn position(&self) -> (TopicKey, Cursor) {
         (self.key.clone(), self.position.clone())
     }
+
+    fn missed(&self) -> usize {
+        usize::try_from(self.until.0.saturating_sub(self.position.seq.0)).unwrap_or(usize::MAX)
+    }
+
+    /// What is missing cannot be replayed truthfully: it is passed over, and the client reloads.
+    fn pass_over(&mut self) {
+        if self.recovered {
+            metrics::counter!("labelcast_replays_not_recovered_total").increment(1);
+        }
+        self.recovered = false;
+        self.position.seq = self.position.seq.max(self.until);
+    }
+
+    /// Checks that a page goes on where this topic is; if it does not, the rest is passed over.
+    fn goes_on(&mut self, page: &HistoryPage) -> bool {
+        let goes_on = page.head.epoch == self.position.epoch && page.reaches_back_to(self.position.seq);
+        if !goes_on {
+            self.until = page.head.newest;
+            self.position = Cursor { epoch: page.head.epoch.clone(), seq: page.head.newest };
+            self.pass_over();
+        }
+        goes_on
+    }
 }
 
-/// Entries of one topic that are to be replayed.
-struct Missed {
-    topic: TopicKey,
-    epoch: Epoch,
-    entries: Vec<HistoryEntry>,
-}
-
-/// Whether entries after a cursor can be replayed truthfully (rule 8).
+/// Whether entries after a cursor can be replayed truthfully.
 fn is_recoverable(since: &Cursor, page: &HistoryPage) -> bool {
     since.epoch == page.head.epoch && since.seq <= page.head.newest && page.reaches_back_to(since.seq)
 }
@@ -60,87 +95,155 @@ impl Replayer {
     /// nothing of the topic is replayed and it is not `recovered`.
     pub(super) async fn begin(
         &self,
-        to: &ConnectionId,
-        caller: &Caller,
-        filter: Option<&Query>,
+        to: Reader<'_>,
         topics: Vec<(Topic, TopicKey, Option<Cursor>)>,
     ) -> PortResult<Result<Vec<ReplayedTopic>, Unreached>> {
         let mut replayed = Vec::with_capacity(topics.len());
-        let mut missed = Vec::new();
         let mut room = self.limit;
         for (topic, key, since) in topics {
             let Some(since) = since else {
                 let head = self.history.head(&key).await?;
                 let position = Cursor { epoch: head.epoch, seq: head.newest };
-                replayed.push(ReplayedTopic { topic, key, recovered: false, position });
+                replayed.push(ReplayedTopic { topic, key, recovered: false, position, until: head.newest });
                 continue;
             };
-            // One more than there is room for tells that there are too many.
-            let page = self.history.read(&key, since.seq, room + 1).await?;
-            let recovered = is_recoverable(&since, &page) && page.entries.len() <= room;
-            let mut position = Cursor { epoch: page.head.epoch, seq: page.head.newest };
-            if recovered {
-                room -= page.entries.len();
-                position.seq = page.entries.last().map_or(since.seq, |entry| entry.seq);
-                missed.push(Missed { topic: key.clone(), epoch: position.epoch.clone(), entries: page.entries });
+            let page = self.history.read(&key, since.seq, PageLimit::entries(0)).await?;
+            let until = page.head.newest;
+            let mut topic = ReplayedTopic { topic, key, recovered: true, position: since, until };
+            if is_recoverable(&topic.position, &page) && topic.missed() <= room {
+                room -= topic.missed();
             } else {
-                metrics::counter!("labelcast_replays_not_recovered_total").increment(1);
+                topic.position = Cursor { epoch: page.head.epoch, seq: until };
+                topic.pass_over();
             }
-            replayed.push(ReplayedTopic { topic, key, recovered, position });
+            replayed.push(topic);
         }
-        let sent = self.send(to, caller, filter, &missed).await?;
-        Ok(sent.map(|()| replayed))
+        Ok(self.replay(to, &mut replayed).await?.map(|()| replayed))
     }
 
     /// Replays what came since, on all topics: a subscription that begins now also wants what came since it began.
     pub(super) async fn catch_up(
         &self,
-        to: &ConnectionId,
-        caller: &Caller,
-        filter: Option<&Query>,
+        to: Reader<'_>,
         topics: &mut [ReplayedTopic],
     ) -> PortResult<Result<(), Unreached>> {
-        let mut missed = Vec::with_capacity(topics.len());
         for topic in topics.iter_mut() {
-            let page = self.history.read(&topic.key, topic.position.seq, self.limit).await?;
-            if page.head.epoch != topic.position.epoch || !page.reaches_back_to(topic.position.seq) {
-                topic.recovered = false;
+            let page = self.history.read(&topic.key, topic.position.seq, PageLimit::entries(0)).await?;
+            if topic.goes_on(&page) {
+                topic.until = page.head.newest;
             }
-            topic.position.epoch = page.head.epoch;
-            if let Some(last) = page.entries.last() {
-                topic.position.seq = last.seq;
-            }
-            missed.push(Missed {
-                topic: topic.key.clone(),
-                epoch: topic.position.epoch.clone(),
-                entries: page.entries,
-            });
         }
-        self.send(to, caller, filter, &missed).await
+        self.replay(to, topics).await
     }
 
-    async fn send(
+    /// Brings every topic to where it is to get to, one part after the other.
+    async fn replay(&self, to: Reader<'_>, topics: &mut [ReplayedTopic]) -> PortResult<Result<(), Unreached>> {
+        let order = self.order(topics).await?;
+        let mut reached = 0;
+        while reached < order.len() {
+            // Before anything is read, so that whoever waits for its turn holds nothing.
+            let mut in_flight = self.budget.acquire(&to.caller.user, READING).await;
+            let (messages, frames) = self.part(to, topics, &order, reached).await?;
+            if messages == 0 {
+                // A history that says what it does not hold; nothing would ever come of going on.
+                topics.iter_mut().filter(|topic| topic.missed() > 0).for_each(ReplayedTopic::pass_over);
+                break;
+            }
+            reached += messages;
+            in_flight.shrink_to(frames.iter().map(|frame| frame.bytes().len()).sum());
+            for frame in frames {
+                if let Err(unreached) = self.pusher.post(to.connection, frame).await {
+                    return Ok(Err(unreached));
+                }
+                metrics::counter!("labelcast_replayed_total").increment(1);
+            }
+            if let Err(unreached) = self.pusher.written(to.connection).await {
+                return Ok(Err(unreached));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// In which order the topics' entries are sent.
+    async fn order(&self, topics: &[ReplayedTopic]) -> PortResult<Order> {
+        let mut with_entries = topics.iter().enumerate().filter(|(_, topic)| topic.missed() > 0);
+        let Some((first, topic)) = with_entries.next() else { return Ok(Order::default()) };
+        if with_entries.next().is_none() {
+            return Ok(Order::of_one(first, topic.missed()));
+        }
+        let mut ids = Vec::with_capacity(topics.len());
+        for topic in topics {
+            ids.push(match topic.missed() {
+                0 => Vec::new(),
+                missed => self.history.ids(&topic.key, topic.position.seq, missed).await?,
+            });
+        }
+        Ok(replay_order::merge(&ids))
+    }
+
+    /// Reads and renders the next messages, as many as a part has room for: at least one. Answers how many, and the frames
+    /// of those that are to be seen.
+    async fn part(
         &self,
-        to: &ConnectionId,
-        caller: &Caller,
-        filter: Option<&Query>,
-        missed: &[Missed],
-    ) -> PortResult<Result<(), Unreached>> {
+        to: Reader<'_>,
+        topics: &mut [ReplayedTopic],
+        order: &Order,
+        first: usize,
+    ) -> PortResult<(usize, Vec<Frame>)> {
+        let wanted = order.entries(topics.len(), first, PART_ENTRIES);
+        let shared = wanted.iter().filter(|entries| **entries > 0).count().max(1);
+        let mut pages: Vec<std::vec::IntoIter<HistoryEntry>> = Vec::with_capacity(topics.len());
+        for (topic, entries) in topics.iter_mut().zip(wanted) {
+            let mut page = Vec::new();
+            // Nothing is left of a topic that was passed over meanwhile.
+            if entries > 0 && topic.missed() > 0 {
+                let limit = PageLimit { entries, bytes: PART_BYTES / shared };
+                let read = self.history.read(&topic.key, topic.position.seq, limit).await?;
+                if topic.goes_on(&read) {
+                    page = read.entries;
+                }
+            }
+            pages.push(page.into_iter());
+        }
+        let mut messages: Vec<Vec<(usize, HistoryEntry)>> = Vec::new();
+        for number in first..order.len().min(first + PART_ENTRIES) {
+            let is_there = |topic: &usize| !pages[*topic].as_slice().is_empty() || topics[*topic].missed() == 0;
+            if !order.message(number).all(|topic| is_there(&topic)) {
+                break;
+            }
+            let message: Vec<(usize, HistoryEntry)> =
+                order.message(number).filter_map(|topic| Some((topic, pages[topic].next()?))).collect();
+            for (topic, entry) in &message {
+                topics[*topic].position.seq = entry.seq;
+            }
+            messages.push(message);
+        }
+        let frames = self.render(to, topics, &messages).await?;
+        Ok((messages.len(), frames))
+    }
+
+    async fn render(
+        &self,
+        to: Reader<'_>,
+        topics: &[ReplayedTopic],
+        messages: &[Vec<(usize, HistoryEntry)>],
+    ) -> PortResult<Vec<Frame>> {
         let all: Vec<&Notification> =
-            missed.iter().flat_map(|topic| topic.entries.iter().map(|entry| &entry.notification)).collect();
+            messages.iter().filter_map(|message| message.first()).map(|(_, entry)| &entry.notification).collect();
         let shown = Shown::of(&all, &*self.images).await?;
-        let entries: Vec<&[HistoryEntry]> = missed.iter().map(|topic| topic.entries.as_slice()).collect();
-        for message in replay_order::merge(&entries) {
-            let notification = &message[0].1.notification;
+        let mut frames = Vec::with_capacity(messages.len());
+        for message in messages {
+            let Some((_, entry)) = message.first() else { continue };
+            let notification = &entry.notification;
             let image = shown.image(notification);
             let placed: Vec<Placed> = message
                 .iter()
-                .map(|(topic, entry)| (&missed[*topic], entry))
-                .filter(|(missed, _)| wanted(notification, &missed.topic, image, caller, filter))
-                .map(|(missed, entry)| Placed {
-                    topic: missed.topic.clone(),
+                .map(|(topic, entry)| (&topics[*topic], entry))
+                .filter(|(topic, _)| wanted(notification, &topic.key, image, to.caller, to.filter))
+                .map(|(topic, entry)| Placed {
+                    topic: topic.key.clone(),
                     seq: entry.seq,
-                    cursor: Cursor { epoch: missed.epoch.clone(), seq: entry.seq },
+                    cursor: Cursor { epoch: topic.position.epoch.clone(), seq: entry.seq },
                 })
                 .collect();
             let placed: Vec<&Placed> = placed.iter().collect();
@@ -148,13 +251,9 @@ impl Replayer {
                 continue;
             }
             let frame = render::frame(notification, &placed, image, &*self.objects);
-            let Some(frame) = frame.as_ref().and_then(Frame::encode) else { continue };
-            if let Err(unreached) = self.pusher.post(to, frame).await {
-                return Ok(Err(unreached));
-            }
-            metrics::counter!("labelcast_replayed_total").increment(1);
+            frames.extend(frame.as_ref().and_then(Frame::encode));
         }
-        Ok(Ok(()))
+        Ok(frames)
     }
 }
 

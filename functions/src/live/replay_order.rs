@@ -1,64 +1,99 @@
 //! Merges the histories of several topics into one replay: each topic's own order, one message an event. Plain function.
 
-use crate::ports::HistoryEntry;
+use std::collections::HashMap;
 
-/// One message of a replay: a notification and the topics that it stands on, by index, with its entry there.
-pub(super) type Message<'a> = Vec<(usize, &'a HistoryEntry)>;
+use crate::model::NotificationId;
 
-/// Merges entries, ascending on each topic. Topics are appended to in one transaction, so that their orders agree; where
-/// they should not, a notification may come once a topic, which clients see by its id.
-pub(super) fn merge<'a>(topics: &[&'a [HistoryEntry]]) -> Vec<Message<'a>> {
-    let mut places = vec![0; topics.len()];
-    let mut merged = Vec::new();
-    loop {
-        let fronts: Message<'a> = topics
-            .iter()
-            .enumerate()
-            .filter_map(|(topic, entries)| entries.get(places[topic]).map(|entry| (topic, entry)))
-            .collect();
-        let Some(first) = fronts.first() else { return merged };
-        // A notification that also waits further back on another topic must not come before what is in front there.
-        let ready = fronts.iter().find(|(topic, front)| {
-            topics.iter().enumerate().all(|(other, entries)| {
-                other == *topic
-                    || entries[places[other]..]
-                        .iter()
-                        .position(|entry| entry.notification.id == front.notification.id)
-                        .is_none_or(|behind| behind == 0)
-            })
-        });
-        let id = &ready.unwrap_or(first).1.notification.id;
-        let message: Message<'a> = fronts.iter().filter(|(_, front)| front.notification.id == *id).copied().collect();
-        for (topic, _) in &message {
-            places[*topic] += 1;
+/// The order of a replay: which topics, by index, each message takes the next entry of. Kept in one list, since a replay is
+/// kept for as long as its client takes to read it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Order {
+    /// Topics, message after message.
+    topics: Vec<u16>,
+    /// Where each message ends in them.
+    ends: Vec<u32>,
+}
+
+impl Order {
+    /// The first `entries` of the one topic that has any.
+    pub(super) fn of_one(topic: usize, entries: usize) -> Self {
+        let mut order = Self::default();
+        (0..entries).for_each(|_| order.push([topic]));
+        order
+    }
+
+    fn push(&mut self, topics: impl IntoIterator<Item = usize>) {
+        // A connection has far fewer topics, and a replay fewer entries.
+        self.topics.extend(topics.into_iter().map(|topic| u16::try_from(topic).unwrap_or(u16::MAX)));
+        self.ends.push(u32::try_from(self.topics.len()).unwrap_or(u32::MAX));
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The topics of a message.
+    pub(super) fn message(&self, number: usize) -> impl Iterator<Item = usize> {
+        let end = |number: usize| self.ends[number] as usize;
+        let begin = if number == 0 { 0 } else { end(number - 1) };
+        self.topics[begin..end(number)].iter().map(|topic| usize::from(*topic))
+    }
+
+    /// How many entries of each of `topics` topics the messages from `first` on take, `messages` of them at most.
+    pub(super) fn entries(&self, topics: usize, first: usize, messages: usize) -> Vec<usize> {
+        let mut entries = vec![0; topics];
+        for number in first..self.len().min(first + messages) {
+            self.message(number).for_each(|topic| entries[topic] += 1);
         }
-        merged.push(message);
+        entries
+    }
+}
+
+/// Merges the ids of topics, ascending on each. Topics are appended to in one transaction, so that their orders agree; where
+/// they should not, a notification may come once a topic, which clients see by its id.
+pub(super) fn merge(topics: &[Vec<NotificationId>]) -> Order {
+    // Where each id stands: on which topic, at which place.
+    let mut places: HashMap<&NotificationId, Vec<(usize, usize)>> = HashMap::new();
+    for (topic, ids) in topics.iter().enumerate() {
+        for (place, id) in ids.iter().enumerate() {
+            places.entry(id).or_default().push((topic, place));
+        }
+    }
+    let mut fronts = vec![0; topics.len()];
+    let mut order = Order::default();
+    loop {
+        let mut waiting = topics.iter().zip(&fronts).filter_map(|(ids, front)| ids.get(*front));
+        let Some(first) = waiting.next() else { return order };
+        // A notification that also waits further back on another topic must not come before what is in front there.
+        let is_ready = |id: &NotificationId| places[id].iter().all(|(topic, place)| *place <= fronts[*topic]);
+        let id = if is_ready(first) { first } else { waiting.find(|id| is_ready(id)).unwrap_or(first) };
+        let message: Vec<usize> =
+            places[id].iter().filter(|(topic, place)| *place == fronts[*topic]).map(|(topic, _)| *topic).collect();
+        message.iter().for_each(|topic| fronts[*topic] += 1);
+        order.push(message);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use chrono::DateTime;
-
     use super::*;
-    use crate::model::{Notification, NotificationId, Seq, Subject};
 
-    fn topic(ids: &[&str]) -> Vec<HistoryEntry> {
-        let entries = ids.iter().zip(1..).map(|(id, seq)| HistoryEntry {
-            seq: Seq(seq),
-            notification: Notification {
-                id: NotificationId::given(id),
-                at: DateTime::UNIX_EPOCH,
-                subject: Subject::Published { name: "e".to_owned(), data: serde_json::Value::Null },
-            },
-        });
-        entries.collect()
+    fn topic(ids: &[&str]) -> Vec<NotificationId> {
+        ids.iter().map(|id| NotificationId::given(id)).collect()
     }
 
-    fn order(topics: &[Vec<HistoryEntry>; 2]) -> Vec<(String, Vec<usize>)> {
-        let topics = [topics[0].as_slice(), topics[1].as_slice()];
-        let id = |message: &Message<'_>| message[0].1.notification.id.to_string();
-        merge(&topics).iter().map(|message| (id(message), message.iter().map(|(topic, _)| *topic).collect())).collect()
+    /// The id of each message and the topics that it stands on.
+    fn order(topics: &[Vec<NotificationId>; 2]) -> Vec<(String, Vec<usize>)> {
+        let order = merge(topics);
+        let mut fronts = [0; 2];
+        let messages = (0..order.len()).map(|number| {
+            let on: Vec<usize> = order.message(number).collect();
+            let ids: Vec<String> = on.iter().map(|topic| topics[*topic][fronts[*topic]].to_string()).collect();
+            on.iter().for_each(|topic| fronts[*topic] += 1);
+            assert!(ids.windows(2).all(|two| two[0] == two[1]), "one message is one notification: {ids:?}");
+            (ids[0].clone(), on)
+        });
+        messages.collect()
     }
 
     #[test]
@@ -75,5 +110,13 @@ mod tests {
     fn orders_that_disagree_still_end() {
         let merged = order(&[topic(&["a", "b"]), topic(&["b", "a"])]);
         assert_eq!(merged.iter().map(|(_, topics)| topics.len()).sum::<usize>(), 4);
+    }
+
+    #[test]
+    fn a_part_takes_of_each_topic_what_its_messages_need() {
+        let merged = merge(&[topic(&["a", "both", "b"]), topic(&["both", "y"])]);
+        assert_eq!(merged.entries(2, 0, 2), [2, 1]);
+        assert_eq!(merged.entries(2, 0, 100), [3, 2]);
+        assert_eq!(Order::of_one(1, 5).entries(2, 3, 100), [0, 2]);
     }
 }

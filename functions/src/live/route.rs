@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::event::{answer, connection_id};
 use super::replay::Replayer;
+use super::replay_budget::ReplayBudget;
 use super::subscribe::{Outcome, Request, Subscriber};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Connection, Topic, TopicKey};
@@ -42,8 +43,10 @@ impl Route {
         objects: Arc<dyn Objects>,
         verifier: Arc<Verifier>,
         settings: Arc<Settings>,
+        budget: ReplayBudget,
     ) -> Self {
-        let replayer = Replayer { history, images, objects, pusher: pusher.clone(), limit: settings.replay_limit };
+        let limit = settings.replay_limit;
+        let replayer = Replayer { history, images, objects, pusher: pusher.clone(), budget, limit };
         let subscriber = Subscriber { connections: connections.clone(), replayer, settings: settings.clone() };
         Self { clock, connections, pusher, verifier, settings, subscriber }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::replay::{ReplayedTopic, Replayer};
+use super::replay::{Reader, ReplayedTopic, Replayer};
 use crate::error::{Error, Result};
 use crate::model::{Connection, Cursor, Subscription, SubscriptionState, Topic, TopicKey};
 use crate::ports::{Connections, Frame, GoLive, PortResult, Replacing, Subscribed, Unreached};
@@ -134,13 +134,14 @@ impl Subscriber {
             Subscribed::TooMany => return Ok(Outcome::TooMany),
             Subscribed::Gone => return Ok(Outcome::Gone),
         }
-        let (caller, filter) = (&connection.caller, request.filter.as_deref());
+        let caller = &connection.caller;
+        let reader = Reader { connection: &connection.id, caller, filter: request.filter.as_deref() };
         let topics: Vec<(Topic, TopicKey, Option<Cursor>)> = request
             .topics
             .iter()
             .map(|(topic, since)| (topic.clone(), topic.clone().key(&caller.user), since.clone()))
             .collect();
-        let mut replayed = match self.replayer.begin(&connection.id, caller, filter, topics).await? {
+        let mut replayed = match self.replayer.begin(reader, topics).await? {
             Ok(replayed) => replayed,
             Err(unreached) => return Ok(gave_up(connection, unreached)),
         };
@@ -154,7 +155,7 @@ impl Subscriber {
                 // What is published faster than it can be replayed fills the connection's queue, which ends this.
                 GoLive::Behind => {}
             }
-            if let Err(unreached) = self.replayer.catch_up(&connection.id, caller, filter, &mut replayed).await? {
+            if let Err(unreached) = self.replayer.catch_up(reader, &mut replayed).await? {
                 return Ok(gave_up(connection, unreached));
             }
         }

@@ -3,7 +3,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::PortResult;
-use crate::model::{Cursor, Epoch, Notification, Seq, TopicKey};
+use crate::model::{Cursor, Epoch, Notification, NotificationId, Seq, TopicKey};
 
 /// A notification and the topics it goes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +72,23 @@ impl HistoryPage {
     }
 }
 
+/// How much of a history is read at once: as far as both bounds allow, but one entry whatever its size, so that whoever goes
+/// on from the last one gets somewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageLimit {
+    /// Entries at most. With 0 the page says where the history begins and ends, and nothing is read of it.
+    pub entries: usize,
+    /// Bytes at most, of notifications as they are stored.
+    pub bytes: usize,
+}
+
+impl PageLimit {
+    /// So many entries, however large they are.
+    pub const fn entries(entries: usize) -> Self {
+        Self { entries, bytes: usize::MAX }
+    }
+}
+
 /// What may be forgotten: entries that are both older than `before` and not among the newest `keep` of their topic (rule 8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expiry {
@@ -105,8 +122,23 @@ pub trait History: Send + Sync {
     /// The head of a topic.
     async fn head(&self, topic: &TopicKey) -> PortResult<Head>;
 
-    /// Up to `limit` entries after this number.
-    async fn read(&self, topic: &TopicKey, after: Seq, limit: usize) -> PortResult<HistoryPage>;
+    /// Entries after this number, as far as the limit allows.
+    async fn read(&self, topic: &TopicKey, after: Seq, limit: PageLimit) -> PortResult<HistoryPage>;
+
+    /// The ids of up to `limit` entries after this number, in order: what is needed to bring the histories of several
+    /// topics into one order. By default all is read for it, in parts, and dropped again.
+    async fn ids(&self, topic: &TopicKey, after: Seq, limit: usize) -> PortResult<Vec<NotificationId>> {
+        let mut ids = Vec::new();
+        let mut reached = after;
+        while ids.len() < limit {
+            let entries =
+                self.read(topic, reached, PageLimit { entries: limit - ids.len(), bytes: 256 * 1024 }).await?.entries;
+            let Some(last) = entries.last() else { break };
+            reached = last.seq;
+            ids.extend(entries.into_iter().map(|entry| entry.notification.id));
+        }
+        Ok(ids)
+    }
 
     /// Forgets what may be forgotten; answers how many entries.
     async fn expire(&self, expiry: Expiry) -> PortResult<u64>;

@@ -28,7 +28,7 @@ pub use connections::{Added, Connections, GoLive, MessageAllowed, Replacing, Sub
 pub use deliveries::{Deliveries, Delivery};
 pub use detector::{Detector, DetectorError};
 pub use error::{PortError, PortResult};
-pub use history::{Appended, Expiry, Head, History, HistoryEntry, HistoryPage, NewEntry, Placed};
+pub use history::{Appended, Expiry, Head, History, HistoryEntry, HistoryPage, NewEntry, PageLimit, Placed};
 pub use idempotency::{Claimed, Idempotency, IdempotencyClaim};
 pub use images::{Audience, Images, LabelCount, NewImage, QueuePage, Removal};
 pub use keys::{ApiKey, Keys, Scope};

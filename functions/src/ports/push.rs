@@ -62,6 +62,12 @@ pub trait Pusher: Send + Sync {
     /// Sends one frame to one connection after all that was sent to it before, and waits until it has room.
     async fn post(&self, to: &ConnectionId, frame: Frame) -> Result<(), Unreached>;
 
+    /// Waits until hardly anything that was posted to a connection is held in this process any more. Where posts are calls
+    /// to somebody else there is nothing to wait for.
+    async fn written(&self, _to: &ConnectionId) -> Result<(), Unreached> {
+        Ok(())
+    }
+
     /// Closes a connection after what was sent to it. One that is gone is fine.
     async fn close(&self, connection: &ConnectionId) -> PortResult<()>;
 }

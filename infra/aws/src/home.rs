@@ -7,7 +7,7 @@ use std::sync::Arc;
 use aws_types::SdkConfig;
 use labelcast_functions::budget::{ByteSize, MemoryBudget};
 use labelcast_functions::images::Decoding;
-use labelcast_functions::live::Division;
+use labelcast_functions::live::{Division, ReplayBudget};
 use labelcast_functions::ports::{
     Bus, Clock, Connections, CurrentUntilExpiry, Deliveries, Detector, History, Idempotency, Images, Keys, Objects,
     Pusher, Queue, Random, Translator, Uploads,
@@ -73,6 +73,11 @@ impl Home {
         // In MB that are MiB (Lambda developer guide, defined runtime environment variables); Lambda always sets it.
         let mib: u64 = self.environment.or("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", FUNCTION_MEMORY_MIB)?;
         Ok(Decoding::new(MemoryBudget::new(ByteSize::mib(mib / 2)), NonZeroUsize::MIN))
+    }
+
+    /// What replays may hold: a function serves one request at a time, so this bounds one alone.
+    pub fn replay_budget(&self) -> ReplayBudget {
+        ReplayBudget::of(MemoryBudget::new(ByteSize::mib(64)))
     }
 
     /// Where the REST API is found.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use labelcast_functions::model::{Notification, NotificationId, Seq, Subject, TopicKey};
-use labelcast_functions::ports::{Appended, Clock, Expiry, NewEntry};
+use labelcast_functions::ports::{Appended, Clock, Expiry, NewEntry, PageLimit};
 use serde_json::json;
 
 use super::Home;
@@ -24,7 +24,7 @@ async fn append(home: &impl Home, id: &str, topics: &[TopicKey]) -> Appended {
 }
 
 async fn seqs(home: &impl Home, topic: &TopicKey) -> Vec<(u64, String)> {
-    let page = home.ports().history.read(topic, Seq(0), 1_000).await.unwrap();
+    let page = home.ports().history.read(topic, Seq(0), PageLimit::entries(1_000)).await.unwrap();
     page.entries.into_iter().map(|entry| (entry.seq.0, entry.notification.id.to_string())).collect()
 }
 
@@ -46,7 +46,7 @@ pub async fn an_entry_is_read_as_it_was_appended(home: impl Home) {
     let topic = TopicKey::Uploads(user("anna"));
     let asked = entry(&home, "a", std::slice::from_ref(&topic));
     home.ports().history.append(std::slice::from_ref(&asked)).await.unwrap();
-    let page = home.ports().history.read(&topic, Seq(0), 10).await.unwrap();
+    let page = home.ports().history.read(&topic, Seq(0), PageLimit::entries(10)).await.unwrap();
     assert_eq!(page.entries[0].notification, asked.notification);
     assert_eq!(seqs(&home, &TopicKey::Uploads(user("bert"))).await, [], "everybody's uploads are their own");
 }
@@ -91,9 +91,9 @@ pub async fn an_empty_topic_has_a_head(home: impl Home) {
     let topic = app("builds");
     let head = home.ports().history.head(&topic).await.unwrap();
     assert_eq!((head.newest, head.settled), (Seq(0), Seq(0)));
-    let page = home.ports().history.read(&topic, Seq(0), 10).await.unwrap();
+    let page = home.ports().history.read(&topic, Seq(0), PageLimit::entries(10)).await.unwrap();
     assert_eq!((page.head, page.oldest, page.entries.len()), (head.clone(), Seq(1), 0));
-    assert!(home.ports().history.read(&topic, Seq(0), 10).await.unwrap().reaches_back_to(Seq(0)));
+    assert!(home.ports().history.read(&topic, Seq(0), PageLimit::entries(10)).await.unwrap().reaches_back_to(Seq(0)));
     append(&home, "a", std::slice::from_ref(&topic)).await;
     assert_eq!(
         home.ports().history.head(&topic).await.unwrap().epoch,
@@ -144,7 +144,7 @@ pub async fn history_is_read_in_parts(home: impl Home) {
     let mut seen = Vec::new();
     loop {
         let after = seen.last().copied().unwrap_or(Seq(0));
-        let page = home.ports().history.read(&topic, after, 3).await.unwrap();
+        let page = home.ports().history.read(&topic, after, PageLimit::entries(3)).await.unwrap();
         if page.entries.is_empty() {
             break;
         }
@@ -166,7 +166,7 @@ pub async fn what_is_young_or_among_the_newest_is_kept(home: impl Home) {
     append(&home, "young", std::slice::from_ref(&busy)).await;
     let expiry = Expiry { before: home.clock().now() - TimeDelta::hours(24), keep: 3 };
     assert_eq!(home.ports().history.expire(expiry).await.unwrap(), 4);
-    let page = home.ports().history.read(&busy, Seq(0), 10).await.unwrap();
+    let page = home.ports().history.read(&busy, Seq(0), PageLimit::entries(10)).await.unwrap();
     assert_eq!(page.entries.iter().map(|entry| entry.seq.0).collect::<Vec<_>>(), [5, 6, 7]);
     assert_eq!((page.oldest, page.head.newest), (Seq(5), Seq(7)));
     assert!(page.reaches_back_to(Seq(4)) && !page.reaches_back_to(Seq(3)), "the gap can be told");
@@ -182,7 +182,7 @@ pub async fn numbers_go_on_after_everything_was_forgotten(home: impl Home) {
     home.clock().advance(TimeDelta::hours(25));
     let expiry = Expiry { before: home.clock().now(), keep: 0 };
     assert_eq!(home.ports().history.expire(expiry).await.unwrap(), 1);
-    let page = home.ports().history.read(&topic, Seq(0), 10).await.unwrap();
+    let page = home.ports().history.read(&topic, Seq(0), PageLimit::entries(10)).await.unwrap();
     assert_eq!((page.oldest, page.head.newest, page.entries.len()), (Seq(2), Seq(1), 0));
     assert!(!page.reaches_back_to(Seq(0)) && page.reaches_back_to(Seq(1)));
     let home = home.reopened().await;

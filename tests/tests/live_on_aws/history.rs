@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use labelcast_aws::dynamodb::DynamoHistory;
 use labelcast_functions::model::{Seq, TopicKey};
-use labelcast_functions::ports::{History, Placed};
+use labelcast_functions::ports::{History, PageLimit, Placed};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt};
 
@@ -129,7 +129,7 @@ async fn notifiers_at_once_leave_no_hole_no_double_and_no_mark_beyond_what_is_in
     let history = stack.history();
     let mut entries = 0;
     for topic in ["labels", "uploads:anna", "app:builds"].map(topic) {
-        let page = history.read(&topic, Seq(0), 1_000).await.unwrap();
+        let page = history.read(&topic, Seq(0), PageLimit::entries(1_000)).await.unwrap();
         let seqs: Vec<u64> = page.entries.iter().map(|entry| entry.seq.0).collect();
         assert_eq!(seqs, (1..=page.head.newest.0).collect::<Vec<_>>(), "no holes in {topic}");
         let ids: BTreeSet<&str> = page.entries.iter().map(|entry| entry.notification.id.as_str()).collect();
@@ -170,7 +170,7 @@ async fn readers_find_no_hole_while_what_is_old_is_forgotten() {
     };
     let read = async {
         for _ in 0..100 {
-            let page = history.read(&topics[0], Seq(0), 1_000).await.unwrap();
+            let page = history.read(&topics[0], Seq(0), PageLimit::entries(1_000)).await.unwrap();
             let seqs: Vec<u64> = page.entries.iter().map(|entry| entry.seq.0).collect();
             assert_eq!(seqs, (page.oldest.0..=40).collect::<Vec<_>>(), "what is said to be kept is there");
         }

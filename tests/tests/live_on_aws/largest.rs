@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use aws_sdk_sqs::Client;
 use labelcast_aws::queue::SqsQueue;
 use labelcast_functions::model::{BusEvent, Notification, NotificationId, Seq, Subject, TopicKey};
-use labelcast_functions::ports::{Clock, Deliveries, Delivery, Frame, History, NewEntry};
+use labelcast_functions::ports::{Clock, Deliveries, Delivery, Frame, History, NewEntry, PageLimit};
 use labelcast_tests::aws;
 use serde_json::{Value, json};
 
@@ -66,7 +66,7 @@ async fn the_largest_notification_is_kept_read_and_divided() {
         let entry = entry(&stack, number, through_the_bus(data));
         let NewEntry { notification, topics } = &entry;
         let placed = stack.history().append(std::slice::from_ref(&entry)).await.unwrap().remove(0).placed;
-        let page = stack.history().read(&topics[0], Seq(number as u64), 10).await.unwrap();
+        let page = stack.history().read(&topics[0], Seq(number as u64), PageLimit::entries(10)).await.unwrap();
         assert_eq!(page.entries[0].notification, *notification);
         assert!(
             Frame::encode(notification).is_some_and(|frame| frame.bytes().len() < ROW),

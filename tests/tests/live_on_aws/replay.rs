@@ -6,7 +6,7 @@ use labelcast_functions::model::{
     Caller, Connection, ConnectionId, Cursor, Seq, Subscription, SubscriptionState, TopicKey,
 };
 use labelcast_functions::ports::{
-    Added, Clock, Connections, Frame, GoLive, History, Pushed, Pusher, Replacing, Subscribed, Which,
+    Added, Clock, Connections, Frame, GoLive, History, PageLimit, Pushed, Pusher, Replacing, Subscribed, Which,
 };
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -60,7 +60,7 @@ impl Served<'_> {
 
     /// False once the socket is broken.
     async fn replay(&self, id: &ConnectionId, position: &mut Cursor) -> bool {
-        let page = self.stack.history().read(&self.topic, position.seq, 1_000).await.unwrap();
+        let page = self.stack.history().read(&self.topic, position.seq, PageLimit::entries(1_000)).await.unwrap();
         assert!(page.reaches_back_to(position.seq));
         for entry in &page.entries {
             if self.sockets.post(id, notification(entry.seq.0, entry.seq.0)).await.is_err() {

@@ -14,7 +14,7 @@ use labelcast_functions::model::{
 };
 use labelcast_functions::ports::{
     Added, Appended, Connections, Deliveries, Delivery, Expiry, Frame, GoLive, Head, History, HistoryPage,
-    MessageAllowed, NewEntry, Placed, PortError, PortResult, Ports, Replacing, Subscribed, Which,
+    MessageAllowed, NewEntry, PageLimit, Placed, PortError, PortResult, Ports, Replacing, Subscribed, Which,
 };
 use labelcast_functions::settings::Settings;
 use labelcast_tests::TestMachine;
@@ -130,7 +130,7 @@ impl History for Settled {
     async fn head(&self, topic: &TopicKey) -> PortResult<Head> {
         self.history.head(topic).await
     }
-    async fn read(&self, topic: &TopicKey, after: Seq, limit: usize) -> PortResult<HistoryPage> {
+    async fn read(&self, topic: &TopicKey, after: Seq, limit: PageLimit) -> PortResult<HistoryPage> {
         self.history.read(topic, after, limit).await
     }
     async fn expire(&self, expiry: Expiry) -> PortResult<u64> {

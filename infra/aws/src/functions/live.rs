@@ -52,6 +52,7 @@ pub(super) async fn message(home: &Home, metrics: &'static Metrics) -> Result<()
         home.objects()?,
         home.verifier()?,
         home.settings()?,
+        home.replay_budget(),
     ));
     take(metrics, move |event| {
         let route = route.clone();

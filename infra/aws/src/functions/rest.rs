@@ -127,6 +127,7 @@ pub(super) fn history(home: &Home) -> environment::Result<Router> {
         images: home.images()?,
         objects: home.objects()?,
         settings: home.settings()?,
+        budget: home.replay_budget(),
     };
     of(home, HistoryApi::routes(), function)
 }

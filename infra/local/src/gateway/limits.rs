@@ -31,6 +31,8 @@ pub(super) const WAITING_FRAMES: usize = 2048;
 pub(super) const ROOM_BYTES: usize = WAITING_BYTES / 4;
 /// The same in frames.
 pub(super) const ROOM_FRAMES: usize = 256;
+/// What may be left of a part of a replay when the next is read.
+pub(super) const WRITTEN_BYTES: usize = 4 * 1024;
 /// How long a closing connection may take to read what is left and answer the close. Then it is reset, which gives back what
 /// the system holds for it.
 pub(super) const CLOSING: Duration = Duration::from_secs(5);

@@ -5,7 +5,7 @@ use std::io::{self, IoSlice};
 
 use bytes::{Buf, Bytes};
 
-use super::limits::{ROOM_BYTES, ROOM_FRAMES, WAITING_BYTES, WAITING_FRAMES};
+use super::limits::{ROOM_BYTES, ROOM_FRAMES, WAITING_BYTES, WAITING_FRAMES, WRITTEN_BYTES};
 
 /// Frames put into one write: as many as Linux takes slices without another copy being worth it.
 const GATHERED: usize = 64;
@@ -108,6 +108,11 @@ impl Outbound {
 
     pub(super) fn has_room(&self) -> bool {
         self.bytes < ROOM_BYTES && self.frames.len() < ROOM_FRAMES
+    }
+
+    /// So little waits that it does not count among what replays hold.
+    pub(super) fn is_as_good_as_empty(&self) -> bool {
+        self.bytes <= WRITTEN_BYTES && self.frames.len() < ROOM_FRAMES
     }
 
     /// Writes what waits, many frames at once.

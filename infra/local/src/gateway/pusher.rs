@@ -14,7 +14,7 @@ use labelcast_functions::model::ConnectionId;
 use labelcast_functions::ports::{Frame, PortResult, Pushed, Pusher, Unreached};
 
 use super::outbound::Queued;
-use super::socket::Socket;
+use super::socket::{Room, Socket};
 use super::{Gateway, frame, limits};
 
 /// Frames that go to the same connections.
@@ -73,6 +73,17 @@ impl FanOut {
     }
 }
 
+impl Gateway {
+    /// Waits until no more than that waits for a reader. One that takes nothing at all for long is cut off.
+    async fn wait_for(&self, socket: &Socket, room: Room) -> Result<(), Unreached> {
+        if socket.room(room).await {
+            return Ok(());
+        }
+        socket.cut_off();
+        Err(Unreached::Slow)
+    }
+}
+
 #[async_trait]
 impl Pusher for Gateway {
     async fn push(&self, frames: Vec<Pushed>) -> Vec<(ConnectionId, Unreached)> {
@@ -99,12 +110,14 @@ impl Pusher for Gateway {
         let socket = self.socket(to).ok_or(Unreached::Gone)?;
         let encoded = frame::text(frame.bytes());
         // Waits for room, so a replay never counts as a slow reader while it makes progress.
-        if !socket.room().await {
-            socket.cut_off();
-            return Err(Unreached::Slow);
-        }
+        self.wait_for(&socket, Room::ForMore).await?;
         let queued = socket.queue(encoded);
         if socket.settle(queued) { Ok(()) } else { Err(Unreached::Gone) }
+    }
+
+    async fn written(&self, to: &ConnectionId) -> Result<(), Unreached> {
+        let socket = self.socket(to).ok_or(Unreached::Gone)?;
+        self.wait_for(&socket, Room::Written).await
     }
 
     async fn close(&self, connection: &ConnectionId) -> PortResult<()> {

@@ -37,6 +37,15 @@ pub(super) struct Socket {
     now: Now,
 }
 
+/// What a replay waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// So little waits that more may be queued.
+    ForMore,
+    /// Hardly anything waits any more.
+    Written,
+}
+
 /// How a socket ended, as `$disconnect` tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ended {
@@ -149,12 +158,13 @@ impl Socket {
         let flushed = outbound.flush(|slices| self.transport.try_write(slices));
         let has_room = outbound.has_room();
         let is_last = outbound.is_empty() && outbound.is_closing();
-        let drained = if was_blocked { outbound.bytes() < waited } else { outbound.is_blocked() };
+        let took = outbound.bytes() < waited;
+        let drained = if was_blocked { took } else { outbound.is_blocked() };
         drop(outbound);
         if drained {
             self.liveness.drained(self.now.get());
         }
-        if drained || (has_room && !had_room) {
+        if took || (has_room && !had_room) {
             self.room.notify_waiters();
         }
         match flushed {
@@ -165,8 +175,8 @@ impl Socket {
         }
     }
 
-    /// Waits until less waits than a replay needs. False if the stream took nothing at all for [`limits::MESSAGE_TIME`].
-    pub(super) async fn room(&self) -> bool {
+    /// Waits for room, or the end. False if the stream took nothing at all for [`limits::MESSAGE_TIME`].
+    pub(super) async fn room(&self, room: Room) -> bool {
         loop {
             let moved = self.room.notified();
             tokio::pin!(moved);
@@ -174,7 +184,11 @@ impl Socket {
             moved.as_mut().enable();
             {
                 let outbound = self.outbound();
-                if outbound.has_room() || outbound.is_closing() || self.is_broken() {
+                let there_is = match room {
+                    Room::ForMore => outbound.has_room(),
+                    Room::Written => outbound.is_as_good_as_empty(),
+                };
+                if there_is || outbound.is_closing() || self.is_broken() {
                     return true;
                 }
             }

@@ -18,7 +18,7 @@ use labelcast_functions::images::{
     ObjectExpiry, PageCursors, SearchApi, UploadApi, Web, WebSettings,
 };
 use labelcast_functions::live::{
-    Authorize, CloseSubscribers, Connect, Disconnect, HistoryApi, Notify, PublishApi, Route, Sweep, Swept,
+    Authorize, CloseSubscribers, Connect, Disconnect, HistoryApi, Notify, PublishApi, ReplayBudget, Route, Sweep, Swept,
 };
 use labelcast_functions::ports::{Clock, Detector, PortResult, Ports, Random};
 use labelcast_functions::rest::{Door, Origin, cross_origin, error, fallback, wrong_method};
@@ -117,7 +117,7 @@ impl Machine {
     pub async fn build(parts: Parts) -> Result<Self, ServeError> {
         let Parts { directory, database, clock, random, settings, place, memory, detector, ping_every } = parts;
         let threads = std::thread::available_parallelism().unwrap_or(std::num::NonZeroUsize::MIN);
-        let decoding = Decoding::new(memory, threads);
+        let decoding = Decoding::new(memory.clone(), threads);
         health::metrics();
         let secrets = Secrets::of(&directory, &*random)?;
         let cursors = PageCursors::sealed(secrets.credentials.secret_access_key.as_bytes());
@@ -184,6 +184,7 @@ impl Machine {
             issuer: &issuer,
             objects: &objects,
             gateway: &gateway,
+            replays: &ReplayBudget::of(memory),
             dispatcher: &dispatcher,
             cursors,
             publishing: Arc::new(bus.bounded()),
@@ -361,6 +362,7 @@ struct Doors<'a> {
     issuer: &'a TokenIssuer,
     objects: &'a FileObjects,
     gateway: &'a Gateway,
+    replays: &'a ReplayBudget,
     dispatcher: &'a Dispatcher,
     cursors: PageCursors,
     /// The bus for programs that publish.
@@ -429,7 +431,8 @@ fn rest(doors: &Doors<'_>) -> Router {
     };
     let image = ImageApi { door: door.clone(), images: images.clone(), objects: objects.clone(), bus: bus.clone() };
     let moderation = ModerationApi { door: door.clone(), images: images.clone(), objects: objects.clone(), cursors };
-    let history = HistoryApi { door: door.clone(), history, images, objects, settings };
+    let budget = doors.replays.clone();
+    let history = HistoryApi { door: door.clone(), history, images, objects, settings, budget };
     let publish = PublishApi { door, bus: doors.publishing.clone(), idempotency, random };
     let deployment = Deployment {
         api: doors.place.api(),
@@ -486,7 +489,17 @@ fn live(doors: &Doors<'_>) -> Router {
     let routes: Arc<dyn gateway::Routes> = Arc::new(LiveRoutes {
         authorize: Authorize { verifier: verifier.clone(), clock: clock.clone() },
         connect: Connect { connections: connections.clone(), accounts, settings: settings.clone() },
-        route: Route::new(clock.clone(), connections.clone(), pusher, history, images, objects, verifier, settings),
+        route: Route::new(
+            clock.clone(),
+            connections.clone(),
+            pusher,
+            history,
+            images,
+            objects,
+            verifier,
+            settings,
+            doors.replays.clone(),
+        ),
         disconnect: Disconnect { connections },
     });
     let gateway = doors.gateway.clone();

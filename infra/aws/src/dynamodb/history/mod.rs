@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use labelcast_functions::model::{Seq, TopicKey};
 use labelcast_functions::ports::{
-    Appended, Clock, Expiry, Head, History, HistoryPage, NewEntry, Placed, PortResult, Random,
+    Appended, Clock, Expiry, Head, History, HistoryPage, NewEntry, PageLimit, Placed, PortResult, Random,
 };
 
 use super::Table;
@@ -77,7 +77,7 @@ impl History for DynamoHistory {
         Ok(heads::shown(&self.head_row(topic).await?, self.given_up_before()))
     }
 
-    async fn read(&self, topic: &TopicKey, after: Seq, limit: usize) -> PortResult<HistoryPage> {
+    async fn read(&self, topic: &TopicKey, after: Seq, limit: PageLimit) -> PortResult<HistoryPage> {
         self.read_page(topic, after, limit).await
     }
 

@@ -5,8 +5,11 @@ use labelcast_functions::model::{ConnectionId, Seq};
 use labelcast_functions::ports::{Connections, Frame, Pushed, Pusher, Unreached, Which};
 use serde_json::{Value, json};
 
-use super::routes::topic;
+use super::liveness::{mute, say};
+use super::routes::{Happened, topic};
 use super::{Client, House, soon};
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
 
 fn frame(seq: u64, filler: usize) -> Frame {
     Frame::encode(&json!({"seq": seq, "filler": "x".repeat(filler)})).unwrap()
@@ -112,6 +115,46 @@ async fn a_replay_waits_for_its_reader_however_long_it_is() {
         assert_eq!(client.json().await["number"], number);
     }
     assert_eq!(client.text().await, "replayed");
+}
+
+#[tokio::test]
+async fn a_replay_over_a_slow_link_has_no_deadline_while_it_makes_progress() {
+    let mut house = House::open().await;
+    let (mut stream, _) = mute(&mut house).await;
+    // While everything waits, time passes by itself.
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    say(&mut stream, r#"{"do":"replay and go live","count":100}"#).await;
+    let mut received = Vec::new();
+    let mut buffer = vec![0; 16 * 1024];
+    while !received.ends_with(br#"{"type":"subscribed"}"#) {
+        let read = soon(stream.read(&mut buffer)).await.unwrap();
+        assert!(read > 0, "it ended early: {}", String::from_utf8_lossy(&received[received.len() - 100..]));
+        received.extend_from_slice(&buffer[..read]);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+    assert!(received.len() > 1_000_000, "all of it");
+    assert!(begun.elapsed().as_secs() > 100, "it took long");
+}
+
+#[tokio::test]
+async fn a_replay_whose_reader_takes_nothing_is_cut_off_after_29_seconds() {
+    let mut house = House::open().await;
+    let (mut stream, _) = mute(&mut house).await;
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    say(&mut stream, r#"{"do":"replay and go live","count":1000}"#).await;
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        // The second is over: who closes still may read what is left.
+        house.pass(chrono::TimeDelta::seconds(1));
+        if let Ok(Happened::Disconnected(event)) = house.happened.try_recv() {
+            assert_eq!(event.request_context.disconnect_status_code, Some(1008));
+            break;
+        }
+        assert!(begun.elapsed().as_secs() < 60, "it is not kept for ever");
+    }
+    assert!(begun.elapsed().as_secs() >= 29);
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ impl Client {
 }
 
 /// A client that reads when it is told to, and answers nothing by itself.
-async fn mute(house: &mut House) -> (TcpStream, ConnectionId) {
+pub(super) async fn mute(house: &mut House) -> (TcpStream, ConnectionId) {
     let mut stream = TcpStream::connect(house.address).await.unwrap();
     let request = "GET /live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -42,6 +42,14 @@ async fn mute(house: &mut House) -> (TcpStream, ConnectionId) {
             return (stream, id);
         }
     }
+}
+
+/// Sends a short text over such a stream.
+pub(super) async fn say(stream: &mut TcpStream, text: &str) {
+    // Masked with zeros.
+    let mut frame = vec![0x81, 0x80 | u8::try_from(text.len()).unwrap(), 0, 0, 0, 0];
+    frame.extend_from_slice(text.as_bytes());
+    stream.write_all(&frame).await.unwrap();
 }
 
 #[tokio::test]

@@ -143,6 +143,16 @@ impl Routes for TestRoutes {
                 self.go_live(&id).await;
             }
             "begin a replay and forget it" => self.subscribe(&id).await,
+            "replay and go live" => {
+                self.subscribe(&id).await;
+                for number in 0..body["count"].as_u64().unwrap() {
+                    let frame = Frame::encode(&json!({"number": number, "filler": "x".repeat(10_000)})).unwrap();
+                    if self.gateway.post(&id, frame).await.is_err() || self.gateway.written(&id).await.is_err() {
+                        return answer(200, None);
+                    }
+                }
+                self.go_live(&id).await;
+            }
             "replay" => {
                 for number in 0..body["count"].as_u64().unwrap() {
                     let frame = Frame::encode(&json!({"number": number, "filler": "x".repeat(10_000)})).unwrap();

@@ -6,9 +6,9 @@ mod read;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use labelcast_functions::model::{Epoch, Seq, TopicKey};
+use labelcast_functions::model::{Epoch, NotificationId, Seq, TopicKey};
 use labelcast_functions::ports::{
-    Appended, Clock, Expiry, Head, History, HistoryPage, NewEntry, Placed, PortResult, Random,
+    Appended, Clock, Expiry, Head, History, HistoryPage, NewEntry, PageLimit, Placed, PortResult, Random,
 };
 
 use crate::database::Database;
@@ -60,9 +60,14 @@ impl History for SqliteHistory {
             .await
     }
 
-    async fn read(&self, topic: &TopicKey, after: Seq, limit: usize) -> PortResult<HistoryPage> {
+    async fn read(&self, topic: &TopicKey, after: Seq, limit: PageLimit) -> PortResult<HistoryPage> {
         let (topic, epoch) = (topic.to_string(), self.epoch.clone());
         self.database.read_history(move |connection| read::page(connection, &topic, epoch, after, limit)).await
+    }
+
+    async fn ids(&self, topic: &TopicKey, after: Seq, limit: usize) -> PortResult<Vec<NotificationId>> {
+        let topic = topic.to_string();
+        self.database.read_history(move |connection| read::ids(connection, &topic, after, limit)).await
     }
 
     async fn expire(&self, expiry: Expiry) -> PortResult<u64> {

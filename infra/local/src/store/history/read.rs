@@ -1,5 +1,5 @@
-use labelcast_functions::model::{Epoch, Seq};
-use labelcast_functions::ports::{Head, HistoryEntry, HistoryPage};
+use labelcast_functions::model::{Epoch, NotificationId, Seq};
+use labelcast_functions::ports::{Head, HistoryEntry, HistoryPage, PageLimit};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::columns::{json, limit};
@@ -35,7 +35,7 @@ pub(super) fn page(
     name: &str,
     epoch: Epoch,
     after: Seq,
-    at_most: usize,
+    bound: PageLimit,
 ) -> rusqlite::Result<HistoryPage> {
     let Some((id, newest)) = topic(connection, name)? else {
         let newest = forgotten(connection)?;
@@ -45,17 +45,50 @@ pub(super) fn page(
     let oldest: Option<u64> = connection
         .prepare_cached("SELECT min(seq) FROM entries WHERE topic = ?1")?
         .query_row([id], |row| row.get(0))?;
-    // A number that SQLite cannot hold is after everything.
-    let after = i64::try_from(after.0).unwrap_or(i64::MAX);
-    let entries = connection
-        .prepare_cached(concat!(
-            "SELECT seq, body FROM entries JOIN notifications ON number = notification ",
-            "WHERE topic = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"
-        ))?
-        .query_map(params![id, after, limit(at_most)], |row| {
-            Ok(HistoryEntry { seq: Seq(row.get(0)?), notification: json(row, 1)? })
-        })?
-        .collect::<rusqlite::Result<_>>()?;
+    let entries = match bound.entries {
+        0 => Vec::new(),
+        _ => entries(connection, id, after, bound)?,
+    };
     let oldest = oldest.map_or(newest.next(), Seq);
     Ok(HistoryPage { head: Head { epoch, newest, settled: newest }, oldest, entries })
+}
+
+fn entries(connection: &Connection, topic: i64, after: Seq, bound: PageLimit) -> rusqlite::Result<Vec<HistoryEntry>> {
+    let mut statement = connection.prepare_cached(concat!(
+        "SELECT seq, body FROM entries JOIN notifications ON number = notification ",
+        "WHERE topic = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"
+    ))?;
+    let mut rows = statement.query(params![topic, storable(after), limit(bound.entries)])?;
+    let (mut entries, mut bytes) = (Vec::new(), 0_usize);
+    while let Some(row) = rows.next()? {
+        bytes = bytes.saturating_add(row.get_ref(1)?.as_bytes()?.len());
+        if bytes > bound.bytes && !entries.is_empty() {
+            break;
+        }
+        entries.push(HistoryEntry { seq: Seq(row.get(0)?), notification: json(row, 1)? });
+    }
+    Ok(entries)
+}
+
+/// The ids of entries, in order.
+pub(super) fn ids(
+    connection: &Connection,
+    name: &str,
+    after: Seq,
+    at_most: usize,
+) -> rusqlite::Result<Vec<NotificationId>> {
+    let Some((topic, _)) = topic(connection, name)? else { return Ok(Vec::new()) };
+    let mut statement = connection.prepare_cached(concat!(
+        "SELECT id FROM entries JOIN notifications ON number = notification ",
+        "WHERE topic = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"
+    ))?;
+    let ids = statement.query_map(params![topic, storable(after), limit(at_most)], |row| {
+        Ok(NotificationId::given(row.get_ref(0)?.as_str()?))
+    })?;
+    ids.collect()
+}
+
+/// A number that SQLite cannot hold is after everything.
+fn storable(after: Seq) -> i64 {
+    i64::try_from(after.0).unwrap_or(i64::MAX)
 }

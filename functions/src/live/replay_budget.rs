@@ -1,0 +1,158 @@
+//! What all replays and pages of history may hold together.
+//!
+//! A server that restarts has all of its clients resume at once, each with up to a thousand notifications of 24 KB. So
+//! history is read and sent in parts, and the bytes of all parts that are in flight are bounded: whoever has no room waits
+//! for it, first come, first served. Of one user's replays only so many are in flight that others have their turn too.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::budget::{ByteSize, MemoryBudget, MemoryPermit};
+use crate::model::UserId;
+
+/// A part of history, as it is stored, in bytes.
+pub(super) const PART_BYTES: usize = 64 * 1024;
+/// A part of history in entries.
+pub(super) const PART_ENTRIES: usize = 64;
+/// What a part may take while it is read and rendered, in bytes: JSON of small numbers in lists takes sixteen times its text.
+pub(super) const READING: usize = 16 * PART_BYTES;
+/// What replays may hold of a large budget, in bytes: enough to keep every core and many slow links busy.
+const SHARE: u64 = 64 << 20;
+/// Users that are remembered before those who hold nothing are forgotten.
+const USERS: usize = 1_024;
+
+/// The bound, shared by all that reads history. Cheap to clone.
+#[derive(Clone)]
+pub struct ReplayBudget {
+    /// What decoding pictures and replays take from.
+    memory: MemoryBudget,
+    share: MemoryBudget,
+    users: Arc<Mutex<HashMap<UserId, MemoryBudget>>>,
+}
+
+/// Bytes that somebody holds; given back when dropped.
+#[derive(Debug)]
+pub(super) struct InFlight {
+    user: MemoryPermit,
+    share: MemoryPermit,
+    memory: MemoryPermit,
+}
+
+impl ReplayBudget {
+    /// A part of this budget: a quarter of it, 64 MiB at most. Of that one user has a quarter, or what one answer takes.
+    pub fn of(memory: MemoryBudget) -> Self {
+        let share = MemoryBudget::new(ByteSize::new(SHARE.min(memory.total().bytes() / 4)));
+        Self { memory, share, users: Arc::default() }
+    }
+
+    /// Waits until `bytes` more may be held; as much as one user has, if that is less.
+    pub(super) async fn acquire(&self, user: &UserId, bytes: usize) -> InFlight {
+        let user = self.of_user(user);
+        let bytes = (bytes as u64).min(user.total().bytes());
+        // In this order, so that who waits for their own turn keeps nothing from the others. None of it is larger than its
+        // budget, which is what `acquire` refuses.
+        InFlight {
+            user: user.acquire(bytes).await.expect("no more than the user's share"),
+            share: self.share.acquire(bytes).await.expect("no more than the share of replays"),
+            memory: self.memory.acquire(bytes).await.expect("no more than all the memory"),
+        }
+    }
+
+    fn of_user(&self, user: &UserId) -> MemoryBudget {
+        let share = self.share.total().bytes();
+        let each = (share / 4).max(2 * READING as u64).min(share);
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        if users.len() >= USERS {
+            users.retain(|_, held| held.available() < held.total());
+        }
+        users.entry(user.clone()).or_insert_with(|| MemoryBudget::new(ByteSize::new(each))).clone()
+    }
+}
+
+impl InFlight {
+    /// Gives back what is more than `bytes`.
+    pub(super) fn shrink_to(&mut self, bytes: usize) {
+        for permit in [&mut self.user, &mut self.share, &mut self.memory] {
+            permit.shrink_to(bytes as u64);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(name: &str) -> UserId {
+        name.parse().unwrap()
+    }
+
+    /// With a share of eight parts.
+    fn budget() -> ReplayBudget {
+        ReplayBudget::of(MemoryBudget::new(ByteSize::new(4 * 8 * READING as u64)))
+    }
+
+    async fn now<T>(what: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = what => Some(done),
+            () = std::future::ready(()) => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn all_users_together_hold_no_more_than_the_budget() {
+        let budget = budget();
+        let mut held = Vec::new();
+        for number in 0..8 {
+            held.push(now(budget.acquire(&user(&format!("user{number}")), READING)).await.expect("there is room"));
+        }
+        assert!(now(budget.acquire(&user("late"), 1)).await.is_none());
+        held.pop();
+        assert!(now(budget.acquire(&user("late"), READING)).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn one_user_leaves_room_for_the_others() {
+        let budget = budget();
+        let _mine = (budget.acquire(&user("a"), READING).await, budget.acquire(&user("a"), READING).await);
+        assert!(now(budget.acquire(&user("a"), 1)).await.is_none(), "a quarter is taken");
+        assert!(now(budget.acquire(&user("b"), READING)).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn what_was_rendered_holds_only_what_it_is() {
+        let budget = budget();
+        let mut part = budget.acquire(&user("a"), 2 * READING).await;
+        assert!(now(budget.acquire(&user("a"), READING)).await.is_none());
+        part.shrink_to(READING);
+        part.shrink_to(2 * READING);
+        assert!(now(budget.acquire(&user("a"), READING)).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn pictures_that_take_all_memory_hold_replays_up() {
+        let memory = MemoryBudget::new(ByteSize::new(4 * 8 * READING as u64));
+        let budget = ReplayBudget::of(memory.clone());
+        let picture = memory.acquire(memory.total().bytes()).await.unwrap();
+        assert!(now(budget.acquire(&user("a"), READING)).await.is_none());
+        drop(picture);
+        assert!(now(budget.acquire(&user("a"), READING)).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn even_the_smallest_budget_lets_a_part_through() {
+        let budget = ReplayBudget::of(MemoryBudget::new(ByteSize::new(64 * 1024)));
+        assert!(now(budget.acquire(&user("a"), READING)).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn users_who_hold_nothing_are_forgotten() {
+        let budget = budget();
+        let _held = budget.acquire(&user("here"), 1).await;
+        for number in 0..3 * USERS {
+            drop(budget.acquire(&user(&format!("user{number}")), 1).await);
+        }
+        let users = budget.users.lock().unwrap();
+        assert!(users.len() <= USERS && users.contains_key(&user("here")));
+    }
+}
