@@ -56,15 +56,49 @@ async fn who_sends_too_much_is_told_so() {
     let server = Server::start(&["--messages-per-second", "1"]).await;
     let token = server.token("viewer").await;
     let mut socket = server.connect(&token).await;
-    for _ in 0..10 {
-        socket.send(r#"{"action":"ping","ref":"p"}"#).await;
+    // Two go at once, the third is told; what follows within the second is neither read nor answered, whatever it is.
+    for text in [r#"{"action":"ping"}"#, r#"{"action":"ping"}"#, "no JSON", "no JSON", r#"{"action":"ping"}"#] {
+        socket.send(text).await;
     }
-    let mut limited = 0;
-    for _ in 0..10 {
+    assert_eq!(socket.frame().await["type"], "pong");
+    assert_eq!(socket.frame().await["type"], "pong");
+    assert_eq!(socket.frame().await["code"], "rate_limited");
+}
+
+#[tokio::test]
+async fn a_flood_is_answered_by_a_warning_and_the_end() {
+    let server = Server::start(&["--messages-per-second", "10"]).await;
+    let token = server.token("viewer").await;
+    let mut socket = server.connect(&token).await;
+    for _ in 0..2_000 {
+        socket.send("this is no JSON").await;
+    }
+    let mut answers = 0;
+    loop {
         let answer = socket.frame().await;
-        limited += usize::from(answer["code"] == "rate_limited");
+        if answer["type"] == "closing" {
+            assert_eq!((&answer["code"], &answer["retry"]), (&json!("limit"), &json!(true)));
+            break;
+        }
+        answers += 1;
     }
-    assert!(limited >= 5, "{limited} of 10");
+    assert!(answers < 100, "{answers} answers to 2,000 frames");
+}
+
+#[tokio::test]
+async fn the_answer_to_a_long_list_of_topics_fits_into_a_frame() {
+    let server = Server::start(&[]).await;
+    let token = server.token("viewer").await;
+    let mut socket = server.connect(&token).await;
+    let topic = |number: usize| format!("app:{number:060}");
+    for action in ["unsubscribe", "subscribe", "set_notify_list"] {
+        let topics: Vec<String> = (0..450).map(topic).collect();
+        let (_, answer) = socket.ask(json!({"action": action, "topics": topics, "ref": "r"})).await;
+        assert_eq!(answer["type"], "error", "{action}: {answer}");
+        let topics: Vec<String> = (0..400).map(|_| topic(1)).collect();
+        let (_, answer) = socket.ask(json!({"action": action, "topics": topics, "ref": "r"})).await;
+        assert_eq!(answer["topics"].as_array().map(Vec::len), Some(1), "{action}: {answer}");
+    }
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use super::replay::Replayer;
 use super::replay_budget::ReplayBudget;
 use super::subscribe::{Outcome, Request, Subscriber};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Connection, Topic, TopicKey};
+use crate::model::{Connection, ConnectionId, Topic, TopicKey};
 use crate::ports::{Clock, Connections, Frame, History, Images, MessageAllowed, Objects, Pusher};
 use crate::protocol::{self, ClientFrame, ClosingCode, ErrorCode, Refresh, ServerFrame, Unsubscribe};
 use crate::settings::Settings;
@@ -30,6 +30,23 @@ pub struct Route {
 
 /// What is answered: a frame, or nothing more because the answer is on its way already or nobody is left to hear it.
 type Answer = Option<ServerFrame>;
+
+/// What becomes of a message before it is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admission {
+    /// It may be handled.
+    Admitted,
+    /// It is not looked at; this, if anything, is answered.
+    Refused(Option<String>),
+}
+
+/// A message that was counted.
+enum Counted {
+    /// It may be handled, for this connection.
+    Handle(Connection),
+    /// It may not.
+    Refuse(Result<Answer>),
+}
 
 impl Route {
     /// From the ports that it needs.
@@ -53,45 +70,98 @@ impl Route {
 
     /// Takes a message. What is answered goes back over the route's response.
     pub async fn handle(&self, event: ApiGatewayWebsocketProxyRequest) -> ApiGatewayProxyResponse {
-        let text = event.body.as_deref().unwrap_or_default();
-        let (reference, outcome) = match connection_id(&event.request_context) {
-            None => (None, Err(Error::bad_request("the event names no connection"))),
-            Some(id) => self.message(&id, text).await,
-        };
-        let frame = outcome.unwrap_or_else(|error| Some(refusal(error, reference)));
-        answer(
-            200,
-            frame.map(|frame| serde_json::to_string(&frame).expect("frames are plain data, which JSON can hold")),
-        )
+        let Some(id) = connection_id(&event.request_context) else { return self.unnamed() };
+        match self.count(&id).await {
+            Counted::Handle(connection) => self.respond(&connection, &event).await,
+            Counted::Refuse(outcome) => answer(200, encode(outcome, None)),
+        }
     }
 
-    async fn message(&self, id: &crate::model::ConnectionId, text: &str) -> (Option<String>, Result<Answer>) {
-        let now = self.clock.now();
-        let row = self.connections.on_message(id, self.settings.messages_per_second, now).await;
+    /// Counts a message before anything is made of it, where whoever takes messages can ask: what is over the limit then costs
+    /// no more than this.
+    pub async fn admit(&self, id: &ConnectionId) -> Admission {
+        match self.count(id).await {
+            Counted::Handle(_) => Admission::Admitted,
+            Counted::Refuse(outcome) => Admission::Refused(encode(outcome, None)),
+        }
+    }
+
+    /// Takes a message that was admitted.
+    pub async fn handle_admitted(&self, event: ApiGatewayWebsocketProxyRequest) -> ApiGatewayProxyResponse {
+        let Some(id) = connection_id(&event.request_context) else { return self.unnamed() };
+        match self.connections.get(&id).await {
+            Ok(Some(connection)) => self.respond(&connection, &event).await,
+            Ok(None) => answer(200, encode(self.close(&id).await, None)),
+            Err(error) => answer(200, encode(Err(error.into()), None)),
+        }
+    }
+
+    #[expect(clippy::unused_self, reason = "the same form as its siblings")]
+    fn unnamed(&self) -> ApiGatewayProxyResponse {
+        answer(200, encode(Err(Error::bad_request("the event names no connection")), None))
+    }
+
+    async fn count(&self, id: &ConnectionId) -> Counted {
+        let row = self.connections.on_message(id, self.settings.messages_per_second, self.clock.now()).await;
         let (connection, allowed) = match row {
             Ok(Some(row)) => row,
             // The row is gone, so nothing may be answered from it: the socket is on its way out.
-            Ok(None) => return (None, self.pusher.close(id).await.map(|()| None).map_err(Error::from)),
-            Err(error) => return (None, Err(error.into())),
+            Ok(None) => return Counted::Refuse(self.close(id).await),
+            Err(error) => return Counted::Refuse(Err(error.into())),
         };
+        if allowed == MessageAllowed::Yes {
+            return Counted::Handle(connection);
+        }
+        metrics::counter!("labelcast_messages_rate_limited_total").increment(1);
+        Counted::Refuse(match allowed {
+            MessageAllowed::Yes | MessageAllowed::Ignored => Ok(None),
+            MessageAllowed::RateLimited => Err(Error::new(ErrorKind::TooMany, self.too_many("slow down"))),
+            MessageAllowed::Flooding => self.end_flood(id).await,
+        })
+    }
+
+    fn too_many(&self, advice: &str) -> String {
+        format!("you send more than {} messages a second; {advice}", self.settings.messages_per_second)
+    }
+
+    async fn end_flood(&self, id: &ConnectionId) -> Result<Answer> {
+        metrics::counter!("labelcast_floods_closed_total").increment(1);
+        tracing::info!(connection = %id, "closed a connection that goes on sending more than it may");
+        if let Some(frame) = Frame::encode(&ClosingCode::Limit.saying(&self.too_many("connect again and slow down"))) {
+            // Whether it arrives does not matter any more.
+            let _ = self.pusher.post(id, frame).await;
+        }
+        self.close(id).await
+    }
+
+    async fn close(&self, id: &ConnectionId) -> Result<Answer> {
+        self.pusher.close(id).await?;
+        Ok(None)
+    }
+
+    async fn respond(
+        &self,
+        connection: &Connection,
+        event: &ApiGatewayWebsocketProxyRequest,
+    ) -> ApiGatewayProxyResponse {
+        let (reference, outcome) = self.message(connection, event.body.as_deref().unwrap_or_default()).await;
+        answer(200, encode(outcome, reference))
+    }
+
+    async fn message(&self, connection: &Connection, text: &str) -> (Option<String>, Result<Answer>) {
+        let now = self.clock.now();
         if !connection.is_served(now) {
-            return (None, self.expire(&connection).await);
+            return (None, self.expire(connection).await);
         }
         let frame = match protocol::read(text) {
             Ok(frame) => frame,
             Err(error) => {
-                let (code, message, reference) = (error.code, error.message, error.reference);
+                let (code, message, reference) = (error.code, shortened(error.message), error.reference);
                 return (None, Ok(Some(ServerFrame::Error { reference, code, message })));
             }
         };
         let reference = reference_of(&frame).cloned();
-        if allowed == MessageAllowed::RateLimited {
-            metrics::counter!("labelcast_messages_rate_limited_total").increment(1);
-            let message =
-                format!("you send more than {} messages a second; slow down", self.settings.messages_per_second);
-            return (reference, Err(Error::new(ErrorKind::TooMany, message)));
-        }
-        let outcome = self.frame(&connection, frame, now).await;
+        let outcome = self.frame(connection, frame, now).await;
         (reference, outcome)
     }
 
@@ -134,9 +204,17 @@ impl Route {
     }
 
     async fn unsubscribe(&self, connection: &Connection, asked: Unsubscribe) -> Result<Answer> {
-        let mut topics: Vec<Topic> = Vec::with_capacity(asked.topics.len());
+        // Each once, and no more than a connection can have: so the answer fits into a frame.
+        let most = self.settings.topics_per_connection;
+        let mut topics: Vec<Topic> = Vec::new();
         for text in &asked.topics {
-            topics.push(text.parse().map_err(|error| Error::bad_request(format!("{error}")))?);
+            let topic = text.parse().map_err(|error| Error::bad_request(format!("{error}")))?;
+            if !topics.contains(&topic) {
+                topics.push(topic);
+            }
+            if topics.len() > most {
+                return Err(Error::bad_request(format!("`topics` may name {most} topics; nothing was changed")));
+            }
         }
         let keys: Vec<TopicKey> = topics.iter().map(|topic| topic.clone().key(&connection.caller.user)).collect();
         self.connections.unsubscribe(&connection.id, &keys).await?;
@@ -185,6 +263,30 @@ fn reference_of(frame: &ClientFrame) -> Option<&String> {
     }
 }
 
+/// A message to people, of a length that fits into a frame with all the rest: some repeat what was sent.
+fn shortened(mut message: String) -> String {
+    const MAX: usize = 1_000;
+    if message.len() > MAX {
+        message.truncate(message.floor_char_boundary(MAX));
+        message.push('…');
+    }
+    message
+}
+
+/// What is answered, as text that fits into a frame.
+fn encode(outcome: Result<Answer>, reference: Option<String>) -> Option<String> {
+    let frame = outcome.unwrap_or_else(|error| Some(refusal(error, reference)))?;
+    let text = serde_json::to_string(&frame).expect("frames are plain data, which JSON can hold");
+    if text.len() <= Frame::MAX_BYTES {
+        return Some(text);
+    }
+    // Everything that is answered is bounded, so this is a fault of ours.
+    tracing::error!(bytes = text.len(), "an answer is too large for a frame and was replaced by an error");
+    let message = "the answer is too large for a frame; ask for less at once".to_owned();
+    let frame = ServerFrame::Error { reference: None, code: ErrorCode::Internal, message };
+    Some(serde_json::to_string(&frame).expect("frames are plain data, which JSON can hold"))
+}
+
 /// The one place that turns errors into frames.
 fn refusal(error: Error, reference: Option<String>) -> ServerFrame {
     let code = match error.kind {
@@ -199,5 +301,5 @@ fn refusal(error: Error, reference: Option<String>) -> ServerFrame {
             ErrorCode::Internal
         }
     };
-    ServerFrame::Error { reference, code, message: error.message }
+    ServerFrame::Error { reference, code, message: shortened(error.message) }
 }

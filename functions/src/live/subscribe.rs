@@ -108,6 +108,10 @@ fn topics(
         if topics.iter().all(|(known, _)| *known != topic) {
             topics.push((topic, cursor));
         }
+        if topics.len() > settings.topics_per_connection {
+            // Too many whatever the others are, which is found and said where they are stored.
+            break;
+        }
     }
     Ok(topics)
 }

@@ -22,8 +22,12 @@ pub enum Added {
 pub enum MessageAllowed {
     /// Within the rate.
     Yes,
-    /// Over it.
+    /// Over it, which is to be said: once a second where a backend counts that.
     RateLimited,
+    /// Over it, and it was said within this second: neither read nor answered.
+    Ignored,
+    /// Over it for so long, or by so much, that the connection is to be closed.
+    Flooding,
 }
 
 /// What subscribing does to what was there.

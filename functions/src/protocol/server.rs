@@ -163,6 +163,11 @@ impl ClosingCode {
         }
     }
 
+    /// The whole frame, with other words for people.
+    pub fn saying(self, message: &str) -> ServerFrame {
+        ServerFrame::Closing { code: self, message: message.to_owned(), retry: true }
+    }
+
     /// The whole frame: what to tell people, and whether to come back.
     pub fn frame(self) -> ServerFrame {
         let (message, retry) = match self {

@@ -1,6 +1,7 @@
 //! The issuer's keys, fetched when one is not known.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
@@ -45,6 +46,8 @@ type Keys = HashMap<String, Arc<DecodingKey>>;
 pub(super) struct KeyCache {
     source: Arc<dyn KeySource>,
     known: RwLock<Keys>,
+    /// How often the known keys were replaced.
+    generation: AtomicU64,
     /// Held while fetching, so that many who miss the same key make one fetch.
     last_fetch: tokio::sync::Mutex<Option<Fetch>>,
 }
@@ -64,7 +67,12 @@ impl Fetch {
 
 impl KeyCache {
     pub(super) fn new(source: Arc<dyn KeySource>) -> Self {
-        Self { source, known: RwLock::default(), last_fetch: tokio::sync::Mutex::new(None) }
+        Self {
+            source,
+            known: RwLock::default(),
+            generation: AtomicU64::new(0),
+            last_fetch: tokio::sync::Mutex::new(None),
+        }
     }
 
     pub(super) async fn find(&self, key_id: &str, now: DateTime<Utc>) -> Result<Arc<DecodingKey>, TokenError> {
@@ -97,7 +105,9 @@ impl KeyCache {
         match fetched {
             Ok(keys) => {
                 counter!("labelcast_token_key_fetches_total", "outcome" => "fetched").increment(1);
-                *self.known.write().unwrap_or_else(PoisonError::into_inner) = keys;
+                let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+                *known = keys;
+                self.generation.fetch_add(1, Ordering::AcqRel);
                 true
             }
             Err(error) => {
@@ -106,6 +116,11 @@ impl KeyCache {
                 false
             }
         }
+    }
+
+    /// Changes whenever the known keys are replaced.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
     }
 
     fn find_known(&self, key_id: &str) -> Option<Arc<DecodingKey>> {

@@ -5,6 +5,7 @@
 mod carrier;
 mod error;
 mod keys;
+mod verified;
 mod verifier;
 
 pub use carrier::{bearer, from_subprotocols};

@@ -10,6 +10,7 @@ use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use serde::Deserialize;
 
 use super::keys::KeyCache;
+use super::verified::{Verified, fingerprint};
 use super::{KeySource, MAX_TOKEN, TokenError};
 use crate::model::{Caller, UserId};
 use crate::ports::Accounts;
@@ -21,6 +22,7 @@ pub struct Verifier {
     keys: KeyCache,
     accounts: Arc<dyn Accounts>,
     signature_only: Validation,
+    verified: Verified,
 }
 
 impl Verifier {
@@ -39,7 +41,14 @@ impl Verifier {
         signature_only.validate_exp = false;
         signature_only.validate_aud = false;
         let audience = audience.into_iter().collect();
-        Self { issuer: issuer.into(), audience, keys: KeyCache::new(keys), accounts, signature_only }
+        Self {
+            issuer: issuer.into(),
+            audience,
+            keys: KeyCache::new(keys),
+            accounts,
+            signature_only,
+            verified: Verified::default(),
+        }
     }
 
     /// Who sent the token, and is still who it says.
@@ -71,6 +80,18 @@ impl Verifier {
         if token.len() > MAX_TOKEN {
             return Err(TokenError::Malformed);
         }
+        let fingerprint = fingerprint(token);
+        if let Some(caller) = self.verified.get(&fingerprint, self.keys.generation(), now) {
+            return Ok(caller);
+        }
+        // Before the signature is looked at: keys that are replaced meanwhile make it count for nothing.
+        let caller = self.verify_signature(token, now).await?;
+        self.verified.insert(fingerprint, caller.1, &caller.0);
+        Ok(caller.0)
+    }
+
+    /// Who sent the token, and which generation of keys vouches for it.
+    async fn verify_signature(&self, token: &str, now: DateTime<Utc>) -> Result<(Caller, u64), TokenError> {
         let header = decode_header(token).map_err(|_| TokenError::Malformed)?;
         if header.alg != Algorithm::RS256 {
             return Err(TokenError::WrongAlgorithm);
@@ -80,11 +101,12 @@ impl Verifier {
         }
         let key_id = header.kid.ok_or(TokenError::Malformed)?;
         let key = self.keys.find(&key_id, now).await?;
+        let generation = self.keys.generation();
         let claims = decode::<Claims>(token, &key, &self.signature_only).map_err(|error| match error.kind() {
             ErrorKind::InvalidSignature => TokenError::BadSignature,
             _ => TokenError::Malformed,
         })?;
-        self.caller(claims.claims, now)
+        Ok((self.caller(claims.claims, now)?, generation))
     }
 
     fn caller(&self, claims: Claims, now: DateTime<Utc>) -> Result<Caller, TokenError> {

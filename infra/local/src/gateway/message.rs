@@ -5,6 +5,7 @@ use std::sync::Arc;
 use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use aws_lambda_events::encodings::Body;
 use bytes::Bytes;
+use labelcast_functions::live::Admission;
 use serde_json::Value;
 use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
@@ -30,6 +31,9 @@ pub(super) async fn handle(
     text: String,
 ) -> Option<Bytes> {
     metrics::counter!("labelcast_messages_total").increment(1);
+    if let Admission::Refused(answer) = routes.admit(&origin.id).await {
+        return answer.map(|text| frame::text(text.as_bytes()));
+    }
     let request = gateway.request_id();
     let event = origin.message(route_of(&text), &text, &request, gateway.shared.clock.now());
     // In a task of its own: a panic ends the message, not the connection.

@@ -36,7 +36,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
-use labelcast_functions::live::{AuthorizeError, AuthorizerAnswer, AuthorizerEvent};
+use labelcast_functions::live::{Admission, AuthorizeError, AuthorizerAnswer, AuthorizerEvent};
 use labelcast_functions::model::ConnectionId;
 use labelcast_functions::ports::{Clock, PortResult, Random};
 use tokio::sync::Semaphore;
@@ -56,7 +56,12 @@ pub trait Routes: Send + Sync {
     async fn authorize(&self, event: AuthorizerEvent) -> Result<AuthorizerAnswer, AuthorizeError>;
     /// `$connect`
     async fn connect(&self, event: ApiGatewayWebsocketProxyRequest) -> PortResult<ApiGatewayProxyResponse>;
-    /// Every other route.
+    /// Counts a message of a connection, before anything is made of it. API Gateway has nothing like it; by default each is
+    /// admitted.
+    async fn admit(&self, _id: &ConnectionId) -> Admission {
+        Admission::Admitted
+    }
+    /// Every other route, for a message that was admitted.
     async fn message(&self, event: ApiGatewayWebsocketProxyRequest) -> ApiGatewayProxyResponse;
     /// `$disconnect`
     async fn disconnect(&self, event: ApiGatewayWebsocketProxyRequest) -> PortResult<()>;

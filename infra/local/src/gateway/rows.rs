@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use labelcast_functions::live::MessageRate;
 use labelcast_functions::model::{Caller, Connection, ConnectionId, Cursor, Seq, Subscription, TopicKey, UserId};
 use labelcast_functions::ports::{MessageAllowed, Replacing, Subscribed, Which};
 
@@ -21,29 +22,7 @@ pub(super) struct Rows {
 struct Row {
     connection: Connection,
     topics: HashSet<TopicKey>,
-    bucket: Bucket,
-}
-
-/// A token bucket: messages that may still be sent, in thousandths.
-struct Bucket {
-    left: i64,
-    /// By the monotonic clock.
-    filled_at: Duration,
-}
-
-impl Bucket {
-    fn take(&mut self, per_second: u32, now: Duration) -> MessageAllowed {
-        let full = i64::from(per_second) * 2 * 1_000;
-        let passed =
-            i64::try_from(now.saturating_sub(self.filled_at).as_millis()).map_or(2_000, |passed| passed.min(2_000));
-        self.left = (self.left + passed * i64::from(per_second)).min(full);
-        self.filled_at = now;
-        if self.left < 1_000 {
-            return MessageAllowed::RateLimited;
-        }
-        self.left -= 1_000;
-        MessageAllowed::Yes
-    }
+    rate: MessageRate,
 }
 
 impl Rows {
@@ -54,8 +33,7 @@ impl Rows {
             return false;
         }
         *open += 1;
-        let bucket = Bucket { left: i64::MAX / 2, filled_at: Duration::ZERO };
-        let row = Row { connection: connection.clone(), topics: HashSet::new(), bucket };
+        let row = Row { connection: connection.clone(), topics: HashSet::new(), rate: MessageRate::default() };
         self.connections.insert(connection.id.clone(), row);
         true
     }
@@ -71,7 +49,7 @@ impl Rows {
         now: Duration,
     ) -> Option<(Connection, MessageAllowed)> {
         let row = self.connections.get_mut(id)?;
-        let allowed = row.bucket.take(per_second, now);
+        let allowed = row.rate.count(per_second, now);
         Some((row.connection.clone(), allowed))
     }
 

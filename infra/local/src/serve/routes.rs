@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
 use labelcast_functions::live::{
-    Authorize, AuthorizeError, AuthorizerAnswer, AuthorizerEvent, Connect, Disconnect, Route,
+    Admission, Authorize, AuthorizeError, AuthorizerAnswer, AuthorizerEvent, Connect, Disconnect, Route,
 };
+use labelcast_functions::model::ConnectionId;
 use labelcast_functions::ports::PortResult;
 
 use crate::gateway::Routes;
@@ -26,8 +27,12 @@ impl Routes for LiveRoutes {
         self.connect.handle(event).await
     }
 
+    async fn admit(&self, id: &ConnectionId) -> Admission {
+        self.route.admit(id).await
+    }
+
     async fn message(&self, event: ApiGatewayWebsocketProxyRequest) -> ApiGatewayProxyResponse {
-        self.route.handle(event).await
+        self.route.handle_admitted(event).await
     }
 
     async fn disconnect(&self, event: ApiGatewayWebsocketProxyRequest) -> PortResult<()> {

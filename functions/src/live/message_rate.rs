@@ -1,0 +1,119 @@
+//! How many messages a connection may send, and what becomes of those beyond.
+
+use std::time::Duration;
+
+use crate::ports::MessageAllowed;
+
+/// Seconds over the rate, one soon after the other, before the connection is closed.
+const MAX_WARNINGS: u32 = 5;
+/// Messages beyond the rate before the connection is closed, in seconds' worth of the rate.
+const MAX_IGNORED: u32 = 20;
+/// Whoever keeps to the rate for this long begins anew.
+const FORGIVEN_AFTER: Duration = Duration::from_secs(10);
+
+/// A token bucket of twice the rate, and what was done about messages beyond it. Moments are those of a clock that does not
+/// step. Plain state.
+#[derive(Debug, Clone, Default)]
+pub struct MessageRate {
+    /// Thousandths of messages that were used up of the bucket.
+    used: u64,
+    /// When they were counted.
+    counted_at: Duration,
+    excess: Option<Excess>,
+}
+
+/// Messages beyond the rate.
+#[derive(Debug, Clone, Copy)]
+struct Excess {
+    warned_at: Duration,
+    warnings: u32,
+    ignored: u32,
+}
+
+impl MessageRate {
+    /// Counts one message; `per_second` is at least 1.
+    pub fn count(&mut self, per_second: u32, now: Duration) -> MessageAllowed {
+        let passed = u64::try_from(now.saturating_sub(self.counted_at).as_millis()).unwrap_or(u64::MAX);
+        let used = self.used.saturating_sub(passed.saturating_mul(per_second.into()));
+        self.counted_at = now;
+        if used + 1_000 <= u64::from(per_second) * 2_000 {
+            self.used = used + 1_000;
+            return MessageAllowed::Yes;
+        }
+        self.used = used;
+        self.exceed(per_second, now)
+    }
+
+    fn exceed(&mut self, per_second: u32, now: Duration) -> MessageAllowed {
+        let (warnings, ignored) = match self.excess {
+            Some(excess) if now.saturating_sub(excess.warned_at) < Duration::from_secs(1) => {
+                let ignored = excess.ignored.saturating_add(1);
+                self.excess = Some(Excess { ignored, ..excess });
+                return match ignored > per_second.saturating_mul(MAX_IGNORED) {
+                    true => MessageAllowed::Flooding,
+                    false => MessageAllowed::Ignored,
+                };
+            }
+            Some(excess) if now.saturating_sub(excess.warned_at) < FORGIVEN_AFTER => (excess.warnings, excess.ignored),
+            _ => (0, 0),
+        };
+        if warnings >= MAX_WARNINGS {
+            return MessageAllowed::Flooding;
+        }
+        self.excess = Some(Excess { warned_at: now, warnings: warnings + 1, ignored });
+        MessageAllowed::RateLimited
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use MessageAllowed::{Flooding, Ignored, RateLimited, Yes};
+
+    use super::*;
+
+    fn count(rate: &mut MessageRate, messages: usize, at: u64) -> Vec<MessageAllowed> {
+        (0..messages).map(|_| rate.count(10, Duration::from_millis(at))).collect()
+    }
+
+    fn how_many(what: MessageAllowed, of: &[MessageAllowed]) -> usize {
+        of.iter().filter(|one| **one == what).count()
+    }
+
+    #[test]
+    fn twice_the_rate_goes_at_once_and_the_rate_from_then_on() {
+        let mut rate = MessageRate::default();
+        assert_eq!(count(&mut rate, 20, 0), [Yes; 20]);
+        assert_eq!(count(&mut rate, 1, 0), [RateLimited]);
+        assert_eq!(how_many(Yes, &count(&mut rate, 30, 1_000)), 10);
+        assert_eq!(how_many(Yes, &count(&mut rate, 30, 60_000)), 20, "it never holds more");
+    }
+
+    #[test]
+    fn one_warning_a_second_is_all_that_is_answered() {
+        let mut rate = MessageRate::default();
+        for second in 0..4 {
+            let all = count(&mut rate, 60, second * 1_000);
+            assert_eq!(how_many(RateLimited, &all), 1, "second {second}");
+            assert_eq!(how_many(Flooding, &all), 0);
+        }
+    }
+
+    #[test]
+    fn whoever_goes_on_is_closed_and_whoever_slows_down_is_not() {
+        let mut rate = MessageRate::default();
+        let all: Vec<_> = (0..6).flat_map(|second| count(&mut rate, 40, second * 1_000)).collect();
+        assert_eq!((how_many(RateLimited, &all), all.last()), (5, Some(&Flooding)));
+        let mut rate = MessageRate::default();
+        for minute in 0..20 {
+            assert_eq!(how_many(Flooding, &count(&mut rate, 30, minute * 60_000)), 0);
+        }
+    }
+
+    #[test]
+    fn a_flood_is_closed_within_its_first_second() {
+        let mut rate = MessageRate::default();
+        let all = count(&mut rate, 1_000, 0);
+        assert_eq!((how_many(Yes, &all), how_many(RateLimited, &all), how_many(Ignored, &all)), (20, 1, 200));
+        assert_eq!(all.last(), Some(&Flooding));
+    }
+}
