@@ -5,7 +5,7 @@ use futures_util::{SinkExt, StreamExt};
 use labelcast_functions::ports::{Frame, Pushed, Pusher};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::routes::Happened;
@@ -24,7 +24,10 @@ impl Client {
 
 /// A client that reads when it is told to, and answers nothing by itself.
 pub(super) async fn mute(house: &mut House) -> (TcpStream, ConnectionId) {
-    let mut stream = TcpStream::connect(house.address).await.unwrap();
+    // The system holds little for it, so that what it does not read is soon felt.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(32 * 1024).unwrap();
+    let mut stream = socket.connect(house.address).await.unwrap();
     let request = "GET /live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     stream.write_all(request.as_bytes()).await.unwrap();
