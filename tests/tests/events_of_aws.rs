@@ -9,7 +9,9 @@ use bytes::Bytes;
 use chrono::Duration;
 use labelcast_functions::budget::{ByteSize, MemoryBudget};
 use labelcast_functions::images::{Analyze, Decoding, Failed, FailureRecord, Index, Ingest};
-use labelcast_functions::live::{Authorize, CloseSubscribers, Connect, Deliver, Disconnect, Notify, ReplayBudget, Route, Sweep};
+use labelcast_functions::live::{
+    Authorize, CloseSubscribers, Connect, Deliver, Disconnect, Notify, ReplayBudget, Route, Sweep,
+};
 use labelcast_functions::model::{
     BusEvent, ConnectionId, ImageType, Notification, NotificationId, RemovedImage, Subject, TopicKey, UploadId,
     UploadRef, UploadState,
