@@ -175,6 +175,32 @@ pub async fn what_is_young_or_among_the_newest_is_kept(home: impl Home) {
     assert_eq!(home.ports().history.expire(expiry).await.unwrap(), 0);
 }
 
+/// Its rows may be forgotten as well: whatever it has come to since, a cursor of then is not taken for one of now.
+pub async fn a_topic_that_comes_back_calls_no_old_cursor_recovered(home: impl Home) {
+    let (topic, other) = (app("builds"), app("other"));
+    for number in 0..3 {
+        append(&home, &format!("old-{number}"), std::slice::from_ref(&topic)).await;
+    }
+    for number in 0..7 {
+        append(&home, &format!("other-{number}"), std::slice::from_ref(&other)).await;
+    }
+    let old = home.ports().history.head(&topic).await.unwrap();
+    home.clock().advance(TimeDelta::hours(25));
+    let expiry = Expiry { before: home.clock().now(), keep: 0 };
+    assert_eq!(home.ports().history.expire(expiry).await.unwrap(), 10);
+    for number in 0..5 {
+        append(&home, &format!("new-{number}"), std::slice::from_ref(&topic)).await;
+    }
+    // Whoever saw the last of then is shown all that came since, and nothing twice.
+    let page = home.ports().history.read(&topic, old.newest, 10).await.unwrap();
+    assert_eq!(page.entries.len(), 5);
+    assert!(page.entries[0].seq > old.newest);
+    // One from before the last of then is never.
+    let before_last = page.head.epoch == old.epoch && page.reaches_back_to(Seq(1));
+    assert!(!before_last);
+    assert!(seqs(&home, &topic).await.iter().is_sorted());
+}
+
 /// The mark of a topic whose every entry is forgotten stays where it was.
 pub async fn numbers_go_on_after_everything_was_forgotten(home: impl Home) {
     let topic = app("builds");

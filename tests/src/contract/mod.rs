@@ -22,6 +22,7 @@ pub mod objects;
 pub mod parts;
 pub mod push;
 pub mod removal;
+pub mod sweep;
 pub mod translation;
 pub mod uploads;
 

@@ -44,6 +44,10 @@ macro_rules! contract {
             lifecycle: [
                 rows_and_files_agree_however_uploads_and_deletions_interleave,
             ],
+            sweep: [
+                a_connection_that_cannot_be_closed_holds_up_nothing,
+                unused_forms_do_not_hide_an_upload_that_hangs,
+            ],
             candidates: [
                 pages_are_what_a_reading_of_all_images_finds,
             ],
@@ -58,6 +62,7 @@ macro_rules! contract {
                 history_is_read_in_parts,
                 what_is_young_or_among_the_newest_is_kept,
                 numbers_go_on_after_everything_was_forgotten,
+                a_topic_that_comes_back_calls_no_old_cursor_recovered,
             ],
             parts: [
                 the_mark_stays_below_until_the_last_part_has_ended,
@@ -157,6 +162,7 @@ mod tests {
             include_str!("labels.rs"),
             include_str!("removal.rs"),
             include_str!("lifecycle.rs"),
+            include_str!("sweep.rs"),
             include_str!("candidates.rs"),
             include_str!("history.rs"),
             include_str!("parts.rs"),
