@@ -75,7 +75,7 @@ fn rule(schema: &str, field: &str) -> Option<Value> {
         ("Color", "hex") => json!({"pattern": "^#[0-9a-f]{6}$"}),
         ("ErrorDetail", "code") => json!({"enum": [
             "bad_request", "bad_query", "unauthorized", "forbidden", "not_found", "conflict", "too_large",
-            "unsupported_type", "rate_limited", "no_space", "unavailable", "internal",
+            "unsupported_type", "rate_limited", "no_space", "unavailable", "internal", "method_not_allowed", "uri_too_long", "misdirected",
         ]}),
         ("BeginUpload" | "ImageView", "content_type") => json!({"enum": ["image/jpeg", "image/png", "image/webp"]}),
         (_, "width" | "height" | "size" | "version" | "count" | "seq") => json!({"minimum": 1}),
