@@ -192,7 +192,7 @@ pub async fn a_topic_that_comes_back_calls_no_old_cursor_recovered(home: impl Ho
         append(&home, &format!("new-{number}"), std::slice::from_ref(&topic)).await;
     }
     // Whoever saw the last of then is shown all that came since, and nothing twice.
-    let page = home.ports().history.read(&topic, old.newest, 10).await.unwrap();
+    let page = home.ports().history.read(&topic, old.newest, PageLimit::entries(10)).await.unwrap();
     assert_eq!(page.entries.len(), 5);
     assert!(page.entries[0].seq > old.newest);
     // One from before the last of then is never.
