@@ -89,6 +89,7 @@ async fn run(function: &str, level: &str, mut invocations: Vec<Invocation>) -> (
         ("AWS_SECRET_ACCESS_KEY", "traced"),
         ("LABELCAST_ISSUER", "https://issuer.example.com"),
         ("LABELCAST_CLIENT_ID", "page"),
+        ("LABELCAST_CLI_CLIENT_ID", "cli"),
         ("LABELCAST_LIVE_TABLE", "live"),
         ("LABELCAST_PROGRAMS_TABLE", "programs"),
         ("LABELCAST_BUS", "bus"),

@@ -45,7 +45,8 @@ impl Hosts {
         // URLs allow more, names of hosts do not.
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
         let readable = text.parse::<Authority>().ok();
-        let readable = readable.filter(|host| !host.host().is_empty() && text.bytes().all(plain));
+        let readable = readable.filter(|host| !host.host().is_empty() && has_readable_port(host));
+        let readable = readable.filter(|_| text.bytes().all(plain));
         let Some(host) = readable else {
             return Err(bad("the header `Host` must be a host, with its port if that is not the usual one"));
         };
@@ -69,6 +70,12 @@ impl Hosts {
         });
         is_public || local && host.port_u16().is_none_or(|named| named == *port)
     }
+}
+
+/// `Authority` takes any text for a port.
+fn has_readable_port(host: &Authority) -> bool {
+    let port = host.as_str().strip_prefix(host.host()).and_then(|rest| rest.strip_prefix(':'));
+    port.is_none_or(|port| port.is_empty() || host.port_u16().is_some())
 }
 
 /// Without brackets and the dot of the root, in lower case.
