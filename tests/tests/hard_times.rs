@@ -50,7 +50,7 @@ async fn a_detector_that_fails_is_tried_again_then_the_uploader_is_told_and_the_
     test.detector.be(Mood::Failing);
     let upload = upload(&test, 1).await;
     let database = Database::open(test.directory()).unwrap();
-    let table = WorkTable::new(database.clone());
+    let table = WorkTable::new(&database);
     let now = |test: &TestMachine| test.clock.now().timestamp_millis();
     let waiting = "SELECT count(*) FROM work WHERE target = 'analyze' AND visible_at > ? AND dead_at IS NULL";
     let (failed, ()) = tokio::join!(socket.notification("upload.failed"), async {
@@ -242,7 +242,7 @@ async fn a_notification_that_cannot_be_pushed_closes_its_receivers_who_resume_an
     again.send(resume.to_string()).await;
     assert_eq!(again.notification("image.labelled").await["data"]["upload_id"], "upload-2");
     assert_eq!(again.notification("upload.failed").await["data"]["upload_id"], "upload-2");
-    let table = WorkTable::new(database.clone());
+    let table = WorkTable::new(&database);
     assert_eq!(table.dead().await.unwrap().len(), 1, "somebody can look at what it was");
 }
 

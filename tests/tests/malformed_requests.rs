@@ -165,7 +165,7 @@ async fn urls_and_headers_that_are_too_long_are_refused_in_our_shape() {
     }
     let answer = ask(&server, "GET", "/api/images", &format!("x-long: {}\r\n", "a".repeat(100_000)), "").await;
     is_ours(&answer, 431, "a long header");
-    let many = (0..200).map(|number| format!("x-{number}: x\r\n")).collect::<String>();
+    let many = "x-many: x\r\n".repeat(200);
     is_ours(&ask(&server, "GET", "/api/images", &many, "").await, 431, "many headers");
     for target in [format!("/live?x={}", "a".repeat(4_096)), format!("/live?{}", "a".repeat(30_000))] {
         is_ours(&ask(&server, "GET", &target, &token, "").await, 414, "a long URL of the socket");

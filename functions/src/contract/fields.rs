@@ -56,7 +56,6 @@ fn rule(schema: &str, field: &str) -> Option<Value> {
     let text = |least: usize| json!({"minLength": least});
     Some(match (schema, field) {
         (_, "image_id") => json!({"pattern": IMAGE_ID}),
-        (_, "upload_id") => json!({"pattern": NAME}),
         ("SubscribedTopic" | "NotificationTopic", "topic") => json!({"pattern": TOPIC}),
         (_, "cursor") => json!({"pattern": CURSOR}),
         (_, "next") => json!({"pattern": PAGE_CURSOR}),
@@ -71,7 +70,7 @@ fn rule(schema: &str, field: &str) -> Option<Value> {
         (_, "connection_id") => json!({"pattern": "^[A-Za-z0-9_=-]{1,128}$"}),
         ("Label" | "CountedLabel", "name") => json!({"minLength": 1, "maxLength": LabelName::MAX_CHARS}),
         ("ModerationLabel" | "Color", "name") | (_, "message" | "reason" | "expected" | "token" | "id") => text(1),
-        ("NotificationFrame", "event") => json!({"pattern": NAME}),
+        (_, "upload_id") | ("NotificationFrame", "event") => json!({"pattern": NAME}),
         ("Color", "hex") => json!({"pattern": "^#[0-9a-f]{6}$"}),
         ("ErrorDetail", "code") => json!({"enum": [
             "bad_request", "bad_query", "unauthorized", "forbidden", "not_found", "conflict", "too_large",

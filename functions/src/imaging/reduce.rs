@@ -63,7 +63,7 @@ impl Reducer {
         if self.factor == 1 {
             match channels {
                 2 => {
-                    self.reduced.extend(row.chunks_exact(2).flat_map(|pixel| [pixel[0], pixel[0], pixel[0], pixel[1]]))
+                    self.reduced.extend(row.chunks_exact(2).flat_map(|pixel| [pixel[0], pixel[0], pixel[0], pixel[1]]));
                 }
                 _ => self.reduced.extend_from_slice(row),
             }

@@ -69,7 +69,9 @@ pub(super) fn merge(topics: &[Vec<NotificationId>]) -> Order {
         let id = if is_ready(first) { first } else { waiting.find(|id| is_ready(id)).unwrap_or(first) };
         let message: Vec<usize> =
             places[id].iter().filter(|(topic, place)| *place == fronts[*topic]).map(|(topic, _)| *topic).collect();
-        message.iter().for_each(|topic| fronts[*topic] += 1);
+        for topic in &message {
+            fronts[*topic] += 1;
+        }
         order.push(message);
     }
 }
@@ -89,7 +91,9 @@ mod tests {
         let messages = (0..order.len()).map(|number| {
             let on: Vec<usize> = order.message(number).collect();
             let ids: Vec<String> = on.iter().map(|topic| topics[*topic][fronts[*topic]].to_string()).collect();
-            on.iter().for_each(|topic| fronts[*topic] += 1);
+            for topic in &on {
+                fronts[*topic] += 1;
+            }
             assert!(ids.windows(2).all(|two| two[0] == two[1]), "one message is one notification: {ids:?}");
             (ids[0].clone(), on)
         });

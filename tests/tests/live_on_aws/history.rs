@@ -144,7 +144,7 @@ async fn notifiers_at_once_leave_no_hole_no_double_and_no_mark_beyond_what_is_in
         }
     }
     assert_eq!(model.numbers.values().map(Vec::len).sum::<usize>(), entries);
-    stack.clock.advance(TimeDelta::minutes(16));
+    stack.clock.advance(TimeDelta::minutes(21));
     for topic in ["labels", "uploads:anna", "app:builds"].map(topic) {
         let head = history.head(&topic).await.unwrap();
         assert_eq!(head.settled, head.newest);

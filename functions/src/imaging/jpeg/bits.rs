@@ -55,6 +55,7 @@ impl<'a> Bits<'a> {
 
     /// The next bits without taking them, 1 to 32; zeros after the last one.
     #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "at most 32 bits are left")]
     pub(super) const fn peek(&self, bits: u32) -> usize {
         (self.buffer >> (64 - bits)) as usize
     }

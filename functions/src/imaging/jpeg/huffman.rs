@@ -7,7 +7,7 @@ const LOOK_UP: u32 = 10;
 /// The longest code.
 const MAX_LENGTH: usize = 16;
 /// What ends a block in [`Table::step`]: further than any block is long.
-pub(super) const END_OF_BLOCK: u32 = 64;
+pub(super) const END_OF_BLOCK: u8 = 64;
 
 /// A table, made for passing over symbols rather than for decoding them.
 pub(super) struct Table {
@@ -129,7 +129,7 @@ impl Table {
 const fn advance(symbol: u8) -> u8 {
     match (symbol >> 4, symbol & 15) {
         (15, 0) => 16,
-        (_, 0) => END_OF_BLOCK as u8,
+        (_, 0) => END_OF_BLOCK,
         (run, _) => run + 1,
     }
 }

@@ -148,7 +148,7 @@ impl Pass<'_> {
             let component = &frame.components[place];
             let stride = frame.units.0 * component.sampling.0;
             let (across, down) = component.blocks;
-            let kind = Kind::new(frame, scan, &dc[dc_place], &ac[ac_place])?;
+            let kind = Kind::new(frame, scan, dc[dc_place].as_ref(), ac[ac_place].as_ref())?;
             for row in 0..down {
                 for column in 0..across {
                     self.before_unit()?;
@@ -162,7 +162,7 @@ impl Pass<'_> {
         let mut kinds = Vec::with_capacity(scan.components.len());
         for &(place, dc_place, ac_place) in &scan.components {
             let (across, down) = frame.components[place].sampling;
-            kinds.push((across * down, Kind::new(frame, scan, &dc[dc_place], &ac[ac_place])?));
+            kinds.push((across * down, Kind::new(frame, scan, dc[dc_place].as_ref(), ac[ac_place].as_ref())?));
         }
         for _ in 0..frame.units.0 * frame.units.1 {
             self.before_unit()?;
@@ -199,7 +199,7 @@ impl Pass<'_> {
             Kind::Sequential(dc, ac) => {
                 dc.difference(&mut self.bits)?;
                 let mut at = 1;
-                while at < END_OF_BLOCK {
+                while at < END_OF_BLOCK.into() {
                     at += ac.step(&mut self.bits)?;
                 }
                 Ok(())
@@ -292,8 +292,8 @@ enum Kind<'a> {
 }
 
 impl<'a> Kind<'a> {
-    fn new(frame: &Frame, scan: &Scan, dc: &'a Option<Table>, ac: &'a Option<Table>) -> Result<Self, Broken> {
-        let (dc, ac) = (dc.as_ref().ok_or(Broken), ac.as_ref().ok_or(Broken));
+    fn new(frame: &Frame, scan: &Scan, dc: Option<&'a Table>, ac: Option<&'a Table>) -> Result<Self, Broken> {
+        let (dc, ac) = (dc.ok_or(Broken), ac.ok_or(Broken));
         Ok(match (frame.progressive, scan.band.0, scan.high) {
             (false, ..) => Self::Sequential(dc?, ac?),
             (true, 0, 0) => Self::FirstDc(dc?),

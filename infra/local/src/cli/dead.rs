@@ -41,7 +41,7 @@ enum Action {
 impl DeadArguments {
     pub(super) async fn run(self) -> Outcome {
         let directory = DataDirectory::existing(&self.data.data)?;
-        let table = WorkTable::new(Database::open(directory.path())?);
+        let table = WorkTable::new(&Database::open(directory.path())?);
         match self.action {
             Action::List { json } => list(&table, json).await,
             Action::Redrive { ids } => redrive(&table, ids).await,

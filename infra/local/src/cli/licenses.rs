@@ -14,8 +14,6 @@ pub(super) struct LicensesArguments {}
 impl LicensesArguments {
     pub(super) fn run() -> Outcome {
         let text = format!("{}\n{}", include_str!("../../../../LICENSE-MIT"), EmbeddedPages::notices());
-        // Whoever pages through it may have seen enough.
-        let _ = io::stdout().write_all(text.as_bytes());
-        Ok(())
+        Ok(io::stdout().write_all(text.as_bytes())?)
     }
 }

@@ -134,8 +134,8 @@ pub fn close_to_others() {
 
 /// Closes a file to all but its owner: an earlier version may have made it.
 pub(crate) fn close_file(file: &File) -> io::Result<()> {
-    let mode = file.metadata()?.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 { Ok(()) } else { file.set_permissions(Permissions::from_mode(0o600)) }
+    let others = file.metadata()?.permissions().mode() & 0o077;
+    if others == 0 { Ok(()) } else { file.set_permissions(Permissions::from_mode(0o600)) }
 }
 
 #[cfg(test)]

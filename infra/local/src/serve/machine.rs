@@ -131,7 +131,7 @@ impl Machine {
         )
         .map_err(ServeError::Objects)?;
         let gateway = Gateway::pinging(clock.clone(), random.clone(), ping_every);
-        let table = WorkTable::new(database.clone());
+        let table = WorkTable::new(&database);
         let dispatcher =
             Dispatcher::new(table, clock.clone(), random.clone(), settings.max_attempts, settings.max_backlog);
         let bus = LocalBus::new(dispatcher.clone(), clock.clone(), random.clone());

@@ -25,7 +25,7 @@ fn read<T: DeserializeOwned>(job: &Job) -> Result<T, String> {
 }
 
 /// What a failure of a port says of the job: on one machine, what does not answer now does not answer for any job.
-fn failure(error: PortError) -> Failure {
+fn failure(error: &PortError) -> Failure {
     let cause = match error {
         PortError::Full { .. } | PortError::Unavailable { .. } | PortError::Overloaded { .. } => Cause::Outage,
         PortError::Failed { .. } => Cause::Job,
@@ -36,9 +36,9 @@ fn failure(error: PortError) -> Failure {
 impl FunctionSteps {
     async fn one(&self, target: Target, job: &Job) -> Outcome {
         match target {
-            Target::Ingest => self.ingest.handle(read(job)?).await.map_err(failure),
-            Target::Index => self.index.handle(read(job)?).await.map_err(failure),
-            Target::Notify => self.notify.handle(read(job)?).await.map_err(failure),
+            Target::Ingest => self.ingest.handle(read(job)?).await.map_err(|error| failure(&error)),
+            Target::Index => self.index.handle(read(job)?).await.map_err(|error| failure(&error)),
+            Target::Notify => self.notify.handle(read(job)?).await.map_err(|error| failure(&error)),
             Target::Analyze => {
                 let response = self.analyze.handle(queue_event(job)?).await;
                 match response.batch_item_failures.is_empty() {
@@ -79,7 +79,7 @@ impl Steps for FunctionSteps {
         // Only notifications come several at once: they are written and pushed together.
         let events: Result<Vec<EventBridgeEvent<Value>>, String> = jobs.iter().map(read).collect();
         let outcome = match events {
-            Ok(events) => self.notify.handle_all(events).await.map_err(failure),
+            Ok(events) => self.notify.handle_all(events).await.map_err(|error| failure(&error)),
             Err(error) => Err(error.into()),
         };
         vec![outcome; jobs.len()]
@@ -87,7 +87,7 @@ impl Steps for FunctionSteps {
 
     async fn gave_up(&self, job: &Job) -> Outcome {
         let request_payload = read(job).unwrap_or(Value::Null);
-        self.failed.handle(FailureRecord { request_payload }).await.map_err(failure)
+        self.failed.handle(FailureRecord { request_payload }).await.map_err(|error| failure(&error))
     }
 }
 

@@ -13,8 +13,9 @@ use labelcast_functions::rest::error;
 pub(super) enum Hosts {
     /// All: others can reach the server, and give it names that it does not know.
     Any,
-    /// Those of this machine at this port, and the authority of the public URL.
-    Own { port: u16, public: Option<Authority> },
+    /// Those of this machine, and that of the public URL; at any port, since ports are forwarded, and a page that has another
+    /// name is what is to be kept out.
+    Own { public: Option<Authority> },
 }
 
 impl Hosts {
@@ -23,7 +24,7 @@ impl Hosts {
             return Self::Any;
         }
         let public = public_url.parse::<Uri>().ok().and_then(|uri| uri.authority().cloned());
-        Self::Own { port: address.port(), public }
+        Self::Own { public }
     }
 
     /// Refuses a request that names no host, or several, or one that is not ours.
@@ -62,13 +63,10 @@ impl Hosts {
     }
 
     fn are(&self, host: &Authority) -> bool {
-        let Self::Own { port, public } = self else { return true };
+        let Self::Own { public } = self else { return true };
         let name = bare(host);
         let local = name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-        let is_public = public.as_ref().is_some_and(|public| {
-            bare(public) == name && (host.port_u16() == public.port_u16() || host.port().is_none())
-        });
-        is_public || local && host.port_u16().is_none_or(|named| named == *port)
+        local || public.as_ref().is_some_and(|public| bare(public) == name)
     }
 }
 
@@ -103,7 +101,9 @@ mod tests {
             "LOCALHOST.:8080",
             "localhost",
             "[::1]:8080",
+            "localhost:81",
             "labels.example.org",
+            "labels.example.org:8080",
             "Labels.Example.org.",
         ] {
             assert_eq!(status(&own, &[good]), 200, "{good}");
@@ -111,10 +111,8 @@ mod tests {
         for foreign in [
             "evil.example",
             "evil.example:8080",
-            "localhost:81",
             "localhost.evil.example:8080",
             "127.0.0.1.evil.example:8080",
-            "labels.example.org:8080",
             "192.168.0.1:8080",
         ] {
             assert_eq!(status(&own, &[foreign]), 421, "{foreign}");

@@ -125,7 +125,7 @@ impl Drop for Reservation {
 mod tests {
     use super::*;
 
-    fn refused(admitted: PortResult<Reservation>) -> bool {
+    fn refused(admitted: &PortResult<Reservation>) -> bool {
         matches!(admitted, Err(PortError::Overloaded { .. }))
     }
 
@@ -134,7 +134,7 @@ mod tests {
         let backlog = Backlog::new(2);
         backlog.admit(Kind::Notifications, 1).unwrap().committed();
         let waiting = backlog.admit(Kind::Notifications, 1).unwrap();
-        assert!(refused(backlog.admit(Kind::Notifications, 1)), "one is stored and one on its way");
+        assert!(refused(&backlog.admit(Kind::Notifications, 1)), "one is stored and one on its way");
         backlog.admit_always(Kind::Notifications, 5).committed();
         assert!(backlog.admit(Kind::Pictures, 2).is_ok(), "the other kind has a bound of its own");
         drop(waiting);
@@ -148,8 +148,8 @@ mod tests {
         let before = backlog.version(Kind::Pictures);
         backlog.admit(Kind::Pictures, 1).unwrap().committed();
         backlog.counted(Kind::Pictures, before, 0);
-        assert!(refused(backlog.admit(Kind::Pictures, 2)), "the count is older than the change");
+        assert!(refused(&backlog.admit(Kind::Pictures, 2)), "the count is older than the change");
         backlog.counted(Kind::Pictures, backlog.version(Kind::Pictures), 2);
-        assert!(refused(backlog.admit(Kind::Pictures, 1)), "somebody redrove a dead letter");
+        assert!(refused(&backlog.admit(Kind::Pictures, 1)), "somebody redrove a dead letter");
     }
 }

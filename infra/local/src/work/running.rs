@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn a_file_that_is_none_of_ours_says_nothing() {
         let place = tempfile::tempdir().unwrap();
-        for content in [&b""[..], b"x", &[0xff; 100_000]] {
+        for content in [Vec::new(), b"x".to_vec(), vec![0xff; 100_000]] {
             std::fs::write(place.path().join(FILE_NAME), content).unwrap();
             assert_eq!(RunningFile::left_behind(place.path()).unwrap(), Interrupted::default());
         }

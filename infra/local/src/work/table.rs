@@ -57,7 +57,7 @@ pub struct WorkTable {
 
 impl WorkTable {
     /// Of this database.
-    pub fn new(database: Database) -> Self {
+    pub fn new(database: &Database) -> Self {
         Self { database: database.for_jobs() }
     }
 

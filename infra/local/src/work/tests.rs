@@ -118,7 +118,7 @@ struct Process {
 
 impl Process {
     fn new(place: &TempDir, functions: &Arc<Functions>, clock: &Arc<SetClock>) -> Self {
-        let table = WorkTable::new(Database::open(place.path()).unwrap());
+        let table = WorkTable::new(&Database::open(place.path()).unwrap());
         let dispatcher = Dispatcher::new(table.clone(), clock.clone(), Arc::new(SystemRandom), 3, 10);
         let stop = CancellationToken::new();
         let (running, functions, stopped) = (dispatcher.clone(), functions.clone(), stop.clone());
@@ -360,7 +360,7 @@ async fn dead_letters_that_another_process_redrives_are_run_and_counted() {
     process.accept(Target::Notify, numbered(1)).await;
     until("it is a dead letter", async || process.table.dead().await.unwrap().len() == 1).await;
     assert_eq!(process.table.dead().await.unwrap()[0].attempts, 3);
-    let elsewhere = WorkTable::new(Database::open(place.path()).unwrap());
+    let elsewhere = WorkTable::new(&Database::open(place.path()).unwrap());
     assert_eq!(elsewhere.redrive(Vec::new(), clock.now()).await.unwrap().count, 1);
     until("it is run", async || functions.done() == ["0000"]).await;
     until("it is counted once", async || process.dispatcher.backlog(Kind::Notifications) == 0).await;

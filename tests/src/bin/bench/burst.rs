@@ -68,13 +68,14 @@ pub async fn run() {
         |hundredth: usize| times.get((times.len().max(1) - 1) * hundredth / 100).map_or(0.0, Duration::as_secs_f64);
 
     #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
-    let speed = PICTURES as f64 / took;
+    let pictures = PICTURES as f64;
+    let speed = pictures / took;
     println!(
         "| a burst of {PICTURES} JPEGs of 4,000 × 3,000, {} MB each | |\n| --- | --- |",
         photograph.len() / 1_000_000
     );
     println!("| pictures a second | {speed:.1} |");
-    println!("| CPU ms a picture | {:.0} |", server.cpu() * 1_000.0 / PICTURES as f64);
+    println!("| CPU ms a picture | {:.0} |", server.cpu() * 1_000.0 / pictures);
     println!("| peak memory, MB (at rest) | {} ({}) |", server.peak_memory() / 1_000_000, at_rest / 1_000_000);
     let dead = server.command(&["dead", "list", "--json"]).await.lines().count();
     println!("| dead letters | {dead} |");

@@ -178,12 +178,11 @@ async fn a_client_that_never_comes_to_the_file_is_stopped_without_a_signature_an
 
 /// Name, file name, value: a form as it is sent, part after part.
 fn as_sent(parts: &[(&str, Option<&str>, &str)]) -> String {
-    let mut body = String::new();
-    for (name, file_name, value) in parts {
+    let sent = |(name, file_name, value): &(&str, Option<&str>, &str)| {
         let file_name = file_name.map(|name| format!("; filename=\"{name}\"")).unwrap_or_default();
-        body.push_str(&format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"{file_name}\r\n\r\n{value}\r\n"));
-    }
-    body + "--x--\r\n"
+        format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"{file_name}\r\n\r\n{value}\r\n")
+    };
+    parts.iter().map(sent).chain(["--x--\r\n".to_owned()]).collect()
 }
 
 #[tokio::test]

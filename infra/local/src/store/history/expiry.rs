@@ -12,7 +12,7 @@ pub(super) async fn expire(database: &Database, expiry: Expiry) -> PortResult<u6
         forgotten += until_done(database, move |group| forget_oldest(group, topic, expiry)).await?;
     }
     // Mostly there is none, and a look keeps nobody from writing.
-    if database.read(|connection| newest_unused(connection)).await?.is_some() {
+    if database.read(newest_unused).await?.is_some() {
         database.write(forget_topics).await?;
     }
     Ok(forgotten)
