@@ -265,4 +265,9 @@ async fn while_too_much_waits_publishes_and_uploads_are_refused_and_told_when_to
     let refused = uploads::post(&test.address(), &begun, bytes).await.unwrap();
     assert_eq!((refused.status().as_u16(), refused.headers()["retry-after"].to_str().unwrap()), (503, "1"));
     assert!(refused.text().await.unwrap().contains("<Code>SlowDown</Code>"));
+    let health = HTTP.get(format!("http://{}/healthz", test.address())).send().await.unwrap();
+    assert_eq!(health.status().as_u16(), 503);
+    let health: serde_json::Value = health.json().await.unwrap();
+    assert_eq!(health["status"], "degraded");
+    assert!(health["reason"].as_str().unwrap().contains("uploads and publishes"), "{health}");
 }

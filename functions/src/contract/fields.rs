@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::model::LabelName;
 use crate::protocol::MAX_REFERENCE;
 use crate::query::{self, Query};
+use crate::rest::CODES;
 
 /// A [`Name`](crate::model::Name).
 pub(super) const NAME: &str = "^[A-Za-z0-9._-]{1,64}$";
@@ -72,10 +73,7 @@ fn rule(schema: &str, field: &str) -> Option<Value> {
         ("ModerationLabel" | "Color", "name") | (_, "message" | "reason" | "expected" | "token" | "id") => text(1),
         (_, "upload_id") | ("NotificationFrame", "event") => json!({"pattern": NAME}),
         ("Color", "hex") => json!({"pattern": "^#[0-9a-f]{6}$"}),
-        ("ErrorDetail", "code") => json!({"enum": [
-            "bad_request", "bad_query", "unauthorized", "forbidden", "not_found", "conflict", "too_large",
-            "unsupported_type", "rate_limited", "no_space", "unavailable", "internal", "method_not_allowed", "uri_too_long", "misdirected",
-        ]}),
+        ("ErrorDetail", "code") => json!({"enum": CODES}),
         ("BeginUpload" | "ImageView", "content_type") => json!({"enum": ["image/jpeg", "image/png", "image/webp"]}),
         (_, "width" | "height" | "size" | "version" | "count" | "seq") => json!({"minimum": 1}),
         (_, "url" | "thumbnail" | "original") => json!({"format": "uri"}),

@@ -32,6 +32,29 @@ pub struct ErrorDetail {
     pub expected: Option<String>,
 }
 
+/// Every code that an error of REST has: of functions, and of what stands in front of them.
+pub const CODES: [&str; 19] = [
+    "bad_request",
+    "bad_query",
+    "unauthorized",
+    "forbidden",
+    "not_found",
+    "conflict",
+    "too_large",
+    "unsupported_type",
+    "rate_limited",
+    "no_space",
+    "unavailable",
+    "overloaded",
+    "internal",
+    "method_not_allowed",
+    "uri_too_long",
+    "headers_too_large",
+    "misdirected",
+    "upgrade_required",
+    "precondition_failed",
+];
+
 impl ErrorKind {
     const fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
@@ -54,6 +77,7 @@ impl ErrorKind {
 
 /// An error that no function made, but what stands in front of them: a server, a proxy of routes.
 pub fn error(status: StatusCode, code: &'static str, message: impl Into<String>) -> Response {
+    debug_assert!(CODES.contains(&code), "`{code}` is missing in `CODES`");
     (status, axum::Json(ErrorBody::new(code, message))).into_response()
 }
 
@@ -67,6 +91,7 @@ impl ErrorBody {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let (status, code) = self.kind.status_and_code();
+        debug_assert!(CODES.contains(&code), "`{code}` is missing in `CODES`");
         let retry_after = match self.kind {
             ErrorKind::Overloaded { retry_after } => Some([(header::RETRY_AFTER, retry_after.to_string())]),
             _ => None,

@@ -15,7 +15,7 @@ pub use admission::Admission;
 pub use caller::{Door, KeyHolder, Reader, SignedIn};
 pub use client::ClientAddress;
 pub use conditional::{Precondition, Range, Validators, http_date};
-pub use error::{ErrorBody, error};
+pub use error::{CODES, ErrorBody, error};
 pub use headers::add_safe_headers;
 pub use number::{number, whole_field, whole_number};
 pub use origin::{Origin, OriginError, cross_origin};

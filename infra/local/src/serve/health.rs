@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 
 use crate::database::Database;
 use crate::objects::FileObjects;
+use crate::work::{Dispatcher, Kind};
 
 /// Metrics belong to the process, however many machines a test starts in it.
 static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
@@ -62,6 +63,20 @@ pub(super) fn disk(objects: FileObjects) -> Check {
         Ok(true) => None,
         Ok(false) => Some("the disk is full: uploads are refused until there is room".to_owned()),
         Err(error) => Some(format!("the folder of objects cannot be used: {error}")),
+    })
+}
+
+/// Whether pictures or notifications are refused because too many wait.
+pub(super) fn backlog(dispatcher: Dispatcher) -> Check {
+    Arc::new(move || {
+        let full = |kind| dispatcher.is_full(kind);
+        let what = match (full(Kind::Pictures), full(Kind::Notifications)) {
+            (false, false) => return None,
+            (true, false) => "uploads",
+            (false, true) => "publishes",
+            (true, true) => "uploads and publishes",
+        };
+        Some(format!("too much waits to be worked off: {what} are refused until it is less"))
     })
 }
 

@@ -189,7 +189,10 @@ impl Machine {
             cursors,
             publishing: Arc::new(bus.bounded()),
         })
-        .merge(health::router(Health::new(database.clone(), vec![health::disk(objects.clone())])));
+        .merge(health::router(Health::new(
+            database.clone(),
+            vec![health::disk(objects.clone()), health::backlog(dispatcher.clone())],
+        )));
         let router = router.method_not_allowed_fallback(wrong_method).fallback(fallback).layer(catch_panics());
         let for_jobs = of_jobs(&ports, &database);
         let steps = Arc::new(steps(&for_jobs, &settings, decoding));

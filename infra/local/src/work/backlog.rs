@@ -69,6 +69,12 @@ impl Backlog {
         count.version += 1;
     }
 
+    /// Whether one more would be refused.
+    pub(super) fn is_full(&self, kind: Kind) -> bool {
+        let count = self.count(kind);
+        count.rows + count.reserved >= self.max
+    }
+
     pub(super) fn rows(&self, kind: Kind) -> usize {
         self.count(kind).rows
     }

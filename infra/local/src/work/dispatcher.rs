@@ -77,6 +77,11 @@ impl Dispatcher {
         self.shared.backlog.rows(kind)
     }
 
+    /// Whether what comes from outside is refused because too much of this kind waits.
+    pub fn is_full(&self, kind: Kind) -> bool {
+        self.shared.backlog.is_full(kind)
+    }
+
     /// Accepts jobs that finish what was accepted before; these are never refused. Durable when answered, and then on their
     /// way.
     pub async fn accept(&self, jobs: Vec<(Target, String)>) -> PortResult<()> {
