@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_s3::primitives::ByteStream;
 use chrono::{DateTime, TimeDelta, Utc};
 use labelcast_aws::dynamodb::{DynamoConnections, DynamoHistory, DynamoImages, DynamoUploads, Ranges, Table};
 use labelcast_aws::pusher::GatewayPusher;
-use labelcast_functions::model::{ConnectionId, ImageId, ImageType, Upload, UploadId, UploadState};
-use labelcast_functions::ports::{Clock, Created, Images, NewImage, Quota, Uploads};
+use labelcast_functions::model::{ConnectionId, ImageFiles, ImageId, ImageType, Upload, UploadId, UploadState};
+use labelcast_functions::ports::{Clock, Created, Images, NewImage, ObjectKey, Quota, Uploads};
 use labelcast_functions::system::SystemRandom;
 use labelcast_tests::aws::{ACCESS_KEY, client_config};
 use reqwest::Response;
@@ -94,6 +95,14 @@ impl<'a> Operator<'a> {
         let new = NewImage { id: image, content_type, size: 1_000, width: 160, height: 120, uploaded_at: at };
         self.images().attach(&new, &upload).await.unwrap().expect("a pending upload is attached");
         upload
+    }
+
+    /// Puts the three files of an image, as `ingest` does before it makes the row.
+    pub async fn write_files(&self, files: &ImageFiles, bytes: &[u8]) {
+        for key in ObjectKey::all_of(files) {
+            let put = self.s3.put_object().bucket(self.stack.output("BucketName")).key(key.as_str());
+            put.body(ByteStream::from(bytes.to_vec())).send().await.unwrap();
+        }
     }
 
     /// A row as it is.
