@@ -57,7 +57,7 @@ async fn a_picture_that_many_brought_is_shown_like_any_other() {
     let id = ImageId::from_digest(sha256.as_ref().try_into().unwrap());
     let first = operator.bring("somebody", id, ImageType::Png, Utc::now()).await;
     // The files are those of the upload that made the row.
-    operator.write_files(&ImageFiles { image_id: id, generation: Some(first) }, &bytes).await;
+    operator.write_files(&ImageFiles { image_id: id, generation: Some(first.clone()) }, &bytes).await;
     for _ in 1..BROUGHT {
         operator.bring("somebody", id, ImageType::Png, Utc::now()).await;
     }
@@ -88,7 +88,7 @@ async fn a_picture_that_many_brought_is_shown_like_any_other() {
 
     // As if receivers were so many that each range is served on its own.
     let notification = Notification {
-        id: NotificationId::derive(&["image.offensive", &id.to_string()]),
+        id: NotificationId::derive(&["image.offensive", &id.to_string(), first.as_str()]),
         at: Utc::now(),
         subject: Subject::ImageOffensive { image_id: id },
     };
