@@ -116,6 +116,7 @@ test('a search finds the picture and opens it', async () => {
   assert.ok(await loaded(opened.locator('img').first()))
   await viewer.screenshot({ path: shot('picture') })
   await by(viewer, 'image-close').first().click()
+  await opened.waitFor({ state: 'hidden' })
 })
 
 test('a reload keeps the sign-in, and an expired token is renewed without asking', async () => {
