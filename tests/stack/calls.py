@@ -110,6 +110,9 @@ def of_objects(request, status):
     match request.method:
         case "OPTIONS":
             return []
+        # It lists what is there; so S3 names the right.
+        case "GET" if not key:
+            return [("s3:ListBucket", s3(bucket))]
         case "GET" | "HEAD" if key:
             return [("s3:GetObject", s3(place))] + missing
         case "PUT" if key and source:
