@@ -102,7 +102,8 @@ pub struct Expiry {
 #[async_trait]
 pub trait History: Send + Sync {
     /// Appends entries in order, each in one transaction for all of its topics: no holes, no doubles (rule 6). The answers
-    /// are in order. Durable when answered.
+    /// are in order. What is answered survives the end of the process. A backend may lose it with the machine only if its topics
+    /// have another epoch afterwards, and the caller's job runs again.
     async fn append(&self, entries: &[NewEntry]) -> PortResult<Vec<Appended>>;
 
     /// Says that a pushed notification reached everyone it could: the mark moves on (rule 7).

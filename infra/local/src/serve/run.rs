@@ -16,6 +16,7 @@ use crate::cli::ServeArguments;
 use crate::data::{DataDirectory, DataError};
 use crate::database::{Database, OpenError};
 use crate::server::{ListenError, Options, Server, Tls};
+use crate::store::note_clean_end;
 use crate::users::PasswordError;
 use labelcast_functions::system::{SystemClock, SystemRandom};
 
@@ -124,7 +125,11 @@ async fn serve(
         let (worked, (), ()) = tokio::join!(machine.work(stop.clone()), served, figures);
         worked?;
         // So that the next start finds one file, and a copy of it is whole. Without it nothing is lost either.
-        if let Err(error) = database.checkpoint().await {
+        let ended = async {
+            note_clean_end(database).await?;
+            database.checkpoint().await
+        };
+        if let Err(error) = ended.await {
             tracing::warn!(%error, "the write-ahead log could not be emptied");
         }
         Ok(())

@@ -10,7 +10,7 @@ mod keys;
 mod uploads;
 
 pub use history::SqliteHistory;
-pub(crate) use history::mark_as_copy;
+pub(crate) use history::{mark_as_copy, note_clean_end};
 pub use idempotency::SqliteIdempotency;
 pub use images::SqliteImages;
 pub use keys::SqliteKeys;

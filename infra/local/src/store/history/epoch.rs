@@ -3,6 +3,9 @@
 //! A copy goes on from an earlier moment: it gives numbers again that clients know already, for other notifications. So the
 //! first `serve` on a copy draws a new epoch. A backup is marked as a copy. A copy made by other means is known by its file:
 //! the inode and the moment of its making are those of another file.
+//!
+//! What a loss of power undoes is made again from its jobs, but perhaps in another order. So the first `serve` after the machine
+//! went down under a running one draws a new epoch, too.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -18,6 +21,8 @@ const EPOCH: &str = "epoch";
 const COPY: &str = "copy";
 /// The file that the epoch was drawn or used in last.
 const FILE: &str = "file";
+/// The boot of the machine during which it is served; not there after a clean end.
+const BOOT: &str = "boot";
 
 /// Which file a database is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,16 +39,35 @@ impl FileIdentity {
     }
 }
 
+/// One start of the machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Boot(String);
+
+impl Boot {
+    /// `None` where the system does not tell.
+    pub(super) fn current() -> Option<Self> {
+        let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(Self(id.trim().to_owned()))
+    }
+}
+
+/// Notes that everything is on the disk, however the machine goes down now. Only once nothing is written any more.
+pub(super) fn note_clean_end(group: &Transaction<'_>) -> rusqlite::Result<()> {
+    group.execute("DELETE FROM settings WHERE name = ?1", [BOOT]).map(drop)
+}
+
 /// Marks a database as a copy, so that it does not go on in the epoch of the one that it was copied from.
 pub fn mark_as_copy(copy: &Connection) -> rusqlite::Result<()> {
     copy.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?1, '1')", [COPY]).map(drop)
 }
 
-/// The epoch to go on with: the one that is there, or the drawn one if there is none or this is a copy.
+/// The epoch to go on with: the one that is there, or the drawn one if there is none, if this is a copy, or if the machine went
+/// down while it was served.
 pub(super) fn of_database(
     group: &Transaction<'_>,
     drawn: &Epoch,
     file: Option<&FileIdentity>,
+    boot: Option<&Boot>,
 ) -> rusqlite::Result<Epoch> {
     let known: Option<Epoch> = group
         .prepare("SELECT value FROM settings WHERE name = ?1")?
@@ -55,8 +79,17 @@ pub(super) fn of_database(
     if let Some(file) = file.filter(|file| of_file.as_ref() != Some(&file.0)) {
         set(group, FILE, &file.0)?;
     }
+    let of_boot = value(group, BOOT)?;
+    let went_down = matches!((&of_boot, boot), (Some(of_boot), Some(boot)) if *of_boot != boot.0);
+    if let Some(boot) = boot.filter(|boot| of_boot.as_ref() != Some(&boot.0)) {
+        set(group, BOOT, &boot.0)?;
+    }
     match known {
-        Some(epoch) if !copied => return Ok(epoch),
+        Some(epoch) if !copied && !went_down => return Ok(epoch),
+        Some(_) if !copied => tracing::warn!(
+            "the machine went down while this data directory was served: topics get a new epoch, so that clients that come \
+             back reload instead of resuming from what may have been lost"
+        ),
         Some(_) => tracing::warn!(
             "this data directory is a copy: topics get a new epoch, so that clients that come back reload \
              instead of resuming from what the copy does not have"
@@ -91,9 +124,14 @@ mod tests {
     }
 
     fn open(connection: &mut Connection, drawn: u8, file: Option<&str>) -> Epoch {
+        open_in(connection, drawn, file, None)
+    }
+
+    fn open_in(connection: &mut Connection, drawn: u8, file: Option<&str>, boot: Option<&str>) -> Epoch {
         let group = connection.transaction().unwrap();
         let file = file.map(|file| FileIdentity(file.to_owned()));
-        let epoch = of_database(&group, &epoch(drawn), file.as_ref()).unwrap();
+        let boot = boot.map(|boot| Boot(boot.to_owned()));
+        let epoch = of_database(&group, &epoch(drawn), file.as_ref(), boot.as_ref()).unwrap();
         group.commit().unwrap();
         epoch
     }
@@ -105,6 +143,19 @@ mod tests {
         assert_eq!(open(&mut connection, 2, Some("7:1")), epoch(1));
         assert_eq!(open(&mut connection, 3, Some("7:1")), epoch(1));
         assert_eq!(open(&mut connection, 4, None), epoch(1), "a file system that does not tell");
+    }
+
+    #[test]
+    fn a_machine_that_goes_down_under_a_running_server_costs_the_epoch_and_a_killed_process_does_not() {
+        let mut connection = database();
+        assert_eq!(open_in(&mut connection, 1, None, Some("monday")), epoch(1));
+        assert_eq!(open_in(&mut connection, 2, None, Some("monday")), epoch(1), "the process was killed");
+        assert_eq!(open_in(&mut connection, 3, None, Some("tuesday")), epoch(3), "the machine went down");
+        let group = connection.transaction().unwrap();
+        note_clean_end(&group).unwrap();
+        group.commit().unwrap();
+        assert_eq!(open_in(&mut connection, 4, None, Some("wednesday")), epoch(3), "the server had ended before");
+        assert_eq!(open_in(&mut connection, 5, None, None), epoch(3), "a system that does not tell");
     }
 
     #[test]

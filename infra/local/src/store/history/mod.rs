@@ -11,6 +11,8 @@ use labelcast_functions::ports::{
     Appended, Clock, Expiry, Head, History, HistoryPage, NewEntry, PageLimit, Placed, PortResult, Random,
 };
 
+use rusqlite::Transaction;
+
 use crate::database::Database;
 
 pub use epoch::mark_as_copy;
@@ -24,15 +26,23 @@ pub struct SqliteHistory {
 }
 
 impl SqliteHistory {
-    /// In this database. Draws the epoch if the database has none yet, or is a copy of the one that had it.
+    /// In this database. Draws the epoch if the database has none yet, is a copy of the one that had it, or was served when the
+    /// machine went down.
     pub async fn open(database: Database, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> PortResult<Self> {
         let mut bytes = [0; 8];
         random.fill(&mut bytes);
         let drawn = Epoch::from_random(bytes);
         let file = epoch::FileIdentity::of(database.path());
-        let epoch = database.write(move |group| epoch::of_database(group, &drawn, file.as_ref())).await?;
+        let boot = epoch::Boot::current();
+        let change = move |group: &Transaction<'_>| epoch::of_database(group, &drawn, file.as_ref(), boot.as_ref());
+        let epoch = database.write(change).await?;
         Ok(Self { database, clock, epoch })
     }
+}
+
+/// Notes that the history in this database is whole on the disk. For a clean end, once nothing is appended any more.
+pub async fn note_clean_end(database: &Database) -> PortResult<()> {
+    database.write(epoch::note_clean_end).await
 }
 
 #[async_trait]
@@ -40,8 +50,7 @@ impl History for SqliteHistory {
     async fn append(&self, entries: &[NewEntry]) -> PortResult<Vec<Appended>> {
         let rows = append::encode(entries, &self.epoch);
         let now = self.clock.now();
-        // Made again from its job if a loss of power undoes it: in the order of the jobs, so with the same numbers, before
-        // anything is pushed.
+        // Made again from its job if a loss of power undoes it. The numbers may be others then, so the epoch is, too.
         self.database.write_repeatable(move |group| append::append(group, rows, now)).await
     }
 
