@@ -85,9 +85,9 @@ impl Analyze {
 
     /// A detector that hangs must fail within the function's own time, so that the last attempt can speak.
     async fn detect(&self, files: &ImageFiles, content_type: ImageType) -> Result<Detection, DetectorError> {
-        let patience = self.settings.detector_patience;
-        let late = |_| DetectorError::Unavailable(format!("it took longer than {} s", patience.as_secs()));
-        tokio::time::timeout(patience, self.detector.detect(files, content_type)).await.map_err(late)?
+        let timeout = self.settings.detector_patience;
+        let late = |_| DetectorError::Unavailable(format!("it took longer than {} s", timeout.as_secs()));
+        tokio::time::timeout(timeout, self.detector.detect(files, content_type)).await.map_err(late)?
     }
 }
 

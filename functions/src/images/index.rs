@@ -57,7 +57,7 @@ impl Index {
         }
         self.end_waiting(&image.waiting).await?;
         if now.is_none() {
-            // Of one that has come again nobody is told that it is gone.
+            // If it has come again, viewers must not hear that it is gone.
             self.bus.publish_all(&[BusEvent::ImageRemoved(image)]).await?;
         }
         // No row of this generation is ever made again, whatever comes meanwhile.

@@ -1,11 +1,15 @@
-//! One machine, put together: the ports embedded, the functions on them, the doors in front.
+//! One machine, put together: the ports embedded, the functions on them, the endpoints in front.
 
+mod background;
 mod detector;
+mod endpoints;
+mod functions;
 mod health;
 mod machine;
 mod recover;
 mod routes;
 mod run;
+mod socket;
 mod steps;
 mod translator;
 

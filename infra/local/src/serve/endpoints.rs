@@ -1,0 +1,163 @@
+//! What is answered where.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use labelcast_functions::contract::Deployment;
+use labelcast_functions::images::{
+    CliSettings, ImageApi, ModerationApi, PageCursors, SearchApi, UploadApi, Web, WebSettings,
+};
+use labelcast_functions::live::{HistoryApi, PublishApi, ReplayBudget};
+use labelcast_functions::ports::Ports;
+use labelcast_functions::rest::{Door, Origin, cross_origin, error, wrong_method};
+use labelcast_functions::settings::Settings;
+use labelcast_functions::token::Verifier;
+use labelcast_functions::{api, ports};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use super::machine::Place;
+use super::socket;
+use super::steps::CreatedSteps;
+use crate::gateway::Gateway;
+use crate::objects::{self, FileObjects};
+use crate::sign_in::{SignIn, TokenIssuer};
+use crate::users::LocalAccounts;
+use crate::work::Dispatcher;
+
+/// What stands behind the endpoints.
+pub(super) struct Backend<'a> {
+    pub(super) ports: &'a Ports,
+    pub(super) settings: &'a Arc<Settings>,
+    pub(super) verifier: &'a Arc<Verifier>,
+    pub(super) accounts: &'a LocalAccounts,
+    pub(super) place: &'a Place,
+    pub(super) sign_in: &'a SignIn,
+    pub(super) issuer: &'a TokenIssuer,
+    pub(super) objects: &'a FileObjects,
+    pub(super) gateway: &'a Gateway,
+    pub(super) replays: &'a ReplayBudget,
+    pub(super) dispatcher: &'a Dispatcher,
+    pub(super) cursors: PageCursors,
+    /// The bus for programs that publish.
+    pub(super) publishing: Arc<dyn ports::Bus>,
+}
+
+pub(super) fn router(backend: &Backend<'_>) -> Router {
+    let home = format!("{}/web/", backend.place.public_url);
+    let objects = objects::router(backend.objects.clone(), Arc::new(CreatedSteps(backend.dispatcher.clone())));
+    let shared = Router::new().nest("/api", rest(backend)).merge(backend.sign_in.clone().router());
+    let origins = &backend.settings.allowed_origins;
+    let shared = if origins.is_empty() {
+        shared.merge(objects)
+    } else {
+        // Their pages show pictures too.
+        let shown = SetResponseHeaderLayer::overriding(
+            HeaderName::from_static("cross-origin-resource-policy"),
+            HeaderValue::from_static("cross-origin"),
+        );
+        // Before the layer, which answers preflights in front of what refuses their method.
+        let shared = shared.merge(objects.layer(shown)).method_not_allowed_fallback(wrong_method);
+        shared.layer(cross_origin(origins))
+    };
+    Router::new()
+        .route("/", get(move || async move { Redirect::temporary(&home) }))
+        .merge(shared)
+        .merge(web(backend))
+        .merge(socket::router(backend))
+}
+
+/// A handler that panics answers like every other failure of ours.
+pub(super) fn catch_panics() -> CatchPanicLayer<impl Fn(Box<dyn Any + Send>) -> Response + Clone> {
+    CatchPanicLayer::custom(|_| {
+        // The panic hook has printed the words.
+        metrics::counter!("labelcast_panics_total").increment(1);
+        let message = "this went wrong on our side; the operator can see why in the log";
+        error(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
+    })
+}
+
+/// Where the sign-in may send people: to our web app, and to pages of the allowed origins.
+pub(super) fn return_urls(public_url: &str, allowed: &[Origin]) -> Vec<String> {
+    let pages = allowed.iter().flat_map(|origin| [format!("{origin}/"), format!("{origin}/web/")]);
+    std::iter::once(format!("{public_url}/web/")).chain(pages).collect()
+}
+
+fn rest(backend: &Backend<'_>) -> Router {
+    let Ports { clock, random, uploads, images, objects, bus, translator, history, keys, idempotency, .. } =
+        backend.ports.clone();
+    let door = Door { verifier: backend.verifier.clone(), keys, clock };
+    let settings = backend.settings.clone();
+    let upload = UploadApi {
+        door: door.clone(),
+        uploads,
+        objects: objects.clone(),
+        random: random.clone(),
+        settings: settings.clone(),
+    };
+    let cursors = backend.cursors.clone();
+    let search = SearchApi {
+        door: door.clone(),
+        images: images.clone(),
+        objects: objects.clone(),
+        translator,
+        cursors: cursors.clone(),
+    };
+    let image = ImageApi { door: door.clone(), images: images.clone(), objects: objects.clone(), bus: bus.clone() };
+    let moderation = ModerationApi { door: door.clone(), images: images.clone(), objects: objects.clone(), cursors };
+    let budget = backend.replays.clone();
+    let history = HistoryApi { door: door.clone(), history, images, objects, settings, budget };
+    let publish = PublishApi { door, bus: backend.publishing.clone(), idempotency, random };
+    let deployment = Deployment {
+        api: backend.place.api(),
+        live: backend.place.live(),
+        max_upload_bytes: backend.settings.max_upload_bytes,
+        languages: backend.ports.translator.languages(),
+    };
+    let functions = api::contracts(&deployment)
+        .merge(api::router(UploadApi::routes(), upload))
+        .merge(api::router(SearchApi::routes(), search))
+        .merge(api::router(ImageApi::routes(), image))
+        .merge(api::router(ModerationApi::routes(), moderation))
+        .merge(api::router(HistoryApi::routes(), history))
+        .merge(api::router(PublishApi::routes(), publish));
+    api::with_fallbacks(functions)
+}
+
+fn web(backend: &Backend<'_>) -> Router {
+    let settings = WebSettings {
+        api: backend.place.api(),
+        live: backend.place.live(),
+        objects: backend.place.public_url.clone(),
+        authority: backend.issuer.issuer().to_owned(),
+        client_id: backend.issuer.client_id().to_owned(),
+        cli: CliSettings::of(backend.issuer.cli_client_id()),
+        metadata: backend.sign_in.metadata(),
+        scope: "openid email profile".to_owned(),
+        languages: backend.ports.translator.languages(),
+        max_upload_bytes: backend.settings.max_upload_bytes,
+        live_ping_seconds: WebSettings::PING_SECONDS,
+    };
+    let web = Web { pages: backend.ports.pages.clone(), settings: Arc::new(settings) };
+    // The page's addresses are of one origin, and so are its sign-in and its storage: `localhost` is led to it.
+    let public_url = backend.place.public_url.clone();
+    web.router().layer(from_fn(move |request: Request, next: Next| {
+        let public_url = public_url.clone();
+        async move { led_home(&public_url, request, next).await }
+    }))
+}
+
+async fn led_home(public_url: &str, request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let elsewhere = host.starts_with("localhost") && public_url.ends_with(&host.replacen("localhost", "127.0.0.1", 1));
+    if elsewhere && !host.is_empty() {
+        return Redirect::temporary(&format!("{public_url}{}", request.uri().path())).into_response();
+    }
+    next.run(request).await
+}
