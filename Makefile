@@ -14,23 +14,23 @@ FUNCTION ?= notify
 ARCHITECTURE = $(shell sed -n 's/^architecture: *//p' $(CONFIG))
 CARGO_LAMBDA = 1.9.2
 
-.PHONY: notices run web build test test-rust test-page test-rest test-deployed emulator test-stack check format costs bench bench-start bench-posts package preflight deploy moderator logs dead remove clean
+.PHONY: notices run web build test test-rust test-web test-rest test-deployed emulator test-stack check format costs bench bench-start bench-posts package preflight deploy moderator logs dead remove clean
 
 run: web build ## Build what is needed and start everything on http://127.0.0.1:$(PORT)
 	@exec $(LABELCAST) serve --listen 127.0.0.1:$(PORT) --data $(DATA)
 
-# The page is optional: without Node the server says that it is not built.
-web: web/dist/index.html ## Build the page
+# The web app is optional: without Node the server says that it isn't built.
+web: web/dist/index.html ## Build the web app
 
 web/dist/index.html: web/package-lock.json $(shell find web/src web/public web/index.html web/vite.config.ts -type f 2>/dev/null)
 	@if command -v npm >/dev/null; then \
 		cd web && { [ -d node_modules ] && [ node_modules -nt package-lock.json ] || { npm ci && touch node_modules; }; } && npm run build; \
-	else echo "Node is not installed: the page is left out; REST, WebSocket and the command line work without it."; fi
+	else echo "Node is not installed, so the web app is left out; REST, WebSocket and the command line work without it."; fi
 
 build: ## Build the binary
 	cargo build --release --package labelcast
 
-test: web test-rust test-page test-rest test-deployed test-stack ## Install what the tests need and run all of them
+test: web test-rust test-web test-rest test-deployed test-stack ## Install what the tests need and run all of them
 
 test-rust: emulator ## Unit, property, contract and end-to-end tests
 	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace; else cargo test --workspace; fi
@@ -41,10 +41,10 @@ target/emulator/bin/ministack:
 
 emulator: target/emulator/bin/ministack ## Install the emulator of AWS that tests run against
 
-test-page: web ## The page: its logic, and the page itself in a real browser
+test-web: web ## The web app: its logic, and the app itself in a real browser
 	cd web && npm test
 	cargo build --package labelcast
-	tests/page/run
+	tests/web/run
 
 test-rest: ## The contracts: linted, and the real binary held to them as everybody
 	cargo build --package labelcast

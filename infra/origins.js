@@ -2,7 +2,7 @@
 
 const ORIGIN = /^https?:\/\/[^/*\s]+$/;
 
-// What follows from the setting `allowedOrigins`: the page of the stack is on the API's own origin and needs no CORS there.
+// What follows from the setting `allowedOrigins`: the stack's own web app is on the API's own origin and needs no CORS there.
 module.exports = async ({ resolveVariable }) => {
   const origins = await resolveVariable('self:custom.config.allowedOrigins');
   for (const origin of origins) {
@@ -18,7 +18,7 @@ module.exports = async ({ resolveVariable }) => {
       headers: ['Authorization', 'Content-Type', 'Idempotency-Key', 'X-Api-Key'],
       maxAge: 3600,
     },
-    // The bucket is another origin for the page of the stack too.
+    // The bucket is another origin for the stack's own web app too.
     bucket: [await resolveVariable('self:custom.target.page'), ...origins],
     list: origins.join(' '),
     // Where the sign-in may lead back to.

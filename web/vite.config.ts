@@ -1,11 +1,11 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 
-// `npm run dev` takes everything but the page itself from a running `labelcast serve`.
+// `npm run dev` takes everything but the web app itself from a running `labelcast serve`.
 const server = process.env.LABELCAST_URL ?? 'http://127.0.0.1:8080';
 
 export default defineConfig({
-  // Relative addresses: the page lives under /web/ on one machine and under /STAGE/web/ on AWS.
+  // Relative addresses: the web app lives under /web/ on one machine and under /STAGE/web/ on AWS.
   base: './',
   plugins: [svelte()],
   build: {

@@ -1,5 +1,5 @@
 """Deploys the packaged stack to an emulator of AWS and has it driven from end to end: `tests/tests/deployed`, and by a
-browser, `tests/page/deployed.test.mjs`.
+browser, `tests/web/deployed.test.mjs`.
 
 What is deployed is the real bootstrap, packaged as for AWS. Rekognition and Translate, which the emulator lacks, get a
 stand-in. Anything that goes wrong ends the run; the emulator, and with it everything, goes at the end."""
@@ -140,9 +140,9 @@ def drive(environment):
 
 
 def browse(environment):
-    """The page, in a real browser; what it looked like stays in target/stack/deployed."""
-    if subprocess.run(["tests/page/run", "deployed.test.mjs"], env=environment).returncode != 0:
-        raise SystemExit("the page of the deployed stack does not do what is promised")
+    """The web app, in a real browser; what it looked like stays in target/stack/deployed."""
+    if subprocess.run(["tests/web/run", "deployed.test.mjs"], env=environment).returncode != 0:
+        raise SystemExit("the web app of the deployed stack does not do what is promised")
 
 
 def main():

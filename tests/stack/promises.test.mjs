@@ -233,7 +233,7 @@ test('both APIs take no more than was set', () => {
   ]);
 });
 
-test('the sign-in keeps no secret in the page, and only administrators make users unless that was set', () => {
+test('the sign-in keeps no secret in the web app, and only administrators make users unless that was set', () => {
   const { UserPoolClient, UserPool } = template.resources;
   assert.equal(UserPoolClient.Properties.GenerateSecret, false);
   assert.deepEqual(UserPoolClient.Properties.AllowedOAuthFlows, ['code']);

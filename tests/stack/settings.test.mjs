@@ -109,7 +109,7 @@ const reaches = {
       .filter(([, method]) => method.HttpMethod === 'OPTIONS');
     const elsewhere = new Template('checked').all('AWS::ApiGateway::Method');
     assert.ok(elsewhere.every(([, method]) => method.HttpMethod !== 'OPTIONS'));
-    // Of all paths but those of the page itself, which is on the API's own origin.
+    // Of all paths but those of the web app itself, which is on the API's own origin.
     const paths = new Set(elsewhere.map(([, method]) => reference(method.ResourceId)));
     assert.equal(preflights.length, paths.size - 2);
     for (const [id, { Integration }] of preflights) {

@@ -11,12 +11,12 @@ type Files = &'static [(&'static str, &'static [u8])];
 
 const BUILT: Files = include!(concat!(env!("OUT_DIR"), "/page.rs"));
 
-/// The page as it was built; nothing but `licenses.txt`, if it was not.
+/// The web app as it was built; nothing but `licenses.txt` if it wasn't.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EmbeddedPages;
 
 impl EmbeddedPages {
-    /// The notices of everything that is linked into the binaries or packed into the page.
+    /// The notices of everything that is linked into the binaries or packed into the web app.
     pub fn notices() -> String {
         let (_, gzipped) = BUILT.iter().find(|(name, _)| *name == "licenses.txt").expect("it is always packed");
         let mut text = String::new();

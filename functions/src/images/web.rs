@@ -23,7 +23,7 @@ pub struct Web {
     pub settings: Arc<WebSettings>,
 }
 
-/// `settings.json`: where the page finds everything. No secrets.
+/// `settings.json`: where the web app finds everything. No secrets.
 #[derive(Debug, Clone, Serialize)]
 pub struct WebSettings {
     /// The base of the REST API.
@@ -47,14 +47,14 @@ pub struct WebSettings {
     pub languages: Vec<String>,
     /// The largest picture, in bytes.
     pub max_upload_bytes: u64,
-    /// How often the page tries its live connection while somebody looks at it, in seconds.
+    /// How often the web app checks its live connection while somebody looks at it, in seconds.
     pub live_ping_seconds: u32,
 }
 
 impl WebSettings {
-    /// Where a ping costs nothing: with the 6 s that the page waits for an answer it knows within 20 s that the line is dead.
+    /// Where a ping costs nothing: with the 6 s that the web app waits for a response it knows within 20 s that the line is dead.
     pub const PING_SECONDS: u32 = 10;
-    /// Where each message is paid for: enough for what closes idle connections after ten minutes. Beside it the page pings
+    /// Where each message is paid for: enough for what closes idle connections after ten minutes. Beside it the web app pings
     /// when it becomes visible, and when the browser says that the network changed.
     pub const PAID_PING_SECONDS: u32 = 240;
 }
@@ -148,7 +148,7 @@ impl Web {
         response
     }
 
-    /// Only what the page really uses: itself, the API, the socket, the objects and the sign-in.
+    /// Only what the web app really uses: itself, the API, the socket, the objects and the sign-in.
     fn policy(&self) -> String {
         let WebSettings { api, live, objects, metadata, .. } = &*self.settings;
         let sign_in = metadata["token_endpoint"].as_str().map(origin).unwrap_or_default();
@@ -196,7 +196,7 @@ fn origin(url: &str) -> String {
 }
 
 fn not_built() -> Response {
-    const TEXT: &str = "The page is not built. Run `make web` (it needs Node 20 or newer) and build again; \
+    const TEXT: &str = "The web app isn't built. Run `make web` (it needs Node 20 or newer) and build again; \
                         the REST API and the WebSocket work without it.\n";
     (StatusCode::NOT_FOUND, TEXT).into_response()
 }

@@ -53,7 +53,7 @@ impl Stack {
         self.connect_with(self.token(user)).await.expect("a socket")
     }
 
-    /// Opens a socket with any token. As programs do; browsers' way is tried in one, `tests/page/deployed.test.mjs`.
+    /// Opens a socket with any token. As programs do; browsers' way is tried in one, `tests/web/deployed.test.mjs`.
     pub async fn connect_with(&self, token: &str) -> Result<Socket, Error> {
         Box::pin(Socket::open_with_bearer(self.output("LiveUrl"), token)).await
     }

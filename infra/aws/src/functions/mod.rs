@@ -36,7 +36,7 @@ pub enum Function {
     History,
     /// `POST /topics/{topic}`
     Publish,
-    /// The page and its settings.
+    /// The web app and its settings.
     Web,
     /// Created objects.
     Ingest,

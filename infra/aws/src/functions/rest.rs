@@ -148,7 +148,7 @@ pub(super) fn web(home: &Home) -> environment::Result<Router> {
         authority: issuer.clone(),
         client_id: home.environment.needed("LABELCAST_CLIENT_ID")?,
         cli: CliSettings::of(home.environment.needed("LABELCAST_CLI_CLIENT_ID")?),
-        // As the pool's own discovery names them; the page need not ask for it.
+        // As the pool's own discovery names them; the web app need not ask for it.
         metadata: json!({
             "issuer": issuer,
             "authorization_endpoint": format!("{sign_in}/oauth2/authorize"),

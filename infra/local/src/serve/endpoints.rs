@@ -145,7 +145,7 @@ fn web(backend: &Backend<'_>) -> Router {
         live_ping_seconds: WebSettings::PING_SECONDS,
     };
     let web = Web { pages: backend.ports.pages.clone(), settings: Arc::new(settings) };
-    // The page's addresses are of one origin, and so are its sign-in and its storage: `localhost` is led to it.
+    // The web app's addresses are of one origin, and so are its sign-in and its storage: `localhost` is led to it.
     let public_url = backend.place.public_url.clone();
     web.router().layer(from_fn(move |request: Request, next: Next| {
         let public_url = public_url.clone();

@@ -10,7 +10,7 @@ export function launch() {
   })
 }
 
-/** What pages did that they should not: hosts other than these were asked, the page's policy was broken. */
+/** What pages did that they should not: hosts other than these were asked, the web app's policy was broken. */
 export class Watch {
   foreign = []
   violations = []
@@ -46,5 +46,5 @@ export async function signIn(page, url, name, password) {
   await live(page)
 }
 
-/** Waits until the page has its socket and its subscriptions. */
+/** Waits until the web app has its socket and its subscriptions. */
 export const live = (page) => by(page, 'connection-state').and(page.locator('[data-state=live]')).first().waitFor()

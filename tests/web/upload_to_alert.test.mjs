@@ -1,4 +1,4 @@
-// The page in a real browser, two users at once, from upload to alert.
+// The web app in a real browser, two users at once, from upload to alert.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { by, file, launch, signIn as signInOn, Watch } from './browser.mjs'
@@ -36,9 +36,9 @@ test('a picture that is uploaded appears live, with its labels, for everybody', 
   assert.match(await card.innerText(), /blue/)
 })
 
-test('a file that is no picture is refused in words', async () => {
+test('a file that is not a picture is refused with a reason', async () => {
   await by(viewer, 'nav-upload').first().click()
-  const fake = { name: 'fake.png', mimeType: 'image/png', buffer: Buffer.from('this is no picture at all') }
+  const fake = { name: 'fake.png', mimeType: 'image/png', buffer: Buffer.from('this is not a picture at all') }
   await by(viewer, 'file-input').first().setInputFiles([fake])
   const row = by(viewer, 'upload-row').and(viewer.locator('[data-state=rejected]')).first()
   await row.waitFor()
@@ -75,7 +75,7 @@ test('a search finds the picture and opens it', async () => {
   await by(viewer, 'image-page').filter({ hasText: 'lighthouse' }).first().waitFor()
 })
 
-test('the page asks no other host for anything and keeps to its policy', () => {
+test('the web app contacts no other host and keeps to its policy', () => {
   assert.deepEqual(watch.foreign, [])
   assert.deepEqual(watch.violations, [])
 })

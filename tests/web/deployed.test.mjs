@@ -1,4 +1,4 @@
-// The page of the deployed stack in a real browser: `tests/stack/deployed.py` deploys it and says where it is. The API, and
+// The web app of the deployed stack in a real browser: `tests/stack/deployed.py` deploys it and says where it is. The API, and
 // the sign-in with the bucket, are different origins here too, as on AWS.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -23,13 +23,13 @@ after(async () => {
   await browser?.close()
 })
 
-const shot = (name) => new URL(`page-${name}.png`, `file://${process.env.LABELCAST_STACK}`).pathname
+const shot = (name) => new URL(`web-${name}.png`, `file://${process.env.LABELCAST_STACK}`).pathname
 const colour = () => Array.from({ length: 3 }, () => Math.floor(Math.random() * 256))
 
 /** Whether an address is this one of the sign-in. */
 const at = (path) => (url) => url.origin + url.pathname === stack.SignInUrl + path
 
-/** Goes to the sign-in, and says what it was asked for. */
+/** Goes to the sign-in, and returns what it was asked for. */
 async function toSignIn(page) {
   await page.goto(stack.WebUrl)
   await by(page, 'sign-in').first().click()
@@ -56,17 +56,17 @@ async function upload(name, options) {
   await by(viewer, 'file-input').first().setInputFiles([file(name, options)])
 }
 
-/** A picture that was really loaded, not only asked for. */
+/** A picture that was really loaded, not only requested. */
 const loaded = (image) =>
   image.evaluate((each) => each.decode().then(() => each.naturalWidth > 0, () => false))
 
-test('who signs in at the hosted UI comes back to the page signed in and live', async () => {
+test('signing in at the hosted UI leads back to the web app, signed in and live', async () => {
   viewer = await watch.page(browser)
-  const asked = await toSignIn(viewer)
-  assert.equal(asked.get('response_type'), 'code')
-  assert.equal(asked.get('code_challenge_method'), 'S256')
-  assert.equal(asked.get('redirect_uri'), stack.WebUrl)
-  assert.ok(asked.get('state') && asked.get('code_challenge'))
+  const request = await toSignIn(viewer)
+  assert.equal(request.get('response_type'), 'code')
+  assert.equal(request.get('code_challenge_method'), 'S256')
+  assert.equal(request.get('redirect_uri'), stack.WebUrl)
+  assert.ok(request.get('state') && request.get('code_challenge'))
   await enter(viewer, 'viewer', 'wrong')
   await viewer.getByText('Incorrect').waitFor()
   const exchange = viewer.waitForRequest((request) => at('/oauth2/token')(new URL(request.url())))
@@ -132,7 +132,7 @@ test('a reload keeps the sign-in, and an expired token is renewed without asking
   await live(viewer)
 })
 
-test('a code that comes with a foreign state is refused, and asked of nobody', async () => {
+test('a code that comes with a foreign state is refused, and never exchanged', async () => {
   const page = await watch.page(browser)
   let exchanged = 0
   page.on('request', (request) => request.url().includes('/oauth2/token') && exchanged++)
@@ -144,11 +144,11 @@ test('a code that comes with a foreign state is refused, and asked of nobody', a
   await page.context().close()
 })
 
-test('who signs out is signed out at the hosted UI too, and comes back to the page', async () => {
+test('signing out ends the session at the hosted UI too, and leads back to the web app', async () => {
   const gone = viewer.waitForRequest((request) => at('/logout')(new URL(request.url())))
   await by(viewer, 'sign-out').first().click()
-  const asked = new URL((await gone).url()).searchParams
-  assert.deepEqual([asked.get('client_id'), asked.get('logout_uri')], [stack.ClientId, stack.WebUrl])
+  const request = new URL((await gone).url()).searchParams
+  assert.deepEqual([request.get('client_id'), request.get('logout_uri')], [stack.ClientId, stack.WebUrl])
   await by(viewer, 'sign-in').first().waitFor()
   assert.equal(viewer.url(), stack.WebUrl)
   const kept = await viewer.evaluate(() => Object.keys(sessionStorage).filter((key) => key.startsWith('oidc.user:')))
@@ -157,7 +157,7 @@ test('who signs out is signed out at the hosted UI too, and comes back to the pa
   await by(viewer, 'sign-in').first().waitFor()
 })
 
-test('the page asks no other host for anything and keeps to its policy', () => {
+test('the web app contacts no other host and keeps to its policy', () => {
   assert.deepEqual(watch.foreign, [])
   assert.deepEqual(watch.violations, [])
 })

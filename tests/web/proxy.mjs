@@ -13,7 +13,7 @@ export async function freePort() {
   return port
 }
 
-async function answers(port) {
+async function untilListening(port) {
   for (let tries = 0; tries < 200; tries++) {
     const open = await new Promise((resolve) => {
       const socket = connect(port, '127.0.0.1', () => resolve(true))
@@ -59,7 +59,7 @@ export async function start({ port, prefix, upstream, strips }) {
   await writeFile(join(folder, 'nginx.conf'), configuration)
   const nginx = spawn(process.env.NGINX ?? 'nginx', ['-p', folder, '-e', 'stderr', '-c', join(folder, 'nginx.conf')], { stdio: 'inherit' })
   const ended = new Promise((resolve) => nginx.once('exit', resolve))
-  await answers(port)
+  await untilListening(port)
   return {
     async stop() {
       nginx.kill('SIGTERM')

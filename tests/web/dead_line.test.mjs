@@ -1,4 +1,4 @@
-// The page says so when its line is dead, though nobody closed anything.
+// The web app says so when its line is dead, though nobody closed anything.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { by, launch, live, signIn } from './browser.mjs'
@@ -24,7 +24,7 @@ after(async () => {
 
 const state = () => by(page, 'connection-state').first().getAttribute('data-state')
 
-/** Waits until the page says that it is not live, and answers how long that took, in seconds. */
+/** Waits until the web app says that it is not live; returns how long that took, in seconds. */
 async function notLive() {
   const began = performance.now()
   await by(page, 'connection-state').and(page.locator(':not([data-state=live])')).first().waitFor({ timeout: 25_000 })

@@ -8,9 +8,9 @@ import { fileURLToPath } from 'node:url'
 const built = process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL('../../target', import.meta.url))
 const binary = process.env.LABELCAST ?? `${built}/debug/labelcast`
 
-/** Starts a server with these further arguments; answers its address and its first users' passwords, and how to stop it. */
+/** Starts a server with these further arguments; returns its address, its first users' passwords, and how to stop it. */
 export async function start(further = []) {
-  const data = await mkdtemp(join(tmpdir(), 'labelcast-page-'))
+  const data = await mkdtemp(join(tmpdir(), 'labelcast-web-'))
   const server = spawn(binary, ['serve', '--listen', '127.0.0.1:0', '--data', data, ...further], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
