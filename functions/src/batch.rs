@@ -30,7 +30,7 @@ where
     response
 }
 
-/// Whether a message becomes a dead letter if it fails this time too (rule 4).
+/// Whether a message becomes a dead letter if it fails this time too.
 pub(crate) fn is_last_attempt(message: &SqsMessage, max_attempts: u32) -> bool {
     attempts(message) >= max_attempts
 }

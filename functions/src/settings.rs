@@ -20,7 +20,7 @@ pub struct Settings {
     pub max_labels: usize,
     /// Labels below this confidence are dropped.
     pub min_confidence: Confidence,
-    /// Attempts at a job before it becomes a dead letter; the last one tells the uploader (rule 4).
+    /// Attempts at a job before it becomes a dead letter; the last one tells the uploader.
     pub max_attempts: u32,
     /// Jobs of one kind (pictures, notifications) that may wait on one machine; beyond, nothing new is accepted. AWS's queues
     /// have no such bound.
@@ -41,7 +41,7 @@ pub struct Settings {
     pub connections_per_user: usize,
     /// Messages a second that one connection may send; twice that at once.
     pub messages_per_second: u32,
-    /// Notifications replayed on a socket at most; beyond, the client reloads (rule 8).
+    /// Notifications replayed on a socket at most; beyond, the client reloads.
     pub replay_limit: usize,
     /// History is kept at least this long …
     pub history_age: Duration,
@@ -141,7 +141,7 @@ pub mod bounds {
     pub const RECEIVERS_AT_ONCE: Bounds = Bounds::new(1, 20_000);
 }
 
-/// Which groups read which of the topics that are not fixed by the product (rule 17).
+/// Which groups read which of the topics that are not fixed by the product.
 #[derive(Debug, Clone, Default)]
 pub struct Readers {
     rules: Vec<ReaderRule>,

@@ -38,7 +38,7 @@ const LOGGED = {
 };
 
 // How much each API takes, and whether a log is written of it. The stage of the REST API is no resource of the stack: the
-// framework lets the deployment make it, and CloudFormation neither takes it over nor changes it (docs/decisions/rest-stage.md).
+// framework lets the deployment make it, and CloudFormation neither takes it over nor changes it (docs/decisions/0009-rest-stage.md).
 // So that one is set after the deployment, as the framework itself sets tracing there.
 module.exports = class Throttles {
   constructor(serverless) {

@@ -225,7 +225,7 @@ test('an event that Lambda cannot hand to a function goes to `failed` in minutes
 test('both APIs take no more than was set', () => {
   const { DefaultRouteSettings } = template.resources.WebsocketsDeploymentStage.Properties;
   assert.deepEqual(DefaultRouteSettings, { ThrottlingRateLimit: 2000, ThrottlingBurstLimit: 4000 });
-  // The stage of the REST API is no resource of the stack (docs/decisions/rest-stage.md): the deployment sets it.
+  // The stage of the REST API is no resource of the stack (docs/decisions/0009-rest-stage.md): the deployment sets it.
   const { config } = JSON.parse(read('target/stack/checked/serverless-state.json')).service.custom;
   assert.deepEqual(throttles.restStage(config, 'arn', false), [
     { op: 'replace', path: '/*/*/throttling/rateLimit', value: '1000' },

@@ -440,7 +440,7 @@ async fn a_connection_lives_by_the_events_of_api_gateway() {
     }
 
     let disconnect = Disconnect { connections: ports.connections.clone() };
-    // One that comes late, of a session before (promise 6).
+    // One that comes late, of a session before.
     disconnect.handle(authorized(sample!("websocket-disconnect.json"), connected_at - 1)).await.unwrap();
     assert!(ports.connections.get(&id).await.unwrap().is_some());
     disconnect.handle(authorized(sample!("websocket-disconnect.json"), connected_at)).await.unwrap();

@@ -71,7 +71,7 @@ async fn a_detector_that_fails_is_tried_again_then_the_uploader_is_told_and_the_
     assert_eq!(table.redrive(Vec::new(), test.clock.now()).await.unwrap().count, 1);
     test.poll().await;
     let labelled = socket.notification("image.labelled").await;
-    assert_eq!(labelled["data"]["upload_id"], json!(upload.id), "a later success replaces the failure (rule 4)");
+    assert_eq!(labelled["data"]["upload_id"], json!(upload.id), "a later success replaces the failure");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! `kill -9` at any moment loses nothing that was accepted (promise 1).
+//! `kill -9` at any moment loses nothing that was accepted (`docs/guarantees.md#nothing-accepted-is-lost`).
 
 use labelcast_tests::{Server, picture};
 use rand::rngs::StdRng;
@@ -52,7 +52,7 @@ async fn every_accepted_upload_gets_its_result_however_often_the_server_is_kille
         seqs.extend(labels.filter_map(|topic| topic["seq"].as_u64()));
     }
     let expected: Vec<u64> = (1..=accepted.len() as u64).collect();
-    assert_eq!(seqs, expected, "no holes, no doubles (rule 6)");
+    assert_eq!(seqs, expected, "no holes, no doubles");
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ async fn an_upload_is_labelled_live_and_found_by_whoever_hears_of_it() {
     let upload = server.upload(&token, "image/png", picture::with_keywords("Lighthouse", [30, 60, 220])).await;
     let received = socket.frame().await;
     assert_eq!((&received["event"], &received["data"]["upload_id"]), (&json!("upload.received"), &json!(upload)));
-    // One message for both topics (promise 4).
+    // One message for both topics.
     let labelled = socket.frame().await;
     assert_eq!(labelled["event"], "image.labelled");
     let topics: Vec<&Value> = labelled["topics"].as_array().unwrap().iter().map(|topic| &topic["topic"]).collect();
@@ -33,7 +33,7 @@ async fn an_upload_is_labelled_live_and_found_by_whoever_hears_of_it() {
         .filter_map(|label| label["name"].as_str())
         .collect();
     assert!(names.contains("lighthouse") && names.contains("blue"), "{names:?}");
-    // Stored before told (rule 1).
+    // Stored before told.
     let image = labelled["data"]["image"]["image_id"].as_str().unwrap();
     assert_eq!(server.get(&format!("/api/images/{image}"), &token).await.0, StatusCode::OK);
     let (_, found) = server.get("/api/images?q=lighthouse%20blue%20-person", &token).await;
@@ -54,7 +54,7 @@ async fn an_offensive_picture_alerts_moderators_and_is_nowhere_for_others() {
     let alert = moderating.notification("image.offensive").await;
     let hits: Vec<&Value> = alert["data"]["moderation"].as_array().unwrap().iter().map(|hit| &hit["name"]).collect();
     assert!(hits.contains(&&json!("Violence")), "a deep hit comes with its ancestors: {hits:?}");
-    // The uploader hears this much and no more (rule 5).
+    // The uploader hears this much and no more.
     let labelled = watching.notification("image.labelled").await;
     let image = alert["data"]["image"]["image_id"].clone();
     assert_eq!(labelled["data"], json!({"upload_id": upload, "image": {"image_id": image, "status": "pending"}}));
@@ -114,7 +114,7 @@ async fn an_upload_leaves_pending_once_and_is_its_uploaders_business() {
     let begun = server.begin(&token, "image/jpeg", 10_000).await;
     server.post(&begun, picture::jpeg(4)).await.unwrap();
     let labelled = socket.notification("image.labelled").await;
-    // The same form with other bytes changes nothing (rule 3).
+    // The same form with other bytes changes nothing.
     assert_eq!(server.post(&begun, picture::jpeg(5)).await.unwrap().status(), StatusCode::NO_CONTENT);
     server.upload(&token, "image/jpeg", picture::jpeg(6)).await;
     let next = socket.notification("image.labelled").await;

@@ -52,7 +52,7 @@ impl Analyze {
         if let Err(error) = &outcome
             && batch::is_last_attempt(message, self.settings.max_attempts)
         {
-            // The last attempt speaks (rule 4); the message becomes a dead letter all the same.
+            // The last attempt speaks; the message becomes a dead letter all the same.
             let reason = format!("the picture could not be analyzed: {}", in_words(error));
             tell_uploaders(&*self.images, &*self.uploads, &*self.bus, &job.image_id, &reason).await?;
         }

@@ -1,4 +1,4 @@
-//! `failed`: a job was given up; tells the uploaders concerned (rule 4).
+//! `failed`: a job was given up; tells the uploaders concerned (`docs/guarantees.md#the-last-attempt-reports`).
 
 use std::sync::Arc;
 

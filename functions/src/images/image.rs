@@ -90,7 +90,7 @@ async fn thumbnail(State(api): State<ImageApi>, caller: SignedIn, Path(id): Path
     Ok(redirect(&api.objects.sign_get(&key, ImageType::Jpeg.media_type(), ImageView::URL_VALID)))
 }
 
-/// 302, as the interface has it, and not to be kept: each answer signs anew (rule 11).
+/// 302, as the interface has it, and not to be kept: each answer signs anew.
 fn redirect(url: &str) -> Response {
     (StatusCode::FOUND, [(header::LOCATION, url), (header::CACHE_CONTROL, "no-store")]).into_response()
 }

@@ -1,4 +1,4 @@
-//! `index`: stores a result, or removes an image, and only then says so (rule 1).
+//! `index`: stores a result, or removes an image, and only then says so (`docs/guarantees.md#stored-before-notified`).
 
 use std::sync::Arc;
 
@@ -84,7 +84,7 @@ impl Index {
 
 const DELETED: &str = "the picture was deleted before it was labelled";
 
-/// What is told of a stored image: one event an upload, and the alert of an offensive one (rules 2, 5).
+/// What is told of a stored image: one event an upload, and the alert of an offensive one.
 fn told(image: &Image) -> Vec<BusEvent> {
     let labelled = image.uploads.iter().enumerate().map(|(number, upload)| BusEvent::ImageLabelled {
         image_id: image.id,

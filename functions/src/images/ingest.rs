@@ -81,7 +81,7 @@ impl Ingest {
         }
     }
 
-    /// Copy, row, queue, delete (rule 3).
+    /// Copy, row, queue, delete (`docs/guarantees.md#one-way-out-of-pending`).
     async fn take(&self, upload: &Upload, created_at: DateTime<Utc>) -> PortResult<()> {
         let posted = ObjectKey::new_upload(&upload.id);
         let Some((info, bytes)) = self.fetch(&posted).await? else {
@@ -130,7 +130,7 @@ impl Ingest {
         self.objects.delete(&ObjectKey::new_upload(upload)).await
     }
 
-    /// Goes on from the row that an earlier run wrote, whether or not that run came to deleting `new/` (rule 3).
+    /// Goes on from the row that an earlier run wrote, whether or not that run came to deleting `new/`.
     async fn go_on(&self, upload: &Upload) -> PortResult<()> {
         let posted = ObjectKey::new_upload(&upload.id);
         let object = self.fetch(&posted).await?;
@@ -153,7 +153,7 @@ impl Ingest {
         let received = BusEvent::UploadReceived { upload: reference.clone() };
         if image.result.is_some() {
             // The state is read after the upload was attached: if `index` stored it in between, it told this upload
-            // too, under the same id, which is no harm (rule 2).
+            // too, under the same id, which is no harm (`docs/guarantees.md#one-event-per-upload`).
             let first = image.uploads.first().is_some_and(|made_by| made_by.upload_id == upload.id);
             let labelled = BusEvent::ImageLabelled { image_id: image.id, upload: reference, first };
             return self.bus.publish_all(&[received, labelled]).await;

@@ -80,7 +80,7 @@ pub struct KeySearchQuery {
     cursor: Option<String>,
 }
 
-/// A page of images. It may be short, even empty, where much had to be looked at; only `next: null` is the end (rule 23).
+/// A page of images. It may be short, even empty, where much had to be looked at; only `next: null` is the end.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ImagesPage {
     /// Newest first.

@@ -30,5 +30,5 @@ pub use thumbnail::{MAX_THUMBNAIL_SIDE, WORKING_SIDE, jpeg_for_detector, longest
 pub const MIN_SIDE: u32 = 80;
 /// The longest side of a picture that is taken, in pixels: Rekognition refuses larger ones.
 pub const MAX_SIDE: u32 = 10_000;
-/// The most pixels of a picture that is taken (rule 21).
+/// The most pixels of a picture that is taken.
 pub const MAX_PIXELS: u64 = 64_000_000;

@@ -1,4 +1,4 @@
-//! `deliver`: pushes a notification to one range of its receivers (rule 14).
+//! `deliver`: pushes a notification to one range of its receivers (`docs/guarantees.md#shards`).
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -96,7 +96,7 @@ impl Deliver {
         Ok(())
     }
 
-    /// Closes the receivers of the range, who resume from history, and only then lets the mark pass (rule 7). Where even that
+    /// Closes the receivers of the range, who resume from history, and only then lets the mark pass. Where even that
     /// fails, the mark stays below for as long as history waits for what is in flight.
     async fn give_up(&self, Delivery { notification, placed, range, .. }: &Delivery) -> PortResult<()> {
         let notify = &self.notify;

@@ -15,7 +15,7 @@ pub struct Disconnect {
 }
 
 impl Disconnect {
-    /// Takes `$disconnect`. Deletes the connection only if it is the one that the event speaks of (promise 6).
+    /// Takes `$disconnect`. Deletes the connection only if it is the one that the event speaks of.
     pub async fn handle(&self, event: ApiGatewayWebsocketProxyRequest) -> PortResult<()> {
         let context = &event.request_context;
         let (Some(id), Some(connected_at)) = (connection_id(context), connected_at(context)) else {

@@ -1,5 +1,5 @@
 //! Notifications whose receivers are too many for one run, or that `notify` gave up: `deliver` serves them, a range of
-//! connections at a time (rule 14).
+//! connections at a time (`docs/guarantees.md#shards`).
 
 use std::sync::Arc;
 
@@ -61,7 +61,7 @@ pub(super) async fn hand_over_rest(
 }
 
 /// What becomes of events that `notify` gave up: they are divided, whoever is concerned. `deliver` has attempts of its own,
-/// and its last one closes whom it could not reach; so nobody's cursor passes what they were never sent (rule 7).
+/// and its last one closes whom it could not reach; so nobody's cursor passes what they were never sent.
 #[derive(Clone)]
 pub struct Abandoned {
     /// What time it is.

@@ -1,4 +1,4 @@
-//! `notify`: writes history, then pushes (promise 2).
+//! `notify`: writes history, then pushes (`docs/guarantees.md#at-least-once`).
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ impl Notify {
     }
 
     /// Takes several events, in order: one transaction writes them to history, and what goes to one socket is written
-    /// together. All or none; a repeat pushes again, under the same ids (rule 6).
+    /// together. All or none; a repeat pushes again, under the same ids (`docs/guarantees.md#no-holes-no-doubles`).
     pub async fn handle_all(&self, events: Vec<EventBridgeEvent<Value>>) -> PortResult<()> {
         let now = self.clock.now();
         let entries = entry::all(&events, now, &*self.images).await?;

@@ -16,7 +16,7 @@ use crate::model::{BusEvent, Name, Topic};
 use crate::ports::{Bus, Claimed, Idempotency, IdempotencyClaim, Random};
 use crate::rest::{Door, ErrorBody, Json, KeyHolder, Path};
 
-/// The largest `data`, in bytes of JSON (rule 21): with its envelope it fits into a frame.
+/// The largest `data`, in bytes of JSON: with its envelope it fits into a frame.
 const MAX_DATA: usize = 24 * 1024;
 
 /// How deep `data` may be nested. Readers of JSON stop at 128 levels, and on its way `data` is wrapped into some more: what is

@@ -1,4 +1,5 @@
-//! Who receives a notification: one message a connection, however many of its subscriptions match (promise 4).
+//! Who receives a notification: one message a connection, however many of its subscriptions match.
+//! See `docs/guarantees.md#one-message-per-connection`.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -27,7 +28,7 @@ pub(super) async fn find(
     now: DateTime<Utc>,
 ) -> PortResult<Groups> {
     let filings = image.and_then(|image| image.result.as_ref()).map(|stored| Filing::asked_by(&stored.analysis.labels));
-    // Where filters do not hold back, everyone is asked for (rule 5).
+    // Where filters do not hold back, everyone is asked for (`docs/guarantees.md#offensive-pictures`).
     let which = filings.as_ref().map_or(Which::All, Which::FiledUnder);
     // The grace is over for those whose token ended before this.
     let ended = now - Duration::seconds(Connection::GRACE_SECONDS);

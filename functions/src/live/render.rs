@@ -1,4 +1,5 @@
-//! How a notification looks to somebody, now: with today's rights and today's image (rules 5, 10, 11).
+//! How a notification looks to somebody, now: with today's rights and today's image.
+//! See `docs/guarantees.md#offensive-pictures`, `docs/guarantees.md#rights-are-those-of-today`, `docs/guarantees.md#signed-links`.
 
 use std::collections::HashMap;
 
@@ -85,7 +86,7 @@ fn data(
                 true => LabelledImage::Public(Box::new(view(image)?)),
                 false => LabelledImage::Pending(PendingImage::new(image.id)),
             };
-            // The upload's id stands only in its uploader's frame (rule 2).
+            // The upload's id stands only in its uploader's frame (`docs/guarantees.md#one-event-per-upload`).
             let own = topics.iter().any(|placed| placed.topic.topic() == Topic::Uploads);
             json!(ImageLabelled { upload_id: own.then_some(upload_id), image: shown })
         }

@@ -221,7 +221,7 @@ impl Route {
         Ok(Some(ServerFrame::Unsubscribed { reference: asked.reference, topics }))
     }
 
-    /// A new token, of the same user (rule 16).
+    /// A new token, of the same user.
     async fn refresh(&self, connection: &Connection, asked: Refresh, now: DateTime<Utc>) -> Result<Answer> {
         let caller = self.verifier.verify(&asked.token, now).await?;
         if caller.user != connection.caller.user {

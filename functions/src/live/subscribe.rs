@@ -19,7 +19,7 @@ pub(super) struct Subscriber {
     pub(super) settings: Arc<Settings>,
 }
 
-/// What a request asks for, checked as a whole: one forbidden topic or bad filter refuses all of it (rule 12).
+/// What a request asks for, checked as a whole: one forbidden topic or bad filter refuses all of it.
 #[derive(Debug)]
 pub(super) struct Request {
     topics: Vec<(Topic, Option<Cursor>)>,
@@ -129,7 +129,7 @@ fn filter(text: &str, topics: &[(Topic, Option<Cursor>)], connection: &Connectio
 
 impl Subscriber {
     /// Stores the subscriptions, replays what was missed, goes live, answers: in this order, so that nothing falls in
-    /// between (rule 9).
+    /// between (`docs/guarantees.md#live-waits-for-replay`).
     pub(super) async fn run(&self, connection: &Connection, request: Request) -> PortResult<Outcome> {
         let subscriptions = request.subscriptions(connection);
         let limit = self.settings.topics_per_connection;

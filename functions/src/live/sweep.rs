@@ -158,7 +158,7 @@ impl Sweep {
         })
     }
 
-    /// Uploads that should long have had a result are told to have failed (rule 4).
+    /// Uploads that should long have had a result are told to have failed.
     async fn fail_hanging(&self, now: DateTime<Utc>) -> PortResult<usize> {
         let before = now - self.settings.upload_patience;
         let hanging = self.uploads.stale(UploadState::Received, before, BATCH).await?;

@@ -1,4 +1,4 @@
-//! Notifications that could not be pushed with all attempts: no cursor of a receiver may pass them (rule 7), so somebody has
+//! Notifications that could not be pushed with all attempts: no cursor of a receiver may pass them, so somebody has
 //! to see to their receivers. Every backend says who.
 
 use std::sync::Arc;

@@ -96,7 +96,7 @@ pub struct Analysis {
 }
 
 impl Analysis {
-    /// At least one moderation label: that alone makes an image offensive, not a keyword of that name (rule 21).
+    /// At least one moderation label: that alone makes an image offensive, not a keyword of that name.
     pub fn is_offensive(&self) -> bool {
         !self.moderation.is_empty()
     }

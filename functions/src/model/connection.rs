@@ -7,19 +7,19 @@ use chrono::{DateTime, Duration, Utc};
 use super::{Caller, ConnectionId, TopicKey};
 use crate::query::Query;
 
-/// An open socket. After `$connect` this row rules, not the authorizer's context, which never changes (rule 16).
+/// An open socket. After `$connect` this row rules, not the authorizer's context, which never changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connection {
     /// As the gateway named it.
     pub id: ConnectionId,
     /// Who, with which groups, until when.
     pub caller: Caller,
-    /// With the id, what a clean-up compares before it deletes (promise 6).
+    /// With the id, what a clean-up compares before it deletes (`docs/guarantees.md#a-late-clean-up-ends-no-new-session`).
     pub connected_at: DateTime<Utc>,
 }
 
 impl Connection {
-    /// How long after its token's end a connection may still be served (promise 7), in seconds.
+    /// How long after its token's end a connection may still be served, in seconds.
     pub const GRACE_SECONDS: i64 = 25;
 
     /// Whether it may still be served.
@@ -28,7 +28,7 @@ impl Connection {
     }
 }
 
-/// Whether notifications are pushed to a subscription, or wait for its replay (rule 9).
+/// Whether notifications are pushed to a subscription, or wait for its replay (`docs/guarantees.md#live-waits-for-replay`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubscriptionState {
     /// `notify` passes it over until `subscribe` has replayed history.

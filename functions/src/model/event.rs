@@ -52,7 +52,7 @@ pub enum BusEvent {
         /// What was found.
         analysis: Analysis,
     },
-    /// An image is stored and found by search. One event an upload (rule 2).
+    /// An image is stored and found by search. One event an upload.
     #[serde(rename = "image.labelled")]
     ImageLabelled {
         /// The image.
@@ -140,7 +140,7 @@ impl BusEvent {
     /// The `detail-type`s that `index` listens to.
     pub const FOR_INDEX: &'static [&'static str] = &["image.analyzed", "image.unwanted"];
 
-    /// The `detail-type`s that `notify` listens to: what is stored already (rule 1).
+    /// The `detail-type`s that `notify` listens to: what is stored already.
     pub const FOR_NOTIFY: &'static [&'static str] = &[
         "image.labelled",
         "image.offensive",

@@ -70,7 +70,7 @@ macro_rules! text_id {
 }
 
 text_id! {
-    /// A name somebody chose (a device, an `app:` topic, a key): `[A-Za-z0-9._-]{1,64}` (rule 17).
+    /// A name somebody chose (a device, an `app:` topic, a key): `[A-Za-z0-9._-]{1,64}`.
     Name, "a name", "1 to 64 letters, digits, dots, underscores and dashes", is_name
 }
 text_id! {

@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 
 use super::{ImageId, UploadId};
 
-/// Identifies a notification for good: derived from the event and the upload, so that a repeat has the same one (rule 6).
+/// Identifies a notification for good: derived from the event and the upload, so that a repeat has the same one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct NotificationId(SmolStr);
 
@@ -41,8 +41,8 @@ impl fmt::Display for NotificationId {
     }
 }
 
-/// What a notification is about. Images are named, not copied: what is shown is what may be seen when it is shown
-/// (rules 5, 10), with signed URLs made then (rule 11).
+/// What a notification is about. Images are named, not copied: what is shown is what may be seen when it is shown,
+/// with signed URLs made then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event")]
 pub enum Subject {

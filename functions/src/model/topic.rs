@@ -33,7 +33,7 @@ pub enum Topic {
 pub struct TopicError(String);
 
 impl Topic {
-    /// Whether its notifications are about images, so that a filter means something (rule 12).
+    /// Whether its notifications are about images, so that a filter means something.
     pub const fn has_images(&self) -> bool {
         matches!(self, Self::Labels | Self::Uploads | Self::Moderation)
     }

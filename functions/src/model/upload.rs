@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::{ImageId, UploadId, UserId};
 
-/// How far an upload has come. It leaves `pending` once (rule 3); `failed` may still become `labelled` (rule 4).
+/// How far an upload has come. It leaves `pending` once; `failed` may still become `labelled`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum UploadState {

@@ -66,12 +66,12 @@ pub enum GoLive {
 pub enum Which<'a> {
     /// Every one.
     All,
-    /// Those filed under one of these (rule 13). Those without a filter are filed under [`Filing::Everything`].
+    /// Those filed under one of these. Those without a filter are filed under [`Filing::Everything`].
     FiledUnder(&'a BTreeSet<Filing>),
 }
 
 /// Connections and subscriptions. Reads are strong; a subscription is stored before history is read, history is written
-/// before subscriptions are read: so every notification reaches a subscriber live or on replay (promise 2).
+/// before subscriptions are read: so every notification reaches a subscriber live or on replay.
 #[async_trait]
 pub trait Connections: Send + Sync {
     /// Stores a connection, unless its user has `per_user` of them.
@@ -92,8 +92,8 @@ pub trait Connections: Send + Sync {
     /// What a connection is subscribed to.
     async fn subscriptions(&self, id: &ConnectionId) -> PortResult<Vec<Subscription>>;
 
-    /// Stores subscriptions, all of one connection, in one transaction that checks that the connection exists (rule 15).
-    /// They replace those on the same topics, and become `Replaying` under a lease (rule 9).
+    /// Stores subscriptions, all of one connection, in one transaction that checks that the connection exists.
+    /// They replace those on the same topics, and become `Replaying` under a lease.
     async fn subscribe(
         &self,
         id: &ConnectionId,
@@ -102,7 +102,7 @@ pub trait Connections: Send + Sync {
         limit: usize,
     ) -> PortResult<Subscribed>;
 
-    /// Ends the replay of these subscriptions, each replayed up to its position, and sends the answer (rule 9).
+    /// Ends the replay of these subscriptions, each replayed up to its position, and sends the answer.
     async fn go_live(&self, id: &ConnectionId, positions: &[(TopicKey, Cursor)], answer: Frame) -> PortResult<GoLive>;
 
     /// Ends subscriptions; those that are not there are fine.
@@ -112,7 +112,7 @@ pub trait Connections: Send + Sync {
     /// False if the connection is gone.
     async fn refresh(&self, id: &ConnectionId, caller: &Caller, dropped: &[Topic]) -> PortResult<bool>;
 
-    /// Deletes a connection that still is the one that was read, then what hangs on it (promise 6). False if it was not.
+    /// Deletes a connection that still is the one that was read, then what hangs on it. False if it was not.
     async fn remove(&self, read: &Connection) -> PortResult<bool>;
 
     /// Connections whose grace is over at this moment, at most `limit`.
@@ -129,7 +129,7 @@ pub trait Connections: Send + Sync {
         visitor: &mut (dyn for<'s> FnMut(&'s Subscription) + Send),
     ) -> PortResult<()>;
 
-    /// Into how many ranges connections are divided, by chance and evenly (rule 14). One, where nobody delivers in parts.
+    /// Into how many ranges connections are divided, by chance and evenly. One, where nobody delivers in parts.
     fn ranges(&self) -> u32 {
         1
     }

@@ -1,7 +1,7 @@
 /// Why a home could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
-    /// No room left to accept anything (a full disk): refuse before accepting (rule 22).
+    /// No room left to accept anything (a full disk): refuse before accepting.
     #[error("there is no room left to store {what}")]
     Full {
         /// What could not be stored.

@@ -21,7 +21,7 @@ pub struct Placed {
     pub topic: TopicKey,
     /// Its number there.
     pub seq: Seq,
-    /// What a pushed frame shows: the settled mark, never ahead of what is still being pushed (rule 7).
+    /// What a pushed frame shows: the settled mark, never ahead of what is still being pushed.
     pub cursor: Cursor,
 }
 
@@ -30,7 +30,7 @@ pub struct Placed {
 pub struct Appended {
     /// One a topic, in the order asked.
     pub placed: Vec<Placed>,
-    /// Whether the id was there before; it keeps its numbers and is pushed again (rule 6).
+    /// Whether the id was there before; it keeps its numbers and is pushed again (`docs/guarantees.md#no-holes-no-doubles`).
     pub repeated: bool,
 }
 
@@ -41,7 +41,7 @@ pub struct Head {
     pub epoch: Epoch,
     /// The number of the newest entry; 0 for an empty topic.
     pub newest: Seq,
-    /// The highest number of which everything at or below was pushed or given up (rule 7). On one machine: `newest`.
+    /// The highest number of which everything at or below was pushed or given up. On one machine: `newest`.
     pub settled: Seq,
 }
 
@@ -89,7 +89,7 @@ impl PageLimit {
     }
 }
 
-/// What may be forgotten: entries that are both older than `before` and not among the newest `keep` of their topic (rule 8).
+/// What may be forgotten: entries that are both older than `before` and not among the newest `keep` of their topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expiry {
     /// Entries written before this moment.
@@ -101,12 +101,12 @@ pub struct Expiry {
 /// The history of topics. Reads are strong. Epochs survive restarts; an empty topic has a head.
 #[async_trait]
 pub trait History: Send + Sync {
-    /// Appends entries in order, each in one transaction for all of its topics: no holes, no doubles (rule 6). The answers
+    /// Appends entries in order, each in one transaction for all of its topics: no holes, no doubles. The answers
     /// are in order. What is answered survives the end of the process. A backend may lose it with the machine only if its topics
     /// have another epoch afterwards, and the caller's job runs again.
     async fn append(&self, entries: &[NewEntry]) -> PortResult<Vec<Appended>>;
 
-    /// Says that a pushed notification reached everyone it could: the mark moves on (rule 7).
+    /// Says that a pushed notification reached everyone it could: the mark moves on.
     async fn settle(&self, placed: &[Placed]) -> PortResult<()>;
 
     /// Hands the pushing of a notification over to so many parts, each of which settles its own: until then the mark stays

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use super::PortResult;
 use crate::model::Name;
 
-/// A request that carries an `Idempotency-Key` (rule 25).
+/// A request that carries an `Idempotency-Key`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyClaim {
     /// Whose key it is; two programs do not share idempotency keys.

@@ -80,7 +80,7 @@ pub enum Removal {
 pub trait Images: Send + Sync {
     /// In one transaction: makes the image's row if there is none, of the generation of this upload, attaches the upload (once), and moves the upload from
     /// `pending` to `received`, or to `labelled` if the image has a result. Answers the image as it is then, or `None` if
-    /// the upload had left `pending` for another image or was rejected: then nothing changed (rule 3). An upload that is
+    /// the upload had left `pending` for another image or was rejected: then nothing changed. An upload that is
     /// attached to this image already is answered as if it were attached now, so that a retry goes on. An upload that may
     /// attach no more ([`Upload::may_attach`](crate::model::Upload::may_attach)) never makes a row again: so the files of a
     /// generation that was removed can go.
@@ -100,8 +100,8 @@ pub trait Images: Send + Sync {
     async fn get_many(&self, ids: &[ImageId]) -> PortResult<Vec<Image>>;
 
     /// Images below `before`, newest first, that match the conjunction for this audience: at least every match down to
-    /// `looked_until`; some that do not match may be among them. About `limit` images; the work is bounded by the home
-    /// (rule 23), so that there may be fewer although there are more.
+    /// `looked_until`; some that do not match may be among them. About `limit` images; the work is bounded by the home,
+    /// so that there may be fewer although there are more.
     async fn candidates(
         &self,
         conjunction: &Conjunction,

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::PortResult;
 use crate::model::Name;
 
-/// What a key allows (rule 17).
+/// What a key allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
     /// `search`: read with a viewer's rights.

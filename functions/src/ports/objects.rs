@@ -32,7 +32,7 @@ impl ObjectKey {
         Self::of_image("processed", image)
     }
 
-    /// The picture that others can fetch: the same pixels, no private metadata (rule 20).
+    /// The picture that others can fetch: the same pixels, no private metadata.
     pub fn original(image: &ImageFiles) -> Self {
         Self::of_image("original", image)
     }
@@ -167,7 +167,7 @@ pub trait Objects: Send + Sync {
     /// What is there; `None` if nothing.
     async fn head(&self, key: &ObjectKey) -> PortResult<Option<ObjectInfo>>;
 
-    /// Copies an object whose ETag still is this one (rule 3). False if it is not, or the object is gone. Durable when answered.
+    /// Copies an object whose ETag still is this one. False if it is not, or the object is gone. Durable when answered.
     async fn copy_if_unchanged(&self, from: &ObjectKey, etag: &str, to: &ObjectKey) -> PortResult<bool>;
 
     /// Writes an object. Durable when answered.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use super::PortResult;
 use crate::model::ConnectionId;
 
-/// A text frame's payload, encoded once and shared by all its receivers. At most 32 KiB (rule 21).
+/// A text frame's payload, encoded once and shared by all its receivers. At most 32 KiB.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame(Bytes);
 
@@ -39,7 +39,7 @@ pub enum Unreached {
     /// There is no such connection any more.
     #[error("the connection is gone")]
     Gone,
-    /// It does not read fast enough; it was told so and closed (promise 5).
+    /// It does not read fast enough; it was told so and closed.
     #[error("the connection does not read")]
     Slow,
     /// Nobody knows why; the connection was closed, so that it resumes.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use super::PortResult;
 use crate::model::{Upload, UploadId, UploadState, UserId};
 
-/// How many uploads one user may begin within an hour (rule 24).
+/// How many uploads one user may begin within an hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
     /// The most that is allowed.
@@ -31,7 +31,7 @@ pub trait Uploads: Send + Sync {
     /// An upload by its id.
     async fn get(&self, id: &UploadId) -> PortResult<Option<Upload>>;
 
-    /// Moves `pending` to `rejected`. False if it was not `pending`: nothing changed (rule 3).
+    /// Moves `pending` to `rejected`. False if it was not `pending`: nothing changed.
     async fn reject(&self, id: &UploadId, reason: &str) -> PortResult<bool>;
 
     /// Moves `pending` or `received` to `failed`. False if it was neither: nothing changed.

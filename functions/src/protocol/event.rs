@@ -28,7 +28,7 @@ pub struct UploadEnded<'a> {
 /// `data` of `image.labelled`
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ImageLabelled<'a> {
-    /// The upload that it answers; on `uploads` only (rule 2).
+    /// The upload that it answers; on `uploads` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     pub upload_id: Option<&'a UploadId>,
@@ -46,7 +46,7 @@ pub enum LabelledImage {
     Pending(PendingImage),
 }
 
-/// What an offensive picture's uploader hears of it: this, and nothing more (rule 5).
+/// What an offensive picture's uploader hears of it: this, and nothing more.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PendingImage {
     /// SHA-256 of the uploaded bytes, in hex.

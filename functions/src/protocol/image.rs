@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::model::{Color, Image, ImageId, ImageType, Label, Status};
 use crate::ports::{ObjectKey, Objects};
 
-/// An image, with URLs that are good for five minutes (rule 11).
+/// An image, with URLs that are good for five minutes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ImageView {
     /// SHA-256 of the uploaded bytes, in hex.

@@ -1,4 +1,4 @@
-//! Filing (rule 13): a filter is kept where the images that it can match will ask for it, so that an image does not
+//! Filing: a filter is kept where the images that it can match will ask for it, so that an image does not
 //! try every filter there is.
 
 use std::collections::BTreeSet;

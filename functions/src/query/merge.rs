@@ -17,7 +17,7 @@ pub struct Candidates<T> {
 /// A page of what was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
-    /// Newest first, no position twice. Short or even empty where stores had to look at much (rule 23).
+    /// Newest first, no position twice. Short or even empty where stores had to look at much.
     pub items: Vec<(Position, T)>,
     /// The next page begins *below* this; `None` at the very end only.
     pub next: Option<Position>,

@@ -112,7 +112,7 @@ impl Query {
         Normal::of(&self.0)
     }
 
-    /// Where it is kept as a filter (rule 13). Whenever it matches an image, one of these is among what the image
+    /// Where it is kept as a filter. Whenever it matches an image, one of these is among what the image
     /// [asks](Filing::asked_by). Empty if nothing can match it.
     pub fn filings(&self) -> std::collections::BTreeSet<Filing> {
         Filing::of(&self.normalized())

@@ -17,7 +17,7 @@ pub enum Normal {
 }
 
 impl Normal {
-    /// Rule 13.
+    /// A filter that would have more is asked of every image.
     pub const MAX_CONJUNCTIONS: usize = 16;
 
     pub(super) fn of(expression: &Expression) -> Self {

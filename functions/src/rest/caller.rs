@@ -34,7 +34,7 @@ impl Door {
         Ok(caller)
     }
 
-    /// The key that a program shows. A missing or a bad one is 403, as API Gateway has it (rule 25).
+    /// The key that a program shows. A missing or a bad one is 403, as API Gateway has it.
     async fn key(&self, parts: &Parts) -> Result<ApiKey> {
         let refused = || Error::forbidden("send a valid API key in the header `x-api-key`");
         let secret = parts.headers.get("x-api-key").ok_or_else(refused)?;

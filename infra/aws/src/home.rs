@@ -31,7 +31,7 @@ use crate::queue::SqsQueue;
 use crate::sdk;
 use crate::translator::AmazonTranslate;
 
-/// Parts of a topic's subscriptions (rule 14), unless it is set otherwise.
+/// Parts of a topic's subscriptions, unless it is set otherwise.
 const RANGES: u32 = 4;
 /// Runs of `deliver` at once, unless it is set otherwise.
 const DELIVERIES_AT_ONCE: NonZeroU32 = NonZeroU32::new(100).unwrap();

@@ -44,7 +44,7 @@ pub async fn a_user_has_no_more_connections_than_allowed(home: impl Home) {
     assert_eq!(port.add(&connection(&home, "late", "anna"), 3).await.unwrap(), Added::Stored, "one went");
 }
 
-/// Promise 6.
+/// `docs/guarantees.md#a-late-clean-up-ends-no-new-session`
 pub async fn a_late_clean_up_does_not_kill_a_new_session(home: impl Home) {
     let old = connect(&home, "a1", "anna").await;
     assert!(home.ports().connections.remove(&old).await.unwrap());
@@ -86,7 +86,7 @@ pub async fn messages_beyond_the_rate_are_refused(home: impl Home) {
     assert_eq!(unknown, None);
 }
 
-/// Rule 12.
+/// `docs/guarantees.md#a-request-is-one-change`
 pub async fn a_topic_has_one_subscription_a_connection(home: impl Home) {
     let anna = connect(&home, "a1", "anna").await;
     let port = &home.ports().connections;
@@ -139,7 +139,7 @@ pub async fn ended_subscriptions_are_gone(home: impl Home) {
     assert_eq!(topics(&home, &anna.id).await, named(&[app("b")]));
 }
 
-/// Rule 16: in the row and in what hangs on it.
+/// In the row and in what hangs on it (`docs/guarantees.md#the-connections-row-rules`).
 pub async fn a_refresh_rewrites_who_one_is(home: impl Home) {
     let anna = connect(&home, "a1", "anna").await;
     let port = &home.ports().connections;
@@ -155,7 +155,7 @@ pub async fn a_refresh_rewrites_who_one_is(home: impl Home) {
     assert_eq!((&left[0].topic, &*left[0].caller), (&app("b"), &longer));
 }
 
-/// Promise 7: found when the grace is over, and not before.
+/// Found when the grace is over, and not before (`docs/guarantees.md#nobody-sees-what-is-not-theirs`).
 pub async fn connections_whose_grace_is_over_are_found(home: impl Home) {
     let anna = connect(&home, "a1", "anna").await;
     let expiry = anna.caller.expires_at;

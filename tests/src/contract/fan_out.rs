@@ -34,7 +34,7 @@ async fn due(home: &impl Home, topic: &TopicKey, seq: u64, which: Which<'_>) -> 
     distinct.into_iter().collect()
 }
 
-/// Rule 9: live waits for replay, and what was replayed is not pushed again.
+/// Live waits for replay, and what was replayed is not pushed again (`docs/guarantees.md#live-waits-for-replay`).
 pub async fn nobody_is_due_what_was_or_will_be_replayed(home: impl Home) {
     let (one, _socket) = home.open().await;
     let one = home.ports().connections.get(&one).await.unwrap().unwrap();
@@ -78,7 +78,7 @@ pub async fn a_connection_that_is_gone_does_not_go_live(home: impl Home) {
     assert_eq!(go_live(&home, &one, &topic, 0).await, GoLive::Gone);
 }
 
-/// Rule 13: an image asks for its own labels' filters only; each that matches is among them.
+/// An image asks for its own labels' filters only; each that matches is among them.
 pub async fn filters_are_found_by_where_they_are_filed(home: impl Home) {
     let topic = TopicKey::Shared(Topic::Labels);
     let filters =

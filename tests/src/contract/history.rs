@@ -51,7 +51,7 @@ pub async fn an_entry_is_read_as_it_was_appended(home: impl Home) {
     assert_eq!(seqs(&home, &TopicKey::Uploads(user("bert"))).await, [], "everybody's uploads are their own");
 }
 
-/// Rule 6: an id that exists keeps its number.
+/// An id that exists keeps its number (`docs/guarantees.md#no-holes-no-doubles`).
 pub async fn a_repeat_keeps_its_number_and_adds_nothing(home: impl Home) {
     let topics = [app("builds"), app("deploys")];
     let first = append(&home, "a", &topics).await;
@@ -68,7 +68,7 @@ pub async fn a_repeat_keeps_its_number_and_adds_nothing(home: impl Home) {
     assert_eq!(numbers(&appended[0]), numbers(&appended[1]));
 }
 
-/// Rule 6, whoever writes at once.
+/// Whoever writes at once (`docs/guarantees.md#no-holes-no-doubles`).
 pub async fn appending_at_once_leaves_no_holes_and_no_doubles(home: impl Home) {
     let topics = [app("builds"), app("deploys")];
     let appending = (0..24).map(|number| {
@@ -102,7 +102,7 @@ pub async fn an_empty_topic_has_a_head(home: impl Home) {
     );
 }
 
-/// Rule 8.
+/// `docs/guarantees.md#recovered`
 pub async fn epochs_and_entries_survive_a_restart(home: impl Home) {
     let (topic, empty) = (app("builds"), app("empty"));
     append(&home, "a", std::slice::from_ref(&topic)).await;
@@ -115,7 +115,7 @@ pub async fn epochs_and_entries_survive_a_restart(home: impl Home) {
     assert!(append(&home, "a", std::slice::from_ref(&topic)).await.repeated);
 }
 
-/// Rule 7.
+/// `docs/guarantees.md#delivered-watermark`
 pub async fn the_mark_reaches_what_is_settled_and_never_passes_what_is_written(home: impl Home) {
     let topic = app("builds");
     let mut placed = Vec::new();
@@ -154,7 +154,7 @@ pub async fn history_is_read_in_parts(home: impl Home) {
     assert_eq!(seen, (1..=7).map(Seq).collect::<Vec<_>>());
 }
 
-/// Rule 8: only what is both old and beyond the number that is kept.
+/// Only what is both old and beyond the number that is kept (`docs/guarantees.md#recovered`).
 pub async fn what_is_young_or_among_the_newest_is_kept(home: impl Home) {
     let (busy, quiet) = (app("busy"), app("quiet"));
     for number in 0..6 {

@@ -24,7 +24,7 @@ pub async fn an_image_is_read_as_it_was_attached(home: impl Home) {
     assert_eq!(home.ports().images.get(&image_id(2)).await.unwrap(), None);
 }
 
-/// Rule 3: a retry goes on from the row.
+/// A retry goes on from the row (`docs/guarantees.md#one-way-out-of-pending`).
 pub async fn attaching_again_answers_the_same(home: impl Home) {
     let first = bring(&home, 1, "u1", "anna").await;
     home.clock().advance(TimeDelta::minutes(1));
@@ -32,7 +32,7 @@ pub async fn attaching_again_answers_the_same(home: impl Home) {
     assert_eq!(again, Some(first));
 }
 
-/// Rule 3: an upload leaves `pending` once.
+/// An upload leaves `pending` once (`docs/guarantees.md#one-way-out-of-pending`).
 pub async fn an_upload_is_attached_to_one_image_only(home: impl Home) {
     bring(&home, 1, "u1", "anna").await;
     let now = home.clock().now();
@@ -55,7 +55,7 @@ pub async fn two_uploads_of_the_same_bytes_are_one_image(home: impl Home) {
     assert!(!second.is_only_uploaded_by(&user("anna")));
 }
 
-/// Rule 2: however ingest and index race, every upload becomes `labelled`, and one of the two sees the other.
+/// However ingest and index race, every upload becomes `labelled`, and one of the two sees the other.
 pub async fn a_duplicate_that_races_with_the_result_is_not_forgotten(home: impl Home) {
     for number in 0..8 {
         bring(&home, number, &format!("first-{number}"), "anna").await;
@@ -148,7 +148,7 @@ pub async fn an_image_that_is_not_there_gets_no_result(home: impl Home) {
     assert_eq!(home.ports().images.get(&image_id(1)).await.unwrap(), None);
 }
 
-/// Rule 4.
+/// `docs/guarantees.md#the-last-attempt-reports`
 pub async fn a_late_result_replaces_failed(home: impl Home) {
     bring(&home, 1, "u1", "anna").await;
     home.ports().uploads.fail(&upload_id("u1"), "gave up").await.unwrap();

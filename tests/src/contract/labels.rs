@@ -29,7 +29,7 @@ pub async fn labels_come_most_frequent_first(home: impl Home) {
     assert_eq!(labels(&home, "x", all, 10).await, counted(&[]));
 }
 
-/// Promise 7: not even how many there are.
+/// Not even how many there are (`docs/guarantees.md#nobody-sees-what-is-not-theirs`).
 pub async fn labels_of_what_one_may_not_see_do_not_exist(home: impl Home) {
     let now = home.clock().now();
     labelled(&home, 1, "anna", &analysis(&["dog"], now)).await;

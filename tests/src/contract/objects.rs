@@ -94,7 +94,7 @@ pub async fn objects_are_listed_by_the_beginning_of_their_keys(home: impl Home) 
     assert_eq!(list("rejected/", None).await, [""; 0]);
 }
 
-/// Rule 3: nobody swaps the bytes between the check and the copy.
+/// Nobody swaps the bytes between the check and the copy (`docs/guarantees.md#one-way-out-of-pending`).
 pub async fn only_what_was_checked_is_copied(home: impl Home) {
     let objects = &home.ports().objects;
     let (from, to) = (ObjectKey::new_upload(&upload_id("u1")), ObjectKey::processed(&files(1)));

@@ -34,7 +34,7 @@ async fn mark_is_at_the_end(home: &impl Home, topics: &[TopicKey]) {
     }
 }
 
-/// Rule 7: in any order, on all of its topics.
+/// In any order, on all of its topics (`docs/guarantees.md#delivered-watermark`).
 pub async fn the_mark_stays_below_until_the_last_part_has_ended(home: impl Home) {
     let history = &home.ports().history;
     let topics = [app("builds"), app("deploys")];

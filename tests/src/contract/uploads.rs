@@ -65,7 +65,7 @@ pub async fn uploads_are_counted_by_user_and_age(home: impl Home) {
     assert_eq!(count(home.clock().now()).await, 0);
 }
 
-/// Rule 3.
+/// `docs/guarantees.md#one-way-out-of-pending`
 pub async fn only_a_pending_upload_is_rejected(home: impl Home) {
     begin(&home, "u1", "anna").await;
     assert!(home.ports().uploads.reject(&upload_id("u1"), "no picture").await.unwrap());

@@ -77,7 +77,7 @@ async fn due(port: &DynamoConnections, topic: &TopicKey, range: Option<u32>) -> 
     shown
 }
 
-/// Rule 14: whoever subscribed before the number grew is found where they were put, in one range.
+/// Whoever subscribed before the number grew is found where they were put, in one range.
 #[tokio::test]
 async fn every_connection_is_in_one_range_while_their_number_grows() {
     let served = Served::start().await;
@@ -139,7 +139,7 @@ async fn a_connection_may_have_as_many_topics_as_it_likes() {
     assert_eq!(due(&port, &topics[99], None).await, [""; 0]);
 }
 
-/// Rule 9: it would wait for ever.
+/// Whoever waits for the end of a replay that nobody ends would wait for ever (`docs/guarantees.md#live-waits-for-replay`).
 #[tokio::test]
 async fn a_lease_that_ran_out_closes_the_connection() {
     let served = Served::start().await;

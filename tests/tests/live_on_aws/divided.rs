@@ -1,4 +1,5 @@
-//! Notifications that several runs of `deliver` push (rules 7 and 14).
+//! Notifications that several runs of `deliver` push.
+//! See `docs/guarantees.md#delivered-watermark`, `docs/guarantees.md#shards`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

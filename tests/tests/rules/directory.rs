@@ -1,4 +1,4 @@
-//! What belongs to the data directory (rules 18, 24).
+//! What belongs to the data directory: `docs/guarantees.md#the-data-directory`, `#secrets-of-the-directory`.
 
 use std::os::unix::fs::PermissionsExt;
 

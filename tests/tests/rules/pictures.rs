@@ -1,4 +1,4 @@
-//! What others can fetch (rules 11, 20).
+//! What others can fetch: `docs/guarantees.md#public-copies`, `#signed-links`.
 
 use std::path::Path;
 

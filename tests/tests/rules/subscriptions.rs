@@ -1,4 +1,4 @@
-//! What subscribing changes, and what it does not (rules 5, 12, 21).
+//! What subscribing changes, and what it does not: `docs/guarantees.md#a-request-is-one-change`, `#sizes`.
 
 use labelcast_tests::{Server, picture};
 use reqwest::{Method, StatusCode};

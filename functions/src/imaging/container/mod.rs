@@ -11,7 +11,7 @@ use image::metadata::Orientation;
 use super::Rejection;
 use crate::model::ImageType;
 
-/// The same pixels bit for bit, with colour profile and orientation, and nothing else (rule 20): no EXIF, GPS, XMP,
+/// The same pixels bit for bit, with colour profile and orientation, and nothing else: no EXIF, GPS, XMP,
 /// IPTC, comments, texts, times, maker notes, previews, further frames, nor bytes after the end of the picture.
 ///
 /// Parts are kept by a list of what is known to be needed, so that what nobody has thought of is dropped too.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Table, key, number, port_error};
 
-/// How long a claim counts (rule 25).
+/// How long a claim counts.
 const REMEMBERED: TimeDelta = TimeDelta::hours(24);
 
 /// The requests of programs that came before.

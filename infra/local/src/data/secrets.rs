@@ -18,7 +18,7 @@ use super::{DataDirectory, DataError};
 /// The region of one machine.
 pub const REGION: &str = "local";
 
-/// The secrets of a directory. They belong to it, not to the port it is served on (rule 18).
+/// The secrets of a directory. They belong to it, not to the port it is served on.
 #[derive(Clone)]
 pub struct Secrets {
     /// Signs tokens: an RSA key of 2,048 bits, PKCS#8 in PEM.

@@ -34,7 +34,7 @@ pub struct Database {
 }
 
 impl Database {
-    /// Opens the database of a data directory; makes it, or migrates an older one. Refuses a newer one (rule 24).
+    /// Opens the database of a data directory; makes it, or migrates an older one. Refuses a newer one.
     pub fn open(directory: &Path) -> Result<Self, OpenError> {
         let path = directory.join(FILE_NAME);
         close(&path)?;
@@ -52,7 +52,7 @@ impl Database {
     }
 
     /// Runs a change. Changes run one after the other; those that wait are committed together, with one fsync, and each
-    /// still is all or nothing (rule 22). Durable when answered. A change must not keep the writer: no waiting inside.
+    /// still is all or nothing. Durable when answered. A change must not keep the writer: no waiting inside.
     pub async fn write<T, F>(&self, change: F) -> PortResult<T>
     where
         T: Send + 'static,
@@ -155,7 +155,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    // FULL: a commit is on the disk before it is answered (rule 22).
+    // FULL: a commit is on the disk before it is answered.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;

@@ -49,7 +49,7 @@ pub async fn upgrade(gateway: Gateway, routes: Arc<dyn Routes>, request: Request
 
 /// Refuses a handshake in the words of API Gateway.
 pub fn refuse(status: StatusCode) -> Response {
-    // Of its own, not among the functions' errors: refusals are everyday (rule 19).
+    // Of its own, not among the functions' errors: refusals are everyday.
     metrics::counter!("labelcast_handshakes_refused_total", "status" => status.as_str().to_owned()).increment(1);
     (status, axum::Json(json!({"message": status.canonical_reason()}))).into_response()
 }

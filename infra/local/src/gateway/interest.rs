@@ -1,4 +1,4 @@
-//! Who is interested in a topic, found without trying everyone (rule 13).
+//! Who is interested in a topic, found without trying everyone (`docs/guarantees.md#filter-index`).
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;

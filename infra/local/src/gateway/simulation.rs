@@ -1,4 +1,5 @@
-//! The switch from replay to live, under every order of events that chance comes up with (rule 9).
+//! The switch from replay to live, under every order of events that chance comes up with.
+//! See `docs/guarantees.md#live-waits-for-replay`.
 
 use std::collections::BTreeSet;
 use std::io::Read;

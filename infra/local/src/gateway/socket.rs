@@ -228,7 +228,7 @@ impl Socket {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_else(Ended::abnormally)
     }
 
-    /// Cuts off a slow reader: what it did not read is dropped, and it is told to come back (promise 5).
+    /// Cuts off a slow reader: what it did not read is dropped, and it is told to come back.
     pub(super) fn cut_off(&self) {
         metrics::counter!("labelcast_slow_consumers_total").increment(1);
         tracing::info!(connection = %self.origin.id, "cut off a connection that does not read");

@@ -88,7 +88,7 @@ async fn object(bucket: &Bucket, key: &str, parts: &Parts) -> Result<Response, S
 fn describe(response: &mut Response, query: &str, version: &Validators<'_>) {
     let kind = content_type(query).unwrap_or_else(|| "application/octet-stream".to_owned());
     let modified = version.modified.map(http_date);
-    // What was uploaded is never a page of ours (rule 20).
+    // What was uploaded is never a page of ours.
     let headers = [
         (header::CONTENT_TYPE, Some(kind.as_str())),
         (header::ETAG, Some(version.etag)),

@@ -1,4 +1,4 @@
-//! Whether there is room to accept something (rule 22).
+//! Whether there is room to accept something (`docs/guarantees.md#durability`).
 
 use std::io;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Slows down guessing, by user and by address (rule 19); a browser that signed in before is counted on its own.
+//! Slows down guessing, by user and by address; a browser that signed in before is counted on its own.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use super::batches::{BATCH, until_done};
 use crate::database::Database;
 
-/// How long a claim counts (rule 25).
+/// How long a claim counts.
 const REMEMBERED: TimeDelta = TimeDelta::hours(24);
 
 /// The requests that came before, in the database.

@@ -180,7 +180,7 @@ impl Users {
     }
 
     /// Makes the users of a directory's first start, all in one change that is remembered: a start that is broken off makes
-    /// none, and none of them comes back once it was removed (rule 24). Nothing on later starts.
+    /// none, and none of them comes back once it was removed. Nothing on later starts.
     pub async fn first(&self) -> Result<Vec<NewUser>, PasswordError> {
         if self.database.read(had_first_users).await? {
             return Ok(Vec::new());

@@ -1,4 +1,4 @@
-//! Passwords: Argon2id, with a bound on how many are computed at once (rule 19).
+//! Passwords: Argon2id, with a bound on how many are computed at once (`docs/guarantees.md#guessing-is-slowed-down`).
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;

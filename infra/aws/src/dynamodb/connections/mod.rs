@@ -1,6 +1,6 @@
 //! Connections and subscriptions, and the switch from replay to live.
 //!
-//! How a replay becomes live (rule 9): a subscription is stored as replaying, and only then history is read. A notifier
+//! How a replay becomes live: a subscription is stored as replaying, and only then history is read. A notifier
 //! writes history and then visits; one that finds a replaying subscription writes its number into it, or, where that went
 //! live in the same moment, pushes to it. Going live is a write under the condition that no number beyond the position was
 //! passed over. So whatever was passed over is replayed before anything is pushed, and no cursor that is pushed reaches

@@ -1,4 +1,4 @@
-//! Ranges of connections (rule 14): what one `deliver` message names.
+//! Ranges of connections (`docs/guarantees.md#shards`): what one `deliver` message names.
 
 use aws_lc_rs::digest;
 use labelcast_functions::model::{ConnectionId, TopicKey};

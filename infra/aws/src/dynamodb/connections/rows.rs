@@ -33,7 +33,7 @@ pub(super) const REACHED: &str = "reached";
 const FORGOTTEN_AFTER: TimeDelta = TimeDelta::hours(6);
 /// Parts of each minute of expiry: 500 sockets a second may open, and each writes two units to the minute of its end.
 pub(super) const EXPIRY_PARTS: u32 = 4;
-/// How long a replay may take (rule 9). API Gateway's longest integration takes 29 s.
+/// How long a replay may take. API Gateway's longest integration takes 29 s.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
 /// Where filters are filed that can match nothing: they still do not hold back what no filter holds back.
 const NOWHERE: &str = "-";

@@ -41,7 +41,7 @@ impl DynamoConnections {
         }
     }
 
-    /// Deletes a connection, then what hangs on it (promise 6).
+    /// Deletes a connection, then what hangs on it.
     pub(super) async fn end_session(&self, read: &Connection) -> PortResult<bool> {
         let table = &self.table;
         let mut backoff = Backoff::new(table.what);

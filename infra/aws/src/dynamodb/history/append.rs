@@ -19,7 +19,7 @@ const STRUCK: usize = 50;
 const TOPICS: usize = (transaction::ACTIONS - 1) / 2;
 
 impl DynamoHistory {
-    /// Rule 6.
+    /// One transaction for all topics: no holes, no doubles (`docs/guarantees.md#no-holes-no-doubles`).
     pub(super) async fn append_one(&self, entry: &NewEntry) -> PortResult<Appended> {
         if entry.topics.len() > TOPICS {
             let why = format!("an entry on {} topics; at most {TOPICS} fit into one transaction", entry.topics.len());
@@ -107,7 +107,7 @@ impl DynamoHistory {
         Ok(Appended { placed: placed.collect(), repeated: true })
     }
 
-    /// Takes what was pushed out of flight (rule 7).
+    /// Takes what was pushed out of flight.
     pub(super) async fn settle_all(&self, placed: &[Placed]) -> PortResult<()> {
         let mut topics: HashMap<&TopicKey, Vec<&Placed>> = HashMap::new();
         for place in placed {

@@ -1,4 +1,5 @@
-//! Notifications whose receivers are served by several runs of `deliver` (rules 7 and 14).
+//! Notifications whose receivers are served by several runs of `deliver`.
+//! See `docs/guarantees.md#delivered-watermark`, `docs/guarantees.md#shards`.
 //!
 //! The number stays in flight in its topics' heads; which parts are still to come stands in a row of its own, so that heads stay
 //! small and are not written once a part.

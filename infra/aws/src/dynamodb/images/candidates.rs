@@ -7,7 +7,7 @@ use super::{listing, plan, position};
 use crate::dynamodb::shards::SHARDS;
 use crate::dynamodb::{Order, Range, Table};
 
-/// What a page may cost (rule 23), in postings read: about 500 read units. A posting is about half a kilobyte, and 4 KB are
+/// What a page may cost, in postings read: about 500 read units. A posting is about half a kilobyte, and 4 KB are
 /// a read unit.
 const BUDGET: usize = 4_000;
 /// What reading an image costs, in the same measure.

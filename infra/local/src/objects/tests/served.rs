@@ -12,7 +12,7 @@ async fn with_cat() -> Site {
     site
 }
 
-/// Rule 20.
+/// `docs/guarantees.md#public-copies`
 fn assert_is_harmless(headers: &HeaderMap) {
     assert_eq!(headers["x-content-type-options"], "nosniff");
     let policy = headers["content-security-policy"].to_str().unwrap();

@@ -1,4 +1,4 @@
-//! Rule 19: guessing is slow, and tells nothing.
+//! Guessing is slow, and tells nothing (`docs/guarantees.md#guessing-is-slowed-down`).
 
 use std::collections::HashMap;
 

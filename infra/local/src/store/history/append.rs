@@ -30,7 +30,7 @@ pub(super) fn encode(entries: &[NewEntry], epoch: &Epoch) -> Vec<EncodedEntry> {
         .collect()
 }
 
-/// Rule 6, for all entries in one change.
+/// For all entries in one change (`docs/guarantees.md#no-holes-no-doubles`).
 pub(super) fn append(
     group: &Transaction<'_>,
     entries: Vec<EncodedEntry>,

@@ -55,7 +55,7 @@ impl History for SqliteHistory {
     }
 
     async fn settle(&self, _placed: &[Placed]) -> PortResult<()> {
-        // Pushes go out in the order of the numbers, so the mark is the newest number itself (rule 7).
+        // Pushes go out in the order of the numbers, so the mark is the newest number itself.
         Ok(())
     }
 

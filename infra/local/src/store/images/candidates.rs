@@ -6,7 +6,7 @@ use super::conjunction::{Step, Walk};
 use super::postings::Reader;
 use super::{Viewer, rows};
 
-/// What a page may cost (rule 23), in rows of postings read. Measured: about 5 ms.
+/// What a page may cost, in rows of postings read. Measured: about 5 ms.
 const BUDGET: usize = 16_000;
 /// What reading an image costs, in the same measure.
 const IMAGE: usize = 40;
