@@ -1,5 +1,5 @@
-// Everything through a real nginx with TLS, below a path: links, cookies, sign-in, the form, the socket. Whether the proxy
-// takes the path away or passes it on.
+// Everything through a real nginx and a real Caddy with TLS, below a path: links, cookies, sign-in, the form, the socket.
+// Whether the proxy takes the path away or passes it on.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { by, file, launch, live, Watch } from './browser.mjs'
@@ -10,21 +10,26 @@ import * as proxy from './proxy.mjs'
 process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'
 const prefix = '/labels'
 
-for (const strips of [true, false]) {
-  describe(`a proxy that ${strips ? 'takes the path away' : 'passes the path on'}`, () => {
-    let server, nginx, browser, url
+for (const { name, strips } of [
+  { name: 'nginx', strips: true },
+  { name: 'nginx', strips: false },
+  { name: 'caddy', strips: true },
+  { name: 'caddy', strips: false },
+]) {
+  describe(`${name} that ${strips ? 'takes the path away' : 'passes the path on'}`, () => {
+    let server, front, browser, url
 
     before(async () => {
       const port = await proxy.freePort()
       url = `https://127.0.0.1:${port}${prefix}`
       server = await start(['--behind-proxy', '--public-url', url])
-      nginx = await proxy.start({ port, prefix, upstream: server.listens, strips })
+      front = await proxy.start(name, { port, upstream: server.listens, strips })
       browser = await launch()
     })
 
     after(async () => {
       await browser?.close()
-      await nginx?.stop()
+      await front?.stop()
       assert.equal(await server?.stop(), 0, 'SIGTERM ends it cleanly')
     })
 

@@ -3,6 +3,7 @@
 mod decisions;
 mod guarantees;
 mod links;
+mod listed;
 
 use std::fs;
 use std::path::{Path, PathBuf};
