@@ -44,7 +44,7 @@ pub enum Action {
     ManagementCall,
 }
 
-/// How it went.
+/// How an action went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -72,7 +72,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// Of somebody.
+    /// A record of what somebody did or tried to do.
     pub fn new(action: Action, outcome: Outcome, who: impl fmt::Display) -> Self {
         Self { action, outcome, who: bounded(&who), what: String::new(), from: String::new() }
     }
@@ -84,7 +84,7 @@ impl Record {
         self
     }
 
-    /// From which address.
+    /// Adds the address that it was done from.
     #[must_use]
     pub fn address(mut self, address: Option<IpAddr>) -> Self {
         self.from = address.map(|address| address.to_canonical().to_string()).unwrap_or_default();

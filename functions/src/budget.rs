@@ -33,9 +33,9 @@ pub struct MemoryPermit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{requested} of memory are needed, and only {total} may be used in all")]
 pub struct NeverFits {
-    /// What was asked for.
+    /// What was asked for: more than the whole budget.
     pub requested: ByteSize,
-    /// The whole budget.
+    /// All of the budget, used or not.
     pub total: ByteSize,
 }
 
@@ -55,7 +55,7 @@ impl MemoryBudget {
         self.total
     }
 
-    /// What nobody uses now.
+    /// What nobody holds now.
     pub fn available(&self) -> ByteSize {
         ByteSize::new(self.free.available_permits() as u64 * GRAIN)
     }
@@ -102,17 +102,17 @@ pub struct ByteSize(u64);
 const UNITS: [(&str, u64); 4] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 
 impl ByteSize {
-    /// This many bytes.
+    /// A size of this many bytes.
     pub const fn new(bytes: u64) -> Self {
         Self(bytes)
     }
 
-    /// This many MiB.
+    /// A size of this many MiB (1,048,576 bytes each).
     pub const fn mib(number: u64) -> Self {
         Self(number << 20)
     }
 
-    /// In bytes.
+    /// The size in bytes.
     pub const fn bytes(self) -> u64 {
         self.0
     }

@@ -12,7 +12,7 @@ pub enum ErrorKind {
     BadRequest,
     /// A query cannot be read, and where.
     BadQuery {
-        /// 0-based, in characters.
+        /// Where the query cannot be read: characters before that place.
         position: usize,
         /// What would have been right there.
         expected: String,
@@ -29,7 +29,7 @@ pub enum ErrorKind {
     TooLarge,
     /// A media type that is not taken.
     UnsupportedType,
-    /// Too often; later.
+    /// A rate or quota is used up; it is worth trying later.
     TooMany,
     /// No room left to accept anything.
     Full,
@@ -37,10 +37,10 @@ pub enum ErrorKind {
     Unavailable,
     /// So much waits already that nothing more is taken; later.
     Overloaded {
-        /// After so many seconds.
+        /// Seconds after which it is worth trying again.
         retry_after: u64,
     },
-    /// Our fault.
+    /// A fault on our side, which the log explains.
     Internal,
 }
 
@@ -48,7 +48,7 @@ pub enum ErrorKind {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
-    /// For programs.
+    /// What programs decide by: status and code.
     pub kind: ErrorKind,
     /// For people: what happened, to what, what to do.
     pub message: String,
@@ -58,7 +58,7 @@ pub struct Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// With these words.
+    /// An error of this kind, with words for people.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into() }
     }
@@ -68,7 +68,7 @@ impl Error {
         Self::new(ErrorKind::BadRequest, message)
     }
 
-    /// Not for this user.
+    /// Something that this user may not do.
     pub fn forbidden(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Forbidden, message)
     }

@@ -84,9 +84,9 @@ impl Default for Settings {
 /// The least and the most that a setting can be: beyond them something could not work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// The least.
+    /// The least value that works.
     pub least: u64,
-    /// The most.
+    /// The highest value that works.
     pub most: u64,
 }
 
@@ -123,7 +123,7 @@ pub mod bounds {
     pub const MAX_BACKLOG: Bounds = Bounds::new(1, 1_000_000);
     /// Topics of a connection: the answer to a subscription names all of them, as long as names can be, in one frame.
     pub const TOPICS_PER_CONNECTION: Bounds = Bounds::new(1, 200);
-    /// Connections of a user.
+    /// Connections that one user may have open.
     pub const CONNECTIONS_PER_USER: Bounds = Bounds::new(1, 1_000_000);
     /// Messages a second of a connection.
     pub const MESSAGES_PER_SECOND: Bounds = Bounds::new(1, 100_000);
@@ -133,7 +133,7 @@ pub mod bounds {
     pub const HISTORY_HOURS: Bounds = Bounds::new(1, 87_600);
     /// Notifications of a topic that are kept however old they are.
     pub const HISTORY_ENTRIES: Bounds = Bounds::new(0, 1_000_000_000);
-    /// Connections of a server.
+    /// Connections that one server may have open, of all users.
     pub const MAX_CONNECTIONS: Bounds = Bounds::new(1, 1_000_000);
     /// Connections of an address that have shown no token, key or signature yet.
     pub const UNAUTHENTICATED_PER_ADDRESS: Bounds = Bounds::new(1, 1_000_000);

@@ -11,20 +11,20 @@ use crate::model::{BusEvent, Detection, ImageFiles, ImageType};
 use crate::ports::{AnalysisJob, Bus, Clock, Detector, DetectorError, Images, PortError, Uploads};
 use crate::settings::Settings;
 
-/// The function's parts.
+/// The function `analyze` with the ports that it uses.
 #[derive(Clone)]
 pub struct Analyze {
-    /// What time it is.
+    /// Says when a picture was labelled.
     pub clock: Arc<dyn Clock>,
-    /// What looks at pictures.
+    /// Looks at pictures and finds labels.
     pub detector: Arc<dyn Detector>,
     /// Whose uploads are to be told of a failure.
     pub images: Arc<dyn Images>,
-    /// Their rows.
+    /// Marks uploads as failed when the last attempt is over.
     pub uploads: Arc<dyn Uploads>,
-    /// To `index`.
+    /// Brings the result to `index`.
     pub bus: Arc<dyn Bus>,
-    /// Labels, confidences, attempts.
+    /// Says which labels are kept, how many, and how many attempts there are.
     pub settings: Arc<Settings>,
 }
 

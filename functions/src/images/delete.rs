@@ -9,7 +9,7 @@ use crate::ports::{Bus, Images, Removal};
 /// Deletes images on behalf of people.
 #[derive(Clone)]
 pub struct Delete {
-    /// Rows of images.
+    /// Reads images and takes requests for their removal.
     pub images: Arc<dyn Images>,
     /// Brings a deletion to its end and reports it, whatever happens here.
     pub bus: Arc<dyn Bus>,

@@ -16,14 +16,14 @@ use crate::ports::{Bus, Images, ObjectKey, Objects};
 use crate::protocol::ImageView;
 use crate::rest::{ClientAddress, Door, ErrorBody, Json, Path, SignedIn};
 
-/// The function's parts.
+/// The endpoints of one image with the ports that they use.
 #[derive(Clone)]
 pub struct ImageApi {
-    /// Who calls.
+    /// Says who calls.
     pub door: Door,
-    /// Rows of images.
+    /// Reads images, and takes requests for their removal.
     pub images: Arc<dyn Images>,
-    /// Their files.
+    /// Signs links to their files.
     pub objects: Arc<dyn Objects>,
     /// Has a deletion ended and told, whatever happens here.
     pub bus: Arc<dyn Bus>,

@@ -8,16 +8,16 @@ use serde_json::Value;
 use crate::model::{Analysis, BusEvent, Image, ImageId, RemovedImage, UploadRef, UploadState, UserId};
 use crate::ports::{Bus, Images, ObjectKey, Objects, PortResult, Uploads};
 
-/// The function's parts.
+/// The function `index` with the ports that it uses.
 #[derive(Clone)]
 pub struct Index {
-    /// Where results are stored.
+    /// Stores results and index entries, and removes them.
     pub images: Arc<dyn Images>,
     /// Files that go with an image.
     pub objects: Arc<dyn Objects>,
     /// Uploads that wait for a result which does not come.
     pub uploads: Arc<dyn Uploads>,
-    /// To `notify`.
+    /// Brings to `notify` what was stored.
     pub bus: Arc<dyn Bus>,
 }
 

@@ -27,7 +27,7 @@ pub struct Leftovers {
     pub images: Arc<dyn Images>,
     /// Rows say whether an upload is under way.
     pub uploads: Arc<dyn Uploads>,
-    /// The files.
+    /// Deletes the files.
     pub objects: Arc<dyn Objects>,
 }
 

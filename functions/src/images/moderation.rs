@@ -16,16 +16,16 @@ use crate::ports::{Images, Objects};
 use crate::protocol::ImageView;
 use crate::rest::{self, Door, ErrorBody, Json, SignedIn};
 
-/// The function's parts.
+/// The endpoint of the moderation queue with the ports that it uses.
 #[derive(Clone)]
 pub struct ModerationApi {
-    /// Who calls.
+    /// Says who calls.
     pub door: Door,
-    /// The index.
+    /// Lists images by status.
     pub images: Arc<dyn Images>,
-    /// What signs URLs.
+    /// Signs links to pictures.
     pub objects: Arc<dyn Objects>,
-    /// Where pages go on.
+    /// Writes and reads the cursors of pages.
     pub cursors: PageCursors,
 }
 

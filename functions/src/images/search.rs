@@ -19,18 +19,18 @@ use crate::protocol::ImageView;
 use crate::query::{Conjunction, Facts, Normal, Page, Query, merge};
 use crate::rest::{self, Door, ErrorBody, Json, Reader, SignedIn};
 
-/// The function's parts.
+/// The endpoints of search with the ports that they use.
 #[derive(Clone)]
 pub struct SearchApi {
-    /// Who calls.
+    /// Says who calls.
     pub door: Door,
-    /// The index.
+    /// Finds images by terms.
     pub images: Arc<dyn Images>,
-    /// What signs URLs.
+    /// Signs links to pictures.
     pub objects: Arc<dyn Objects>,
     /// For queries in other languages.
     pub translator: Arc<dyn Translator>,
-    /// Where pages go on.
+    /// Writes and reads the cursors of pages.
     pub cursors: PageCursors,
 }
 

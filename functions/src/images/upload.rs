@@ -17,18 +17,18 @@ use crate::ports::{Created, ObjectKey, Objects, Quota, Random, UploadForm, Uploa
 use crate::rest::{Door, ErrorBody, Json, Path, SignedIn, whole_field};
 use crate::settings::Settings;
 
-/// The function's parts.
+/// The endpoints of uploads with the ports that they use.
 #[derive(Clone)]
 pub struct UploadApi {
-    /// Who calls.
+    /// Says who calls.
     pub door: Door,
-    /// Where uploads are kept.
+    /// Keeps the rows of uploads and counts them by user and hour.
     pub uploads: Arc<dyn Uploads>,
-    /// What signs forms.
+    /// Signs forms.
     pub objects: Arc<dyn Objects>,
-    /// What makes ids.
+    /// Makes upload ids.
     pub random: Arc<dyn Random>,
-    /// Sizes and quotas.
+    /// Says how large a picture and how many uploads an hour may be.
     pub settings: Arc<Settings>,
 }
 
@@ -66,7 +66,7 @@ pub struct BegunUpload {
     /// What its notifications will carry.
     #[schema(value_type = String)]
     upload_id: UploadId,
-    /// Where to post to.
+    /// The address that the form has to be posted to.
     url: String,
     /// Fields of the form, before `file`.
     fields: BTreeMap<String, String>,
@@ -80,7 +80,7 @@ pub struct UploadView {
     /// Made when the form was handed out.
     #[schema(value_type = String)]
     upload_id: UploadId,
-    /// Where it stands.
+    /// How far the upload has come.
     state: UploadState,
     /// From `received` on.
     #[serde(skip_serializing_if = "Option::is_none")]

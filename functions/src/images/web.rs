@@ -14,10 +14,10 @@ use serde::Serialize;
 use crate::ports::Pages;
 use crate::rest::{Path, Precondition, Validators, error, fallback};
 
-/// The function's parts.
+/// The web app's files and settings, with what serves them.
 #[derive(Clone)]
 pub struct Web {
-    /// The built page.
+    /// The files of the web app, if it was built.
     pub pages: Arc<dyn Pages>,
     /// What it needs to know.
     pub settings: Arc<WebSettings>,
@@ -28,14 +28,14 @@ pub struct Web {
 pub struct WebSettings {
     /// The base of the REST API.
     pub api: String,
-    /// The WebSocket.
+    /// The URL of the WebSocket.
     pub live: String,
     /// Where objects are fetched from and posted to.
     #[serde(skip)]
     pub objects: String,
     /// The issuer of ID tokens.
     pub authority: String,
-    /// Ours, at the sign-in.
+    /// The web app's client id at the sign-in.
     pub client_id: String,
     /// What the command line signs in with.
     pub cli: CliSettings,

@@ -156,7 +156,7 @@ impl Subscriber {
             match self.connections.go_live(&connection.id, &positions, answer).await? {
                 GoLive::Live => return Ok(Outcome::Answered),
                 GoLive::Gone => return Ok(Outcome::Gone),
-                // What is published faster than it can be replayed fills the connection's queue, which ends this.
+                // What came meanwhile is replayed too. A reader that takes nothing for long ends this: it is not reached any more.
                 GoLive::Behind => {}
             }
             if let Err(unreached) = self.replayer.catch_up(reader, &mut replayed).await? {

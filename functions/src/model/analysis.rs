@@ -13,7 +13,7 @@ pub struct ModerationLabel {
     pub name: String,
     /// The name one level up; empty at the top, as Rekognition has it.
     pub parent: String,
-    /// Percent, 0 to 100.
+    /// How sure the detector is, from 0 to 100 percent.
     #[schema(value_type = f64, minimum = 0, maximum = 100)]
     pub confidence: Confidence,
 }
@@ -23,7 +23,7 @@ pub struct ModerationLabel {
 pub struct Color {
     /// Rekognition's simplified name, lower case: red, orange, yellow, green, blue, purple, pink, brown, black, grey, white.
     pub name: String,
-    /// `#rrggbb`.
+    /// The colour as CSS writes it: `#rrggbb`, in lower case.
     pub hex: String,
     /// Share of the pixels in percent, 0 to 100.
     #[schema(value_type = f64, minimum = 0, maximum = 100)]
@@ -87,7 +87,7 @@ impl std::str::FromStr for Status {
 pub struct Analysis {
     /// At most 20 from the detector, then `offensive` and the moderation labels of an offensive image.
     pub labels: Vec<Label>,
-    /// Empty unless offensive.
+    /// Why the image is offensive; empty if it is not.
     pub moderation: Vec<ModerationLabel>,
     /// Most frequent first.
     pub colors: Vec<Color>,

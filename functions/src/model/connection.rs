@@ -33,20 +33,20 @@ impl Connection {
 pub enum SubscriptionState {
     /// `notify` passes it over until `subscribe` has replayed history.
     Replaying,
-    /// `notify` pushes to it.
+    /// `notify` pushes to the subscription.
     Live,
 }
 
 /// A connection's interest in a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
-    /// Whose.
+    /// The connection that subscribed.
     pub connection: ConnectionId,
-    /// In what.
+    /// What it is subscribed to.
     pub topic: TopicKey,
     /// A search left running; `None` for everything.
     pub filter: Option<Arc<Query>>,
-    /// Pushed to, or replaying.
+    /// Whether it is pushed to, or still being replayed.
     pub state: SubscriptionState,
     /// A copy of the connection's: what `notify` needs to know without reading it.
     pub caller: Arc<Caller>,

@@ -24,12 +24,12 @@ impl Seq {
 pub struct Epoch(SmolStr);
 
 impl Epoch {
-    /// From random bytes.
+    /// A new epoch, from random bytes.
     pub fn from_random(bytes: [u8; 8]) -> Self {
         Self(hex::encode(bytes).into())
     }
 
-    /// 16 hex digits.
+    /// The epoch as it stands in cursors: 16 hex digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }

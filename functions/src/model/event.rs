@@ -8,23 +8,23 @@ use super::{Analysis, ImageFiles, ImageId, Topic, UploadId, UserId};
 /// An upload as an event names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UploadRef {
-    /// The upload.
+    /// The upload that something happened to.
     pub upload_id: UploadId,
-    /// Whose it is.
+    /// The `sub` of its uploader.
     pub user: UserId,
 }
 
 /// An image that goes, as it was when that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemovedImage {
-    /// Its bytes.
+    /// The SHA-256 of its bytes.
     pub image_id: ImageId,
     /// Which files it has: if the same bytes come again, that is another generation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<UploadId>,
-    /// When it came.
+    /// When its first upload was accepted, which tells it from the same bytes that come again later.
     pub uploaded_at: DateTime<Utc>,
-    /// Who had uploaded it.
+    /// The `sub` of everybody who had uploaded it.
     pub uploaders: Vec<UserId>,
     /// Whether those who are no moderators had seen it.
     pub was_public: bool,
@@ -34,7 +34,7 @@ pub struct RemovedImage {
 }
 
 impl RemovedImage {
-    /// Its files.
+    /// The keys under which the bucket had its files.
     pub fn files(&self) -> ImageFiles {
         ImageFiles { image_id: self.image_id, generation: self.generation.clone() }
     }
@@ -49,7 +49,7 @@ pub enum BusEvent {
     ImageAnalyzed {
         /// Whose bytes.
         image_id: ImageId,
-        /// What was found.
+        /// What the detector found, as far as it is kept.
         analysis: Analysis,
     },
     /// An image is stored and found by search. One event an upload.
@@ -79,7 +79,7 @@ pub enum BusEvent {
         /// Whoever asked; if somebody else brought it too, it stays. `None`: a moderator, who is asked no more.
         only_uploader: Option<UserId>,
     },
-    /// An image is gone.
+    /// An image is gone, with its files and index entries.
     #[serde(rename = "image.removed")]
     ImageRemoved(RemovedImage),
     /// The bytes are a good picture.
@@ -109,11 +109,11 @@ pub enum BusEvent {
     TopicPublished {
         /// The id that the publisher was given; the notification's id.
         id: String,
-        /// Where to.
+        /// The topic to publish on, an `app:` topic.
         topic: Topic,
         /// The publisher's own name for what happened.
         event: String,
-        /// Whatever was published.
+        /// What the program sent, at most 24 KiB of JSON.
         data: serde_json::Value,
     },
 }
@@ -122,7 +122,7 @@ impl BusEvent {
     /// The `source` of every event of ours.
     pub const SOURCE: &'static str = "labelcast";
 
-    /// The `detail-type`.
+    /// The `detail-type` by which rules of the bus choose.
     pub const fn detail_type(&self) -> &'static str {
         match self {
             Self::ImageAnalyzed { .. } => "image.analyzed",
@@ -156,7 +156,7 @@ impl BusEvent {
         serde_json::from_value(serde_json::json!({"detail-type": detail_type, "detail": detail})).ok()
     }
 
-    /// The `detail`.
+    /// The `detail`: all that the event says, as JSON.
     pub fn detail(&self) -> serde_json::Value {
         let mut whole = serde_json::to_value(self).expect("events are plain data, which JSON can hold");
         whole["detail"].take()

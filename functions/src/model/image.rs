@@ -23,10 +23,10 @@ pub enum ImageType {
 }
 
 impl ImageType {
-    /// All of them.
+    /// Every type that an upload may have.
     pub const ALL: [Self; 3] = [Self::Jpeg, Self::Png, Self::WebP];
 
-    /// The media type.
+    /// The type as `Content-Type` names it, for example `image/jpeg`.
     pub const fn media_type(self) -> &'static str {
         match self {
             Self::Jpeg => "image/jpeg",
@@ -86,9 +86,9 @@ impl FromStr for Position {
 /// An upload that brought the image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttachedUpload {
-    /// The upload.
+    /// The upload that sent these bytes.
     pub upload_id: UploadId,
-    /// Whose it is.
+    /// The `sub` of its uploader, whose topic `uploads` hears of it.
     pub user: UserId,
 }
 
@@ -96,21 +96,21 @@ pub struct AttachedUpload {
 /// generation, so that deleting the files of one never touches those of another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ImageFiles {
-    /// The image.
+    /// The image that the files belong to.
     pub image_id: ImageId,
     /// The upload that wrote the files; `None` for images that were stored before files had generations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<UploadId>,
 }
 
-/// An image's row.
+/// What is known of an image: its bytes, who sent them, and the result once there is one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
     /// SHA-256 of the bytes as they were uploaded.
     pub id: ImageId,
-    /// What the bytes are.
+    /// The type of the uploaded bytes, as their content says.
     pub content_type: ImageType,
-    /// Of the uploaded bytes.
+    /// The size of the uploaded bytes.
     pub size: u64,
     /// In pixels, as seen (after orientation).
     pub width: u32,
@@ -129,9 +129,9 @@ pub struct Image {
 /// The part of an image that exists once it is indexed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredResult {
-    /// What was found.
+    /// Labels, colours and whether it is offensive.
     pub analysis: Analysis,
-    /// Who may see it.
+    /// Who may see the image.
     pub status: Status,
     /// Moves with every change that a reviewer must know of; 1 at first.
     pub version: u64,
@@ -140,7 +140,7 @@ pub struct StoredResult {
 }
 
 impl Image {
-    /// Its files.
+    /// The keys under which the bucket has its files.
     pub fn files(&self) -> ImageFiles {
         ImageFiles { image_id: self.id, generation: self.generation.clone() }
     }

@@ -29,7 +29,7 @@ impl LabelName {
         fits.then(|| Self(folded.into()))
     }
 
-    /// The name.
+    /// The name in lower case, at most 100 characters.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -72,9 +72,9 @@ impl From<LabelName> for String {
 pub struct Confidence(u16);
 
 impl Confidence {
-    /// Any confidence at all.
+    /// The least confidence: as a bound it lets everything pass.
     pub const ZERO: Self = Self(0);
-    /// Certain.
+    /// The highest confidence, 100 percent.
     pub const FULL: Self = Self(10_000);
 
     /// From percent; `None` outside 0 to 100 or if it is no number.
@@ -93,7 +93,7 @@ impl Confidence {
         self.0
     }
 
-    /// In percent.
+    /// The confidence in percent, 0 to 100, with two digits after the point.
     pub fn percent(self) -> f64 {
         f64::from(self.0) / 100.0
     }
@@ -117,13 +117,13 @@ impl From<Confidence> for f64 {
     }
 }
 
-/// What a picture shows.
+/// Something that a picture shows, and how sure that is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Label {
-    /// Lower case.
+    /// The name in lower case.
     #[schema(value_type = String, example = "golden retriever")]
     pub name: LabelName,
-    /// Percent, 0 to 100.
+    /// How sure it is, from 0 to 100 percent.
     #[schema(value_type = f64, minimum = 0, maximum = 100, example = 97.25)]
     pub confidence: Confidence,
 }

@@ -95,12 +95,12 @@ text_id! {
 pub struct ImageId([u8; 32]);
 
 impl ImageId {
-    /// From the digest itself.
+    /// The id of bytes with this SHA-256.
     pub const fn from_digest(digest: [u8; 32]) -> Self {
         Self(digest)
     }
 
-    /// The digest.
+    /// The SHA-256 of the image's bytes.
     pub const fn digest(&self) -> &[u8; 32] {
         &self.0
     }

@@ -29,7 +29,7 @@ impl NotificationId {
         Self(id.into())
     }
 
-    /// The text.
+    /// The id as it stands in frames and rows: 32 hex digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -46,13 +46,13 @@ impl fmt::Display for NotificationId {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event")]
 pub enum Subject {
-    /// See [`super::BusEvent::UploadReceived`].
+    /// An uploaded picture is good and is being analyzed: [`super::BusEvent::UploadReceived`].
     #[serde(rename = "upload.received")]
     UploadReceived {
         /// The upload.
         upload_id: UploadId,
     },
-    /// See [`super::BusEvent::ImageLabelled`].
+    /// An image is stored and can be found: [`super::BusEvent::ImageLabelled`].
     #[serde(rename = "image.labelled")]
     ImageLabelled {
         /// The image.
@@ -60,7 +60,7 @@ pub enum Subject {
         /// Shown in its uploader's frame only.
         upload_id: UploadId,
     },
-    /// See [`super::BusEvent::UploadRejected`].
+    /// An upload is no picture that is taken: [`super::BusEvent::UploadRejected`].
     #[serde(rename = "upload.rejected")]
     UploadRejected {
         /// The upload.
@@ -68,7 +68,7 @@ pub enum Subject {
         /// In words.
         reason: String,
     },
-    /// See [`super::BusEvent::UploadFailed`].
+    /// An upload got no result: [`super::BusEvent::UploadFailed`].
     #[serde(rename = "upload.failed")]
     UploadFailed {
         /// The upload.
@@ -76,24 +76,24 @@ pub enum Subject {
         /// In words.
         reason: String,
     },
-    /// See [`super::BusEvent::ImageOffensive`].
+    /// An offensive image is stored: [`super::BusEvent::ImageOffensive`].
     #[serde(rename = "image.offensive")]
     ImageOffensive {
         /// The image.
         image_id: ImageId,
     },
-    /// See [`super::BusEvent::ImageRemoved`].
+    /// An image is gone: [`super::BusEvent::ImageRemoved`].
     #[serde(rename = "image.removed")]
     ImageRemoved {
         /// What it was.
         image_id: ImageId,
     },
-    /// See [`super::BusEvent::TopicPublished`].
+    /// A program published something: [`super::BusEvent::TopicPublished`].
     #[serde(rename = "topic.published")]
     Published {
         /// The publisher's name for it, shown as `event`.
         name: String,
-        /// Whatever was published.
+        /// What the program sent, at most 24 KiB of JSON.
         data: serde_json::Value,
     },
 }
@@ -126,8 +126,8 @@ impl Subject {
 pub struct Notification {
     /// Repeats carry the same one.
     pub id: NotificationId,
-    /// When it happened.
+    /// When the event happened, by the clock of whoever published it.
     pub at: DateTime<Utc>,
-    /// What happened.
+    /// What the notification is about, without anything that depends on its reader.
     pub subject: Subject,
 }

@@ -17,7 +17,7 @@ pub enum Topic {
     Uploads,
     /// Offensive alerts and decisions, for moderators.
     Moderation,
-    /// Runs of actions.
+    /// Runs of actions, from their start to their end.
     Runs,
     /// A device's parameters: `device:ID`.
     Device(Name),
@@ -94,9 +94,9 @@ impl From<Topic> for String {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum TopicKey {
-    /// Never holds [`Topic::Uploads`].
+    /// A topic that all its readers share; never [`Topic::Uploads`].
     Shared(Topic),
-    /// One user's `uploads`.
+    /// The topic `uploads` of one user.
     Uploads(UserId),
 }
 

@@ -14,7 +14,7 @@ pub enum UploadState {
     Pending,
     /// The picture is good and is being analyzed.
     Received,
-    /// The result is stored.
+    /// The image has its result, and is found by search.
     Labelled,
     /// No picture that we take; the reason says why.
     Rejected,
@@ -45,12 +45,12 @@ impl std::str::FromStr for UploadState {
     }
 }
 
-/// An upload's row.
+/// What is known of one upload. The row is made when the form is given out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Upload {
     /// Made when the form was handed out.
     pub id: UploadId,
-    /// Whose it is.
+    /// The `sub` of whoever asked for the form: only they see the upload.
     pub user: UserId,
     /// The file name that the uploader gave, for their eyes only.
     pub name: String,

@@ -7,9 +7,9 @@ use crate::model::BusEvent;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the bus refused an event: {code}: {message}")]
 pub struct EntryRefused {
-    /// As `PutEvents` names it.
+    /// The entry's error code, as `PutEvents` names it.
     pub code: String,
-    /// In words.
+    /// Why the entry was not taken, for the log.
     pub message: String,
 }
 

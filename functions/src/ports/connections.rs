@@ -11,7 +11,7 @@ use crate::query::Filing;
 /// What became of a new connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Added {
-    /// It is stored.
+    /// The connection is stored.
     Stored,
     /// Its user has too many open; nothing was stored.
     TooMany,
@@ -20,7 +20,7 @@ pub enum Added {
 /// Whether a message may be handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MessageAllowed {
-    /// Within the rate.
+    /// The message is within the rate.
     Yes,
     /// Over it, which is to be said: once a second where a backend counts that.
     RateLimited,
@@ -33,13 +33,13 @@ pub enum MessageAllowed {
 /// What subscribing does to what was there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replacing {
-    /// Only the topics named.
+    /// Subscriptions to the same topics; others stay.
     Same,
     /// Everything: topics that are not named end.
     All,
 }
 
-/// What became of subscriptions.
+/// Whether subscriptions were stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subscribed {
     /// They are stored, all of them `Replaying`.
@@ -64,7 +64,7 @@ pub enum GoLive {
 /// Which subscriptions to a topic are asked for.
 #[derive(Debug, Clone, Copy)]
 pub enum Which<'a> {
-    /// Every one.
+    /// Every subscription, whatever its filter.
     All,
     /// Those filed under one of these. Those without a filter are filed under [`Filing::Everything`].
     FiledUnder(&'a BTreeSet<Filing>),
@@ -77,7 +77,7 @@ pub trait Connections: Send + Sync {
     /// Stores a connection, unless its user has `per_user` of them.
     async fn add(&self, connection: &Connection, per_user: usize) -> PortResult<Added>;
 
-    /// A connection's row.
+    /// Reads a connection; `None` if there is none, or none any more.
     async fn get(&self, id: &ConnectionId) -> PortResult<Option<Connection>>;
 
     /// Reads a connection's row and counts a message against its rate (a token bucket of `per_second`, twice that at

@@ -7,11 +7,11 @@ use crate::model::{ConnectionId, Notification};
 /// A notification for the receivers of one range of connections: the body of the messages to `deliver`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
-    /// What happened.
+    /// The notification to push.
     pub notification: Notification,
     /// Where it stands in history.
     pub placed: Vec<Placed>,
-    /// The range, from 0.
+    /// Which range of connections to push to, from 0.
     pub range: u32,
     /// Those of the range who are still to be served, where others have been; `None` is all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -10,15 +10,15 @@ pub enum PortError {
     /// It may work later: busy, throttled, out of reach.
     #[error("{what} did not answer: {why}")]
     Unavailable {
-        /// What was asked.
+        /// What it is about, as it begins the message, for example `the database`.
         what: &'static str,
-        /// For the log.
+        /// Why it did not work, for the log.
         why: String,
     },
     /// So much waits already that nothing more is taken: later.
     #[error("{what} is full for now; it is tried again in {} s", retry_after.as_secs())]
     Overloaded {
-        /// What is full.
+        /// What it is about, as it begins the message, for example `the database`.
         what: &'static str,
         /// When it is worth trying again.
         retry_after: std::time::Duration,
@@ -26,12 +26,12 @@ pub enum PortError {
     /// It will not work later either: stored data that cannot be read, a request that the home refuses.
     #[error("{what} failed: {why}")]
     Failed {
-        /// What was asked.
+        /// What it is about, as it begins the message, for example `the database`.
         what: &'static str,
-        /// For the log.
+        /// Why it did not work, for the log.
         why: String,
     },
 }
 
-/// A port's answer.
+/// What a port answers.
 pub type PortResult<T> = Result<T, PortError>;

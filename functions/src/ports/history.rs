@@ -17,7 +17,7 @@ pub struct NewEntry {
 /// Where a notification stands on one topic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placed {
-    /// The topic.
+    /// The topic that the notification is on.
     pub topic: TopicKey,
     /// Its number there.
     pub seq: Seq,
@@ -25,7 +25,7 @@ pub struct Placed {
     pub cursor: Cursor,
 }
 
-/// What appending came to.
+/// Where an entry came to stand in history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Appended {
     /// One a topic, in the order asked.
@@ -37,7 +37,7 @@ pub struct Appended {
 /// A topic's history as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
-    /// Its life.
+    /// The life of the topic's history that numbers belong to.
     pub epoch: Epoch,
     /// The number of the newest entry; 0 for an empty topic.
     pub newest: Seq,
@@ -50,7 +50,7 @@ pub struct Head {
 pub struct HistoryEntry {
     /// Its number.
     pub seq: Seq,
-    /// What happened.
+    /// The notification as it was written.
     pub notification: Notification,
 }
 
@@ -61,7 +61,7 @@ pub struct HistoryPage {
     pub head: Head,
     /// The number of the oldest entry that is still kept; `newest + 1` if none is.
     pub oldest: Seq,
-    /// Ascending, without holes.
+    /// Entries in ascending order, without holes.
     pub entries: Vec<HistoryEntry>,
 }
 

@@ -26,7 +26,7 @@ pub enum Claimed {
     Again {
         /// The id of the first answer.
         id: String,
-        /// Whether it needs doing.
+        /// Whether the first request came to its end; if not, this one goes on with the same id.
         done: bool,
     },
     /// The key was used for something else.

@@ -10,9 +10,9 @@ use crate::query::{Candidates, Conjunction};
 pub struct NewImage {
     /// SHA-256 of the uploaded bytes.
     pub id: ImageId,
-    /// What they are.
+    /// The type of the uploaded bytes, as their content says.
     pub content_type: ImageType,
-    /// How many.
+    /// The number of uploaded bytes.
     pub size: u64,
     /// In pixels, as seen.
     pub width: u32,
@@ -27,7 +27,7 @@ pub struct NewImage {
 pub enum Audience<'a> {
     /// Someone signed in: visible and approved images. The user is whom `by:me` means.
     Viewer(Option<&'a UserId>),
-    /// A moderator: all images.
+    /// A moderator, who sees all images.
     Moderator(&'a UserId),
 }
 
@@ -49,16 +49,16 @@ impl<'a> Audience<'a> {
 /// A label and how many images of the audience's have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabelCount {
-    /// The label.
+    /// The label's whole name.
     pub name: LabelName,
-    /// At least 1.
+    /// How many images that the audience may see have it; at least 1.
     pub count: u64,
 }
 
 /// A page of the moderation queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueuePage {
-    /// Oldest first.
+    /// The images that wait, oldest first.
     pub images: Vec<Image>,
     /// Where the next page goes on; `None` at the end.
     pub next: Option<Position>,
@@ -69,7 +69,7 @@ pub struct QueuePage {
 pub enum Removal {
     /// It is gone, and this is what it was.
     Removed(Box<Image>),
-    /// There is none.
+    /// There is no such image; nothing was changed.
     NotFound,
     /// Somebody else brought it too.
     SharedWithOthers,

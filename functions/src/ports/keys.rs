@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::PortResult;
 use crate::model::Name;
 
-/// What a key allows.
+/// Something that a key allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
     /// `search`: read with a viewer's rights.
@@ -60,9 +60,9 @@ impl std::fmt::Display for Scope {
 /// A program's key, without the secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey {
-    /// Who holds it.
+    /// The name that the operator gave it, for logs and audit.
     pub name: Name,
-    /// What it allows.
+    /// What the key allows; anything else is refused.
     pub scopes: Vec<Scope>,
 }
 

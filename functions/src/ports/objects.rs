@@ -37,7 +37,7 @@ impl ObjectKey {
         Self::of_image("original", image)
     }
 
-    /// The thumbnail, a JPEG.
+    /// The small picture for lists: a JPEG of at most 320 pixels a side.
     pub fn thumbnail(image: &ImageFiles) -> Self {
         Self::of_image("thumbnail", image)
     }
@@ -93,7 +93,7 @@ impl ObjectKey {
         key.strip_prefix("new/")?.parse().ok()
     }
 
-    /// The key.
+    /// The key as the bucket has it, for example `new/UPLOAD`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -119,9 +119,9 @@ impl std::fmt::Display for ObjectKey {
 /// What is known of an object without reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectInfo {
-    /// In bytes.
+    /// The object's size in bytes.
     pub size: u64,
-    /// Without quotes.
+    /// The object's ETag without quotation marks; it changes with every write.
     pub etag: String,
 }
 
@@ -137,11 +137,11 @@ pub struct ListedObject {
 /// Objects that one call lists at most (S3's own bound).
 pub const MAX_LISTED: usize = 1_000;
 
-/// An object being read.
+/// An object that is being read, part by part.
 pub struct ObjectRead {
-    /// What is being read.
+    /// Size and ETag of what is being read.
     pub info: ObjectInfo,
-    /// Its bytes.
+    /// The object's bytes; an error ends them.
     pub bytes: BoxStream<'static, PortResult<Bytes>>,
 }
 
@@ -152,13 +152,13 @@ pub struct UploadForm {
     pub key: ObjectKey,
     /// What the object claims to be; the bytes are looked at later.
     pub content_type: ImageType,
-    /// Bytes of the file.
+    /// The least and the largest size of the file, in bytes.
     pub size: RangeInclusive<u64>,
-    /// When the form ends.
+    /// When the form is no longer taken.
     pub expires_at: DateTime<Utc>,
 }
 
-/// The bucket.
+/// The bucket, where uploads and the files of images are kept. Keys say what is what.
 #[async_trait]
 pub trait Objects: Send + Sync {
     /// Reads an object; `None` if there is none.
@@ -183,7 +183,8 @@ pub trait Objects: Send + Sync {
     /// Signs a form for a POST to the bucket.
     async fn sign_post(&self, form: &UploadForm) -> PortResult<PresignedPost>;
 
-    /// Signs a URL to fetch an object, valid for this long; the answer carries this content type.
+    /// Signs a URL to fetch an object; the response carries this content type. It is good for `valid`, at most seven days,
+    /// and on AWS no longer than the credentials of the function that signed it.
     fn sign_get(&self, key: &ObjectKey, content_type: &str, valid: Duration) -> String;
 }
 

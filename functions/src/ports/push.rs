@@ -18,7 +18,7 @@ impl Frame {
         (text.len() <= Self::MAX_BYTES).then(|| Self(text.into()))
     }
 
-    /// The JSON text.
+    /// The frame's text, which is JSON.
     pub fn bytes(&self) -> &Bytes {
         &self.0
     }
@@ -27,9 +27,9 @@ impl Frame {
 /// One frame and whom it goes to.
 #[derive(Debug, Clone)]
 pub struct Pushed {
-    /// Shared by all.
+    /// The frame that all of them get.
     pub frame: Frame,
-    /// Each once.
+    /// The receivers, each once.
     pub to: Vec<ConnectionId>,
 }
 
@@ -51,7 +51,7 @@ pub enum Unreached {
     Unserved,
 }
 
-/// Sends to open sockets.
+/// Sends frames to open sockets, and closes them.
 #[async_trait]
 pub trait Pusher: Send + Sync {
     /// Pushes frames, in order for each connection, and never waits for a slow reader. Answers the connections that some

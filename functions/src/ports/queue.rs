@@ -9,11 +9,11 @@ use crate::model::{ImageId, ImageType};
 pub struct AnalysisJob {
     /// The image; its bytes lie under [`super::ObjectKey::processed`].
     pub image_id: ImageId,
-    /// What they are.
+    /// The type of the image's bytes.
     pub content_type: ImageType,
 }
 
-/// The queue before `analyze`.
+/// The queue of pictures that wait for `analyze`.
 #[async_trait]
 pub trait Queue: Send + Sync {
     /// Queues a job. Durable when answered; delivered at least once.

@@ -16,7 +16,7 @@ pub struct Quota {
 /// What became of a new upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Created {
-    /// It is stored, durably.
+    /// The row is stored, durably.
     Stored,
     /// The user has begun too many; nothing was stored.
     OverQuota,

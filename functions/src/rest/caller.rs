@@ -17,11 +17,11 @@ use crate::token::{self, TokenError, Verifier};
 /// What is checked at every REST door.
 #[derive(Clone)]
 pub struct Door {
-    /// Of ID tokens.
+    /// Verifies ID tokens.
     pub verifier: Arc<Verifier>,
-    /// Of programs.
+    /// Looks up the keys of programs.
     pub keys: Arc<dyn Keys>,
-    /// Tokens end.
+    /// Says whether a token has ended.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -54,7 +54,7 @@ impl Door {
 pub struct SignedIn(pub Caller);
 
 impl SignedIn {
-    /// For whom they look.
+    /// For whom images are searched: what the caller may see.
     pub fn audience(&self) -> Audience<'_> {
         if self.0.is_moderator() { Audience::Moderator(&self.0.user) } else { Audience::Viewer(Some(&self.0.user)) }
     }

@@ -11,7 +11,7 @@ use axum::http::request::Parts;
 pub struct ClientAddress(pub Option<IpAddr>);
 
 impl ClientAddress {
-    /// Of a request.
+    /// The address that a request came from, as the server in front noted it.
     pub fn of(parts: &Parts) -> Self {
         Self(parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip()))
     }

@@ -10,14 +10,14 @@ use crate::error::{Error, ErrorKind};
 /// The body of every error.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ErrorBody {
-    /// What went wrong.
+    /// What went wrong and what to do about it.
     pub error: ErrorDetail,
 }
 
 /// What went wrong.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ErrorDetail {
-    /// For programs.
+    /// One of [`CODES`], for programs.
     #[schema(example = "bad_request")]
     pub code: &'static str,
     /// For people: what to do about it.

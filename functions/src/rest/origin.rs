@@ -48,7 +48,7 @@ impl Origin {
         url[..end].parse()
     }
 
-    /// As it is written.
+    /// The origin as browsers send it: scheme, host and a port that is not the scheme's own.
     pub fn as_str(&self) -> &str {
         &self.0
     }

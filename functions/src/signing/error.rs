@@ -8,11 +8,11 @@ use quick_xml::escape::escape;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct S3Error {
-    /// The HTTP status.
+    /// The HTTP status that S3 answers with.
     pub status: u16,
     /// For programs, for example `AccessDenied`.
     pub code: &'static str,
-    /// For people.
+    /// What went wrong, for people, in S3's words.
     pub message: String,
     /// Further elements, name and text.
     pub extra: Vec<(&'static str, String)>,

@@ -11,16 +11,16 @@ use super::Credentials;
 /// What a signing key is good for: one service in one region on one day.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Scope {
-    /// The day, in UTC.
+    /// The day that the key is good for, in UTC.
     pub date: NaiveDate,
-    /// For example `eu-west-1`.
+    /// The AWS region, for example `eu-west-1`; on one machine `local`.
     pub region: String,
     /// For example `s3` or `execute-api`.
     pub service: String,
 }
 
 impl Scope {
-    /// The scope of today.
+    /// The scope of the day of `now`.
     pub fn new(now: DateTime<Utc>, region: &str, service: &str) -> Self {
         Self { date: now.date_naive(), region: region.into(), service: service.into() }
     }

@@ -10,23 +10,23 @@ use labelcast_functions::settings::{Bounds, ReaderRule, Readers, Settings, bound
 /// A post takes some 10 ms and dozens run at once, so this is a second or two.
 const RECEIVERS_AT_ONCE: usize = 5_000;
 
-/// 20 minutes.
+/// Seconds after which cursors pass what nobody has finished pushing, unless set otherwise: 20 minutes.
 const WATERMARK_SECONDS: u32 = 1_200;
 
 /// A function was deployed without something that it needs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EnvironmentError {
-    /// It is not set.
+    /// A variable that the function needs is not set.
     #[error("the environment has no {0}, which this function needs: see `environment` in serverless.yml")]
     Missing(&'static str),
-    /// It cannot be read.
+    /// A variable has a value that cannot be read.
     #[error("{name} is `{value}`, which cannot be read: {why}")]
     Unreadable {
-        /// Its name.
+        /// The variable's name.
         name: &'static str,
-        /// What it is.
+        /// The value that it has.
         value: String,
-        /// Why not.
+        /// What the value should be.
         why: String,
     },
 }
@@ -42,12 +42,12 @@ pub struct Environment {
 type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 impl Environment {
-    /// The process's own.
+    /// The environment of this process.
     pub fn of_process() -> Self {
         Self::new(|name| std::env::var(name).ok())
     }
 
-    /// By any lookup.
+    /// An environment from any lookup, for tests.
     pub fn new(lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
         Self { lookup: Box::new(lookup) }
     }

@@ -25,7 +25,7 @@ pub struct FetchedKeys {
 }
 
 impl FetchedKeys {
-    /// From this URL.
+    /// Fetches keys from this URL.
     pub fn new(url: impl Into<String>) -> Self {
         Self { https: Https::default(), url: url.into() }
     }

@@ -11,7 +11,7 @@ use labelcast_functions::ports::{AnalysisJob, Deliveries, Delivery, PortError, P
 const BATCH: usize = 10;
 const BATCH_BYTES: usize = 256 * 1024;
 
-/// One queue.
+/// A queue of SQS, by its URL.
 #[derive(Debug, Clone)]
 pub struct SqsQueue {
     client: Client,

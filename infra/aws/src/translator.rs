@@ -12,14 +12,14 @@ const LANGUAGES: [&str; 6] = ["en", "nl", "tr", "de", "fr", "es"];
 /// Words that are translated at once.
 const AT_ONCE: usize = 8;
 
-/// Amazon Translate.
+/// Translates words of a query with Amazon Translate.
 #[derive(Debug, Clone)]
 pub struct AmazonTranslate {
     client: Client,
 }
 
 impl AmazonTranslate {
-    /// By this client.
+    /// A translator that asks this client.
     pub fn new(client: Client) -> Self {
         Self { client }
     }

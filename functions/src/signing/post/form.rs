@@ -15,13 +15,13 @@ use crate::signing::{ALGORITHM, Credentials, Scope, SigningKey};
 /// What a form shall allow: one object, of one type, within bounds of size, until some time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostForm {
-    /// Where to.
+    /// The bucket that the form posts to.
     pub bucket: String,
-    /// Under which key.
+    /// The key of the one object that it may make.
     pub key: String,
     /// The `Content-Type` that the object will have; it says nothing about the bytes.
     pub content_type: String,
-    /// Bytes of the file.
+    /// The least and the largest size of the file, in bytes.
     pub size: RangeInclusive<u64>,
     /// At most seven days ahead, and not later than temporary credentials end.
     pub expires_at: DateTime<Utc>,
@@ -30,11 +30,11 @@ pub struct PostForm {
 /// A form ready to be sent as `multipart/form-data`: these fields, then `file` as the last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PresignedPost {
-    /// Where to post it.
+    /// Where the form has to be posted.
     pub url: String,
-    /// All fields but `file`.
+    /// All fields of the form but `file`, which goes last.
     pub fields: BTreeMap<String, String>,
-    /// When the form ends.
+    /// When the form is no longer taken.
     pub expires_at: DateTime<Utc>,
 }
 

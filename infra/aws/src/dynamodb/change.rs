@@ -10,9 +10,9 @@ use super::{Table, number};
 /// When a row may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum If {
-    /// Whatever is there.
+    /// The change is made whatever is there.
     Always,
-    /// Nothing is there.
+    /// The change is made only where there is no row.
     Absent,
     /// It is as it was read: each change counts its `version` up.
     Version(u64),

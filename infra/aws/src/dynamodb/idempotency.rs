@@ -22,18 +22,18 @@ pub struct DynamoIdempotency {
 struct Row {
     pk: String,
     sk: String,
-    /// In hex digits.
+    /// The digest of the request, in hex digits: another one under the same key is refused.
     request: String,
     id: String,
     done: bool,
-    /// In milliseconds.
+    /// When the key was first used, in milliseconds since 1970.
     claimed_at: i64,
     /// In seconds: DynamoDB forgets it some time after.
     ttl: i64,
 }
 
 impl DynamoIdempotency {
-    /// In this table.
+    /// Idempotency keys kept in this table.
     pub fn new(table: Table) -> Self {
         Self { table }
     }

@@ -23,7 +23,7 @@ struct Row {
 }
 
 impl DynamoKeys {
-    /// In this table.
+    /// Keys kept in this table.
     pub fn new(table: Table) -> Self {
         Self { table }
     }
@@ -35,7 +35,7 @@ impl DynamoKeys {
         self.table.put(&row).await
     }
 
-    /// Takes a key away.
+    /// Deletes a key, which is refused from then on.
     pub async fn remove(&self, sha256: &[u8; 32]) -> PortResult<()> {
         self.table.delete(&partition(sha256), KEY).await
     }

@@ -22,7 +22,7 @@ const NEXT: &str = "next";
 /// Posts of a tenth of a second are reserved at once: ten writes a second, whatever the rate.
 const LUMPS_A_SECOND: u32 = 10;
 
-/// The shared rate.
+/// The rate of posts that all runs share, kept in one row.
 #[derive(Clone)]
 pub struct DynamoPostRate {
     table: Table,

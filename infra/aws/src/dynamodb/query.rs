@@ -7,15 +7,15 @@ use super::table::{Item, Table, text};
 /// Which rows of a partition, by their sort key.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Range<'a> {
-    /// All of them.
+    /// Every row of the partition.
     All,
-    /// Those that begin so.
+    /// Rows whose sort key begins so.
     Begins(&'a str),
     /// From the first to the second, both included.
     Between(&'a str, &'a str),
 }
 
-/// In which order.
+/// In which order of their sort keys rows are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
     Ascending,

@@ -16,7 +16,7 @@ pub(crate) fn shard_of(id: &[u8]) -> u8 {
     hash.to_be_bytes()[0] % SHARDS
 }
 
-/// The partition's key.
+/// The partition key of one shard of a list.
 pub(crate) fn sharded(list: &str, shard: u8) -> String {
     format!("{list}#{shard}")
 }

@@ -18,7 +18,7 @@ const BATCH: usize = 100;
 /// Times that what a batch left out is asked for again; the SDK waits between throttled calls of its own accord.
 const BATCH_ATTEMPTS: usize = 8;
 
-/// One table.
+/// A table of DynamoDB, with what every access needs.
 #[derive(Debug, Clone)]
 pub struct Table {
     pub(super) client: Client,
@@ -33,7 +33,7 @@ impl Table {
         Self { client, name: name.into(), what }
     }
 
-    /// Reads one row.
+    /// Reads one row, strongly; `None` if there is none.
     pub(crate) async fn get<T: DeserializeOwned>(&self, pk: &str, sk: &str) -> PortResult<Option<T>> {
         let call = self.client.get_item().table_name(&self.name).set_key(Some(key(pk, sk))).consistent_read(true);
         let answer = call.send().await.map_err(|error| port_error(self.what, &error))?;
@@ -110,17 +110,17 @@ impl Table {
     }
 }
 
-/// A row's key.
+/// The key of a row, as requests want it.
 pub(crate) fn key(pk: &str, sk: &str) -> Item {
     HashMap::from([("pk".to_owned(), text(pk)), ("sk".to_owned(), text(sk))])
 }
 
-/// A text.
+/// A text as an attribute.
 pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
 
-/// A whole number.
+/// A whole number as an attribute.
 pub(crate) fn number(value: impl Into<i128>) -> AttributeValue {
     AttributeValue::N(value.into().to_string())
 }

@@ -26,19 +26,19 @@ const WHAT: &str = "the bucket";
 /// Where the bucket is, and who signs for it.
 #[derive(Debug, Clone)]
 pub struct BucketPlace {
-    /// Its name.
+    /// The bucket's name.
     pub bucket: String,
     /// Where it is served: `https://BUCKET.s3.REGION.amazonaws.com`, without a slash at the end.
     pub origin: String,
     /// What comes before the keys: empty, or `/BUCKET` where the bucket is not in the host's name.
     pub path: String,
-    /// Its region.
+    /// The region that the bucket is in, which signatures name.
     pub region: String,
     /// Of the function's role; forms and links end with them at the latest.
     pub credentials: Credentials,
 }
 
-/// The bucket.
+/// The bucket on S3.
 #[derive(Clone)]
 pub struct S3Objects {
     client: Client,

@@ -11,7 +11,7 @@ use super::rows::SubscriptionRow;
 
 /// How far a replay came on the topics of one request.
 enum Reached {
-    /// Lease over.
+    /// The replay's lease had run out.
     Late,
     /// Something was passed over that was not replayed.
     Behind,

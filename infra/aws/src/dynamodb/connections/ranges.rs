@@ -18,7 +18,7 @@ pub struct RangesError(u32);
 impl Ranges {
     const MOST: u32 = 1 << 16;
 
-    /// This many.
+    /// This many ranges: a power of two, at most 65,536.
     pub fn new(count: u32) -> Result<Self, RangesError> {
         match count.is_power_of_two() && count <= Self::MOST {
             true => Ok(Self { now: count, before: None }),

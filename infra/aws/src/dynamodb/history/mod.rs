@@ -34,7 +34,7 @@ pub struct DynamoHistory {
 const WATERMARK: TimeDelta = TimeDelta::minutes(20);
 
 impl DynamoHistory {
-    /// In this table.
+    /// A history kept in this table.
     pub fn new(table: Table, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         Self { table, clock, random, watermark: WATERMARK }
     }

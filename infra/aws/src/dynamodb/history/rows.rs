@@ -41,7 +41,7 @@ pub(super) struct EntryRow {
     pub(super) sk: String,
     pub(super) seq: u64,
     pub(super) id: NotificationId,
-    /// As JSON.
+    /// The notification as JSON.
     pub(super) notification: String,
     /// When it was appended, in milliseconds.
     pub(super) at: i64,
@@ -59,7 +59,7 @@ pub(super) struct PartsRow {
     pub(super) ttl: i64,
 }
 
-/// Where a notification stands.
+/// Where a notification stands, by its id: so that a repeat keeps its numbers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct IdRow {
     pub(super) pk: String,
@@ -86,12 +86,12 @@ pub(super) struct PlaceRow {
     pub(super) after: String,
 }
 
-/// A topic's partition.
+/// The partition of a topic's head and entries.
 pub(super) fn topic(key: &str) -> String {
     format!("topic#{key}")
 }
 
-/// A notification's partition.
+/// The partition of a notification's [`IdRow`].
 pub(super) fn id(id: &NotificationId) -> String {
     format!("id#{id}")
 }

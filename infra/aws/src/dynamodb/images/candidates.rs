@@ -48,7 +48,7 @@ struct Search<'a> {
     conjunction: &'a Conjunction,
     audience: Audience<'a>,
     limit: usize,
-    /// In postings read.
+    /// What was spent of the page's budget, in postings read.
     spent: usize,
     /// Newest first.
     found: Vec<(Position, Image)>,

@@ -36,7 +36,7 @@ struct Stored {
     size: u64,
     width: u32,
     height: u32,
-    /// In milliseconds.
+    /// When the first upload was accepted, in milliseconds since 1970.
     uploaded_at: i64,
     /// Which upload wrote its files; missing in rows from before files had generations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -52,7 +52,7 @@ struct Stored {
 
 #[derive(Debug, Serialize, Deserialize)]
 struct StoredOutcome {
-    /// As JSON.
+    /// The result as JSON.
     analysis: String,
     status: Status,
     version: u64,

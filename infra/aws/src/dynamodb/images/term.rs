@@ -5,13 +5,13 @@ use labelcast_functions::model::{Image, LabelName, Status, UserId};
 /// What images are found by.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Term<'a> {
-    /// A label's whole name.
+    /// Images with this label, by its whole name.
     Label(&'a LabelName),
     /// The first [`Term::BEGINNING`] characters of a label, for prefixes.
     Beginning(String),
-    /// `by:me`, for that user.
+    /// Images that this user uploaded (`by:me`).
     Uploader(&'a UserId),
-    /// `is:offensive`.
+    /// Images with a moderation label (`is:offensive`).
     Offensive,
     /// What was decided of it.
     Status(&'static str),
@@ -20,7 +20,7 @@ pub(super) enum Term<'a> {
 }
 
 impl Term<'_> {
-    /// In characters.
+    /// Characters of a prefix that postings are kept under.
     const BEGINNING: usize = 2;
 
     /// What images are filed under that have a label with this prefix; `None` if it is too short to be filed.

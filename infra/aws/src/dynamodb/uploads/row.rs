@@ -28,7 +28,7 @@ struct Stored {
     state: UploadState,
     image_id: Option<ImageId>,
     reason: Option<String>,
-    /// In milliseconds.
+    /// When the form was given out, in milliseconds since 1970.
     created_at: i64,
     #[serde(default)]
     detached: bool,
