@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::LabelName;
 use crate::rest::{self, ErrorBody, Json, SignedIn};
 
-/// Which labels.
+/// Which labels are asked for.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct LabelsQuery {
@@ -26,7 +26,7 @@ pub struct LabelsQuery {
 /// Labels that images of the caller's have.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LabelsPage {
-    /// Most frequent first.
+    /// The labels, the most frequent first.
     labels: Vec<CountedLabel>,
 }
 

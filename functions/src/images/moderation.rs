@@ -58,7 +58,7 @@ pub struct QueueQuery {
 /// A page of the queue.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct QueueView {
-    /// Oldest first.
+    /// The images that wait, oldest first.
     images: Vec<QueuedImage>,
     /// The `cursor` of the page after this one; `null` at the end.
     #[schema(required)]
@@ -70,7 +70,7 @@ pub struct QueueView {
 pub struct QueuedImage {
     #[serde(flatten)]
     image: ImageView,
-    /// What was found.
+    /// The labels for which it is offensive.
     moderation: Vec<ModerationLabel>,
 }
 

@@ -47,7 +47,7 @@ impl SearchApi {
     }
 }
 
-/// What is searched for.
+/// What is searched for, and how much of it is shown.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(default)]
@@ -73,17 +73,17 @@ pub struct SearchQuery {
 pub struct KeySearchQuery {
     /// A label, or anything else of the search language.
     label: String,
-    /// See `/images`.
+    /// Images on a page, as in `/images`.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
     limit: Option<String>,
-    /// See `/images`.
+    /// Where the page begins, as in `/images`.
     cursor: Option<String>,
 }
 
 /// A page of images. It may be short, even empty, where much had to be looked at; only `next: null` is the end.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ImagesPage {
-    /// Newest first.
+    /// The images found, newest first.
     images: Vec<ImageView>,
     /// The `cursor` of the page after this one.
     #[schema(required)]

@@ -82,7 +82,7 @@ pub struct UploadView {
     upload_id: UploadId,
     /// How far the upload has come.
     state: UploadState,
-    /// From `received` on.
+    /// The image that it became; from `received` on.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     image_id: Option<ImageId>,

@@ -75,14 +75,14 @@ pub struct CliSettings {
 }
 
 impl CliSettings {
-    /// For this client.
+    /// The settings for this client id.
     pub fn of(client_id: impl Into<String>) -> Self {
         Self { client_id: client_id.into(), redirect_uris: CLI_REDIRECT_URIS.map(str::to_owned).to_vec() }
     }
 }
 
 impl Web {
-    /// Its routes.
+    /// The routes of the web app.
     pub fn router(self) -> Router {
         Router::new()
             .route("/web", get(|| async { Redirect::permanent("web/") }))

@@ -30,7 +30,7 @@ pub enum ClientFrame {
 /// `subscribe`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Subscribe {
-    /// At least one topic.
+    /// The topics to subscribe to, at least one.
     pub topics: Vec<String>,
     /// A query in the search language; only for topics about images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -82,7 +82,7 @@ impl std::fmt::Debug for Refresh {
 /// Why a frame was not understood, with what can be said to its sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FrameError {
-    /// `bad_request` or `unknown_action`.
+    /// Either `bad_request` or `unknown_action`.
     pub code: ErrorCode,
     /// What is wrong and what is expected.
     pub message: String,
@@ -95,7 +95,7 @@ const ACTIONS: [&str; 5] = ["subscribe", "unsubscribe", "set_notify_list", "refr
 /// The longest `ref`, in bytes.
 pub const MAX_REFERENCE: usize = 128;
 
-/// Reads a frame.
+/// Reads a frame, and says what is wrong in words for its sender.
 pub fn read(text: &str) -> Result<ClientFrame, FrameError> {
     let bad = |message: String, reference| FrameError { code: ErrorCode::BadRequest, message, reference };
     let value: serde_json::Value = serde_json::from_str(text)

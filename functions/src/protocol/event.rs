@@ -32,15 +32,15 @@ pub struct ImageLabelled<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     pub upload_id: Option<&'a UploadId>,
-    /// What was found.
+    /// The image with what was found in it.
     pub image: LabelledImage,
 }
 
-/// The image of `image.labelled`.
+/// The image of `image.labelled`, as far as its receiver may know of it.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum LabelledImage {
-    /// Fit to be seen.
+    /// The image is fit to be seen.
     Public(Box<ImageView>),
     /// Offensive, and this is its uploader.
     Pending(PendingImage),
@@ -58,7 +58,7 @@ pub struct PendingImage {
 }
 
 impl PendingImage {
-    /// Of this image.
+    /// What the uploader of this offensive image hears.
     pub const fn new(image_id: ImageId) -> Self {
         Self { image_id, status: Status::Pending }
     }
@@ -75,9 +75,9 @@ fn pending() -> Object {
 /// `data` of `image.offensive`
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ImageOffensive<'a> {
-    /// What was found.
+    /// The image with what was found in it.
     pub image: ImageView,
-    /// Why it is offensive.
+    /// The labels for which the image is offensive.
     pub moderation: &'a [ModerationLabel],
 }
 

@@ -19,16 +19,16 @@ pub struct ImageView {
     pub labels: Vec<Label>,
     /// Whether it has a moderation label.
     pub offensive: bool,
-    /// Who may see it.
+    /// Who may see the image.
     pub status: Status,
-    /// Pixels, as seen.
+    /// Width in pixels, as it is seen: after orientation.
     pub width: u32,
-    /// Pixels, as seen.
+    /// Height in pixels, as it is seen: after orientation.
     pub height: u32,
     /// What the uploaded bytes were.
     #[schema(value_type = String, example = "image/jpeg")]
     pub content_type: ImageType,
-    /// Of the uploaded bytes.
+    /// Size of the uploaded bytes.
     pub size: u64,
     /// When its first upload was accepted.
     pub uploaded_at: DateTime<Utc>,

@@ -12,32 +12,32 @@ use crate::model::{ConnectionId, Cursor, Seq, Topic};
 pub enum ServerFrame {
     /// Answers `subscribe`, after what was replayed.
     Subscribed {
-        /// From the request.
+        /// The `ref` of the request that this answers.
         #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
         reference: Option<String>,
         /// One a topic of the request.
         topics: Vec<SubscribedTopic>,
     },
-    /// Answers `unsubscribe`.
+    /// Answers `unsubscribe`, when the subscriptions have ended.
     Unsubscribed {
-        /// From the request.
+        /// The `ref` of the request that this answers.
         #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
         reference: Option<String>,
         /// The topics that are no longer subscribed to.
         #[schema(value_type = Vec<String>)]
         topics: Vec<Topic>,
     },
-    /// Answers `set_notify_list`.
+    /// Answers `set_notify_list`, with all subscriptions of the connection.
     NotifyList {
-        /// From the request.
+        /// The `ref` of the request that this answers.
         #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
         reference: Option<String>,
-        /// The whole list.
+        /// Every topic that is subscribed to now.
         topics: Vec<SubscribedTopic>,
     },
-    /// Answers `refresh`.
+    /// Answers `refresh`, when the new token counts.
     Refreshed {
-        /// From the request.
+        /// The `ref` of the request that this answers.
         #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
         reference: Option<String>,
         /// Until when the connection may go on.
@@ -46,32 +46,32 @@ pub enum ServerFrame {
         #[schema(value_type = Vec<String>)]
         dropped: Vec<Topic>,
     },
-    /// Answers `ping`.
+    /// Answers `ping`: the connection and the server are alive.
     Pong {
-        /// From the request.
+        /// The `ref` of the request that this answers.
         #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
         reference: Option<String>,
         /// What the `@connections` API calls this connection.
         #[schema(value_type = String)]
         connection_id: ConnectionId,
     },
-    /// Something happened.
+    /// Something happened on a topic that is subscribed to.
     Notification(NotificationFrame),
     /// A request was refused; the connection stays.
     Error {
-        /// From the request.
+        /// The `ref` of the request that this answers.
         #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
         reference: Option<String>,
-        /// For programs.
+        /// Why it was refused, for programs.
         code: ErrorCode,
         /// For people: what happened and what to do.
         message: String,
     },
     /// The connection ends after this.
     Closing {
-        /// For programs.
+        /// Why the connection ends, for programs.
         code: ClosingCode,
-        /// For people.
+        /// What happened and what to do, for people.
         message: String,
         /// Whether to come back, and resume by cursor.
         retry: bool,
@@ -98,18 +98,18 @@ pub struct NotificationFrame {
     pub id: String,
     /// What happened, for example `image.labelled`.
     pub event: String,
-    /// When.
+    /// When it happened.
     pub at: DateTime<Utc>,
     /// Those of the connection's topics that it is for; at least one.
     pub topics: Vec<NotificationTopic>,
-    /// Depends on the event.
+    /// What happened; its form depends on the event.
     pub data: serde_json::Value,
 }
 
 /// A topic of a notification.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NotificationTopic {
-    /// Its name.
+    /// The topic that the notification is on.
     #[schema(value_type = String)]
     pub topic: Topic,
     /// The notification's number on it.
@@ -120,11 +120,11 @@ pub struct NotificationTopic {
     pub cursor: Cursor,
 }
 
-/// Codes of `error`.
+/// Why a request was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorCode {
-    /// Not for this user.
+    /// The user may not do or read this.
     Forbidden,
     /// The request cannot be read or means nothing.
     BadRequest,
@@ -134,11 +134,11 @@ pub enum ErrorCode {
     TooManySubscriptions,
     /// More messages a second than a connection may send.
     RateLimited,
-    /// Our fault; try again.
+    /// A fault of the server; try again.
     Internal,
 }
 
-/// Codes of `closing`.
+/// Why the server ends a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClosingCode {

@@ -5,7 +5,7 @@ use crate::model::{Confidence, Label};
 /// What there is to know of one image, for the user who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Facts<'a> {
-    /// All of its labels.
+    /// All labels of the image.
     pub labels: &'a [Label],
     /// Whether it has a moderation label (not: a label of that name).
     pub offensive: bool,

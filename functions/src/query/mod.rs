@@ -59,7 +59,7 @@ impl Query {
     /// be: 64 terms of 100 characters, each of which may need a backslash, with signs, `OR` and parentheses.
     const MAX_WRITTEN_CHARS: usize = 16_000;
 
-    /// Matches every image.
+    /// The query that matches every image.
     pub fn everything() -> Self {
         Self(Expression::All(Vec::new()))
     }

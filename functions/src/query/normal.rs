@@ -43,7 +43,7 @@ pub struct Conjunction {
 /// A label with at least a confidence.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LabelTerm {
-    /// The label's whole name.
+    /// The whole name of the label, in lower case.
     pub name: LabelName,
     /// Zero where the query does not say.
     pub at_least: Confidence,

@@ -14,7 +14,7 @@ pub struct ErrorBody {
     pub error: ErrorDetail,
 }
 
-/// What went wrong.
+/// What went wrong, for programs and for people.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ErrorDetail {
     /// One of [`CODES`], for programs.

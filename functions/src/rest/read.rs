@@ -14,7 +14,7 @@ use super::error::error;
 use super::words;
 use crate::error::{Error, ErrorKind, Result};
 
-/// A JSON body.
+/// A JSON body, or the error that says why it is none.
 #[derive(FromRequest)]
 #[from_request(via(axum::Json), rejection(Error))]
 pub struct Json<T>(pub T);
@@ -69,7 +69,7 @@ fn is_utf8(query: &str) -> Result<()> {
     Ok(())
 }
 
-/// What the path holds.
+/// What the path holds, or the error that says what is wrong with it.
 #[derive(FromRequestParts)]
 #[from_request(via(axum::extract::Path), rejection(Error))]
 pub struct Path<T>(pub T);

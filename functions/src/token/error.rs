@@ -3,7 +3,7 @@
 /// Why a token is refused, in words for whoever sent it. Never holds any part of the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// Nothing was sent.
+    /// No token was sent.
     #[error("no token was sent: sign in, and send the ID token as `Authorization: Bearer …`")]
     Missing,
     /// Longer than [`super::MAX_TOKEN`], not three parts of Base64, or without a claim that is needed.
@@ -18,16 +18,16 @@ pub enum TokenError {
     /// Made or changed by somebody else.
     #[error("the token's signature is wrong: sign in again")]
     BadSignature,
-    /// Its `exp` is reached.
+    /// The token's `exp` is reached.
     #[error("the token has expired: sign in again, or refresh it")]
     Expired,
     /// Its user was removed, or the password or a group changed since it was issued.
     #[error("the token is no longer valid, because your account has changed since: sign in again")]
     Revoked,
-    /// Issued by somebody else.
+    /// The token was issued by somebody else.
     #[error("the token comes from another issuer: sign in here")]
     WrongIssuer,
-    /// Issued for another application.
+    /// The token was issued for another application.
     #[error("the token was issued for another application: sign in here")]
     WrongAudience,
     /// An access token, for example.

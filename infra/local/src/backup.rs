@@ -21,26 +21,26 @@ pub(crate) use temporary::{left_over_in, remove, remove_left_over};
 /// Why there is no backup. Nothing is left behind then.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// It would be overwritten.
+    /// There is a file of this name, which would be overwritten.
     #[error("{0} is there already; choose another name")]
     Exists(PathBuf),
-    /// Ctrl-C, or the like.
+    /// The backup was ended by Ctrl-C or a signal.
     #[error("the backup was interrupted; nothing was written")]
     Interrupted,
     /// The file system refused.
     #[error("{path} could not be backed up: {why}")]
     Read {
-        /// What was read.
+        /// The file that it is about.
         path: PathBuf,
-        /// In the system's words.
+        /// Why, in the system's words.
         why: io::Error,
     },
     /// The file system refused.
     #[error("{path} could not be written: {why}")]
     Write {
-        /// What was written.
+        /// The file that it is about.
         path: PathBuf,
-        /// In the system's words.
+        /// Why, in the system's words.
         why: io::Error,
     },
     /// The database refused.

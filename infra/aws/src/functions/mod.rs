@@ -13,7 +13,7 @@ use lambda_runtime::Error;
 use crate::deadline;
 use crate::home::Home;
 
-/// One Lambda function.
+/// The Lambda functions, which all run the same `bootstrap`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Function {
     /// The WebSocket REQUEST authorizer.
@@ -38,29 +38,29 @@ pub enum Function {
     Publish,
     /// The web app and its settings.
     Web,
-    /// Created objects.
+    /// Takes the events of created objects.
     Ingest,
-    /// Jobs of the queue.
+    /// Takes the jobs of the queue of analyses.
     Analyze,
     /// The bus: results and removals.
     Index,
     /// The bus: what is stored.
     Notify,
-    /// The queue of deliveries.
+    /// Takes the messages of the queue of deliveries.
     Deliver,
-    /// Each minute.
+    /// Runs each minute.
     Sweep,
     /// What other functions gave up.
     Failed,
 }
 
-/// `_HANDLER` names no function.
+/// The variable `_HANDLER` names no function.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no function of Labelcast; `handler` in serverless.yml must be one of: {names}", names = Function::names())]
 pub struct UnknownFunction(String);
 
 impl Function {
-    /// All of them.
+    /// Every function that the stack has.
     pub const ALL: [Self; 18] = [
         Self::Authorize,
         Self::Connect,
@@ -82,7 +82,7 @@ impl Function {
         Self::Failed,
     ];
 
-    /// As `handler` has it.
+    /// The name as `handler` in the stack has it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Authorize => "authorize",

@@ -27,9 +27,9 @@ pub enum DataError {
     /// The file system refused.
     #[error("the data directory {path}: {source}")]
     Io {
-        /// Which.
+        /// The file or folder that it is about.
         path: PathBuf,
-        /// Why.
+        /// Why, in the system's words.
         source: io::Error,
     },
     /// Closing it to others would take it from them.
@@ -41,11 +41,11 @@ pub enum DataError {
          (sudo -u '#{owner}' labelcast …), or name another directory with --data"
     )]
     OtherOwner {
-        /// Which.
+        /// The file or folder that it is about.
         path: PathBuf,
-        /// Its owner's user id.
+        /// The user id of its owner.
         owner: u32,
-        /// One's own.
+        /// The user id that this process runs as.
         me: u32,
     },
     /// Another `serve` has it.
@@ -110,12 +110,12 @@ impl DataDirectory {
         }
     }
 
-    /// Where it is.
+    /// Where the data directory is.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where objects lie.
+    /// The folder in which objects are kept.
     pub fn objects(&self) -> PathBuf {
         self.path.join("objects")
     }

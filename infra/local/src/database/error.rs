@@ -23,7 +23,7 @@ pub enum OpenError {
         path = path.display()
     )]
     Foreign {
-        /// Which file.
+        /// The file that it is about.
         path: PathBuf,
         /// The version in the file.
         found: i64,
@@ -31,9 +31,9 @@ pub enum OpenError {
     /// The file system refused.
     #[error("the database {path} cannot be opened: {why}", path = path.display())]
     File {
-        /// Which file.
+        /// The file that it is about.
         path: PathBuf,
-        /// In the system's words.
+        /// Why, in the system's words.
         why: std::io::Error,
     },
     /// The file cannot be used.

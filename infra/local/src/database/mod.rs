@@ -127,7 +127,7 @@ impl Database {
         self.writer.checkpoint().await
     }
 
-    /// The database's file.
+    /// Where the database's file is.
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -19,7 +19,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// In words for people.
+    /// What was found, in words for people.
     pub const fn words(self) -> &'static str {
         match self {
             Self::DamagedDatabase => "damaged database",

@@ -31,20 +31,20 @@ pub enum CheckError {
     /// The file system refused.
     #[error("{path} could not be read: {why}", path = path.display())]
     Read {
-        /// What was read.
+        /// The file or folder that could not be read.
         path: PathBuf,
-        /// In the system's words.
+        /// Why, in the system's words.
         why: io::Error,
     },
 }
 
-/// What is looked at.
+/// What is checked: rows against files.
 pub struct Check {
-    /// The data directory.
+    /// The data directory that is checked.
     pub directory: DataDirectory,
-    /// Its database.
+    /// The database of the directory.
     pub database: Database,
-    /// Its objects.
+    /// The files of uploads and images.
     pub objects: FileObjects,
     /// What finds files that nothing uses.
     pub leftovers: Leftovers,

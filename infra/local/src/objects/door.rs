@@ -35,7 +35,7 @@ pub(super) struct Bucket {
     pub(super) created: Arc<dyn ObjectCreated>,
 }
 
-/// The routes.
+/// The routes of forms and links.
 pub fn router(objects: FileObjects, created: Arc<dyn ObjectCreated>) -> Router {
     Router::new()
         .route("/objects", post(posted::post))

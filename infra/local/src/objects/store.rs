@@ -21,13 +21,13 @@ use super::space;
 use crate::data::REGION;
 use crate::server::split_url;
 
-/// The bucket's name.
+/// The name of the bucket, as forms and events have it.
 pub const BUCKET: &str = "labelcast";
 
 /// The folders of the bucket. Nothing else is a key.
 pub(super) const PLACES: [&str; 5] = ["new", "processed", "original", "thumbnail", "rejected"];
 
-/// Objects under a folder.
+/// The bucket as files under a folder of the data directory.
 #[derive(Clone)]
 pub struct FileObjects {
     shared: Arc<Shared>,

@@ -40,7 +40,7 @@ const REFUSAL_TIME: Duration = Duration::from_secs(2);
 /// How long requests may go on once the server ends.
 const LAST_REQUESTS: Duration = Duration::from_secs(10);
 
-/// How TLS is done.
+/// Whether and by whom connections are encrypted.
 #[derive(Debug, Clone)]
 pub enum Tls {
     /// Not at all: loopback only.
@@ -49,7 +49,7 @@ pub enum Tls {
     Own {
         /// The certificate and its chain.
         certificate: PathBuf,
-        /// Its key.
+        /// The private key of the certificate, in PEM.
         key: PathBuf,
     },
     /// By a proxy in front, whose `X-Forwarded-For` is believed.

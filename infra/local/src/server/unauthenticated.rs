@@ -14,7 +14,7 @@ use super::address::network;
 /// Nobody has to give way sooner: whoever is served in the usual time is not disturbed by a burst.
 const UNDISTURBED: Duration = Duration::from_secs(1);
 
-/// Everything unauthenticated, oldest first.
+/// Everything that has shown no token, key or signature yet, oldest first.
 pub(super) struct Unauthenticated {
     state: Mutex<State>,
     per_address: usize,

@@ -29,7 +29,7 @@ use grants::Grants;
 use throttle::Throttle;
 pub use tokens::TokenIssuer;
 
-/// The sign-in.
+/// The sign-in of one machine, with the endpoints of Cognito's.
 #[derive(Clone)]
 pub struct SignIn {
     users: Users,

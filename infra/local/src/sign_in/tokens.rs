@@ -91,7 +91,7 @@ impl TokenIssuer {
         &self.client_id
     }
 
-    /// The command line's.
+    /// The client id that the command line signs in with.
     pub fn cli_client_id(&self) -> &str {
         &self.cli_client_id
     }

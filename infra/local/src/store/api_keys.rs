@@ -38,7 +38,7 @@ pub async fn add(
         .await
 }
 
-/// All keys, by name.
+/// Every key with its scopes, in the order of names.
 pub async fn list(database: &Database) -> PortResult<Vec<ApiKey>> {
     database
         .read(|connection| {

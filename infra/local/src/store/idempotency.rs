@@ -17,7 +17,7 @@ pub struct SqliteIdempotency {
 }
 
 impl SqliteIdempotency {
-    /// In this database.
+    /// Idempotency keys kept in this database.
     pub fn new(database: Database) -> Self {
         Self { database }
     }

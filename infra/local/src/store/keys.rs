@@ -12,7 +12,7 @@ pub struct SqliteKeys {
 }
 
 impl SqliteKeys {
-    /// In this database.
+    /// Keys of programs kept in this database.
     pub fn new(database: Database) -> Self {
         Self { database }
     }

@@ -15,7 +15,7 @@ pub struct SqliteUploads {
 }
 
 impl SqliteUploads {
-    /// In this database.
+    /// Uploads kept in this database.
     pub fn new(database: Database) -> Self {
         Self { database }
     }

@@ -26,7 +26,7 @@ pub struct User {
     pub name: Name,
     /// What their tokens call them.
     pub sub: UserId,
-    /// Their groups.
+    /// The groups that tokens of this user name.
     pub groups: BTreeSet<String>,
     /// Grows when the password or the groups change; what was issued under another version is good no longer.
     pub version: u64,
@@ -64,12 +64,12 @@ impl Operator {
 pub struct NewUser {
     /// What they sign in with.
     pub name: Name,
-    /// Told once.
+    /// The password, shown once and then only kept as a hash.
     pub password: String,
 }
 
 impl Users {
-    /// In this database.
+    /// Users kept in this database.
     pub fn new(database: Database, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         Self { database, clock, random, operator: Operator::Server }
     }
@@ -151,7 +151,7 @@ impl Users {
             .await
     }
 
-    /// A user by name.
+    /// Looks up a user by name.
     pub async fn find(&self, name: &Name) -> PortResult<Option<User>> {
         let name = name.clone();
         self.database

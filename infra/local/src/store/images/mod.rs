@@ -24,14 +24,14 @@ use labelcast_functions::query::{Candidates, Conjunction};
 
 use crate::database::Database;
 
-/// Images in the database.
+/// Images, their index and their labels in the database of one machine.
 #[derive(Clone)]
 pub struct SqliteImages {
     database: Database,
 }
 
 impl SqliteImages {
-    /// In this database.
+    /// Images kept in this database.
     pub fn new(database: Database) -> Self {
         Self { database }
     }

@@ -16,7 +16,7 @@ const SEEK: usize = 10;
 pub(super) struct Reader<'a> {
     statement: CachedStatement<'a>,
     sees_hidden: bool,
-    /// In rows read.
+    /// What was spent of the page's budget, in rows read.
     pub spent: usize,
 }
 

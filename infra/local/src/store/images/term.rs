@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What images are found by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Term<'a> {
-    /// A label's whole name.
+    /// Images with this label, by its whole name.
     Label(&'a LabelName),
-    /// `by:me`, for that user.
+    /// Images that this user uploaded (`by:me`).
     Uploader(&'a UserId),
-    /// `is:offensive`.
+    /// Images with a moderation label (`is:offensive`).
     Offensive,
     /// Every image has it.
     Everything,
