@@ -2,6 +2,7 @@
 
 mod arguments;
 mod backup;
+mod completions;
 mod dead;
 mod failure;
 mod fsck;
@@ -21,14 +22,21 @@ mod words;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use failure::{Outcome, USAGE};
 pub use serve::ServeArguments;
 
 /// Pictures labelled live: upload, watch, be alerted, search.
 #[derive(Debug, Parser)]
-#[command(name = "labelcast", version, propagate_version = true, arg_required_else_help = true, after_help = AFTER_HELP)]
+#[command(
+    name = "labelcast",
+    version,
+    long_version = env!("LABELCAST_VERSION"),
+    propagate_version = true,
+    arg_required_else_help = true,
+    after_help = AFTER_HELP
+)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
@@ -54,6 +62,9 @@ enum Command {
     Backup(backup::BackupArguments),
     Fsck(fsck::FsckArguments),
     Licenses(licenses::LicensesArguments),
+    Completions(completions::CompletionsArguments),
+    #[command(hide = true)]
+    Manual(completions::ManualArguments),
 }
 
 /// Reads the arguments of the process, does what they ask, and tells how it went.
@@ -87,13 +98,13 @@ async fn execute(command: Command) -> Outcome {
         Command::Backup(arguments) => arguments.run().await,
         Command::Fsck(arguments) => arguments.run().await,
         Command::Licenses(_) => licenses::LicensesArguments::run(),
+        Command::Completions(arguments) => arguments.run(CommandLine::command()),
+        Command::Manual(arguments) => arguments.run(CommandLine::command()),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
