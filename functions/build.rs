@@ -1,15 +1,24 @@
 //! Packs the built page, as it goes to browsers, into a list of its files, and the notices of third parties with it.
 
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+/// Held while `make run` builds the web app at the same time.
+const LOCK: &str = "../target/web-app.lock";
+
 fn main() -> io::Result<()> {
     let built = Path::new("../web/dist");
+    let started = SystemTime::now();
+    if let Ok(lock) = File::open(LOCK) {
+        lock.lock_shared()?;
+        built_before(built, started - Duration::from_secs(2))?;
+    }
     // A path that is missing would count as changed each time.
     let watched = if built.exists() { built } else { Path::new("../web/package.json") };
     println!("cargo::rerun-if-changed={}", watched.display());
@@ -33,6 +42,26 @@ fn main() -> io::Result<()> {
         writeln!(list, "({name:?}, include_bytes!({to:?})),").expect("writing to text does not fail");
     }
     fs::write(packed.join("page.rs"), list + "]\n")
+}
+
+/// Dates back what was built while this waited: Cargo takes what is newer than the start of this for changed, and would do
+/// everything again.
+fn built_before(folder: &Path, time: SystemTime) -> io::Result<()> {
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
+    for entry in entries {
+        let path = entry?.path();
+        if path.is_dir() {
+            built_before(&path, time)?;
+        } else {
+            date_back(&path, time)?;
+        }
+    }
+    date_back(folder, time)
+}
+
+fn date_back(path: &Path, time: SystemTime) -> io::Result<()> {
+    let file = File::open(path)?;
+    if file.metadata()?.modified()? > time { file.set_modified(time) } else { Ok(()) }
 }
 
 /// All below a folder, in the same order each time; none, if it is not there.
