@@ -100,7 +100,7 @@ test-deployed: web emulator node_modules binaries ## The packaged stack, deploye
 	cargo build --profile lambda --package labelcast-aws --bin bootstrap
 	target/emulator/bin/python tests/stack/deployed.py
 
-check: ## Formatting, lints, types
+check: web ## Formatting, lints, types
 	cargo fmt --all --check
 	python3 infra/notices.py --check
 	cargo clippy --workspace --all-targets --features labelcast-tests/deployed -- --deny warnings
