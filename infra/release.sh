@@ -65,7 +65,7 @@ check() { # ARCHITECTURE
         [ "$says" = "labelcast $version ($commit)" ] || { echo "$file says \"$says\", not its version and commit" >&2; exit 1; }
         echo "$1: $says, $bytes bytes, glibc $needed"
     else
-        echo "$1: $bytes bytes, glibc $needed; not run, as qemu-user-static and libc6-arm64-cross are not installed"
+        echo "$1: $bytes bytes, glibc $needed; not run, as qemu-user-static, libc6-arm64-cross and libgcc-s1-arm64-cross are not installed"
     fi
 }
 
