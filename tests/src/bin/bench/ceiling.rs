@@ -10,19 +10,28 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 type Sockets = Rc<RefCell<Vec<TcpStream>>>;
 
+/// Takes subscribers and publishers.
 pub async fn serve(port: u16) -> std::io::Result<()> {
+    let sockets = Sockets::default();
+    accept(port, |stream| connection(stream, sockets.clone())).await
+}
+
+/// Takes connections, each in a task of its own.
+pub async fn accept<F>(port: u16, serve: impl Fn(TcpStream) -> F) -> std::io::Result<()>
+where
+    F: Future<Output = std::io::Result<()>> + 'static,
+{
     let socket = tokio::net::TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
     socket.bind(([127, 0, 0, 1], port).into())?;
     let listener: TcpListener = socket.listen(4096)?;
-    let sockets = Sockets::default();
     let local = tokio::task::LocalSet::new();
     local
         .run_until(async {
             loop {
                 let (stream, _) = listener.accept().await?;
                 stream.set_nodelay(true)?;
-                tokio::task::spawn_local(connection(stream, sockets.clone()));
+                tokio::task::spawn_local(serve(stream));
             }
         })
         .await
@@ -31,22 +40,13 @@ pub async fn serve(port: u16) -> std::io::Result<()> {
 async fn connection(mut stream: TcpStream, sockets: Sockets) -> std::io::Result<()> {
     let mut input = Vec::with_capacity(4096);
     loop {
-        while !input.windows(4).any(|four| four == b"\r\n\r\n") {
-            if stream.read_buf(&mut input).await? == 0 {
-                return Ok(());
-            }
+        if !read_head(&mut stream, &mut input).await? {
+            return Ok(());
         }
         let end = input.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(0) + 4;
         let head = String::from_utf8_lossy(&input[..end]).to_lowercase();
         if head.starts_with("get") {
-            let original = String::from_utf8_lossy(&input[..end]).into_owned();
-            let key =
-                original.lines().find_map(|line| line.split_once("Sec-WebSocket-Key: ")).map(|(_, key)| key.trim());
-            let accept = derive_accept_key(key.unwrap_or_default().as_bytes());
-            let answer = format!(
-                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
-            );
-            stream.write_all(answer.as_bytes()).await?;
+            switch_protocols(&mut stream, &input[..end]).await?;
             let mut asked = [0; 512];
             let _ = stream.read(&mut asked).await?;
             stream.write_all(&frame(b"{\"type\":\"subscribed\"}")).await?;
@@ -68,7 +68,29 @@ async fn connection(mut stream: TcpStream, sockets: Sockets) -> std::io::Result<
     }
 }
 
-fn frame(payload: &[u8]) -> Vec<u8> {
+/// Reads until a head is there. False if the client left before.
+pub async fn read_head(stream: &mut TcpStream, input: &mut Vec<u8>) -> std::io::Result<bool> {
+    while !input.windows(4).any(|four| four == b"\r\n\r\n") {
+        if stream.read_buf(input).await? == 0 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Answers a handshake.
+pub async fn switch_protocols(stream: &mut TcpStream, head: &[u8]) -> std::io::Result<()> {
+    let head = String::from_utf8_lossy(head);
+    let key = head.lines().find_map(|line| line.split_once("Sec-WebSocket-Key: ")).map(|(_, key)| key.trim());
+    let accept = derive_accept_key(key.unwrap_or_default().as_bytes());
+    let answer = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+    );
+    stream.write_all(answer.as_bytes()).await
+}
+
+/// A text frame.
+pub fn frame(payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![0x81];
     match u8::try_from(payload.len()) {
         Ok(short @ 0..=125) => frame.push(short),

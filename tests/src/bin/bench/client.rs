@@ -120,7 +120,8 @@ impl Fanout {
     }
 }
 
-async fn subscribe(address: &str, token: &str) -> std::io::Result<TcpStream> {
+/// Opens a socket and subscribes; the answer has come.
+pub async fn subscribe(address: &str, token: &str) -> std::io::Result<TcpStream> {
     let mut stream = TcpStream::connect(address).await?;
     let handshake = format!(
         "GET /live HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer {token}\r\n\r\n"

@@ -1,10 +1,11 @@
 //! `make bench`: the real binary, measured; it has one core, this program the other (`taskset`). `bench` does all,
-//! `bench fanout`, `bench filters`, `bench upload`, `bench burst` and `bench search [IMAGES]` one of them. What is printed are figures,
+//! `bench fanout`, `bench connections`, `bench filters`, `bench upload`, `bench burst` and `bench search [IMAGES]` one of them. What is printed are figures,
 //! never verdicts.
 
 mod burst;
 mod ceiling;
 mod client;
+mod connections;
 mod fanout;
 mod filters;
 mod process;
@@ -18,6 +19,10 @@ async fn main() {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["ceiling", port] => ceiling::serve(port.parse().expect("a port")).await.expect("it can listen"),
+        ["connections-ceiling", port] => {
+            ceiling::accept(port.parse().expect("a port"), connections::serve).await.expect("it can listen");
+        }
+        ["connections"] => connections::run().await,
         ["fanout"] => tokio::task::LocalSet::new().run_until(fanout::run()).await,
         ["filters"] => filters::run().await,
         ["burst"] => burst::run().await,
@@ -27,6 +32,8 @@ async fn main() {
         [] => {
             tokio::task::LocalSet::new().run_until(fanout::run()).await;
             println!();
+            connections::run().await;
+            println!();
             filters::run().await;
             println!();
             upload::run().await;
@@ -35,6 +42,6 @@ async fn main() {
             println!();
             search::run(1_000_000).await;
         }
-        _ => eprintln!("bench [fanout | filters | upload | burst | search [IMAGES]]"),
+        _ => eprintln!("bench [fanout | connections | filters | upload | burst | search [IMAGES]]"),
     }
 }

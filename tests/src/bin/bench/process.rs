@@ -66,9 +66,18 @@ impl Measured {
     }
 
     pub async fn ceiling() -> Self {
+        Self::ceiling_of("ceiling").await
+    }
+
+    /// For sockets that come and go.
+    pub async fn connections_ceiling() -> Self {
+        Self::ceiling_of("connections-ceiling").await
+    }
+
+    async fn ceiling_of(what: &str) -> Self {
         let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|one| one.local_addr()).expect("a port").port();
         let own = std::env::current_exe().expect("a program has a path");
-        let process = on_cores("0", &own).args(["ceiling", &port.to_string()]).spawn().expect("taskset is there");
+        let process = on_cores("0", &own).args([what, &port.to_string()]).spawn().expect("taskset is there");
         let address = format!("127.0.0.1:{port}");
         while tokio::net::TcpStream::connect(&address).await.is_err() {
             tokio::task::yield_now().await;
