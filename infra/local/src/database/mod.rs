@@ -75,17 +75,19 @@ impl Database {
 
     /// Runs a change that is made again from rows that are durable already, should it be lost. It survives the end of the
     /// process; a loss of power may undo it, but only together with every change after it, until a [`Database::write`] after
-    /// it was answered. So it costs no fsync.
-    pub async fn write_repeatable<T, F>(&self, change: F) -> PortResult<T>
+    /// it was answered. So it costs no fsync. `then` is as in [`Database::write_then`], but runs once the change can be read.
+    pub async fn write_repeatable_then<T, U, F, G>(&self, change: F, then: G) -> PortResult<U>
     where
         T: Send + 'static,
+        U: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+        G: FnOnce(T) -> U + Send + 'static,
     {
-        self.writer.run(writer::Urgency::Repeatable, change, |done| done).await
+        self.writer.run(writer::Urgency::Repeatable, change, then).await
     }
 
-    /// [`Database::write_repeatable`], for what nobody is kept waiting by: it goes along with the next commit, and costs one of
-    /// its own only if none comes within 50 ms.
+    /// [`Database::write_repeatable_then`], for what nobody is kept waiting by: it goes along with the next commit, and costs one
+    /// of its own only if none comes within 50 ms.
     pub async fn write_along<T, F>(&self, change: F) -> PortResult<T>
     where
         T: Send + 'static,

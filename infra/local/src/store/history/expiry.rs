@@ -2,18 +2,21 @@ use labelcast_functions::ports::{Expiry, PortResult};
 use rusqlite::{Connection, Transaction, params};
 
 use super::super::batches::{BATCH, until_done};
+use super::heads::Heads;
 use super::read;
 use crate::database::Database;
 
 /// Forgets from the oldest number upwards, topic by topic, so that what is kept has no holes.
-pub(super) async fn expire(database: &Database, expiry: Expiry) -> PortResult<u64> {
+pub(super) async fn expire(database: &Database, heads: &Heads, expiry: Expiry) -> PortResult<u64> {
     let mut forgotten = 0;
     for topic in database.search(move |connection| due_topics(connection, expiry)).await? {
         forgotten += until_done(database, move |group| forget_oldest(group, topic, expiry)).await?;
     }
     // Mostly there is none, and a look keeps nobody from writing.
     if database.read(newest_unused).await?.is_some() {
-        database.write(forget_topics).await?;
+        let heads = heads.clone();
+        // Before the next append: a topic that comes back goes on from another number than before.
+        database.write_then(forget_topics, move |()| heads.clear()).await?;
     }
     Ok(forgotten)
 }

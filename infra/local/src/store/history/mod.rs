@@ -1,6 +1,7 @@
 mod append;
 mod epoch;
 mod expiry;
+mod heads;
 mod read;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use rusqlite::Transaction;
 use crate::database::Database;
 
 pub use epoch::mark_as_copy;
+use heads::Heads;
 
 /// The history of topics in the database. All topics share one epoch: a database loses its history as a whole.
 #[derive(Clone)]
@@ -23,6 +25,7 @@ pub struct SqliteHistory {
     database: Database,
     clock: Arc<dyn Clock>,
     epoch: Epoch,
+    heads: Heads,
 }
 
 impl SqliteHistory {
@@ -36,7 +39,7 @@ impl SqliteHistory {
         let boot = epoch::Boot::current();
         let change = move |group: &Transaction<'_>| epoch::of_database(group, &drawn, file.as_ref(), boot.as_ref());
         let epoch = database.write(change).await?;
-        Ok(Self { database, clock, epoch })
+        Ok(Self { database, clock, epoch, heads: Heads::default() })
     }
 }
 
@@ -51,7 +54,12 @@ impl History for SqliteHistory {
         let rows = append::encode(entries, &self.epoch);
         let now = self.clock.now();
         // Made again from its job if a loss of power undoes it. The numbers may be others then, so the epoch is, too.
-        self.database.write_repeatable(move |group| append::append(group, rows, now)).await
+        let heads = self.heads.clone();
+        let note = move |appended: Vec<Appended>| {
+            heads.appended(appended.iter().flat_map(|one| &one.placed).map(|placed| (&placed.topic, placed.seq)));
+            appended
+        };
+        self.database.write_repeatable_then(move |group| append::append(group, rows, now), note).await
     }
 
     async fn settle(&self, _placed: &[Placed]) -> PortResult<()> {
@@ -60,13 +68,16 @@ impl History for SqliteHistory {
     }
 
     async fn head(&self, topic: &TopicKey) -> PortResult<Head> {
-        let (topic, epoch) = (topic.to_string(), self.epoch.clone());
-        self.database
-            .read(move |connection| {
-                let newest = read::newest(connection, &topic)?;
-                Ok(Head { epoch, newest, settled: newest })
-            })
-            .await
+        let newest = match self.heads.get(topic) {
+            Ok(newest) => newest,
+            Err(look_up) => {
+                let name = topic.to_string();
+                let newest = self.database.read(move |connection| read::newest(connection, &name)).await?;
+                self.heads.looked_up(topic, newest, look_up);
+                newest
+            }
+        };
+        Ok(Head { epoch: self.epoch.clone(), newest, settled: newest })
     }
 
     async fn read(&self, topic: &TopicKey, after: Seq, limit: PageLimit) -> PortResult<HistoryPage> {
@@ -80,6 +91,6 @@ impl History for SqliteHistory {
     }
 
     async fn expire(&self, expiry: Expiry) -> PortResult<u64> {
-        expiry::expire(&self.database, expiry).await
+        expiry::expire(&self.database, &self.heads, expiry).await
     }
 }
