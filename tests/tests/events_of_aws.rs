@@ -7,6 +7,7 @@ use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
 use aws_lambda_events::s3::S3Event;
 use bytes::Bytes;
 use chrono::Duration;
+use labelcast_events::websocket;
 use labelcast_functions::budget::{ByteSize, MemoryBudget};
 use labelcast_functions::images::{Analyze, Decoding, Failed, FailureRecord, Index, Ingest};
 use labelcast_functions::live::{
@@ -366,7 +367,7 @@ async fn the_authorizer_answers_a_policy_for_what_was_asked() {
     ] {
         let mut event = sample!("authorizer.json");
         event["headers"][name] = json!(value);
-        let answer = serde_json::to_value(authorize.handle(read(&event)).await.unwrap()).unwrap();
+        let answer = serde_json::to_value(websocket::authorize(&authorize, read(&event)).await.unwrap()).unwrap();
         let allow = json!({"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": event["methodArn"].as_str().unwrap()});
         assert_eq!(answer["policyDocument"], json!({"Version": "2012-10-17", "Statement": [allow]}));
         assert!(answer["principalId"].is_string());
@@ -376,7 +377,7 @@ async fn the_authorizer_answers_a_policy_for_what_was_asked() {
     let mut in_the_url = sample!("authorizer.json");
     in_the_url["queryStringParameters"] = json!({"token": token});
     for event in [sample!("authorizer.json"), in_the_url] {
-        assert_eq!(authorize.handle(read(&event)).await.unwrap_err().to_string(), "Unauthorized");
+        assert_eq!(websocket::authorize(&authorize, read(&event)).await.unwrap_err(), "Unauthorized");
     }
 }
 
@@ -388,7 +389,7 @@ async fn a_connection_lives_by_the_events_of_api_gateway() {
     let authorize = Authorize { verifier: verifier(&machine), clock: machine.clock.clone() };
     let mut asked = sample!("authorizer.json");
     asked["headers"]["Authorization"] = json!(machine.token().await);
-    let context = serde_json::to_value(authorize.handle(read(&asked)).await.unwrap().context).unwrap();
+    let context = serde_json::to_value(websocket::authorize(&authorize, read(&asked)).await.unwrap().context).unwrap();
     let authorized = |mut event: Value, connected_at: i64| -> ApiGatewayWebsocketProxyRequest {
         event["requestContext"]["connectedAt"] = json!(connected_at);
         for (name, value) in context.as_object().unwrap() {
@@ -402,14 +403,15 @@ async fn a_connection_lives_by_the_events_of_api_gateway() {
         accounts: Arc::new(CurrentUntilExpiry),
         settings: settings(),
     };
-    let answer = connect.handle(authorized(sample!("websocket-connect.json"), connected_at)).await.unwrap();
+    let answer =
+        websocket::connect(&connect, authorized(sample!("websocket-connect.json"), connected_at)).await.unwrap();
     assert_eq!(
         (answer.status_code, &answer.headers["sec-websocket-protocol"]),
         (200, &"labelcast.v1".parse().unwrap())
     );
     // What the authorizer did not let through is let through by nobody.
     let stranger = read(&sample!("websocket-connect.json"));
-    assert_eq!(connect.handle(stranger).await.unwrap().status_code, 403);
+    assert_eq!(websocket::connect(&connect, stranger).await.unwrap().status_code, 403);
 
     let id: ConnectionId = "EzhJ9dpbjoECI5w=".parse().unwrap();
     assert!(ports.connections.get(&id).await.unwrap().is_some());
@@ -433,7 +435,7 @@ async fn a_connection_lives_by_the_events_of_api_gateway() {
     ] {
         let mut event = sample!("websocket-message.json");
         event["body"] = json!(body);
-        let answer = route.handle(authorized(event, connected_at)).await;
+        let answer = websocket::message(&route, authorized(event, connected_at)).await;
         let text = answer.body.map(|body| String::from_utf8(body.to_vec()).unwrap()).unwrap_or_default();
         let frame: Value = serde_json::from_str(&text).unwrap();
         assert_eq!((answer.status_code, &frame["type"]), (200, &json!(kind)), "{body}");
@@ -441,8 +443,10 @@ async fn a_connection_lives_by_the_events_of_api_gateway() {
 
     let disconnect = Disconnect { connections: ports.connections.clone() };
     // One that comes late, of a session before.
-    disconnect.handle(authorized(sample!("websocket-disconnect.json"), connected_at - 1)).await.unwrap();
+    websocket::disconnect(&disconnect, authorized(sample!("websocket-disconnect.json"), connected_at - 1))
+        .await
+        .unwrap();
     assert!(ports.connections.get(&id).await.unwrap().is_some());
-    disconnect.handle(authorized(sample!("websocket-disconnect.json"), connected_at)).await.unwrap();
+    websocket::disconnect(&disconnect, authorized(sample!("websocket-disconnect.json"), connected_at)).await.unwrap();
     assert_eq!(ports.connections.get(&id).await.unwrap(), None);
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use self::messages::Messages;
 use crate::contract;
-use crate::live::SUBPROTOCOL;
+use crate::protocol::SUBPROTOCOL;
 
 /// The document, for a socket at this URL.
 pub fn document(live: &str) -> Value {

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
+use chrono::{DateTime, Utc};
 
-use super::event::{connected_at, connection_id};
+use crate::model::ConnectionId;
 use crate::ports::{Connections, PortResult};
 
-/// The function's parts.
+/// Deletes connections that are gone.
 #[derive(Clone)]
 pub struct Disconnect {
     /// Where connections are kept.
@@ -15,14 +15,9 @@ pub struct Disconnect {
 }
 
 impl Disconnect {
-    /// Takes `$disconnect`. Deletes the connection only if it is the one that the event speaks of.
-    pub async fn handle(&self, event: ApiGatewayWebsocketProxyRequest) -> PortResult<()> {
-        let context = &event.request_context;
-        let (Some(id), Some(connected_at)) = (connection_id(context), connected_at(context)) else {
-            tracing::warn!("`$disconnect` came without a connection id");
-            return Ok(());
-        };
-        match self.connections.get(&id).await? {
+    /// Deletes the connection, only if it is the one that was opened then: an id may have come again.
+    pub async fn handle(&self, id: &ConnectionId, connected_at: DateTime<Utc>) -> PortResult<()> {
+        match self.connections.get(id).await? {
             Some(connection) if connection.connected_at == connected_at => {
                 self.connections.remove(&connection).await?;
                 Ok(())

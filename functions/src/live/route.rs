@@ -3,10 +3,8 @@
 
 use std::sync::Arc;
 
-use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
 use chrono::{DateTime, Utc};
 
-use super::event::{answer, connection_id};
 use super::replay::Replayer;
 use super::replay_budget::ReplayBudget;
 use super::subscribe::{Outcome, Request, Subscriber};
@@ -34,18 +32,10 @@ type Answer = Option<ServerFrame>;
 /// What becomes of a message before it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Admission {
-    /// It may be handled.
-    Admitted,
+    /// It may be handled, for this connection.
+    Admitted(Connection),
     /// It is not looked at; this, if anything, is answered.
     Refused(Option<String>),
-}
-
-/// A message that was counted.
-enum Counted {
-    /// It may be handled, for this connection.
-    Handle(Connection),
-    /// It may not.
-    Refuse(Result<Answer>),
 }
 
 impl Route {
@@ -68,56 +58,40 @@ impl Route {
         Self { clock, connections, pusher, verifier, settings, subscriber }
     }
 
-    /// Takes a message. What is answered goes back over the route's response.
-    pub async fn handle(&self, event: ApiGatewayWebsocketProxyRequest) -> ApiGatewayProxyResponse {
-        let Some(id) = connection_id(&event.request_context) else { return self.unnamed() };
-        match self.count(&id).await {
-            Counted::Handle(connection) => self.respond(&connection, &event).await,
-            Counted::Refuse(outcome) => answer(200, encode(outcome, None)),
+    /// Takes a message, the text of a frame; what is answered is the text of another, or nothing more.
+    pub async fn handle(&self, id: &ConnectionId, text: &str) -> Option<String> {
+        match self.admit(id).await {
+            Admission::Admitted(connection) => self.handle_admitted(&connection, text).await,
+            Admission::Refused(response) => response,
         }
     }
 
     /// Counts a message before anything is made of it, where whoever takes messages can ask: what is over the limit then costs
     /// no more than this.
     pub async fn admit(&self, id: &ConnectionId) -> Admission {
-        match self.count(id).await {
-            Counted::Handle(_) => Admission::Admitted,
-            Counted::Refuse(outcome) => Admission::Refused(encode(outcome, None)),
-        }
-    }
-
-    /// Takes a message that was admitted.
-    pub async fn handle_admitted(&self, event: ApiGatewayWebsocketProxyRequest) -> ApiGatewayProxyResponse {
-        let Some(id) = connection_id(&event.request_context) else { return self.unnamed() };
-        match self.connections.get(&id).await {
-            Ok(Some(connection)) => self.respond(&connection, &event).await,
-            Ok(None) => answer(200, encode(self.close(&id).await, None)),
-            Err(error) => answer(200, encode(Err(error.into()), None)),
-        }
-    }
-
-    #[expect(clippy::unused_self, reason = "the same form as its siblings")]
-    fn unnamed(&self) -> ApiGatewayProxyResponse {
-        answer(200, encode(Err(Error::bad_request("the event names no connection")), None))
-    }
-
-    async fn count(&self, id: &ConnectionId) -> Counted {
         let row = self.connections.on_message(id, self.settings.messages_per_second, self.clock.now()).await;
         let (connection, allowed) = match row {
             Ok(Some(row)) => row,
             // The row is gone, so nothing may be answered from it: the socket is on its way out.
-            Ok(None) => return Counted::Refuse(self.close(id).await),
-            Err(error) => return Counted::Refuse(Err(error.into())),
+            Ok(None) => return Admission::Refused(encode(self.close(id).await, None)),
+            Err(error) => return Admission::Refused(encode(Err(error.into()), None)),
         };
         if allowed == MessageAllowed::Yes {
-            return Counted::Handle(connection);
+            return Admission::Admitted(connection);
         }
         metrics::counter!("labelcast_messages_rate_limited_total").increment(1);
-        Counted::Refuse(match allowed {
+        let outcome = match allowed {
             MessageAllowed::Yes | MessageAllowed::Ignored => Ok(None),
             MessageAllowed::RateLimited => Err(Error::new(ErrorKind::TooMany, self.too_many("slow down"))),
             MessageAllowed::Flooding => self.end_flood(id).await,
-        })
+        };
+        Admission::Refused(encode(outcome, None))
+    }
+
+    /// Takes a message that was admitted.
+    pub async fn handle_admitted(&self, connection: &Connection, text: &str) -> Option<String> {
+        let (reference, outcome) = self.message(connection, text).await;
+        encode(outcome, reference)
     }
 
     fn too_many(&self, advice: &str) -> String {
@@ -137,15 +111,6 @@ impl Route {
     async fn close(&self, id: &ConnectionId) -> Result<Answer> {
         self.pusher.close(id).await?;
         Ok(None)
-    }
-
-    async fn respond(
-        &self,
-        connection: &Connection,
-        event: &ApiGatewayWebsocketProxyRequest,
-    ) -> ApiGatewayProxyResponse {
-        let (reference, outcome) = self.message(connection, event.body.as_deref().unwrap_or_default()).await;
-        answer(200, encode(outcome, reference))
     }
 
     async fn message(&self, connection: &Connection, text: &str) -> (Option<String>, Result<Answer>) {

@@ -4,7 +4,9 @@ mod client;
 pub mod event;
 mod image;
 mod server;
+mod subprotocol;
 
 pub use client::{ClientFrame, FrameError, MAX_REFERENCE, Refresh, SetNotifyList, Subscribe, Unsubscribe, read};
 pub use image::ImageView;
 pub use server::{ClosingCode, ErrorCode, NotificationFrame, NotificationTopic, ServerFrame, SubscribedTopic};
+pub use subprotocol::{SUBPROTOCOL, choose_subprotocol};

@@ -11,9 +11,18 @@ pub fn bearer(header_value: &str) -> Option<&str> {
     }
 }
 
+/// The token of a WebSocket handshake, given its header `Authorization` and the values of its headers
+/// `Sec-WebSocket-Protocol`. Never from the URL, which ends up in logs.
+pub fn of_handshake<'a>(
+    authorization: Option<&'a str>,
+    subprotocols: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    authorization.and_then(bearer).or_else(|| subprotocols.into_iter().find_map(from_subprotocols))
+}
+
 /// The token among the subprotocols that a browser offers, which can send no header of its own on a WebSocket:
 /// `labelcast.v1, bearer.TOKEN`.
-pub fn from_subprotocols(header_value: &str) -> Option<&str> {
+fn from_subprotocols(header_value: &str) -> Option<&str> {
     header_value
         .split(',')
         .filter_map(|protocol| protocol.trim().strip_prefix("bearer."))
@@ -42,5 +51,13 @@ mod tests {
         for header in ["", "labelcast.v1", "labelcast.v1, bearer.", "labelcast.v1, a.b.c"] {
             assert_eq!(from_subprotocols(header), None, "{header}");
         }
+    }
+
+    #[test]
+    fn a_handshake_shows_its_token_in_the_header_or_else_as_a_subprotocol() {
+        assert_eq!(of_handshake(Some("Bearer a"), ["bearer.b"]), Some("a"));
+        assert_eq!(of_handshake(Some("Basic a"), ["bearer.b"]), Some("b"));
+        assert_eq!(of_handshake(None, ["labelcast.v1", "bearer.b"]), Some("b"));
+        assert_eq!(of_handshake(None, []), None);
     }
 }

@@ -8,7 +8,7 @@ mod keys;
 mod verified;
 mod verifier;
 
-pub use carrier::{bearer, from_subprotocols};
+pub use carrier::{bearer, of_handshake};
 pub use error::TokenError;
 pub use keys::{KeySource, KeySourceError};
 pub use verifier::Verifier;

@@ -4,5 +4,6 @@
 //! is replayed. The recorded samples of AWS are this crate's tests.
 
 mod error;
+pub mod websocket;
 
 pub use error::EventError;

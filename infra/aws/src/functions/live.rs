@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use labelcast_functions::live::{Authorize, AuthorizerEvent, Connect, Disconnect, Route};
+use labelcast_events::websocket;
+use labelcast_functions::live::{Authorize, Connect, Disconnect, Route};
 use labelcast_functions::ports::CurrentUntilExpiry;
 use lambda_runtime::Error;
 
@@ -12,10 +13,9 @@ use crate::telemetry::Metrics;
 
 pub(super) async fn authorize(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
     let authorize = Authorize { verifier: home.verifier()?, clock: home.clock() };
-    take(metrics, move |event: AuthorizerEvent| {
+    take(metrics, move |event| {
         let authorize = authorize.clone();
-        // API Gateway answers 401 only to exactly this word.
-        async move { authorize.handle(event).await.map_err(Error::from) }
+        async move { websocket::authorize(&authorize, event).await.map_err(Error::from) }
     })
     .await
 }
@@ -28,7 +28,7 @@ pub(super) async fn connect(home: &Home, metrics: &'static Metrics) -> Result<()
     };
     take(metrics, move |event| {
         let connect = connect.clone();
-        async move { connect.handle(event).await.map_err(Error::from) }
+        async move { websocket::connect(&connect, event).await.map_err(Error::from) }
     })
     .await
 }
@@ -37,7 +37,7 @@ pub(super) async fn disconnect(home: &Home, metrics: &'static Metrics) -> Result
     let disconnect = Disconnect { connections: home.connection_rows()? };
     take(metrics, move |event| {
         let disconnect = disconnect.clone();
-        async move { disconnect.handle(event).await.map_err(Error::from) }
+        async move { websocket::disconnect(&disconnect, event).await.map_err(Error::from) }
     })
     .await
 }
@@ -57,7 +57,7 @@ pub(super) async fn message(home: &Home, metrics: &'static Metrics) -> Result<()
     take(metrics, move |event| {
         let route = route.clone();
         // On the heap: it is too large to be moved about.
-        async move { Ok(Box::pin(route.handle(event)).await) }
+        async move { Ok(Box::pin(websocket::message(&route, event)).await) }
     })
     .await
 }

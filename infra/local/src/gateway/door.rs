@@ -13,20 +13,19 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
 use bytes::Bytes;
 use hyper::upgrade::OnUpgrade;
-use labelcast_functions::live::{AuthorizeError, AuthorizerEvent};
-use labelcast_functions::model::ConnectionId;
-use labelcast_functions::protocol::ClosingCode;
+use labelcast_functions::live::{AuthorizeError, Connected};
+use labelcast_functions::model::{Connection, ConnectionId};
+use labelcast_functions::protocol::{ClosingCode, choose_subprotocol};
 use labelcast_functions::rest::Admission;
+use labelcast_functions::token;
 use serde_json::json;
 use tokio::sync::oneshot;
 
-use super::event::{Origin, single};
+use super::peer::Peer;
 use super::socket::{Ended, Socket};
 use super::transport::Transport;
 use super::{Gateway, Routes, handshake, limits, message, session};
 use crate::server::ConnectionPermit;
-
-const METHOD_ARN: &str = "arn:aws:execute-api:local:000000000000:labelcast/live/$connect";
 
 /// Answers a handshake.
 pub async fn upgrade(gateway: Gateway, routes: Arc<dyn Routes>, request: Request) -> Response {
@@ -60,18 +59,18 @@ async fn connection(
     routes: Arc<dyn Routes>,
     mut request: Parts,
     upgrade: OnUpgrade,
-    answer: oneshot::Sender<Result<Option<HeaderValue>, StatusCode>>,
+    answer: oneshot::Sender<Result<Option<&'static str>, StatusCode>>,
 ) {
     // Kept as long as the stream: a socket counts among the connections that may be open until it is gone.
     let _permit = request.extensions.remove::<ConnectionPermit>();
     // Boxed, like all that is over soon: an idle connection's task stays small.
     match Box::pin(admit(&gateway, &*routes, request)).await {
         Err(status) => drop(answer.send(Err(status))),
-        Ok((origin, protocol)) => {
+        Ok((peer, protocol)) => {
             // Nobody waits for it if the client is gone; then the upgrade fails, and what was connected is undone.
             let _ = answer.send(Ok(protocol));
-            let ended = serve(&gateway, &routes, &origin, upgrade).await;
-            Box::pin(disconnect(&gateway, &*routes, &origin, ended)).await;
+            let ended = serve(&gateway, &routes, &peer, upgrade).await;
+            Box::pin(disconnect(&*routes, &peer, ended)).await;
         }
     }
 }
@@ -80,45 +79,40 @@ async fn admit(
     gateway: &Gateway,
     routes: &dyn Routes,
     request: Parts,
-) -> Result<(Arc<Origin>, Option<HeaderValue>), StatusCode> {
+) -> Result<(Arc<Peer>, Option<&'static str>), StatusCode> {
     if gateway.shared.draining.load(Ordering::Acquire) {
         return Err(StatusCode::SERVICE_UNAVAILABLE);
     }
     let _handshake = gateway.shared.handshakes.try_acquire().map_err(|_| StatusCode::TOO_MANY_REQUESTS)?;
     let headers = &request.headers;
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let address = request.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string());
-    let mut origin = Origin {
-        id: gateway.new_id(),
-        connected_at: gateway.shared.clock.now(),
-        source_ip: address.unwrap_or_default(),
-        user_agent: text(header::USER_AGENT),
-        host: text(header::HOST).unwrap_or_default(),
-        authorizer: serde_json::Map::new(),
-    };
-    let asked = json!({"type": "REQUEST", "methodArn": METHOD_ARN, "headers": single(headers)});
-    let asked: AuthorizerEvent = serde_json::from_value(asked).map_err(|_| StatusCode::BAD_REQUEST)?;
-    let authorized = tokio::time::timeout(limits::MESSAGE_TIME, routes.authorize(asked)).await;
+    let values = |name| headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    let offered = || values(header::SEC_WEBSOCKET_PROTOCOL);
+    // Of several, the last, as API Gateway has it.
+    let token = token::of_handshake(values(header::AUTHORIZATION).next_back(), offered());
+    let authorized = tokio::time::timeout(limits::MESSAGE_TIME, routes.authorize(token)).await;
     let authorized = authorized.map_err(|_| failed("the authorizer", &"it took too long"))?;
-    let authorized = authorized.map_err(|error| match error {
+    let caller = authorized.map_err(|error| match error {
         AuthorizeError::Unauthorized => StatusCode::UNAUTHORIZED,
         AuthorizeError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
     })?;
     Admission::admit(&request.extensions);
-    origin.authorized(authorized);
-    let event = origin.connect(headers, &gateway.request_id());
-    let connected = tokio::time::timeout(limits::MESSAGE_TIME, routes.connect(event)).await;
+    let connection = Connection { id: gateway.new_id(), caller, connected_at: gateway.shared.clock.now() };
+    let connected = tokio::time::timeout(limits::MESSAGE_TIME, routes.connect(&connection)).await;
     let connected = connected
         .map_err(|_| failed("`$connect`", &"it took too long"))?
         .map_err(|error| failed("`$connect`", &error))?;
-    match u16::try_from(connected.status_code).ok().and_then(|status| StatusCode::from_u16(status).ok()) {
-        // The only header that is copied.
-        Some(status) if status.is_success() => {
-            Ok((Arc::new(origin), connected.headers.get(header::SEC_WEBSOCKET_PROTOCOL).cloned()))
-        }
-        Some(status) => Err(status),
-        None => Err(StatusCode::BAD_GATEWAY),
+    match connected {
+        Connected::Accepted => {}
+        Connected::TooMany => return Err(StatusCode::TOO_MANY_REQUESTS),
+        Connected::Revoked => return Err(StatusCode::UNAUTHORIZED),
     }
+    let peer = Peer {
+        id: connection.id,
+        connected_at: connection.connected_at,
+        source_ip: request.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip()),
+        user_agent: values(header::USER_AGENT).next().map(Box::from),
+    };
+    Ok((Arc::new(peer), choose_subprotocol(offered())))
 }
 
 fn failed(what: &str, why: &dyn std::fmt::Display) -> StatusCode {
@@ -126,7 +120,7 @@ fn failed(what: &str, why: &dyn std::fmt::Display) -> StatusCode {
     StatusCode::BAD_GATEWAY
 }
 
-fn switching(accept: &str, protocol: Option<HeaderValue>) -> Response {
+fn switching(accept: &str, protocol: Option<&'static str>) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
@@ -136,29 +130,29 @@ fn switching(accept: &str, protocol: Option<HeaderValue>) -> Response {
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     }
     if let Some(protocol) = protocol {
-        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
     }
     response
 }
 
 /// A connection from its 101 to its end.
-async fn serve(gateway: &Gateway, routes: &Arc<dyn Routes>, origin: &Arc<Origin>, upgrade: OnUpgrade) -> Ended {
-    let Some((socket, sent_already)) = Box::pin(open(gateway, origin, upgrade)).await else {
+async fn serve(gateway: &Gateway, routes: &Arc<dyn Routes>, peer: &Arc<Peer>, upgrade: OnUpgrade) -> Ended {
+    let Some((socket, sent_already)) = Box::pin(open(gateway, peer, upgrade)).await else {
         return Ended::abnormally();
     };
-    let handle = |text: String| message::handle(gateway.clone(), routes.clone(), origin.clone(), text);
+    let handle = |text: String| message::handle(gateway.clone(), routes.clone(), peer.clone(), text);
     let ended = session::run(&socket, sent_already, handle).await;
-    gateway.shared.sockets.write().unwrap_or_else(PoisonError::into_inner).remove(&origin.id);
+    gateway.shared.sockets.write().unwrap_or_else(PoisonError::into_inner).remove(&peer.id);
     metrics::gauge!("labelcast_connections").decrement(1.0);
     ended
 }
 
-async fn open(gateway: &Gateway, origin: &Arc<Origin>, upgrade: OnUpgrade) -> Option<(Arc<Socket>, Bytes)> {
+async fn open(gateway: &Gateway, peer: &Arc<Peer>, upgrade: OnUpgrade) -> Option<(Arc<Socket>, Bytes)> {
     let upgraded = upgrade.await.ok()?;
     let (transport, sent_already) = Transport::of(upgraded).ok()?;
     let shared = &gateway.shared;
-    let socket = Arc::new(Socket::new(origin.clone(), transport, shared.now.clone(), shared.ping_every));
-    shared.sockets.write().unwrap_or_else(PoisonError::into_inner).insert(origin.id.clone(), socket.clone());
+    let socket = Arc::new(Socket::new(peer.clone(), transport, shared.now.clone(), shared.ping_every));
+    shared.sockets.write().unwrap_or_else(PoisonError::into_inner).insert(peer.id.clone(), socket.clone());
     metrics::gauge!("labelcast_connections").increment(1.0);
     metrics::counter!("labelcast_connections_opened_total").increment(1);
     if shared.draining.load(Ordering::Acquire) {
@@ -169,19 +163,19 @@ async fn open(gateway: &Gateway, origin: &Arc<Origin>, upgrade: OnUpgrade) -> Op
 }
 
 /// After the socket is gone; once, whatever comes of it.
-async fn disconnect(gateway: &Gateway, routes: &dyn Routes, origin: &Origin, ended: Ended) {
+async fn disconnect(routes: &dyn Routes, peer: &Peer, ended: Ended) {
     metrics::counter!("labelcast_disconnected_total", "code" => ended.code.to_string()).increment(1);
-    let event = origin.disconnect(&ended, &gateway.request_id(), gateway.shared.clock.now());
-    match tokio::time::timeout(limits::MESSAGE_TIME, routes.disconnect(event)).await {
+    let disconnected = routes.disconnect(&peer.id, peer.connected_at, &ended);
+    match tokio::time::timeout(limits::MESSAGE_TIME, disconnected).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => failed_to_disconnect(origin, &error),
-        Err(_) => failed_to_disconnect(origin, &"it took too long"),
+        Ok(Err(error)) => failed_to_disconnect(peer, &error),
+        Err(_) => failed_to_disconnect(peer, &"it took too long"),
     }
 }
 
-fn failed_to_disconnect(origin: &Origin, why: &dyn std::fmt::Display) {
+fn failed_to_disconnect(peer: &Peer, why: &dyn std::fmt::Display) {
     metrics::counter!("labelcast_disconnects_failed_total").increment(1);
-    tracing::warn!(%why, connection = %origin.id, "`$disconnect` failed; the row stays until it is swept");
+    tracing::warn!(%why, connection = %peer.id, "`$disconnect` failed; the row stays until it is swept");
 }
 
 impl Gateway {

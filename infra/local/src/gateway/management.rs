@@ -133,7 +133,7 @@ async fn show(State(gateway): State<Gateway>, id: Result<Path<String>, PathRejec
     axum::Json(json!({
         "connectedAt": time(connection.connected_at),
         "lastActiveAt": time(socket.last_active()),
-        "identity": {"sourceIp": socket.origin.source_ip, "userAgent": socket.origin.user_agent},
+        "identity": {"sourceIp": socket.peer.source_ip, "userAgent": socket.peer.user_agent},
     }))
     .into_response()
 }

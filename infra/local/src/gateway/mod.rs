@@ -5,7 +5,6 @@
 
 mod connections;
 mod door;
-mod event;
 mod flusher;
 mod frame;
 mod handshake;
@@ -15,6 +14,7 @@ mod liveness;
 mod management;
 mod message;
 mod outbound;
+mod peer;
 mod protocol;
 mod pusher;
 mod reaper;
@@ -35,9 +35,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
-use labelcast_functions::live::{Admission, AuthorizeError, AuthorizerAnswer, AuthorizerEvent};
-use labelcast_functions::model::ConnectionId;
+use chrono::{DateTime, Utc};
+use labelcast_functions::live::{Admission, AuthorizeError, Connected};
+use labelcast_functions::model::{Caller, Connection, ConnectionId};
 use labelcast_functions::ports::{Clock, PortResult, Random};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
@@ -46,25 +46,23 @@ pub use door::{refuse, upgrade};
 use flusher::Flusher;
 pub use management::{SignatureCheck, router as management_router, without_stage};
 use rows::Rows;
+pub use socket::Ended;
 use socket::Socket;
 use uptime::{Moment, Now};
 
 /// The functions behind the routes.
 #[async_trait]
 pub trait Routes: Send + Sync {
-    /// The REQUEST authorizer.
-    async fn authorize(&self, event: AuthorizerEvent) -> Result<AuthorizerAnswer, AuthorizeError>;
-    /// `$connect`
-    async fn connect(&self, event: ApiGatewayWebsocketProxyRequest) -> PortResult<ApiGatewayProxyResponse>;
-    /// Counts a message of a connection, before anything is made of it. API Gateway has nothing like it; by default each is
-    /// admitted.
-    async fn admit(&self, _id: &ConnectionId) -> Admission {
-        Admission::Admitted
-    }
-    /// Every other route, for a message that was admitted.
-    async fn message(&self, event: ApiGatewayWebsocketProxyRequest) -> ApiGatewayProxyResponse;
-    /// `$disconnect`
-    async fn disconnect(&self, event: ApiGatewayWebsocketProxyRequest) -> PortResult<()>;
+    /// Who shows this token.
+    async fn authorize(&self, token: Option<&str>) -> Result<Caller, AuthorizeError>;
+    /// Stores a connection that was authorized; the client is let in only then.
+    async fn connect(&self, connection: &Connection) -> PortResult<Connected>;
+    /// Counts a message of a connection, before anything is made of it.
+    async fn admit(&self, id: &ConnectionId) -> Admission;
+    /// Takes the text of a message that was admitted; the response is the text of a frame, if any.
+    async fn message(&self, connection: &Connection, text: &str) -> Option<String>;
+    /// Cleans up after a connection that ended in this way.
+    async fn disconnect(&self, id: &ConnectionId, connected_at: DateTime<Utc>, ended: &Ended) -> PortResult<()>;
 }
 
 /// The gateway. Cheap to clone.

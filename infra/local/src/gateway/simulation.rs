@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::net::UnixStream;
 
 use super::Gateway;
-use super::event::Origin;
+use super::peer::Peer;
 use super::socket::Socket;
 use super::transport::Transport;
 
@@ -87,16 +87,10 @@ impl Simulation {
             let connection = Connection { id: id.clone(), caller: caller(), connected_at: Utc::now() };
             gateway.add(&connection, 100).await.unwrap();
             let (ours, theirs) = UnixStream::pair().unwrap();
-            let origin = Origin {
-                id: id.clone(),
-                connected_at: connection.connected_at,
-                source_ip: String::new(),
-                user_agent: None,
-                host: String::new(),
-                authorizer: serde_json::Map::new(),
-            };
+            let peer =
+                Peer { id: id.clone(), connected_at: connection.connected_at, source_ip: None, user_agent: None };
             let socket = Socket::new(
-                Arc::new(origin),
+                Arc::new(peer),
                 Transport::Pair(ours),
                 gateway.shared.now.clone(),
                 super::limits::PING_EVERY,

@@ -9,17 +9,17 @@ use chrono::{DateTime, Utc};
 use labelcast_functions::protocol::ClosingCode;
 use tokio::sync::Notify;
 
-use super::event::Origin;
 use super::frame;
 use super::limits;
 use super::liveness::{Check, Liveness};
 use super::outbound::{Flushed, Outbound, Queued};
+use super::peer::Peer;
 use super::transport::Transport;
 use super::uptime::{AtomicMoment, Moment, Now};
 
 /// An open socket.
 pub(super) struct Socket {
-    pub(super) origin: Arc<Origin>,
+    pub(super) peer: Arc<Peer>,
     pub(super) transport: Transport,
     outbound: Mutex<Outbound>,
     /// How it ends, once that is known: what comes first counts.
@@ -46,11 +46,13 @@ pub(super) enum Room {
     Written,
 }
 
-/// How a socket ended, as `$disconnect` tells it.
+/// How a socket ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Ended {
-    pub(super) code: u16,
-    pub(super) reason: String,
+pub struct Ended {
+    /// The code of the close frame, or 1005 or 1006 where there was none (RFC 6455, 7.4.1).
+    pub code: u16,
+    /// In words; what a client says is taken as it is.
+    pub reason: String,
 }
 
 impl Ended {
@@ -65,11 +67,11 @@ impl Ended {
 }
 
 impl Socket {
-    pub(super) fn new(origin: Arc<Origin>, transport: Transport, now: Now, ping_every: Duration) -> Self {
+    pub(super) fn new(peer: Arc<Peer>, transport: Transport, now: Now, ping_every: Duration) -> Self {
         let opened_at = now.get();
-        let liveness = Liveness::new(&origin.id, opened_at, ping_every);
+        let liveness = Liveness::new(&peer.id, opened_at, ping_every);
         Self {
-            origin,
+            peer,
             transport,
             outbound: Mutex::default(),
             ended: Mutex::default(),
@@ -231,7 +233,7 @@ impl Socket {
     /// Cuts off a slow reader: what it did not read is dropped, and it is told to come back.
     pub(super) fn cut_off(&self) {
         metrics::counter!("labelcast_slow_consumers_total").increment(1);
-        tracing::info!(connection = %self.origin.id, "cut off a connection that does not read");
+        tracing::info!(connection = %self.peer.id, "cut off a connection that does not read");
         self.outbound().drop_waiting();
         self.close(Some(ClosingCode::SlowConsumer), 1008, "slow consumer");
     }
@@ -261,7 +263,7 @@ impl Socket {
     /// nothing, and it is never before the opening.
     pub(super) fn last_active(&self) -> DateTime<Utc> {
         let active = self.active_at.get().map_or(Duration::ZERO, |active| active.since(self.opened_at));
-        self.origin.connected_at + active
+        self.peer.connected_at + active
     }
 
     /// Whether no ping waits for its answer.
@@ -295,7 +297,7 @@ impl Socket {
             Check::Dead if blocked => self.cut_off(),
             Check::Dead => {
                 metrics::counter!("labelcast_ping_timeouts_total").increment(1);
-                tracing::info!(connection = %self.origin.id, "a ping was not answered; the connection is closed");
+                tracing::info!(connection = %self.peer.id, "a ping was not answered; the connection is closed");
                 self.close(Some(ClosingCode::Limit), 1001, "ping timeout");
             }
         }

@@ -1,14 +1,12 @@
 //! The functions behind the gateway's routes.
 
 use async_trait::async_trait;
-use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
-use labelcast_functions::live::{
-    Admission, Authorize, AuthorizeError, AuthorizerAnswer, AuthorizerEvent, Connect, Disconnect, Route,
-};
-use labelcast_functions::model::ConnectionId;
+use chrono::{DateTime, Utc};
+use labelcast_functions::live::{Admission, Authorize, AuthorizeError, Connect, Connected, Disconnect, Route};
+use labelcast_functions::model::{Caller, Connection, ConnectionId};
 use labelcast_functions::ports::PortResult;
 
-use crate::gateway::Routes;
+use crate::gateway::{Ended, Routes};
 
 pub(super) struct LiveRoutes {
     pub(super) authorize: Authorize,
@@ -19,23 +17,24 @@ pub(super) struct LiveRoutes {
 
 #[async_trait]
 impl Routes for LiveRoutes {
-    async fn authorize(&self, event: AuthorizerEvent) -> Result<AuthorizerAnswer, AuthorizeError> {
-        self.authorize.handle(event).await
+    async fn authorize(&self, token: Option<&str>) -> Result<Caller, AuthorizeError> {
+        self.authorize.handle(token).await
     }
 
-    async fn connect(&self, event: ApiGatewayWebsocketProxyRequest) -> PortResult<ApiGatewayProxyResponse> {
-        self.connect.handle(event).await
+    async fn connect(&self, connection: &Connection) -> PortResult<Connected> {
+        self.connect.handle(connection).await
     }
 
     async fn admit(&self, id: &ConnectionId) -> Admission {
         self.route.admit(id).await
     }
 
-    async fn message(&self, event: ApiGatewayWebsocketProxyRequest) -> ApiGatewayProxyResponse {
-        self.route.handle_admitted(event).await
+    async fn message(&self, connection: &Connection, text: &str) -> Option<String> {
+        self.route.handle_admitted(connection, text).await
     }
 
-    async fn disconnect(&self, event: ApiGatewayWebsocketProxyRequest) -> PortResult<()> {
-        self.disconnect.handle(event).await
+    async fn disconnect(&self, id: &ConnectionId, connected_at: DateTime<Utc>, ended: &Ended) -> PortResult<()> {
+        tracing::debug!(connection = %id, code = ended.code, reason = ended.reason, "a connection ended");
+        self.disconnect.handle(id, connected_at).await
     }
 }

@@ -158,8 +158,8 @@ async fn a_replay_whose_reader_takes_nothing_is_cut_off_after_29_seconds() {
         tokio::time::sleep(Duration::from_secs(1)).await;
         // The second is over: who closes still may read what is left.
         house.pass(chrono::TimeDelta::seconds(1));
-        if let Ok(Happened::Disconnected(event)) = house.happened.try_recv() {
-            assert_eq!(event.request_context.disconnect_status_code, Some(1008));
+        if let Ok(Happened::Disconnected(ended)) = house.happened.try_recv() {
+            assert_eq!(ended.code, 1008);
             break;
         }
         assert!(begun.elapsed().as_secs() < 60, "it is not kept for ever");

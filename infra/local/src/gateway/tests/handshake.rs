@@ -1,6 +1,5 @@
 //! Coming in.
 
-use axum::http::header;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -9,26 +8,23 @@ use tokio::net::TcpStream;
 use super::routes::{Happened, is_known};
 use super::{House, soon};
 
+/// A right handshake, but for the empty line at its end.
+const RIGHT: &str = "GET /live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
 #[tokio::test]
 async fn the_authorizer_then_connect_hear_of_it_before_the_client_does() {
     let mut house = House::open().await;
-    let request = house.request(&[("user-agent", "tests"), ("x-connect", "wait")]);
+    let request = house.request(&[("authorization", "Bearer wait")]);
     let handshake = tokio::spawn(tokio_tungstenite::connect_async(request));
-    let Happened::Authorized(authorized) = house.next().await else { panic!("the authorizer is first") };
-    assert!(authorized.method_arn.ends_with("/live/$connect"));
-    let Happened::Connected(event) = house.next().await else { panic!("then `$connect`") };
+    let Happened::Authorized(token) = house.next().await else { panic!("the authorizer is first") };
+    assert_eq!(token.as_deref(), Some("wait"));
+    let Happened::Connected(connection) = house.next().await else { panic!("then `$connect`") };
     assert!(!handshake.is_finished(), "the 101 is held back");
-    let context = &event.request_context;
-    assert_eq!(context.route_key.as_deref(), Some("$connect"));
-    assert_eq!(context.event_type.as_deref(), Some("CONNECT"));
-    assert_eq!(context.connected_at, 1_795_168_800_000);
-    assert_eq!(context.request_time.as_deref(), Some("20/Nov/2026:10:00:00 +0000"));
-    assert_eq!(context.identity.user_agent.as_deref(), Some("tests"));
-    assert_eq!(context.authorizer.fields["level"], "7");
-    assert_eq!(context.authorizer.fields["principalId"], "somebody");
-    assert_eq!(event.headers["user-agent"], "tests");
-    let id = context.connection_id.clone().unwrap();
-    assert_eq!((id.len(), URL_SAFE.decode(&id).unwrap().len()), (16, 11));
+    assert_eq!(connection.connected_at.timestamp_millis(), 1_795_168_800_000);
+    assert_eq!(connection.caller.user.to_string(), "somebody", "whom the authorizer named");
+    let id = connection.id.to_string();
+    assert_eq!((id.len(), URL_SAFE.decode(&id).unwrap().len()), (16, 11), "as API Gateway's are");
     house.routes.go_on.notify_one();
     soon(handshake).await.unwrap().unwrap();
 }
@@ -36,11 +32,17 @@ async fn the_authorizer_then_connect_hear_of_it_before_the_client_does() {
 #[tokio::test]
 async fn who_is_refused_is_told_with_which_status() {
     let mut house = House::open().await;
-    assert_eq!(house.refusal(&[("x-unauthorized", "yes")]).await, 401);
-    assert_eq!(house.refusal(&[("x-unavailable", "yes")]).await, 503, "an outage of ours is no fault of the token");
-    assert_eq!(house.refusal(&[("x-connect", "refuse")]).await, 403);
-    assert_eq!(house.refusal(&[("x-connect", "fail")]).await, 502);
-    assert_eq!(house.refusal(&[("x-connect", "panic")]).await, 502);
+    let cases = [
+        ("unauthorized", 401),
+        ("unavailable", 503),
+        ("revoked", 401),
+        ("too-many", 429),
+        ("fail", 502),
+        ("panic", 502),
+    ];
+    for (token, status) in cases {
+        assert_eq!(house.refusal(&[("authorization", token)]).await, status, "{token}");
+    }
     house.gateway.drain(std::time::Duration::ZERO).await;
     assert_eq!(house.refusal(&[]).await, 503);
 }
@@ -59,24 +61,51 @@ async fn what_is_no_handshake_is_told_to_upgrade() {
 }
 
 #[tokio::test]
-async fn only_the_subprotocol_is_copied_from_the_answer_of_connect() {
+async fn of_what_is_offered_our_subprotocol_is_chosen_and_the_token_is_not_repeated() {
     let house = House::open().await;
-    let request = house.request(&[("sec-websocket-protocol", "labelcast.v1, bearer.x")]);
-    let (_stream, response) = soon(Box::pin(tokio_tungstenite::connect_async(request))).await.unwrap();
-    assert_eq!(response.headers()[header::SEC_WEBSOCKET_PROTOCOL], "labelcast.v1");
-    assert!(response.headers().get("x-other").is_none());
+    let cases = [(Some("labelcast.v1, bearer.x"), Some("labelcast.v1")), (Some("bearer.x"), None), (None, None)];
+    for (offered, chosen) in cases {
+        let offered: Vec<_> = offered.into_iter().map(|offered| ("sec-websocket-protocol", offered)).collect();
+        let mut stream = TcpStream::connect(house.address).await.unwrap();
+        let mut request = RIGHT.to_owned();
+        for (name, value) in offered {
+            request.push_str(&format!("{name}: {value}\r\n"));
+        }
+        stream.write_all(format!("{request}\r\n").as_bytes()).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            soon(stream.read_buf(&mut head)).await.unwrap();
+        }
+        let head = String::from_utf8(head).unwrap();
+        let lines: Vec<&str> = head.lines().filter(|line| line.starts_with("sec-websocket-protocol")).collect();
+        let expected: Vec<String> = chosen.into_iter().map(|ours| format!("sec-websocket-protocol: {ours}")).collect();
+        assert_eq!(lines, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_shown_in_the_header_or_as_a_subprotocol() {
+    let mut house = House::open().await;
+    for (header, value) in [("authorization", "Bearer abc"), ("sec-websocket-protocol", "labelcast.v1, bearer.abc")] {
+        let request = house.request(&[(header, value)]);
+        let _stream = soon(Box::pin(tokio_tungstenite::connect_async(request))).await.unwrap();
+        loop {
+            if let Happened::Authorized(token) = house.next().await {
+                assert_eq!(token.as_deref(), Some("abc"), "{header}");
+                break;
+            }
+        }
+    }
 }
 
 #[tokio::test]
 async fn a_client_that_hangs_up_while_connect_runs_leaves_nothing_behind() {
     let mut house = House::open().await;
     let mut stream = TcpStream::connect(house.address).await.unwrap();
-    let request = "GET /live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nx-connect: wait\r\n\r\n";
-    stream.write_all(request.as_bytes()).await.unwrap();
+    stream.write_all(format!("{RIGHT}Authorization: wait\r\n\r\n").as_bytes()).await.unwrap();
     let id = loop {
-        if let Happened::Connected(event) = house.next().await {
-            break event.request_context.connection_id.unwrap().parse().unwrap();
+        if let Happened::Connected(connection) = house.next().await {
+            break connection.id;
         }
     };
     drop(stream);

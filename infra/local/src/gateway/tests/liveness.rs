@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::routes::Happened;
 use super::{Client, House, soon};
-use labelcast_functions::model::ConnectionId;
+use labelcast_functions::model::{Connection, ConnectionId};
 
 impl Client {
     /// What comes next is a ping; reading it answers it.
@@ -36,8 +36,7 @@ pub(super) async fn mute(house: &mut House) -> (TcpStream, ConnectionId) {
         soon(stream.read_buf(&mut head)).await.unwrap();
     }
     loop {
-        if let Happened::Connected(event) = house.next().await {
-            let id = event.request_context.connection_id.unwrap().parse().unwrap();
+        if let Happened::Connected(Connection { id, .. }) = house.next().await {
             // Its task runs from when it is found.
             while house.gateway.socket(&id).is_none() {
                 tokio::task::yield_now().await;

@@ -52,11 +52,11 @@ async fn a_connection_is_shown_and_closed() {
 #[tokio::test]
 async fn who_is_not_there_is_gone_with_an_empty_body_and_an_error_type() {
     let mut house = House::open().await;
-    let request = house.request(&[("x-connect", "wait")]);
+    let request = house.request(&[("authorization", "wait")]);
     let handshake = tokio::spawn(tokio_tungstenite::connect_async(request));
     let id = loop {
-        if let Happened::Connected(event) = house.next().await {
-            break event.request_context.connection_id.unwrap();
+        if let Happened::Connected(connection) = house.next().await {
+            break connection.id;
         }
     };
     // One whose `$connect` still runs, and one that never was.

@@ -30,7 +30,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use tower::ServiceExt;
 
-use super::{Gateway, SignatureCheck};
+use super::{Ended, Gateway, SignatureCheck};
 use routes::{Happened, TestRoutes};
 
 /// A clock that stands still until it is set: the wall clock and the monotonic one, each by itself.
@@ -104,9 +104,8 @@ impl House {
     async fn client_with(&mut self, headers: &[(&'static str, &'static str)]) -> Result<Client, Error> {
         let (stream, _) = soon(Box::pin(tokio_tungstenite::connect_async(self.request(headers)))).await?;
         loop {
-            if let Happened::Connected(event) = self.next().await {
-                let id = event.request_context.connection_id.unwrap().parse().unwrap();
-                return Ok(Client { stream, id });
+            if let Happened::Connected(connection) = self.next().await {
+                return Ok(Client { stream, id: connection.id });
             }
         }
     }
@@ -133,11 +132,10 @@ impl House {
     }
 
     /// Code and reason of the next `$disconnect`.
-    async fn disconnected(&mut self) -> (i64, String) {
+    async fn disconnected(&mut self) -> (u16, String) {
         loop {
-            if let Happened::Disconnected(event) = self.next().await {
-                let context = event.request_context;
-                return (context.disconnect_status_code.unwrap(), context.disconnect_reason.unwrap());
+            if let Happened::Disconnected(Ended { code, reason }) = self.next().await {
+                return (code, reason);
             }
         }
     }
