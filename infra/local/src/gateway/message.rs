@@ -1,11 +1,12 @@
 //! A message from a client: brought to the function, whose response is the frame to answer with.
 
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use labelcast_functions::live::Admission;
-use tokio::task::JoinError;
-use tokio_util::task::AbortOnDropHandle;
 
 use super::peer::Peer;
 use super::{Gateway, Routes, frame, limits};
@@ -17,9 +18,9 @@ pub(super) async fn handle(gateway: Gateway, routes: Arc<dyn Routes>, peer: Arc<
         Admission::Admitted(connection) => connection,
         Admission::Refused(response) => return response.map(|text| frame::text(text.as_bytes())),
     };
-    // In a task of its own: a panic ends the message, not the connection.
-    let handled = AbortOnDropHandle::new(tokio::spawn(async move { routes.message(&connection, &text).await }));
-    let response = match in_time(&gateway, &peer, handled).await {
+    // A panic ends the message, not the connection.
+    let handled = AssertUnwindSafe(routes.message(&connection, &text)).catch_unwind();
+    let response = match in_time(&gateway, &peer, pin!(handled)).await {
         Some(Ok(response)) => response.map(|text| frame::text(text.as_bytes())),
         Some(Err(_)) | None => {
             let request = gateway.request_id();
@@ -51,7 +52,7 @@ pub(super) async fn handle(gateway: Gateway, routes: Arc<dyn Routes>, peer: Arc<
 
 /// Waits for a message to be handled; `None` after [`limits::MESSAGE_TIME`]. A replay has no deadline: it waits for its turn
 /// among the others and for a link that may be slow, and what it posts is given up after the same time without progress.
-async fn in_time<T>(gateway: &Gateway, peer: &Peer, mut handled: AbortOnDropHandle<T>) -> Option<Result<T, JoinError>> {
+async fn in_time<T>(gateway: &Gateway, peer: &Peer, mut handled: impl Future<Output = T> + Unpin) -> Option<T> {
     loop {
         match tokio::time::timeout(limits::MESSAGE_TIME, &mut handled).await {
             Ok(handled) => return Some(handled),
