@@ -128,19 +128,24 @@ pub async fn subscribe(address: &str, token: &str) -> std::io::Result<TcpStream>
     );
     stream.write_all(handshake.as_bytes()).await?;
     let mut input = Vec::new();
-    while !input.ends_with(b"\r\n\r\n") {
-        stream.read_buf(&mut input).await?;
-    }
+    read_until(&mut stream, &mut input, b"\r\n\r\n").await?;
     let ask = b"{\"action\":\"subscribe\",\"topics\":[\"app:bench\"]}";
     // Masked with zeros, which RFC 6455 allows and which costs nothing.
     let mut frame = vec![0x81, 0x80 | u8::try_from(ask.len()).unwrap_or(125), 0, 0, 0, 0];
     frame.extend_from_slice(ask);
     stream.write_all(&frame).await?;
     input.clear();
-    while !input.ends_with(b"}") {
-        stream.read_buf(&mut input).await?;
-    }
+    read_until(&mut stream, &mut input, b"}").await?;
     Ok(stream)
+}
+
+async fn read_until(stream: &mut TcpStream, input: &mut Vec<u8>, end: &[u8]) -> std::io::Result<()> {
+    while !input.ends_with(end) {
+        if stream.read_buf(input).await? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(())
 }
 
 /// Reads frames for ever; counts them, and those that are not the next in order.
