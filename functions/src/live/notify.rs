@@ -177,8 +177,8 @@ impl Notify {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Removes the rows of connections that are gone. What was delivered stays delivered if that fails: the next push finds the
-    /// row again, and rows end by themselves.
+    /// Removes the rows of receivers that a push did not reach: they are gone, or were closed for it. If that fails, the next
+    /// push finds the row again; on AWS it ends by itself, too.
     pub(super) async fn clean_up(&self, unreached: Vec<(ConnectionId, Unreached)>) {
         let cleaning = unreached.into_iter().map(async |(id, why)| {
             metrics::counter!("labelcast_unreached_total", "why" => reason(why)).increment(1);

@@ -41,7 +41,7 @@ const FUNCTION_MEMORY_MIB: u64 = 2048;
 
 /// AWS, as this function may use it.
 pub struct Home {
-    /// What it was told.
+    /// The variables of the function, as the stack sets them.
     pub environment: Environment,
     config: SdkConfig,
 }
@@ -53,17 +53,17 @@ impl Home {
         Ok(Self { environment, config })
     }
 
-    /// The system's clock.
+    /// The system's clock, as a port.
     pub fn clock(&self) -> Arc<dyn Clock> {
         Arc::new(SystemClock)
     }
 
-    /// The system's randomness.
+    /// The system's randomness, as a port.
     pub fn random(&self) -> Arc<dyn Random> {
         Arc::new(SystemRandom)
     }
 
-    /// What the operator set.
+    /// What the operator set in `infra/config.yml`, read from the environment.
     pub fn settings(&self) -> Result<Arc<Settings>> {
         self.environment.settings().map(Arc::new)
     }
@@ -127,24 +127,24 @@ impl Home {
         self.table("LABELCAST_PROGRAMS_TABLE", "the table of programs")
     }
 
-    /// Rows of uploads.
+    /// The port of uploads, in the table of images.
     pub fn uploads(&self) -> Result<Arc<dyn Uploads>> {
         Ok(Arc::new(DynamoUploads::new(self.images_table()?)))
     }
 
-    /// Rows of images.
+    /// The port of images, in the table of images.
     pub fn images(&self) -> Result<Arc<dyn Images>> {
         Ok(Arc::new(DynamoImages::new(self.images_table()?)))
     }
 
-    /// The history of topics.
+    /// The port of history, in its own table.
     pub fn history(&self) -> Result<Arc<dyn History>> {
         let table = self.table("LABELCAST_HISTORY_TABLE", "the history")?;
         let watermark = self.environment.watermark()?;
         Ok(Arc::new(DynamoHistory::new(table, self.clock(), self.random()).with_watermark(watermark)))
     }
 
-    /// Connections and subscriptions.
+    /// The port of connections and subscriptions, in the table of connections.
     pub fn connections(&self) -> Result<Arc<dyn Connections>> {
         self.connections_reached_by(self.pusher()?)
     }
@@ -167,17 +167,17 @@ impl Home {
         ranges.map_err(|error| unreadable("LABELCAST_RANGES", &count.to_string(), &error))
     }
 
-    /// The keys of programs.
+    /// The port of programs' keys, in the table of programs.
     pub fn keys(&self) -> Result<Arc<dyn Keys>> {
         Ok(Arc::new(DynamoKeys::new(self.programs_table()?)))
     }
 
-    /// The requests of programs.
+    /// The port of programs' requests, in the table of programs.
     pub fn idempotency(&self) -> Result<Arc<dyn Idempotency>> {
         Ok(Arc::new(DynamoIdempotency::new(self.programs_table()?)))
     }
 
-    /// The bucket.
+    /// The port of objects, on the bucket.
     pub fn objects(&self) -> Result<Arc<dyn Objects>> {
         let url = self.environment.needed("LABELCAST_OBJECTS_URL")?;
         let (origin, path) = origin_and_path(&url);
@@ -193,13 +193,13 @@ impl Home {
         Ok(Arc::new(S3Objects::new(aws_sdk_s3::Client::from_conf(config), place, self.clock())))
     }
 
-    /// The queue before `analyze`.
+    /// The port of analyses, on the queue before `analyze`.
     pub fn queue(&self) -> Result<Arc<dyn Queue>> {
         let url = self.environment.needed("LABELCAST_ANALYSIS_QUEUE")?;
         Ok(Arc::new(SqsQueue::new(aws_sdk_sqs::Client::new(&self.config), url)))
     }
 
-    /// The queue before `deliver`.
+    /// The port of deliveries, on the queue before `deliver`.
     pub fn deliveries(&self) -> Result<Arc<dyn Deliveries>> {
         let url = self.environment.needed("LABELCAST_DELIVERY_QUEUE")?;
         Ok(Arc::new(SqsQueue::new(aws_sdk_sqs::Client::new(&self.config), url)))
@@ -210,13 +210,13 @@ impl Home {
         Ok(Division { deliveries: self.deliveries()?, receivers_at_once: self.environment.receivers_at_once()? })
     }
 
-    /// The bus.
+    /// The port of events, on the stack's bus.
     pub fn bus(&self) -> Result<Arc<dyn Bus>> {
         let name = self.environment.needed("LABELCAST_BUS")?;
         Ok(Arc::new(EventBus::new(aws_sdk_eventbridge::Client::new(&self.config), name)))
     }
 
-    /// What reaches open sockets.
+    /// The port of open sockets, on the `@connections` of API Gateway.
     pub fn pusher(&self) -> Result<Arc<dyn Pusher>> {
         let endpoint = self.environment.needed("LABELCAST_MANAGEMENT_ENDPOINT")?;
         let pusher = GatewayPusher::new(&self.config, endpoint);
@@ -230,7 +230,7 @@ impl Home {
         }))
     }
 
-    /// Rekognition.
+    /// The port of the detector, on Rekognition.
     pub fn detector(&self) -> Result<Arc<dyn Detector>> {
         let bucket = self.environment.needed("LABELCAST_BUCKET")?;
         #[expect(clippy::cast_possible_truncation, reason = "a percentage with two digits after the point")]
@@ -239,13 +239,13 @@ impl Home {
         Ok(Arc::new(Rekognition::new(client, bucket, self.objects()?, self.decoding()?, confidence)))
     }
 
-    /// Translate.
+    /// The port of the translator, on Amazon Translate.
     pub fn translator(&self) -> Arc<dyn Translator> {
         Arc::new(AmazonTranslate::new(aws_sdk_translate::Client::new(&self.config)))
     }
 }
 
-/// Of the function's role.
+/// The credentials of the function's role.
 fn credentials(environment: &Environment) -> Result<Credentials> {
     Ok(Credentials {
         access_key_id: environment.needed("AWS_ACCESS_KEY_ID")?,

@@ -24,7 +24,7 @@ static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 /// Upper bounds in seconds, for the time from upload to push.
 const SECONDS: [f64; 12] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
-/// The process's metrics.
+/// The metrics of this process, which has one recorder.
 pub(super) fn metrics() -> &'static PrometheusHandle {
     METRICS.get_or_init(|| {
         let builder = PrometheusBuilder::new()

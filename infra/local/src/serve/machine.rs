@@ -48,17 +48,17 @@ impl Place {
 
 /// What a machine is made of, so that tests bring their own.
 pub struct Parts {
-    /// The data directory.
+    /// The data directory, which this process has locked.
     pub directory: DataDirectory,
-    /// Its open database.
+    /// The open database of the directory.
     pub database: Database,
-    /// What time it is.
+    /// Says what time it is; tests set it.
     pub clock: Arc<dyn Clock>,
-    /// Randomness.
+    /// Makes ids and secrets; tests make it repeatable.
     pub random: Arc<dyn Random>,
-    /// What the operator set.
+    /// What the operator set with options.
     pub settings: Settings,
-    /// Where it is found.
+    /// At which addresses the server is reached.
     pub place: Place,
     /// Bytes that decoded pictures and replays may take at once, all together.
     pub memory: MemoryBudget,
@@ -68,17 +68,17 @@ pub struct Parts {
     pub ping_every: Duration,
 }
 
-/// One machine.
+/// One machine: all functions with the ports of the local backend.
 pub struct Machine {
-    /// Everything that is answered.
+    /// Everything that is answered over HTTP.
     pub router: Router,
-    /// The users.
+    /// The local users and their groups.
     pub users: Users,
-    /// Makes tokens.
+    /// Issues ID tokens for local users.
     pub issuer: Arc<TokenIssuer>,
-    /// Open sockets.
+    /// The open sockets and what reaches them.
     pub gateway: Gateway,
-    /// Asynchronous steps.
+    /// Runs the jobs that wait.
     pub dispatcher: Dispatcher,
     /// The ports, for tests that look behind the doors.
     pub ports: Ports,
