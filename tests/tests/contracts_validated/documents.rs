@@ -38,6 +38,8 @@ async fn the_contracts_are_well_formed() {
                 assert!(found.is_some(), "{name}{place}: {target} leads nowhere");
             }
             for field in ["description", "summary", "title"] {
+                let ours = object.get(field).and_then(Value::as_str).is_some_and(|text| text.contains("docs/"));
+                assert!(!ours, "{name}{place}/{field} leads to a document that readers of the contract do not have");
                 let text = object.get(field).filter(|text| !text.is_object());
                 assert!(
                     text.is_none_or(|text| text.as_str().is_some_and(|text| !text.trim().is_empty())),

@@ -4,6 +4,8 @@ mod decisions;
 mod guarantees;
 mod links;
 mod listed;
+mod options;
+mod protocol;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -67,6 +67,13 @@ enum Command {
     Manual(completions::ManualArguments),
 }
 
+/// The command line with all of its commands and options, for what describes it.
+pub fn command() -> clap::Command {
+    let mut command = <CommandLine as clap::CommandFactory>::command();
+    command.build();
+    command
+}
+
 /// Reads the arguments of the process, does what they ask, and tells how it went.
 pub async fn run() -> ExitCode {
     let asked = match CommandLine::try_parse() {
