@@ -52,9 +52,9 @@ fn is_listed(option: &Arg) -> bool {
 }
 
 fn row(option: &Arg, all: &mut String) {
-    let names = option.get_value_names().unwrap_or_default().iter().map(|name| name.to_string());
+    let names = option.get_value_names().unwrap_or_default().iter().map(ToString::to_string);
     let value = if option.get_action().takes_values() { names.collect::<Vec<_>>().join(" ") } else { String::new() };
-    let called = option.get_long().map(|long| format!("--{long} {value}")).unwrap_or(value);
+    let called = option.get_long().map_or_else(|| value.clone(), |long| format!("--{long} {value}"));
     let defaults: Vec<String> =
         option.get_default_values().iter().map(|value| format!("`{}`", value.to_string_lossy())).collect();
     let defaults = if option.get_action().takes_values() { defaults.join(" ") } else { String::new() };
