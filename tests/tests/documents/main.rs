@@ -62,8 +62,8 @@ fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
 
 /// The anchors of a document's headings, as forges make them.
 fn anchors(text: &str) -> Vec<String> {
-    let headings =
-        prose(text).filter_map(|(_, line)| line.starts_with('#').then(|| line.trim_start_matches('#').trim()));
+    let headings = prose(text).filter(|(_, line)| line.starts_with('#'));
+    let headings = headings.map(|(_, line)| line.trim_start_matches('#').trim());
     headings
         .map(|heading| {
             let kept = heading.to_lowercase().replace(' ', "-");
