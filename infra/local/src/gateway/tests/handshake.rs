@@ -65,13 +65,9 @@ async fn of_what_is_offered_our_subprotocol_is_chosen_and_the_token_is_not_repea
     let house = House::open().await;
     let cases = [(Some("labelcast.v1, bearer.x"), Some("labelcast.v1")), (Some("bearer.x"), None), (None, None)];
     for (offered, chosen) in cases {
-        let offered: Vec<_> = offered.into_iter().map(|offered| ("sec-websocket-protocol", offered)).collect();
+        let offered = offered.map(|offered| format!("Sec-WebSocket-Protocol: {offered}\r\n")).unwrap_or_default();
         let mut stream = TcpStream::connect(house.address).await.unwrap();
-        let mut request = RIGHT.to_owned();
-        for (name, value) in offered {
-            request.push_str(&format!("{name}: {value}\r\n"));
-        }
-        stream.write_all(format!("{request}\r\n").as_bytes()).await.unwrap();
+        stream.write_all(format!("{RIGHT}{offered}\r\n").as_bytes()).await.unwrap();
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             soon(stream.read_buf(&mut head)).await.unwrap();
