@@ -13,6 +13,7 @@ pub mod objects;
 pub mod serve;
 pub mod server;
 pub mod sign_in;
+pub mod signature;
 pub mod store;
 pub mod translator;
 pub mod users;

@@ -10,12 +10,12 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use labelcast_functions::ports::PortResult;
-use labelcast_functions::signing::S3Error;
 use serde_json::Value;
 
 use super::FileObjects;
 use super::{posted, served};
 use crate::server::{ConnectionPermit, FilePermit};
+use crate::signature::S3Error;
 use crate::work::Reservation;
 
 /// Told of each object that a form made, before the form is answered.

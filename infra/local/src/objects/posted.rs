@@ -12,7 +12,6 @@ use axum::response::{IntoResponse, Response};
 use chrono::SecondsFormat;
 use labelcast_functions::ports::{ObjectInfo, PortError};
 use labelcast_functions::rest::Admission;
-use labelcast_functions::signing::{Accepted, IncomingForm, PostPolicy, S3Error};
 use multer::{Field, Multipart};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
@@ -20,6 +19,7 @@ use serde_json::{Value, json};
 use super::door::{Bucket, failed, no_room, open_file, refused, slow_down};
 use super::paced::{Paced, TooMuchBeforeFile};
 use super::store::{BUCKET, FileObjects, blocking, make_folder_of};
+use crate::signature::{Accepted, IncomingForm, PostPolicy, S3Error};
 use crate::work::Reservation;
 
 /// Form-urlencoding as S3 writes keys, save that a blank is `+`.

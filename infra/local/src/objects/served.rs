@@ -11,7 +11,6 @@ use axum::response::{IntoResponse, Response};
 use chrono::DateTime;
 use futures_util::StreamExt;
 use labelcast_functions::rest::{Admission, Precondition, Range, Validators, http_date};
-use labelcast_functions::signing::{Received, S3Error, check_presigned};
 use percent_encoding::percent_decode_str;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
@@ -20,6 +19,7 @@ use super::door::{Bucket, failed, open_file, refused};
 use super::file;
 use super::store::blocking;
 use crate::server::FilePermit;
+use crate::signature::{Received, S3Error, check_presigned};
 
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 

@@ -9,13 +9,13 @@ use axum::routing::get;
 use labelcast_functions::live::{Authorize, Connect, Disconnect, Route};
 use labelcast_functions::ports::{Clock, Ports};
 use labelcast_functions::rest::Origin;
-use labelcast_functions::signing::{Received, check_signed_headers};
 
 use super::endpoints::Backend;
 use super::routes::LiveRoutes;
 use crate::gateway::{self, SignatureCheck};
 use crate::objects::FileObjects;
 use crate::server::split_url;
+use crate::signature::{Received, check_signed_headers};
 
 pub(super) fn router(backend: &Backend<'_>) -> Router {
     let Ports { clock, images, objects, history, connections, pusher, .. } = backend.ports.clone();

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use crate::signing::S3Error;
+use super::S3Error;
 
 /// The largest object that S3 takes in one post, in bytes: the bound where a policy sets none.
 const LARGEST_POST: u64 = 5 << 30;

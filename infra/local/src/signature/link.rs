@@ -2,69 +2,13 @@
 
 use axum::http::HeaderMap;
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
+use labelcast_functions::signing::{
+    ALGORITHM, Canonical, MAX_LIFETIME, SigningKey, UNSIGNED_PAYLOAD, canonical_query, encoded_path,
+};
 
-use super::canonical::{Canonical, Received, canonical_headers, canonical_query, decoded, encoded_path, query_pairs};
-use super::key::{CredentialScope, read_timestamp, timestamp};
-use super::{ALGORITHM, Credentials, KeyLookup, S3Error, Scope, SigningKey};
-
-/// The longest that a link may live.
-pub const MAX_LIFETIME: Duration = Duration::days(7);
-
-/// How much the clocks of signer and checker may differ.
-pub(super) const MAX_SKEW: Duration = Duration::minutes(15);
-
-/// In place of the hash of a body: a link cannot know it.
-const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
-
-/// A link to `GET` one object.
-///
-/// `base` is scheme and host (`https://BUCKET.s3.REGION.amazonaws.com`); `path` begins with `/` and is not encoded;
-/// `lifetime` is cut to [`MAX_LIFETIME`]; `query` holds further pairs to sign, for example
-/// `("response-content-type", "image/jpeg")`.
-pub fn presigned_get(
-    base: &str,
-    path: &str,
-    query: &[(&str, &str)],
-    credentials: &Credentials,
-    region: &str,
-    lifetime: Duration,
-    now: DateTime<Utc>,
-) -> String {
-    let base = base.trim_end_matches('/');
-    let scope = Scope::new(now, region, "s3");
-    let lifetime = lifetime.clamp(Duration::seconds(1), MAX_LIFETIME).num_seconds();
-    let mut pairs: Vec<(String, String)> = vec![
-        ("X-Amz-Algorithm".into(), ALGORITHM.into()),
-        ("X-Amz-Credential".into(), format!("{}/{scope}", credentials.access_key_id)),
-        ("X-Amz-Date".into(), timestamp(now)),
-        ("X-Amz-Expires".into(), lifetime.to_string()),
-        ("X-Amz-SignedHeaders".into(), "host".into()),
-    ];
-    pairs.extend(credentials.session_token.clone().map(|token| ("X-Amz-Security-Token".into(), token)));
-    pairs.extend(query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-    let query = canonical_query(&pairs);
-    let path = encoded_path(path);
-    let canonical = Canonical {
-        method: "GET",
-        path: &path,
-        query: &query,
-        headers: &format!("host:{}\n", host_of(base)),
-        signed_headers: "host",
-        payload: UNSIGNED_PAYLOAD,
-    };
-    let signature = SigningKey::derive(credentials, &scope).sign(&canonical.text_to_sign(&timestamp(now), &scope));
-    format!("{base}{path}?{query}&X-Amz-Signature={signature}")
-}
-
-/// The `Host` that clients will send: without a port that is the scheme's own.
-fn host_of(base: &str) -> &str {
-    match base.split_once("://") {
-        Some(("https", host)) => host.strip_suffix(":443").unwrap_or(host),
-        Some(("http", host)) => host.strip_suffix(":80").unwrap_or(host),
-        Some((_, host)) => host,
-        None => base,
-    }
-}
+use super::received::{Received, canonical_headers, decoded, query_pairs};
+use super::scope::{CredentialScope, read_timestamp};
+use super::{KeyLookup, MAX_SKEW, S3Error, has_token};
 
 /// Checks a request that was made with such a link, as S3 does.
 pub fn check_presigned(request: &Received<'_>, now: DateTime<Utc>, lookup: impl KeyLookup) -> Result<(), S3Error> {
@@ -120,7 +64,7 @@ pub fn check_presigned(request: &Received<'_>, now: DateTime<Utc>, lookup: impl 
     if !SigningKey::derive(&credentials, &scope).verify(&text, &signature) {
         return Err(wrong_signature());
     }
-    if !credentials.has_token(token.as_deref()) {
+    if !has_token(&credentials, token.as_deref()) {
         return Err(S3Error::wrong_token());
     }
     check_time(signed_at, lifetime, now)

@@ -1,8 +1,8 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use chrono::Duration;
+use labelcast_functions::signing::Credentials;
 
 use super::*;
-use crate::signing::Credentials;
 
 const TOKEN: &str = "TOKEN/with+chars==";
 

@@ -1,10 +1,9 @@
 use chrono::Duration;
+use labelcast_functions::signing::{Credentials, PostForm, Scope, post_form, timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::signing::key::timestamp;
-use crate::signing::{Credentials, PostForm, Scope, post_form};
 
 fn credentials(token: Option<&str>) -> Credentials {
     Credentials {

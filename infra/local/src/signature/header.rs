@@ -2,13 +2,11 @@
 
 use axum::http::header::AUTHORIZATION;
 use chrono::{DateTime, Utc};
+use labelcast_functions::signing::{ALGORITHM, Canonical, SigningKey, canonical_query, sha256_hex};
 
-use super::canonical::{
-    Canonical, Received, canonical_headers, canonical_path_encoded_twice, canonical_query, query_pairs, sha256_hex,
-};
-use super::key::{CredentialScope, read_timestamp};
-use super::presigned::MAX_SKEW;
-use super::{ALGORITHM, KeyLookup, SigningKey};
+use super::received::{Received, canonical_headers, canonical_path_encoded_twice, query_pairs};
+use super::scope::{CredentialScope, read_timestamp};
+use super::{KeyLookup, MAX_SKEW, has_token};
 
 /// Why a signed request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -77,7 +75,7 @@ pub fn check_signed_headers(
         payload: &sha256_hex(body),
     };
     let right = SigningKey::derive(&credentials, &scope).verify(&canonical.text_to_sign(date, &scope), signature)
-        && credentials.has_token(text("x-amz-security-token"));
+        && has_token(&credentials, text("x-amz-security-token"));
     if right { Ok(access_key_id) } else { Err(SignatureError::Mismatch) }
 }
 

@@ -6,10 +6,11 @@ use std::ops::RangeInclusive;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
+use labelcast_functions::signing::{ALGORITHM, SigningKey};
 
 use super::condition::Document;
-use crate::signing::key::{CredentialScope, read_timestamp};
-use crate::signing::{ALGORITHM, KeyLookup, S3Error, SigningKey};
+use super::scope::{CredentialScope, read_timestamp};
+use super::{KeyLookup, S3Error, has_token};
 
 /// All fields before the file together, in bytes.
 const MAX_FIELDS: usize = 20 << 10;
@@ -189,7 +190,7 @@ impl Fields {
         if !SigningKey::derive(&credentials, &scope).verify(policy, signature) {
             return Err(S3Error::wrong_signature(&access_key_id, signature));
         }
-        if !credentials.has_token(self.get("x-amz-security-token")) {
+        if !has_token(&credentials, self.get("x-amz-security-token")) {
             return Err(S3Error::wrong_token());
         }
         Ok(policy)

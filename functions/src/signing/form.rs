@@ -1,4 +1,4 @@
-//! Making a form.
+//! Forms by which a browser uploads straight to S3, or to the one-machine home, which takes the same forms.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -9,8 +9,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::signing::key::timestamp;
-use crate::signing::{ALGORITHM, Credentials, Scope, SigningKey};
+use super::key::timestamp;
+use super::{ALGORITHM, Credentials, Scope, SigningKey};
 
 /// What a form shall allow: one object, of one type, within bounds of size, until some time.
 #[derive(Debug, Clone, PartialEq, Eq)]
