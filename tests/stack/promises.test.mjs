@@ -196,7 +196,7 @@ test('people may choose user names in any case, good passwords and a second fact
 
 test('the command line signs in with a client of its own, on this computer only', () => {
   const { CliClient, UserPoolClient } = template.resources;
-  const source = read('functions/src/images/web.rs');
+  const source = read('infra/web/src/settings.rs');
   const [, uris] = /CLI_REDIRECT_URIS: \[&str; \d+\] =\s*\[([^\]]*)\]/.exec(source);
   const listensAt = JSON.parse(`[${uris.trim().replace(/,$/, '')}]`);
   assert.deepEqual(CliClient.Properties.CallbackURLs, listensAt);

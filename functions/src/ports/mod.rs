@@ -13,7 +13,6 @@ mod idempotency;
 mod images;
 mod keys;
 mod objects;
-mod pages;
 mod push;
 mod queue;
 mod translator;
@@ -33,7 +32,6 @@ pub use idempotency::{Claimed, Idempotency, IdempotencyClaim};
 pub use images::{Audience, Images, LabelCount, NewImage, QueuePage, Removal};
 pub use keys::{ApiKey, Keys, Scope};
 pub use objects::{ListedObject, MAX_LISTED, ObjectInfo, ObjectKey, ObjectRead, Objects, UploadForm};
-pub use pages::{Page, Pages};
 pub use push::{Frame, Pushed, Pusher, Unreached};
 pub use queue::{AnalysisJob, Queue};
 pub use translator::Translator;
@@ -57,5 +55,4 @@ pub struct Ports {
     pub pusher: Arc<dyn Pusher>,
     pub keys: Arc<dyn Keys>,
     pub idempotency: Arc<dyn Idempotency>,
-    pub pages: Arc<dyn Pages>,
 }

@@ -8,12 +8,11 @@ use axum::Router;
 use axum::extract::ConnectInfo;
 use labelcast_functions::api;
 use labelcast_functions::contract::Deployment;
-use labelcast_functions::images::{
-    CliSettings, EmbeddedPages, ImageApi, ModerationApi, PageCursors, SearchApi, UploadApi, Web, WebSettings,
-};
+use labelcast_functions::images::{ImageApi, ModerationApi, PageCursors, SearchApi, UploadApi};
 use labelcast_functions::live::{HistoryApi, PublishApi};
 use labelcast_functions::ports::{ApiKey, Keys, PortResult};
 use labelcast_functions::rest::{self, Door};
+use labelcast_web::{CliSettings, WebApp, WebSettings};
 use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
 use lambda_runtime::Error;
@@ -170,5 +169,5 @@ pub(super) fn web(home: &Home) -> environment::Result<Router> {
         languages: home.translator().languages(),
     };
     let contracts = api::contracts(&deployment).layer(cross_origin::layer(&home.environment)?);
-    Ok(Web { pages: Arc::new(EmbeddedPages), settings: Arc::new(settings) }.router().merge(contracts))
+    Ok(WebApp::new(settings).router().merge(contracts))
 }

@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 
 use clap::Args;
-use labelcast_functions::images::EmbeddedPages;
 
 use super::failure::Outcome;
 
@@ -13,7 +12,7 @@ pub(super) struct LicensesArguments {}
 
 impl LicensesArguments {
     pub(super) fn run() -> Outcome {
-        let text = format!("{}\n{}", include_str!("../../../../LICENSE-MIT"), EmbeddedPages::notices());
+        let text = format!("{}\n{}", include_str!("../../../../LICENSE-MIT"), labelcast_web::notices());
         Ok(io::stdout().write_all(text.as_bytes())?)
     }
 }

@@ -10,15 +10,14 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use labelcast_functions::contract::Deployment;
-use labelcast_functions::images::{
-    CliSettings, ImageApi, ModerationApi, PageCursors, SearchApi, UploadApi, Web, WebSettings,
-};
+use labelcast_functions::images::{ImageApi, ModerationApi, PageCursors, SearchApi, UploadApi};
 use labelcast_functions::live::{HistoryApi, PublishApi, ReplayBudget};
 use labelcast_functions::ports::Ports;
 use labelcast_functions::rest::{Door, Origin, cross_origin, error, wrong_method};
 use labelcast_functions::settings::Settings;
 use labelcast_functions::token::Verifier;
 use labelcast_functions::{api, ports};
+use labelcast_web::{CliSettings, WebApp, WebSettings};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -144,10 +143,9 @@ fn web(backend: &Backend<'_>) -> Router {
         max_upload_bytes: backend.settings.max_upload_bytes,
         live_ping_seconds: WebSettings::PING_SECONDS,
     };
-    let web = Web { pages: backend.ports.pages.clone(), settings: Arc::new(settings) };
     // The web app's addresses are of one origin, and so are its sign-in and its storage: `localhost` is led to it.
     let public_url = backend.place.public_url.clone();
-    web.router().layer(from_fn(move |request: Request, next: Next| {
+    WebApp::new(settings).router().layer(from_fn(move |request: Request, next: Next| {
         let public_url = public_url.clone();
         async move { led_home(&public_url, request, next).await }
     }))

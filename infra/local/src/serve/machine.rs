@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use labelcast_functions::budget::MemoryBudget;
-use labelcast_functions::images::{Decoding, EmbeddedPages, PageCursors};
+use labelcast_functions::images::{Decoding, PageCursors};
 use labelcast_functions::live::{ReplayBudget, Sweep};
 use labelcast_functions::ports::{Clock, Detector, Ports, Random};
 use labelcast_functions::rest::{fallback, wrong_method};
@@ -129,7 +129,6 @@ impl Machine {
             pusher: Arc::new(gateway.clone()),
             keys: Arc::new(SqliteKeys::new(database.clone())),
             idempotency: Arc::new(SqliteIdempotency::new(database.clone())),
-            pages: Arc::new(EmbeddedPages),
         };
         let settings = Arc::new(settings);
         let accounts = LocalAccounts::new(database.clone());

@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
-use labelcast_functions::images::CLI_REDIRECT_URIS;
 use labelcast_functions::ports::{Clock, Random};
+use labelcast_web::CLI_REDIRECT_URIS;
 
 use crate::data::Secrets;
 use crate::database::Database;

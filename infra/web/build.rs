@@ -1,4 +1,4 @@
-//! Packs the built page, as it goes to browsers, into a list of its files, and the notices of third parties with it.
+//! Packs the built web app, as it goes to browsers, into a list of its files, and the notices of third parties with it.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -10,20 +10,20 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 /// Held while `make run` builds the web app at the same time.
-const LOCK: &str = "../target/web-app.lock";
+const LOCK: &str = "../../target/web-app.lock";
 
 fn main() -> io::Result<()> {
-    let built = Path::new("../web/dist");
+    let built = Path::new("../../web/dist");
     let started = SystemTime::now();
     if let Ok(lock) = File::open(LOCK) {
         lock.lock_shared()?;
         built_before(built, started - Duration::from_secs(2))?;
     }
     // A path that is missing would count as changed each time.
-    let watched = if built.exists() { built } else { Path::new("../web/package.json") };
+    let watched = if built.exists() { built } else { Path::new("../../web/package.json") };
     println!("cargo::rerun-if-changed={}", watched.display());
 
-    let notices = Path::new("../THIRD-PARTY-NOTICES.txt");
+    let notices = Path::new("../../THIRD-PARTY-NOTICES.txt");
     println!("cargo::rerun-if-changed={}", notices.display());
 
     let packed = PathBuf::from(std::env::var_os("OUT_DIR").expect("Cargo tells where to write"));
@@ -41,7 +41,7 @@ fn main() -> io::Result<()> {
         let to = to.to_str().expect("Cargo writes to plain paths");
         writeln!(list, "({name:?}, include_bytes!({to:?})),").expect("writing to text does not fail");
     }
-    fs::write(packed.join("page.rs"), list + "]\n")
+    fs::write(packed.join("pages.rs"), list + "]\n")
 }
 
 /// Dates back what was built while this waited: Cargo takes what is newer than the start of this for changed, and would do

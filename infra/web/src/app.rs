@@ -1,6 +1,5 @@
-//! `web`: the built browser application under `/web`, and what it needs to know.
+//! The web app under `/web`, and what it needs to know.
 
-use std::io::Read;
 use std::sync::Arc;
 
 use axum::Router;
@@ -8,80 +7,23 @@ use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
-use flate2::read::GzDecoder;
-use serde::Serialize;
+use labelcast_functions::rest::{Path, Precondition, Validators, error, fallback};
 
-use crate::ports::Pages;
-use crate::rest::{Path, Precondition, Validators, error, fallback};
+use crate::pages::Page;
+use crate::settings::WebSettings;
 
-/// The web app's files and settings, with what serves them.
-#[derive(Clone)]
-pub struct Web {
-    /// The files of the web app, if it was built.
-    pub pages: Arc<dyn Pages>,
-    /// What it needs to know.
-    pub settings: Arc<WebSettings>,
+/// Serves the web app.
+#[derive(Debug, Clone)]
+pub struct WebApp {
+    settings: Arc<WebSettings>,
 }
 
-/// `settings.json`: where the web app finds everything. No secrets.
-#[derive(Debug, Clone, Serialize)]
-pub struct WebSettings {
-    /// The base of the REST API.
-    pub api: String,
-    /// The URL of the WebSocket.
-    pub live: String,
-    /// Where objects are fetched from and posted to.
-    #[serde(skip)]
-    pub objects: String,
-    /// The issuer of ID tokens.
-    pub authority: String,
-    /// The web app's client id at the sign-in.
-    pub client_id: String,
-    /// What the command line signs in with.
-    pub cli: CliSettings,
-    /// The sign-in's endpoints, as OpenID discovery names them.
-    pub metadata: serde_json::Value,
-    /// What is asked for at sign-in.
-    pub scope: String,
-    /// Languages that a search can be in.
-    pub languages: Vec<String>,
-    /// The largest picture, in bytes.
-    pub max_upload_bytes: u64,
-    /// How often the web app checks its live connection while somebody looks at it, in seconds.
-    pub live_ping_seconds: u32,
-}
-
-impl WebSettings {
-    /// Where a ping costs nothing: with the 6 s that the web app waits for a response it knows within 20 s that the line is dead.
-    pub const PING_SECONDS: u32 = 10;
-    /// Where each message is paid for: enough for what closes idle connections after ten minutes. Beside it the web app pings
-    /// when it becomes visible, and when the browser says that the network changed.
-    pub const PAID_PING_SECONDS: u32 = 240;
-}
-
-/// Where the command line is returned to after signing in: addresses on the user's own machine, fixed because those who
-/// issue tokens compare them letter by letter; several, because one may be taken. `localhost`, because Cognito takes no
-/// other name without TLS.
-pub const CLI_REDIRECT_URIS: [&str; 3] =
-    ["http://localhost:8976/callback", "http://localhost:8977/callback", "http://localhost:8978/callback"];
-
-/// What `labelcast login` needs to know.
-#[derive(Debug, Clone, Serialize)]
-pub struct CliSettings {
-    /// The command line's, at the sign-in.
-    pub client_id: String,
-    /// Where it may be returned to.
-    pub redirect_uris: Vec<String>,
-}
-
-impl CliSettings {
-    /// The settings for this client id.
-    pub fn of(client_id: impl Into<String>) -> Self {
-        Self { client_id: client_id.into(), redirect_uris: CLI_REDIRECT_URIS.map(str::to_owned).to_vec() }
+impl WebApp {
+    /// With what the web app needs to know.
+    pub fn new(settings: WebSettings) -> Self {
+        Self { settings: Arc::new(settings) }
     }
-}
 
-impl Web {
     /// The routes of the web app.
     pub fn router(self) -> Router {
         Router::new()
@@ -89,7 +31,7 @@ impl Web {
             .route(
                 "/web/",
                 get(|web: State<Self>, method: Method, headers: HeaderMap| async move {
-                    web.file("index.html", &method, &headers)
+                    Page::find("index.html").map_or_else(not_built, |page| web.file(page, &method, &headers))
                 }),
             )
             .route("/web/settings.json", get(settings))
@@ -101,8 +43,8 @@ impl Web {
                      method: Method,
                      uri: OriginalUri,
                      headers: HeaderMap| async move {
-                        match web.pages.get(&path) {
-                            Some(_) => web.file(&path, &method, &headers),
+                        match Page::find(&path) {
+                            Some(page) => web.file(page, &method, &headers),
                             None => fallback(uri).await.into_response(),
                         }
                     },
@@ -111,8 +53,7 @@ impl Web {
             .with_state(self)
     }
 
-    fn file(&self, path: &str, method: &Method, asked: &HeaderMap) -> Response {
-        let Some(page) = self.pages.get(path) else { return not_built() };
+    fn file(&self, page: Page, method: &Method, asked: &HeaderMap) -> Response {
         let cache = if page.immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
         let packed = takes_gzip(asked);
         let etag = etag(page.gzipped, packed);
@@ -126,7 +67,7 @@ impl Web {
             }
             Precondition::NotModified => StatusCode::NOT_MODIFIED.into_response(),
             Precondition::Passed if packed => Response::new(page.gzipped.into()),
-            Precondition::Passed => Response::new(unpacked(page.gzipped).into()),
+            Precondition::Passed => Response::new(page.unpacked().into()),
         };
         let headers = response.headers_mut();
         if packed {
@@ -137,9 +78,7 @@ impl Web {
         }
         headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
-        if let Ok(kind) = HeaderValue::from_str(&page.content_type) {
-            headers.insert(header::CONTENT_TYPE, kind);
-        }
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(page.content_type));
         if let Ok(policy) = HeaderValue::from_str(&self.policy()) {
             headers.insert(header::CONTENT_SECURITY_POLICY, policy);
         }
@@ -177,13 +116,7 @@ fn etag(gzipped: &[u8], packed: bool) -> String {
     format!("\"{end}{}\"", if packed { "-gzip" } else { "" })
 }
 
-fn unpacked(gzipped: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    GzDecoder::new(gzipped).read_to_end(&mut bytes).expect("what was packed when this was built can be unpacked");
-    bytes
-}
-
-async fn settings(State(web): State<Web>) -> Response {
+async fn settings(State(web): State<WebApp>) -> Response {
     ([(header::CACHE_CONTROL, "no-cache")], axum::Json(web.settings.as_ref().clone())).into_response()
 }
 
@@ -203,30 +136,27 @@ fn not_built() -> Response {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::io::Read;
 
     use axum::body::to_bytes;
-    use flate2::Compression;
-    use flate2::write::GzEncoder;
+    use flate2::read::GzDecoder;
 
     use super::*;
-    use crate::ports::Page;
+    use crate::settings::CliSettings;
 
-    const PAGE: &[u8] = b"<!doctype html>";
-
-    struct OnePage;
-
-    impl Pages for OnePage {
-        fn get(&self, path: &str) -> Option<Page> {
-            let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
-            gzip.write_all(PAGE).unwrap();
-            let gzipped = gzip.finish().unwrap().leak();
-            (path == "index.html").then(|| Page { gzipped, content_type: "text/html".to_owned(), immutable: false })
-        }
+    /// The one file that is there whether the web app was built or not.
+    fn page() -> Page {
+        Page::find("licenses.txt").unwrap()
     }
 
-    fn web() -> Web {
-        let settings = WebSettings {
+    fn unpacked(gzipped: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        GzDecoder::new(gzipped).read_to_end(&mut bytes).unwrap();
+        bytes
+    }
+
+    fn web() -> WebApp {
+        WebApp::new(WebSettings {
             api: "https://api.example.com".to_owned(),
             live: "wss://live.example.com".to_owned(),
             objects: "https://objects.example.com".to_owned(),
@@ -238,32 +168,31 @@ mod tests {
             languages: Vec::new(),
             max_upload_bytes: 1,
             live_ping_seconds: WebSettings::PING_SECONDS,
-        };
-        Web { pages: Arc::new(OnePage), settings: Arc::new(settings) }
+        })
     }
 
     async fn answered(accepted: &'static str) -> (Option<HeaderValue>, Vec<u8>) {
         let web = web();
         let asked = HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(accepted))]);
-        let response = web.file("index.html", &Method::GET, &asked);
+        let response = web.file(page(), &Method::GET, &asked);
         assert_eq!(response.headers()[header::VARY], "accept-encoding");
         let coding = response.headers().get(header::CONTENT_ENCODING).cloned();
-        (coding, to_bytes(response.into_body(), 1_000).await.unwrap().into())
+        (coding, to_bytes(response.into_body(), 10 << 20).await.unwrap().into())
     }
 
     #[tokio::test]
     async fn the_page_goes_packed_to_who_takes_it_so_and_as_it_is_to_others() {
         let (coding, packed) = answered("deflate, gzip;q=1.0, br").await;
-        assert_eq!((coding.unwrap().as_bytes(), unpacked(&packed)), (&b"gzip"[..], PAGE.to_vec()));
-        assert_eq!(answered("identity, br").await, (None, PAGE.to_vec()));
+        assert_eq!((coding.unwrap().as_bytes(), unpacked(&packed)), (&b"gzip"[..], page().unpacked()));
+        assert_eq!(answered("identity, br").await, (None, page().unpacked()));
     }
 
     #[test]
     fn a_page_that_the_browser_has_is_not_sent_again() {
         let asked = |name, value: &HeaderValue| {
-            web().file("index.html", &Method::GET, &HeaderMap::from_iter([(name, value.clone())]))
+            web().file(page(), &Method::GET, &HeaderMap::from_iter([(name, value.clone())]))
         };
-        let etag = web().file("index.html", &Method::GET, &HeaderMap::new()).headers()[header::ETAG].clone();
+        let etag = web().file(page(), &Method::GET, &HeaderMap::new()).headers()[header::ETAG].clone();
         let known = asked(header::IF_NONE_MATCH, &etag);
         assert_eq!((known.status(), &known.headers()[header::ETAG]), (StatusCode::NOT_MODIFIED, &etag));
         let other = asked(header::IF_MATCH, &HeaderValue::from_static("\"other\""));
