@@ -3,6 +3,7 @@
 pub mod api;
 pub mod asyncapi;
 pub mod audit;
+pub mod backoff;
 mod batch;
 pub mod budget;
 pub mod contract;

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use labelcast_functions::backoff;
 use labelcast_functions::ports::{PortError, PortResult};
 
 /// Tries beyond the first.
 const RETRIES: u32 = 15;
-/// The first wait is at most this long, each further one twice that.
-const FIRST: Duration = Duration::from_millis(10);
-/// No wait is longer.
-const LONGEST: Duration = Duration::from_secs(1);
+/// Between two tries; chance may take all of it off.
+const WAITS: backoff::Backoff =
+    backoff::Backoff { first: Duration::from_millis(10), factor: 2, longest: Duration::from_secs(1), jitter: 1.0 };
 
 /// How often something was tried already.
 #[derive(Debug)]
@@ -32,9 +32,8 @@ impl Backoff {
             let why = format!("others wrote to the same rows at each of {} tries", RETRIES + 1);
             return Err(PortError::Unavailable { what: self.what, why });
         }
-        let longest = FIRST.saturating_mul(1 << self.retries.min(16)).min(LONGEST);
         self.retries += 1;
-        tokio::time::sleep(longest.mul_f64(rand::random::<f64>())).await;
+        tokio::time::sleep(WAITS.wait(self.retries, rand::random())).await;
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Duration, Utc};
+use labelcast_functions::backoff::Backoff;
 
 use super::device::DeviceId;
 
@@ -12,6 +13,14 @@ use super::device::DeviceId;
 const REMEMBERED: usize = 10_000;
 /// A quiet quarter of an hour is forgiven.
 const FORGIVEN: Duration = Duration::minutes(15);
+
+/// Between tries after the free ones.
+const WAITS: Backoff = Backoff {
+    first: std::time::Duration::from_secs(2),
+    factor: 2,
+    longest: std::time::Duration::from_mins(15),
+    jitter: 0.0,
+};
 
 /// What tries are counted by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -63,8 +72,7 @@ impl Tries {
         if self.count < free {
             return self.last;
         }
-        let seconds = 2_i64.pow((self.count - free + 1).min(10)).min(900);
-        self.last + Duration::seconds(seconds)
+        self.last + WAITS.wait(self.count - free + 1, 0.0)
     }
 }
 

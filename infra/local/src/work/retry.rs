@@ -2,26 +2,30 @@
 
 use std::time::Duration;
 
-/// The longest wait.
-const MAX: Duration = Duration::from_mins(5);
+use labelcast_functions::backoff::Backoff;
 
-/// After this many failed attempts: about 1, 4, 16, 64 seconds, then 5 minutes; the jitter, from 0 to 1, takes up to a
+const JOB: Backoff =
+    Backoff { first: Duration::from_secs(1), factor: 4, longest: Duration::from_mins(5), jitter: 0.25 };
+const IN_ORDER: Backoff =
+    Backoff { first: Duration::from_millis(250), factor: 4, longest: Duration::from_secs(1), jitter: 0.0 };
+const SUSPECT: Backoff =
+    Backoff { first: Duration::from_secs(2), factor: 2, longest: Duration::from_secs(8), jitter: 0.0 };
+
+/// After this many failed attempts: about 1, 4, 16, 64, 256 seconds, then 5 minutes; the jitter, from 0 to 1, takes up to a
 /// quarter off, so that what failed together is not tried together.
 pub(super) fn wait(failed_attempts: u32, jitter: f64) -> Duration {
-    let exponent = failed_attempts.clamp(1, 6) - 1;
-    let whole = Duration::from_secs(4_u64.pow(exponent)).min(MAX);
-    whole.mul_f64(1.0 - jitter.clamp(0.0, 1.0) / 4.0)
+    JOB.wait(failed_attempts, jitter)
 }
 
 /// The same for a job that others wait behind: a quarter of a second, then one second.
 pub(super) fn wait_in_order(failed_attempts: u32) -> Duration {
-    if failed_attempts <= 1 { Duration::from_millis(250) } else { Duration::from_secs(1) }
+    IN_ORDER.wait(failed_attempts, 0.0)
 }
 
 /// How long a suspect waits before it runs alone again: not at all, then 2, 4, 8 seconds. So an operator who kills the
 /// process several times in a row does not hit the same job each time.
 pub(super) fn wait_of_suspect(interruptions: u32) -> Duration {
-    if interruptions == 0 { Duration::ZERO } else { Duration::from_secs(1 << interruptions.min(3)) }
+    if interruptions == 0 { Duration::ZERO } else { SUSPECT.wait(interruptions, 0.0) }
 }
 
 #[cfg(test)]
@@ -37,6 +41,14 @@ mod tests {
     #[test]
     fn jitter_takes_at_most_a_quarter_off() {
         assert_eq!(wait(2, 1.0), Duration::from_secs(3));
+    }
+
+    #[test]
+    fn who_is_waited_for_is_tried_again_within_a_second() {
+        assert_eq!(
+            [0, 1, 2, 3, 9].map(|attempts| wait_in_order(attempts).as_millis()),
+            [250, 250, 1_000, 1_000, 1_000]
+        );
     }
 
     #[test]

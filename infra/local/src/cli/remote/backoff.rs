@@ -2,22 +2,24 @@
 
 use std::time::Duration;
 
+use labelcast_functions::backoff;
+
 /// Doubles from half a second to half a minute, less up to a half by chance: clients that lost a server together do
 /// not come back together.
+const WAITS: backoff::Backoff =
+    backoff::Backoff { first: Duration::from_millis(500), factor: 2, longest: Duration::from_secs(30), jitter: 0.5 };
+
+/// Failures in a row.
 #[derive(Debug, Default)]
 pub(in crate::cli) struct Backoff {
     failures: u32,
 }
 
-const FIRST: Duration = Duration::from_millis(500);
-const LONGEST: Duration = Duration::from_secs(30);
-
 impl Backoff {
     /// The wait after one more failure.
     pub(in crate::cli) fn next(&mut self) -> Duration {
-        let whole = FIRST.saturating_mul(1 << self.failures.min(10)).min(LONGEST);
         self.failures = self.failures.saturating_add(1);
-        whole.mul_f64(rand::random_range(0.5..=1.0))
+        WAITS.wait(self.failures, rand::random())
     }
 
     /// It worked.
@@ -35,13 +37,13 @@ mod tests {
         let mut backoff = Backoff::default();
         for doubled in [1, 2, 4, 8, 16, 32] {
             let wait = backoff.next();
-            assert!(wait >= FIRST * doubled / 2 && wait <= FIRST * doubled, "{wait:?}");
+            assert!(wait >= WAITS.first * doubled / 2 && wait <= WAITS.first * doubled, "{wait:?}");
         }
         for _ in 0..100 {
             let wait = backoff.next();
-            assert!(wait >= LONGEST / 2 && wait <= LONGEST, "{wait:?}");
+            assert!(wait >= WAITS.longest / 2 && wait <= WAITS.longest, "{wait:?}");
         }
         backoff.reset();
-        assert!(backoff.next() <= FIRST);
+        assert!(backoff.next() <= WAITS.first);
     }
 }
