@@ -1,4 +1,4 @@
-//! How long to wait before another try. A plain function, for all who try again.
+//! How long to wait before another try: one formula for all who try again.
 
 use std::time::Duration;
 
