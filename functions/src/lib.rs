@@ -4,7 +4,6 @@ pub mod api;
 pub mod asyncapi;
 pub mod audit;
 pub mod backoff;
-mod batch;
 pub mod budget;
 pub mod contract;
 pub mod error;

@@ -26,7 +26,7 @@ import invocations
 from calls import size
 from recorder import Recorder
 
-SAMPLES = pathlib.Path("tests/tests/samples")
+SAMPLES = pathlib.Path("infra/events/tests/samples")
 RANGES = 4
 READS = {"GetItem", "BatchGetItem", "Query"}
 LABELS = ["barn", "cow", "fence", "field", "grass", "hay", "horse", "meadow", "tractor", "windmill"]

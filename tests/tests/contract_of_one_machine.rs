@@ -4,8 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_lambda_events::eventbridge::EventBridgeEvent;
-use aws_lambda_events::s3::S3Event;
 use chrono::Utc;
 use labelcast::data::DataDirectory;
 use labelcast::database::Database;
@@ -15,14 +13,14 @@ use labelcast::store::api_keys;
 use labelcast::users::Operator;
 use labelcast::work::{Failure, Job, Outcome, Steps, Target};
 use labelcast_functions::budget::{ByteSize, MemoryBudget};
-use labelcast_functions::model::{BusEvent, ConnectionId, Name};
-use labelcast_functions::ports::{AnalysisJob, ApiKey, Clock, Ports};
+use labelcast_functions::model::{AnalysisJob, BusEvent, ConnectionId, IndexRequest, JobRequest, Name};
+use labelcast_functions::ports::{ApiKey, Clock, ObjectKey, Ports};
 use labelcast_functions::settings::Settings;
 use labelcast_functions::system::SystemRandom;
 use labelcast_tests::Socket;
 use labelcast_tests::contract::Home;
 use labelcast_tests::machine::SetClock;
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -32,13 +30,15 @@ use tokio_util::sync::CancellationToken;
 labelcast_tests::contract!(OneMachine);
 
 /// What arrives where the functions would be.
-struct Arrivals(UnboundedSender<(Target, String)>);
+struct Arrivals(UnboundedSender<JobRequest>);
 
 #[async_trait]
 impl Steps for Arrivals {
-    async fn run(&self, target: Target, jobs: &[Job]) -> Vec<Outcome> {
-        let arrived =
-            |job: &Job| self.0.send((target, job.payload.clone())).map_err(|error| Failure::from(error.to_string()));
+    async fn run(&self, _: Target, jobs: &[Job]) -> Vec<Outcome> {
+        let arrived = |job: &Job| {
+            let request = job.request.clone().map_err(|error| Failure::from(error.to_string()))?;
+            self.0.send(request).map_err(|error| Failure::from(error.to_string()))
+        };
         jobs.iter().map(arrived).collect()
     }
 
@@ -52,7 +52,7 @@ struct OneMachine {
     database: Database,
     clock: Arc<SetClock>,
     address: SocketAddr,
-    arrivals: Mutex<UnboundedReceiver<(Target, String)>>,
+    arrivals: Mutex<UnboundedReceiver<JobRequest>>,
     directory: TempDir,
     tasks: JoinSet<()>,
     stop: CancellationToken,
@@ -90,13 +90,12 @@ impl OneMachine {
         Self { machine, database, clock, address, arrivals: Mutex::new(arrivals), directory, tasks, stop }
     }
 
-    /// The next that arrives there.
-    async fn next(&self, wanted: &[Target]) -> String {
+    /// The next of these that arrives there.
+    async fn next<T>(&self, wanted: impl Fn(JobRequest) -> Option<T>) -> T {
         let mut arrivals = self.arrivals.lock().await;
         loop {
-            let (target, payload) = arrivals.recv().await.expect("the dispatcher runs");
-            if wanted.contains(&target) {
-                return payload;
+            if let Some(wanted) = wanted(arrivals.recv().await.expect("the dispatcher runs")) {
+                return wanted;
             }
         }
     }
@@ -134,18 +133,23 @@ impl Home for OneMachine {
     }
 
     async fn next_job(&self) -> AnalysisJob {
-        serde_json::from_str(&self.next(&[Target::Analyze]).await).unwrap()
+        let job = |request| if let JobRequest::Analyze(job) = request { Some(job) } else { None };
+        self.next(job).await
     }
 
     async fn next_event(&self) -> BusEvent {
-        let text = self.next(&[Target::Index, Target::Notify]).await;
-        let event: EventBridgeEvent<Value> = serde_json::from_str(&text).unwrap();
-        BusEvent::from_parts(&event.detail_type, &event.detail).unwrap()
+        let event = |request| match request {
+            JobRequest::Index(IndexRequest::Store(analyzed)) => Some(BusEvent::ImageAnalyzed(analyzed)),
+            JobRequest::Index(IndexRequest::Remove(removal)) => Some(BusEvent::ImageUnwanted(removal)),
+            JobRequest::Notify(event) => Some(event.body),
+            JobRequest::Ingest(_) | JobRequest::Analyze(_) => None,
+        };
+        self.next(event).await
     }
 
     async fn next_created(&self) -> String {
-        let event: S3Event = serde_json::from_str(&self.next(&[Target::Ingest]).await).unwrap();
-        event.records[0].s3.object.key.clone().unwrap()
+        let object = |request| if let JobRequest::Ingest(object) = request { Some(object) } else { None };
+        ObjectKey::new_upload(&self.next(object).await.upload_id).to_string()
     }
 
     async fn add_key(&self, key: &ApiKey, sha256: [u8; 32]) {

@@ -7,7 +7,7 @@ use chrono::Duration;
 use labelcast::database::Database;
 use labelcast::users::Operator;
 use labelcast::work::WorkTable;
-use labelcast_functions::model::{BusEvent, Upload, UploadRef, UploadState};
+use labelcast_functions::model::{BusEvent, JobRequest, NewObject, Upload, UploadRef, UploadState};
 use labelcast_functions::ports::{ApiKey, Clock, NewImage, ObjectKey, Quota};
 use labelcast_functions::settings::Settings;
 use labelcast_tests::machine::Mood;
@@ -34,11 +34,8 @@ async fn upload(test: &TestMachine, number: u32) -> Upload {
     ports.uploads.create(&upload, quota).await.unwrap();
     let key = ObjectKey::new_upload(&upload.id);
     ports.objects.write(&key, "image/jpeg", picture::jpeg(number).into()).await.unwrap();
-    let sample = include_str!("samples/s3-post.json");
-    let mut event: serde_json::Value = serde_json::from_str(sample).unwrap();
-    event["Records"][0]["s3"]["object"]["key"] = json!(key.as_str());
-    let step = (labelcast::work::Target::Ingest, event.to_string());
-    test.machine.dispatcher.accept(vec![step]).await.unwrap();
+    let object = NewObject { upload_id: upload.id.clone(), created_at: test.clock.now() };
+    test.machine.dispatcher.accept(vec![JobRequest::Ingest(object).into()]).await.unwrap();
     upload
 }
 

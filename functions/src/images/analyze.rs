@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-
 use super::decide;
 use super::failed::tell_uploaders;
-use crate::batch;
-use crate::model::{BusEvent, Detection, ImageFiles, ImageType};
-use crate::ports::{AnalysisJob, Bus, Clock, Detector, DetectorError, Images, PortError, Uploads};
+use crate::model::{AnalysisJob, BusEvent, Detection, ImageAnalyzed, ImageFiles, ImageType};
+use crate::ports::{Bus, Clock, Detector, DetectorError, Images, PortError, Uploads};
 use crate::settings::Settings;
 
 /// The function `analyze` with the ports that it uses.
@@ -28,38 +25,33 @@ pub struct Analyze {
     pub settings: Arc<Settings>,
 }
 
-/// Why a job did not succeed.
+/// Why an image was not analyzed.
 #[derive(Debug, thiserror::Error)]
-enum JobError {
-    #[error("the message is no job of ours: {0}")]
-    Foreign(String),
+pub enum AnalyzeError {
+    /// The detector could not look at it.
     #[error(transparent)]
     Detector(#[from] DetectorError),
+    /// A row could not be read, or the result not be published.
     #[error(transparent)]
     Port(#[from] PortError),
 }
 
 impl Analyze {
-    /// Takes a batch of jobs; answers those that are to be tried again.
-    pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
-        batch::each(&event, "labelcast_analysis_failures_total", |message| self.message(message)).await
-    }
-
-    async fn message(&self, message: &SqsMessage) -> Result<(), JobError> {
-        let body = message.body.as_deref().unwrap_or_default();
-        let job: AnalysisJob = serde_json::from_str(body).map_err(|error| JobError::Foreign(error.to_string()))?;
-        let outcome = self.job(&job).await;
-        if let Err(error) = &outcome
-            && batch::is_last_attempt(message, self.settings.max_attempts)
-        {
-            // The last attempt speaks; the message becomes a dead letter all the same.
-            let reason = format!("the picture could not be analyzed: {}", in_words(error));
-            tell_uploaders(&*self.images, &*self.uploads, &*self.bus, &job.image_id, &reason).await?;
+    /// Takes a job. `attempt` is the number of this attempt, from 1; 0 where the queue does not say.
+    pub async fn handle(&self, job: &AnalysisJob, attempt: u32) -> Result<(), AnalyzeError> {
+        let outcome = self.job(job).await;
+        if let Err(error) = &outcome {
+            metrics::counter!("labelcast_analysis_failures_total").increment(1);
+            if attempt >= self.settings.max_attempts {
+                // The last attempt speaks; the job becomes a dead letter all the same.
+                let reason = format!("the picture could not be analyzed: {}", in_words(error));
+                tell_uploaders(&*self.images, &*self.uploads, &*self.bus, &job.image_id, &reason).await?;
+            }
         }
         outcome
     }
 
-    async fn job(&self, job: &AnalysisJob) -> Result<(), JobError> {
+    async fn job(&self, job: &AnalysisJob) -> Result<(), AnalyzeError> {
         let Some(image) = self.images.get(&job.image_id).await? else {
             tracing::info!(image_id = %job.image_id, "the image of a job was deleted; there is nothing to analyze");
             return Ok(());
@@ -79,7 +71,8 @@ impl Analyze {
                 }
             },
         };
-        self.bus.publish_all(&[BusEvent::ImageAnalyzed { image_id: job.image_id, analysis }]).await?;
+        let analyzed = ImageAnalyzed { image_id: job.image_id, analysis };
+        self.bus.publish_all(&[BusEvent::ImageAnalyzed(analyzed)]).await?;
         Ok(())
     }
 
@@ -92,9 +85,9 @@ impl Analyze {
 }
 
 /// What an uploader can use of it.
-fn in_words(error: &JobError) -> String {
+fn in_words(error: &AnalyzeError) -> String {
     match error {
-        JobError::Detector(error) => error.to_string(),
-        JobError::Foreign(_) | JobError::Port(_) => "this went wrong on our side".to_owned(),
+        AnalyzeError::Detector(error) => error.to_string(),
+        AnalyzeError::Port(_) => "this went wrong on our side".to_owned(),
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::model::{BusEvent, Caller, Image, ImageId, RemovedImage, UploadRef};
+use crate::model::{BusEvent, Caller, Image, ImageId, RemovalRequest, RemovedImage, UploadRef};
 use crate::ports::{Bus, Images, Removal};
 
 /// Deletes images on behalf of people.
@@ -28,7 +28,8 @@ impl Delete {
             return Err(if seen { not_alone() } else { none() });
         }
         // Durable before anything is gone: if we are cut off now, `index` removes it and tells those who had seen it.
-        let unwanted = BusEvent::ImageUnwanted { image: removed(&image), only_uploader: only_uploader.cloned() };
+        let unwanted =
+            BusEvent::ImageUnwanted(RemovalRequest { image: removed(&image), only_uploader: only_uploader.cloned() });
         self.bus.publish_all(&[unwanted]).await?;
         if self.images.remove(&image.files(), image.uploaded_at, only_uploader).await? == Removal::SharedWithOthers {
             return Err(not_alone());

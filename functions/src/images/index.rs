@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use aws_lambda_events::eventbridge::EventBridgeEvent;
-use serde_json::Value;
-
-use crate::model::{Analysis, BusEvent, Image, ImageId, RemovedImage, UploadRef, UploadState, UserId};
+use crate::model::{
+    Analysis, BusEvent, Image, ImageAnalyzed, ImageId, IndexRequest, RemovalRequest, RemovedImage, UploadRef,
+    UploadState, UserId,
+};
 use crate::ports::{Bus, Images, ObjectKey, Objects, PortResult, Uploads};
 
 /// The function `index` with the ports that it uses.
@@ -22,15 +22,12 @@ pub struct Index {
 }
 
 impl Index {
-    /// Takes an event of the bus.
-    pub async fn handle(&self, event: EventBridgeEvent<Value>) -> PortResult<()> {
-        match BusEvent::from_parts(&event.detail_type, &event.detail) {
-            Some(BusEvent::ImageAnalyzed { image_id, analysis }) => self.store(&image_id, &analysis).await,
-            Some(BusEvent::ImageUnwanted { image, only_uploader }) => self.remove(image, only_uploader.as_ref()).await,
-            _ => {
-                tracing::warn!(detail_type = event.detail_type, "an event that is not for `index` was passed over");
-                metrics::counter!("labelcast_index_ignored_total").increment(1);
-                Ok(())
+    /// Stores or removes. Both can be repeated.
+    pub async fn handle(&self, request: IndexRequest) -> PortResult<()> {
+        match request {
+            IndexRequest::Store(ImageAnalyzed { image_id, analysis }) => self.store(&image_id, &analysis).await,
+            IndexRequest::Remove(RemovalRequest { image, only_uploader }) => {
+                self.remove(image, only_uploader.as_ref()).await
             }
         }
     }

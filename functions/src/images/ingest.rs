@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use aws_lambda_events::s3::{S3Event, S3EventRecord};
 use aws_lc_rs::digest;
 use bytes::{Bytes, BytesMut};
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
-use percent_encoding::percent_decode_str;
 
 use super::{Decoding, DecodingError, Leftovers};
 use crate::imaging::{self, Probe, Rejection, WORKING_SIDE};
-use crate::model::{BusEvent, Image, ImageFiles, ImageId, ImageType, Upload, UploadId, UploadRef, UploadState};
+use crate::model::{
+    BusEvent, Image, ImageFiles, ImageId, ImageType, NewObject, Upload, UploadId, UploadRef, UploadState,
+};
 use crate::ports::{AnalysisJob, Bus, NewImage, ObjectInfo, ObjectKey, Objects, PortError, PortResult, Queue, Uploads};
 use crate::ports::{Clock, Detector, Images};
 use crate::settings::Settings;
@@ -47,31 +47,14 @@ struct Accepted {
 }
 
 impl Ingest {
-    /// Takes an event of created objects. Every record is gone through, also after one that failed; the first failure is
-    /// answered, so that the event is tried again (all steps can be repeated).
-    pub async fn handle(&self, event: S3Event) -> PortResult<()> {
-        let mut outcome = Ok(());
-        for record in event.records {
-            let done = self.record(&record).await;
-            outcome = outcome.and(done);
-        }
-        outcome
-    }
-
-    async fn record(&self, record: &S3EventRecord) -> PortResult<()> {
-        let created = record.event_name.as_deref().is_some_and(|name| name.starts_with("ObjectCreated:"));
-        let key = record.s3.object.key.as_deref().map(decoded).unwrap_or_default();
-        let Some(upload_id) = ObjectKey::upload_id(&key).filter(|_| created) else {
-            tracing::warn!(key, "an object event that is not about an upload was passed over");
-            metrics::counter!("labelcast_ingest_ignored_total").increment(1);
-            return Ok(());
-        };
+    /// Takes a created object. Every step can be repeated, so one that failed is tried again as a whole.
+    pub async fn handle(&self, object: NewObject) -> PortResult<()> {
+        let NewObject { upload_id, created_at } = object;
         let Some(upload) = self.uploads.get(&upload_id).await? else {
             tracing::warn!(%upload_id, "an object of no known upload was passed over");
             metrics::counter!("labelcast_ingest_ignored_total").increment(1);
             return self.clear(&upload_id).await;
         };
-        let created_at = record.event_time;
         match upload.state {
             // One that failed before there was an image may still come to a good end.
             UploadState::Pending | UploadState::Failed if upload.may_attach() => self.take(&upload, created_at).await,
@@ -258,21 +241,4 @@ fn accept(
         uploaded_at: created_at,
     };
     Ok(Accepted { image, original: original.into(), thumbnail: thumbnail.into() })
-}
-
-/// Keys in S3 events are form-encoded: `+` is a blank, then come the percents (S3 user guide, notification content
-/// structure).
-fn decoded(key: &str) -> String {
-    percent_decode_str(&key.replace('+', " ")).decode_utf8_lossy().into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::decoded;
-
-    #[test]
-    fn keys_are_decoded_as_s3_encodes_them() {
-        assert_eq!(decoded("new/my+holiday+%C3%A9t%C3%A9.jpg"), "new/my holiday été.jpg");
-        assert_eq!(decoded("new/a%2Bb"), "new/a+b");
-    }
 }

@@ -17,11 +17,11 @@ mod page;
 mod search;
 mod upload;
 
-pub use analyze::Analyze;
+pub use analyze::{Analyze, AnalyzeError};
 pub use cursor::PageCursors;
 pub use decoding::{Decoding, DecodingError};
 pub use delete::Delete;
-pub use failed::{Failed, FailureRecord};
+pub use failed::Failed;
 pub use image::ImageApi;
 pub use index::Index;
 pub use ingest::Ingest;

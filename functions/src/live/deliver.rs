@@ -4,11 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-
 use super::render::Shown;
 use super::{Notify, unserved};
-use crate::batch;
 use crate::model::ConnectionId;
 use crate::ports::{Deliveries, Delivery, PortError, PortResult, Pushed};
 
@@ -27,15 +24,17 @@ pub struct Deliver {
 }
 
 impl Deliver {
-    /// Takes a batch of deliveries; answers those that are to be tried again.
-    pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
-        batch::each(&event, "labelcast_delivery_failures_total", |message| self.message(message)).await
+    /// Takes a delivery. `attempt` is the number of this attempt at the message, from 1; 0 where the queue does not say.
+    pub async fn handle(&self, delivery: Delivery, attempt: u32) -> PortResult<()> {
+        let outcome = self.take(delivery, attempt).await;
+        if outcome.is_err() {
+            metrics::counter!("labelcast_delivery_failures_total").increment(1);
+        }
+        outcome
     }
 
-    async fn message(&self, message: &SqsMessage) -> PortResult<()> {
-        let delivery: Delivery = serde_json::from_str(message.body.as_deref().unwrap_or_default())
-            .map_err(|error| PortError::Failed { what: "a delivery", why: error.to_string() })?;
-        let is_last = batch::is_last_attempt(message, self.max_attempts.saturating_sub(delivery.attempts));
+    async fn take(&self, delivery: Delivery, attempt: u32) -> PortResult<()> {
+        let is_last = attempt >= self.max_attempts.saturating_sub(delivery.attempts);
         let outcome = tokio::time::timeout(self.patience, self.push(&delivery)).await.unwrap_or_else(|_| {
             let why = format!("it took longer than {} s", self.patience.as_secs());
             Err(PortError::Unavailable { what: "a range of receivers", why })
@@ -43,7 +42,7 @@ impl Deliver {
         match outcome {
             Ok(left) if left.is_empty() => Ok(()),
             Ok(left) if is_last => self.close(&delivery, left).await,
-            Ok(left) => self.put_back(delivery, left, message).await,
+            Ok(left) => self.put_back(delivery, left, attempt).await,
             Err(error) => {
                 if is_last {
                     // The message becomes a dead letter all the same.
@@ -74,9 +73,9 @@ impl Deliver {
     }
 
     /// Another run goes on with those who are left. The part is theirs: the range is not settled before.
-    async fn put_back(&self, delivery: Delivery, left: Vec<ConnectionId>, message: &SqsMessage) -> PortResult<()> {
+    async fn put_back(&self, delivery: Delivery, left: Vec<ConnectionId>, attempt: u32) -> PortResult<()> {
         let count = left.len();
-        let attempts = delivery.attempts + batch::attempts(message);
+        let attempts = delivery.attempts + attempt;
         tracing::warn!(id = %delivery.notification.id, range = delivery.range, count, "receivers are left for another run");
         metrics::counter!("labelcast_receivers_put_back_total").increment(count as u64);
         self.deliveries.send(&[Delivery { attempts, ..delivery.for_rest(left) }]).await

@@ -4,12 +4,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_lambda_events::eventbridge::EventBridgeEvent;
-use serde_json::Value;
 
 use super::{Undelivered, entry};
-use crate::model::{ConnectionId, Notification};
-use crate::ports::{Clock, Connections, Deliveries, Delivery, History, Images, Placed, PortResult};
+use crate::model::{ConnectionId, Event, Notification};
+use crate::ports::{Connections, Deliveries, Delivery, History, Images, Placed, PortResult};
 
 /// When `notify` divides, and to whom.
 #[derive(Clone)]
@@ -64,8 +62,6 @@ pub(super) async fn hand_over_rest(
 /// and its last one closes whom it could not reach; so nobody's cursor passes what they were never sent.
 #[derive(Clone)]
 pub struct Abandoned {
-    /// What time it is.
-    pub clock: Arc<dyn Clock>,
     /// What notifications are about.
     pub images: Arc<dyn Images>,
     /// Where `notify` wrote them, or came no further than to.
@@ -78,8 +74,8 @@ pub struct Abandoned {
 
 #[async_trait]
 impl Undelivered for Abandoned {
-    async fn take(&self, event: EventBridgeEvent<Value>) -> PortResult<()> {
-        let entries = entry::all(&[event], self.clock.now(), &*self.images).await?;
+    async fn take(&self, event: Event) -> PortResult<()> {
+        let entries = entry::all(vec![event], &*self.images).await?;
         let appended = self.history.append(&entries).await?;
         for (entry, appended) in entries.iter().zip(appended) {
             let notification = &entry.notification;

@@ -1,27 +1,15 @@
 //! What events become: notifications, and the topics they go to.
 
-use aws_lambda_events::eventbridge::EventBridgeEvent;
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 
-use crate::model::{BusEvent, Notification, NotificationId, RemovedImage, Status, Subject, Topic, TopicKey};
+use crate::model::{BusEvent, Event, Notification, NotificationId, RemovedImage, Status, Subject, Topic, TopicKey};
 use crate::ports::{Images, NewEntry, PortResult};
 
-/// What these events become, in order; those that are not for `notify` are passed over.
-pub(super) async fn all(
-    events: &[EventBridgeEvent<Value>],
-    now: DateTime<Utc>,
-    images: &dyn Images,
-) -> PortResult<Vec<NewEntry>> {
+/// What these events become, in order; those that nobody is notified of are passed over.
+pub(super) async fn all(events: Vec<Event>, images: &dyn Images) -> PortResult<Vec<NewEntry>> {
     let mut entries = Vec::with_capacity(events.len());
-    for event in events {
-        match BusEvent::from_parts(&event.detail_type, &event.detail) {
-            Some(ours) => entries.extend(of(ours, event.time.unwrap_or(now), images).await?),
-            None => {
-                tracing::warn!(detail_type = event.detail_type, "an event that is not for `notify` was passed over");
-                metrics::counter!("labelcast_notify_ignored_total").increment(1);
-            }
-        }
+    for Event { at, body } in events {
+        entries.extend(of(body, at, images).await?);
     }
     Ok(entries)
 }
@@ -89,7 +77,7 @@ async fn of(event: BusEvent, at: DateTime<Utc>, images: &dyn Images) -> PortResu
             (NotificationId::given(&id), vec![TopicKey::Shared(topic)], Subject::Published { name: event, data })
         }
         // `index` tells of it again once it is stored.
-        BusEvent::ImageAnalyzed { .. } | BusEvent::ImageUnwanted { .. } => return Ok(None),
+        BusEvent::ImageAnalyzed(_) | BusEvent::ImageUnwanted(_) => return Ok(None),
     };
     Ok(Some(NewEntry { notification: Notification { id, at, subject }, topics }))
 }

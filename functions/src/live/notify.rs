@@ -3,16 +3,14 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use aws_lambda_events::eventbridge::EventBridgeEvent;
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
-use serde_json::Value;
 
 use super::division::{self, Division};
 use super::entry;
 use super::receivers::{self, TopicSet};
 use super::render::{self, Shown};
-use crate::model::{ConnectionId, Image, Notification, Subject};
+use crate::model::{ConnectionId, Event, Image, Notification, Subject};
 use crate::ports::{
     Clock, Connections, Frame, History, Images, Objects, Placed, PortResult, Pushed, Pusher, Unreached,
 };
@@ -41,15 +39,15 @@ const MAX_CONCURRENCY: usize = 64;
 
 impl Notify {
     /// Takes an event of the bus.
-    pub async fn handle(&self, event: EventBridgeEvent<Value>) -> PortResult<()> {
+    pub async fn handle(&self, event: Event) -> PortResult<()> {
         self.handle_all(vec![event]).await
     }
 
     /// Takes several events, in order: one transaction writes them to history, and what goes to one socket is written
     /// together. All or none; a repeat pushes again, under the same ids (`docs/guarantees.md#no-holes-no-doubles`).
-    pub async fn handle_all(&self, events: Vec<EventBridgeEvent<Value>>) -> PortResult<()> {
+    pub async fn handle_all(&self, events: Vec<Event>) -> PortResult<()> {
         let now = self.clock.now();
-        let entries = entry::all(&events, now, &*self.images).await?;
+        let entries = entry::all(events, &*self.images).await?;
         if entries.is_empty() {
             return Ok(());
         }

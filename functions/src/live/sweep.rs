@@ -4,10 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lambda_events::eventbridge::EventBridgeEvent;
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
-use serde_json::Value;
 
 use crate::images::ObjectExpiry;
 use crate::model::{BusEvent, Connection, Upload, UploadRef, UploadState};
@@ -72,9 +70,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 const REASON: &str = "the picture was not analyzed in time; please upload it again";
 
 impl Sweep {
-    /// Takes the schedule's event. Every task runs whatever becomes of the others; the first failure is answered when all
+    /// Sweeps once. Every task runs whatever becomes of the others; the first failure is answered when all
     /// have ended.
-    pub async fn handle(&self, _event: EventBridgeEvent<Value>) -> PortResult<Swept> {
+    pub async fn handle(&self) -> PortResult<Swept> {
         let now = self.clock.now();
         let settings = &self.settings;
         let expiry = Expiry { before: now - settings.history_age, keep: settings.history_entries };

@@ -4,26 +4,22 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_lambda_events::eventbridge::EventBridgeEvent;
-use serde_json::Value;
 
 use super::entry;
-use crate::model::ConnectionId;
-use crate::ports::{Clock, Connections, History, Images, PortResult, Pusher, Which};
+use crate::model::{ConnectionId, Event};
+use crate::ports::{Connections, History, Images, PortResult, Pusher, Which};
 
 /// Who sees to the receivers of an event whose attempts are exhausted.
 #[async_trait]
 pub trait Undelivered: Send + Sync {
     /// Takes such an event. Once it is answered, later notifications may be pushed.
-    async fn take(&self, event: EventBridgeEvent<Value>) -> PortResult<()>;
+    async fn take(&self, event: Event) -> PortResult<()>;
 }
 
 /// Closes everyone who is subscribed to a topic of the notification, so that they resume from history. For one process, where
 /// nothing is pushed before this is done. It looks neither at filters nor at images: they may be why it could not be pushed.
 #[derive(Clone)]
 pub struct CloseSubscribers {
-    /// What time it is.
-    pub clock: Arc<dyn Clock>,
     /// What notifications are about.
     pub images: Arc<dyn Images>,
     /// Where `notify` wrote it, or came no further than to.
@@ -36,8 +32,8 @@ pub struct CloseSubscribers {
 
 #[async_trait]
 impl Undelivered for CloseSubscribers {
-    async fn take(&self, event: EventBridgeEvent<Value>) -> PortResult<()> {
-        let entries = entry::all(&[event], self.clock.now(), &*self.images).await?;
+    async fn take(&self, event: Event) -> PortResult<()> {
+        let entries = entry::all(vec![event], &*self.images).await?;
         let appended = self.history.append(&entries).await?;
         for (entry, appended) in entries.iter().zip(&appended) {
             let mut subscribed: Vec<ConnectionId> = Vec::new();

@@ -40,18 +40,31 @@ impl RemovedImage {
     }
 }
 
+/// What `analyze` found in an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageAnalyzed {
+    /// Whose bytes.
+    pub image_id: ImageId,
+    /// What the detector found, as far as it is kept.
+    pub analysis: Analysis,
+}
+
+/// An image is to be removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemovalRequest {
+    /// What is told of it afterwards.
+    pub image: RemovedImage,
+    /// Whoever asked; if somebody else brought it too, it stays. `None`: a moderator, who is asked no more.
+    pub only_uploader: Option<UserId>,
+}
+
 /// An event of ours: `detail-type` is the variant's name on the bus, `detail` its fields, `source` [`BusEvent::SOURCE`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "detail-type", content = "detail")]
 pub enum BusEvent {
     /// `analyze` has a result; `index` stores it.
     #[serde(rename = "image.analyzed")]
-    ImageAnalyzed {
-        /// Whose bytes.
-        image_id: ImageId,
-        /// What the detector found, as far as it is kept.
-        analysis: Analysis,
-    },
+    ImageAnalyzed(ImageAnalyzed),
     /// An image is stored and found by search. One event an upload.
     #[serde(rename = "image.labelled")]
     ImageLabelled {
@@ -73,12 +86,7 @@ pub enum BusEvent {
     },
     /// An image is to go, for good reason; `index` removes it, if that did not happen yet.
     #[serde(rename = "image.unwanted")]
-    ImageUnwanted {
-        /// What is told of it afterwards.
-        image: RemovedImage,
-        /// Whoever asked; if somebody else brought it too, it stays. `None`: a moderator, who is asked no more.
-        only_uploader: Option<UserId>,
-    },
+    ImageUnwanted(RemovalRequest),
     /// An image is gone, with its files and index entries.
     #[serde(rename = "image.removed")]
     ImageRemoved(RemovedImage),
@@ -125,10 +133,10 @@ impl BusEvent {
     /// The `detail-type` by which rules of the bus choose.
     pub const fn detail_type(&self) -> &'static str {
         match self {
-            Self::ImageAnalyzed { .. } => "image.analyzed",
+            Self::ImageAnalyzed(_) => "image.analyzed",
             Self::ImageLabelled { .. } => "image.labelled",
             Self::ImageOffensive { .. } => "image.offensive",
-            Self::ImageUnwanted { .. } => "image.unwanted",
+            Self::ImageUnwanted(_) => "image.unwanted",
             Self::ImageRemoved(_) => "image.removed",
             Self::UploadReceived { .. } => "upload.received",
             Self::UploadRejected { .. } => "upload.rejected",

@@ -8,9 +8,19 @@ pub enum EventError {
     /// looks at.
     #[error("{what} cannot be read: {why}")]
     Unreadable {
-        /// Which event was expected, for example `an event of the bus`.
+        /// What was expected, for example `an event of the bus`.
         what: &'static str,
         /// What is wrong with it.
         why: String,
     },
+}
+
+/// What reading a payload comes to.
+pub type Result<T> = std::result::Result<T, EventError>;
+
+impl EventError {
+    /// For the errors of whatever reads `what`.
+    pub(crate) fn unreadable(what: &'static str) -> impl FnOnce(serde_json::Error) -> Self {
+        move |error| Self::Unreadable { what, why: error.to_string() }
+    }
 }

@@ -2,8 +2,6 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use aws_lambda_events::eventbridge::EventBridgeEvent;
-use aws_lambda_events::s3::S3Event;
 use aws_lc_rs::digest;
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -11,11 +9,12 @@ use futures_util::FutureExt;
 use labelcast_functions::budget::{ByteSize, MemoryBudget};
 use labelcast_functions::error::ErrorKind;
 use labelcast_functions::images::{Decoding, Delete, Index, Ingest};
-use labelcast_functions::model::{BusEvent, Caller, ImageId, MODERATORS, UploadState};
+use labelcast_functions::model::{
+    BusEvent, Caller, Event, ImageAnalyzed, ImageId, IndexRequest, JobRequest, MODERATORS, NewObject, UploadState,
+};
 use labelcast_functions::ports::{Clock, ObjectKey, Ports};
 use labelcast_functions::settings::Settings;
 use rand::RngExt;
-use serde_json::{Value, json};
 
 use super::Home;
 use super::samples::{analysis, begin, upload_id, user};
@@ -34,13 +33,8 @@ fn stepped(ports: &Ports, published: &Published, gate: crate::interleave::Gate) 
 
 /// The job that follows a created object.
 fn ingest(ports: &Ports, published: &Published, upload: &str, at: DateTime<Utc>) -> Actor {
-    let (ports, published, key) = (ports.clone(), published.clone(), format!("new/{upload}"));
-    let event: S3Event = serde_json::from_value(json!({"Records": [{
-        "eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": "local", "eventTime": at, "eventName": "ObjectCreated:Post",
-        "userIdentity": {}, "requestParameters": {}, "responseElements": {},
-        "s3": {"bucket": {}, "object": {"key": key}},
-    }]}))
-    .expect("the form of the event");
+    let (ports, published) = (ports.clone(), published.clone());
+    let object = NewObject { upload_id: upload_id(upload), created_at: at };
     Arc::new(move |gate| {
         let parts = stepped(&ports, &published, gate);
         let ingest = Ingest {
@@ -54,8 +48,8 @@ fn ingest(ports: &Ports, published: &Published, upload: &str, at: DateTime<Utc>)
             detector: None,
             settings: Arc::new(Settings::default()),
         };
-        let event = event.clone();
-        async move { ingest.handle(event).await.map_err(|error| error.to_string()) }.boxed()
+        let object = object.clone();
+        async move { ingest.handle(object).await.map_err(|error| error.to_string()) }.boxed()
     })
 }
 
@@ -82,18 +76,13 @@ fn delete(ports: &Ports, published: &Published, image: ImageId) -> Actor {
 }
 
 /// The job that follows an event on the bus.
-fn index(ports: &Ports, published: &Published, event: &BusEvent) -> Actor {
+fn index(ports: &Ports, published: &Published, request: IndexRequest) -> Actor {
     let (ports, published) = (ports.clone(), published.clone());
-    let event: EventBridgeEvent<Value> = serde_json::from_value(json!({
-        "version": "0", "id": "1", "detail-type": event.detail_type(), "source": BusEvent::SOURCE, "account": "0",
-        "time": ports.clock.now(), "region": "local", "resources": [], "detail": event.detail(),
-    }))
-    .expect("the form of the event");
     Arc::new(move |gate| {
         let parts = stepped(&ports, &published, gate);
         let index = Index { images: parts.clone(), objects: parts.clone(), uploads: parts.clone(), bus: parts };
-        let event = event.clone();
-        async move { index.handle(event).await.map_err(|error| error.to_string()) }.boxed()
+        let request = request.clone();
+        async move { index.handle(request).await.map_err(|error| error.to_string()) }.boxed()
     })
 }
 
@@ -101,11 +90,12 @@ fn index(ports: &Ports, published: &Published, event: &BusEvent) -> Actor {
 fn deliver(course: &mut Interleaving, ports: &Ports, published: &Published, images: &[ImageId]) {
     let events = std::mem::take(&mut *published.lock().unwrap_or_else(PoisonError::into_inner));
     for event in events {
-        if matches!(event, BusEvent::ImageUnwanted { .. } | BusEvent::ImageAnalyzed { .. }) {
-            course.job("index", index(ports, published, &event));
+        let received = matches!(event, BusEvent::UploadReceived { .. });
+        if let JobRequest::Index(request) = JobRequest::from(Event { at: ports.clock.now(), body: event }) {
+            course.job("index", index(ports, published, request));
         }
         // Somebody who sees the result deletes it; some do so twice.
-        if matches!(event, BusEvent::UploadReceived { .. }) && course.random().random_ratio(1, 3) {
+        if received && course.random().random_ratio(1, 3) {
             let image = images[course.random().random_range(0..images.len())];
             course.client("delete", delete(ports, published, image));
         }
@@ -191,8 +181,8 @@ async fn one_course(home: &impl Home, seed: u64) {
         uploads.push(upload);
     }
     for image in &images {
-        let analyzed = BusEvent::ImageAnalyzed { image_id: *image, analysis: analysis(&["dog"], now) };
-        course.job("index", index(ports, &published, &analyzed));
+        let analyzed = ImageAnalyzed { image_id: *image, analysis: analysis(&["dog"], now) };
+        course.job("index", index(ports, &published, IndexRequest::Store(analyzed)));
         course.client("delete", delete(ports, &published, *image));
     }
     while course.step().await {

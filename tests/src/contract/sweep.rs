@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_lambda_events::eventbridge::EventBridgeEvent;
 use bytes::Bytes;
 use chrono::TimeDelta;
 use labelcast_functions::live::Sweep;
 use labelcast_functions::model::{ConnectionId, UploadState};
-use labelcast_functions::ports::{Clock, Frame, ObjectKey, PortError, PortResult, Pushed, Pusher, Unreached};
+use labelcast_functions::ports::{Frame, ObjectKey, PortError, PortResult, Pushed, Pusher, Unreached};
 use labelcast_functions::settings::Settings;
-use serde_json::{Value, json};
 
 use super::Home;
 use super::samples::{begin, connect, connection_id, state_of, upload_id};
@@ -52,12 +50,6 @@ fn sweep(home: &impl Home, pusher: Arc<dyn Pusher>) -> Sweep {
     }
 }
 
-fn schedule(home: &impl Home) -> EventBridgeEvent<Value> {
-    let event = json!({"version": "0", "id": "1", "detail-type": "Scheduled Event", "source": "aws.events", "account": "0",
-        "time": home.clock().now(), "region": "local", "resources": [], "detail": {}});
-    serde_json::from_value(event).expect("the form of the event")
-}
-
 /// It is tried again with the next sweep; the others are closed, and the other tasks done.
 pub async fn a_connection_that_cannot_be_closed_holds_up_nothing(home: impl Home) {
     let stubborn = connect(&home, "a-stays", "anna").await;
@@ -69,7 +61,7 @@ pub async fn a_connection_that_cannot_be_closed_holds_up_nothing(home: impl Home
     home.ports().objects.write(&key, "image/png", Bytes::from_static(b"a picture")).await.unwrap();
     home.clock().advance(TimeDelta::minutes(61));
 
-    let sweep_once = async || sweep(&home, Arc::new(Stubborn(stubborn.id.clone()))).handle(schedule(&home)).await;
+    let sweep_once = async || sweep(&home, Arc::new(Stubborn(stubborn.id.clone()))).handle().await;
     let failure = sweep_once().await.unwrap_err();
     assert!(failure.to_string().contains("it stays"), "{failure}");
     let connections = &home.ports().connections;
@@ -79,7 +71,7 @@ pub async fn a_connection_that_cannot_be_closed_holds_up_nothing(home: impl Home
     assert_eq!(connections.get(&stubborn.id).await.unwrap(), Some(stubborn.clone()), "the next sweep tries again");
     assert_eq!(state_of(&home, "waits").await, UploadState::Failed);
     let willing = Arc::new(Stubborn(connection_id("nobody")));
-    let swept = sweep(&home, willing).handle(schedule(&home)).await.unwrap();
+    let swept = sweep(&home, willing).handle().await.unwrap();
     assert_eq!((swept.connections, swept.failed), (1, 0));
 }
 
@@ -92,9 +84,9 @@ pub async fn unused_forms_do_not_hide_an_upload_that_hangs(home: impl Home) {
     let key = ObjectKey::new_upload(&upload_id("waits"));
     home.ports().objects.write(&key, "image/png", Bytes::from_static(b"a picture")).await.unwrap();
     let nobody = Arc::new(Stubborn(connection_id("nobody")));
-    assert_eq!(sweep(&home, nobody.clone()).handle(schedule(&home)).await.unwrap().failed, 0, "not yet");
+    assert_eq!(sweep(&home, nobody.clone()).handle().await.unwrap().failed, 0, "not yet");
     home.clock().advance(TimeDelta::minutes(31));
-    assert_eq!(sweep(&home, nobody).handle(schedule(&home)).await.unwrap().failed, 1);
+    assert_eq!(sweep(&home, nobody).handle().await.unwrap().failed, 1);
     assert_eq!(state_of(&home, "waits").await, UploadState::Failed);
     assert_eq!(state_of(&home, "unused-000").await, UploadState::Pending);
 }

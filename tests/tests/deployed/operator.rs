@@ -188,7 +188,8 @@ pub fn text(value: &str) -> AttributeValue {
 /// An event of the documentation.
 macro_rules! sample {
     ($name:literal) => {
-        serde_json::from_str::<serde_json::Value>(include_str!(concat!("../samples/", $name))).unwrap()
+        serde_json::from_str::<serde_json::Value>(include_str!(concat!("../../../infra/events/tests/samples/", $name)))
+            .unwrap()
     };
 }
 pub(crate) use sample;

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_lambda_events::sqs::SqsEvent;
+use aws_lambda_events::sqs::SqsBatchResponse;
 use futures_util::future::{join, join_all};
+use labelcast_events::{read_deliveries, read_event, read_failures};
 use labelcast_functions::images::Failed;
 use labelcast_functions::live::{Abandoned, Deliver, Division, Notify};
-use labelcast_functions::model::{BusEvent, ConnectionId};
+use labelcast_functions::model::{BusEvent, ConnectionId, JobRequest};
 use labelcast_functions::ports::{Deliveries, Delivery, History, PortResult, Ports};
 use labelcast_functions::settings::Settings;
 use labelcast_tests::TestMachine;
@@ -99,7 +100,6 @@ impl Running {
     fn failed(&self) -> Failed {
         let Ports { images, uploads, bus, .. } = self.machine.machine.ports.clone();
         let abandoned = Abandoned {
-            clock: self.stack.clock.clone(),
             images: images.clone(),
             history: Arc::new(self.stack.history()),
             deliveries: self.queue.clone(),
@@ -126,7 +126,8 @@ fn published(id: &str) -> Value {
         event: "build.done".to_owned(),
         data: Value::Null,
     };
-    let mut event: Value = serde_json::from_str(include_str!("../samples/bus.json")).expect("JSON");
+    let mut event: Value =
+        serde_json::from_str(include_str!("../../../infra/events/tests/samples/bus.json")).expect("JSON");
     event["detail-type"] = json!(ours.detail_type());
     event["source"] = json!(BusEvent::SOURCE);
     event["detail"] = ours.detail();
@@ -134,22 +135,37 @@ fn published(id: &str) -> Value {
 }
 
 /// One message of a queue, received for the so-and-so-many-th time.
-fn message(body: &Value, received: u32) -> SqsEvent {
-    let mut batch: Value = serde_json::from_str(include_str!("../samples/sqs-batch.json")).expect("JSON");
+fn message(body: &Value, received: u32) -> Value {
+    let mut batch: Value =
+        serde_json::from_str(include_str!("../../../infra/events/tests/samples/sqs-batch.json")).expect("JSON");
     batch["Records"].as_array_mut().expect("records").truncate(1);
     batch["Records"][0]["body"] = json!(body.to_string());
     batch["Records"][0]["attributes"]["ApproximateReceiveCount"] = json!(received.to_string());
-    serde_json::from_value(batch).expect("an event of SQS")
+    batch
 }
 
 async fn notify(notify: &Notify, id: &str) {
-    notify.handle(serde_json::from_value(published(id)).expect("an event")).await.unwrap();
+    notify.handle(read_event(published(id)).expect("an event")).await.unwrap();
+}
+
+/// Has `failed` take a message.
+async fn given_up(failed: &Failed, message: Value) -> SqsBatchResponse {
+    let each = async |exhausted: Vec<JobRequest>, _| {
+        for request in exhausted {
+            failed.handle(request).await?;
+        }
+        PortResult::Ok(())
+    };
+    let failures = read_failures(message).expect("an event of SQS");
+    failures.handle_each("labelcast_given_up_failures_total", each).await
 }
 
 /// How many messages are to be tried again.
 async fn delivered(deliver: &Deliver, delivery: &Delivery, received: u32) -> usize {
     let event = message(&serde_json::to_value(delivery).expect("plain data"), received);
-    deliver.handle(event).await.batch_item_failures.len()
+    let each = async |delivery, attempt| deliver.handle(delivery, attempt).await;
+    let deliveries = read_deliveries(event).expect("an event of SQS");
+    deliveries.handle_each("labelcast_delivery_failures_total", each).await.batch_item_failures.len()
 }
 
 /// The sockets stand in for clients who look whether their cursor covers something that they never saw.
@@ -245,7 +261,7 @@ async fn what_notify_gave_up_reaches_its_receivers_all_the_same() {
     for id in ["a", "b"] {
         for received in 1..=2 {
             let record = json!({"requestContext": {"condition": "RetriesExhausted"}, "requestPayload": published(id)});
-            let answer = running.failed().handle_batch(message(&record, received)).await;
+            let answer = given_up(&running.failed(), message(&record, received)).await;
             assert_eq!(answer.batch_item_failures.len(), 0);
         }
     }
@@ -265,15 +281,15 @@ async fn what_was_given_up_and_concerns_nobody_is_passed_over() {
     let mut broken = published("a");
     broken["detail"] = json!({"topic": "no topic of ours"});
     for payload in [
-        sample(include_str!("../samples/bus.json")),
-        sample(include_str!("../samples/scheduled.json")),
+        sample(include_str!("../../../infra/events/tests/samples/bus.json")),
+        sample(include_str!("../../../infra/events/tests/samples/scheduled.json")),
         json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "labelcast"}),
         json!({"Records": []}),
         broken,
         Value::Null,
     ] {
         let record = message(&json!({"requestPayload": payload}), 1);
-        assert_eq!(running.failed().handle_batch(record).await.batch_item_failures.len(), 0, "{payload}");
+        assert_eq!(given_up(&running.failed(), record).await.batch_item_failures.len(), 0, "{payload}");
     }
     assert!(running.queue.waiting().is_empty());
     assert_eq!(running.mark().await, (0, 0));

@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use aws_lambda_events::sqs::SqsBatchResponse;
 use chrono::{DateTime, TimeDelta, Utc};
+use labelcast_events::read_deliveries;
 use labelcast_functions::live::{Deliver, Division, Notify};
 use labelcast_functions::model::{
-    BusEvent, Caller, Connection, ConnectionId, Cursor, Seq, Subscription, SubscriptionState, Topic, TopicKey,
+    BusEvent, Caller, Connection, ConnectionId, Cursor, Event, Seq, Subscription, SubscriptionState, Topic, TopicKey,
 };
 use labelcast_functions::ports::{
     Added, Appended, Connections, Deliveries, Delivery, Expiry, Frame, GoLive, Head, History, HistoryPage,
@@ -192,12 +193,13 @@ impl Running {
             max_attempts: MAX_ATTEMPTS,
             patience: Duration::from_mins(1),
         };
-        let mut event: Value = serde_json::from_str(include_str!("../samples/sqs-batch.json")).unwrap();
+        let mut event: Value =
+            serde_json::from_str(include_str!("../../../infra/events/tests/samples/sqs-batch.json")).unwrap();
         event["Records"].as_array_mut().unwrap().truncate(1);
         event["Records"][0]["body"] = json!(serde_json::to_string(delivery).unwrap());
         event["Records"][0]["attributes"]["ApproximateReceiveCount"] = json!(attempt.to_string());
-        let event: SqsEvent = serde_json::from_value(event).unwrap();
-        deliver.handle(event).await
+        let each = async |delivery, attempt| deliver.handle(delivery, attempt).await;
+        read_deliveries(event).unwrap().handle_each("labelcast_delivery_failures_total", each).await
     }
 
     fn times_settled(&self) -> usize {
@@ -294,10 +296,7 @@ async fn whom_notify_did_not_serve_in_time_is_left_to_deliver() {
         event: "build.done".to_owned(),
         data: json!({}),
     };
-    let event = json!({"version": "0", "id": "e1", "detail-type": published.detail_type(), "source": "labelcast",
-        "account": "123456789012", "time": "2026-11-20T10:00:00Z", "region": "eu-west-1", "resources": [],
-        "detail": published.detail()});
-    notify.handle(serde_json::from_value(event).unwrap()).await.unwrap();
+    notify.handle(Event { at: Utc::now(), body: published }).await.unwrap();
     assert_eq!(running.times_settled(), 0);
     let left = running.put_back();
     assert_eq!(left.iter().filter_map(|one| one.only.clone()).flatten().count(), 1, "the one who is left");

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lambda_events::eventbridge::EventBridgeEvent;
-use aws_lambda_events::s3::S3Event;
-use aws_lambda_events::sqs::SqsEvent;
+use labelcast_events::{
+    EventError, read_analysis_jobs, read_deliveries, read_event, read_failures, read_index_request, read_new_objects,
+    read_schedule,
+};
 use labelcast_functions::images::{Analyze, Failed, Index, Ingest};
 use labelcast_functions::live::{Abandoned, Deliver, Notify, Sweep};
+use labelcast_functions::model::{JobRequest, NewObject};
+use labelcast_functions::ports::PortResult;
 use lambda_runtime::Error;
 use serde_json::Value;
 
@@ -32,11 +35,11 @@ pub(super) async fn ingest(home: &Home, metrics: &'static Metrics) -> Result<(),
         detector: None,
         settings: home.settings()?,
     };
-    take(metrics, move |event: Value| {
+    take(metrics, move |payload: Value| {
         let ingest = ingest.clone();
         async move {
-            match object_event(event)? {
-                Some(event) => ingest.handle(event).await.map_err(Error::from),
+            match ours(read_new_objects(payload), "labelcast_ingest_ignored_total")? {
+                Some(objects) => ingest_all(&ingest, objects).await.map_err(Error::from),
                 None => Ok(()),
             }
         }
@@ -44,13 +47,27 @@ pub(super) async fn ingest(home: &Home, metrics: &'static Metrics) -> Result<(),
     .await
 }
 
-/// S3 says once that it can reach us, without records (S3 user guide, event notifications): that is `None`.
-fn object_event(event: Value) -> serde_json::Result<Option<S3Event>> {
-    if event.get("Event").and_then(Value::as_str) == Some("s3:TestEvent") {
-        tracing::info!("the bucket's test event came");
-        return Ok(None);
+/// Every object is gone through, also after one that failed; the first failure is answered, so that the event is tried again.
+async fn ingest_all(ingest: &Ingest, objects: Vec<NewObject>) -> PortResult<()> {
+    let mut outcome = Ok(());
+    for object in objects {
+        let done = ingest.handle(object).await;
+        outcome = outcome.and(done);
     }
-    serde_json::from_value(event).map(Some)
+    outcome
+}
+
+/// What was read, or `None` for an event of somebody else, which is passed over and counted.
+fn ours<T>(read: Result<T, EventError>, ignored: &'static str) -> Result<Option<T>, EventError> {
+    match read {
+        Ok(request) => Ok(Some(request)),
+        Err(error @ EventError::Foreign(_)) => {
+            tracing::warn!(%error, "an event was passed over");
+            metrics::counter!(ignored).increment(1);
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 pub(super) async fn analyze(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
@@ -62,27 +79,40 @@ pub(super) async fn analyze(home: &Home, metrics: &'static Metrics) -> Result<()
         bus: home.bus()?,
         settings: home.settings()?,
     };
-    take(metrics, move |event: SqsEvent| {
+    take(metrics, move |payload: Value| {
         let analyze = analyze.clone();
-        async move { Ok(analyze.handle(event).await) }
+        async move {
+            let each = async |job, attempt| analyze.handle(&job, attempt).await;
+            Ok(read_analysis_jobs(payload)?.handle_each("labelcast_analysis_failures_total", each).await)
+        }
     })
     .await
 }
 
 pub(super) async fn index(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
     let index = Index { images: home.images()?, objects: home.objects()?, uploads: home.uploads()?, bus: home.bus()? };
-    take(metrics, move |event: EventBridgeEvent<Value>| {
+    take(metrics, move |payload: Value| {
         let index = index.clone();
-        async move { index.handle(event).await.map_err(Error::from) }
+        async move {
+            match ours(read_index_request(payload), "labelcast_index_ignored_total")? {
+                Some(request) => index.handle(request).await.map_err(Error::from),
+                None => Ok(()),
+            }
+        }
     })
     .await
 }
 
 pub(super) async fn notify(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
     let notify = Notify { division: Some(home.division()?), ..pushing(home)? };
-    take(metrics, move |event: EventBridgeEvent<Value>| {
+    take(metrics, move |payload: Value| {
         let notify = notify.clone();
-        async move { notify.handle(event).await.map_err(Error::from) }
+        async move {
+            match ours(read_event(payload), "labelcast_notify_ignored_total")? {
+                Some(event) => notify.handle(event).await.map_err(Error::from),
+                None => Ok(()),
+            }
+        }
     })
     .await
 }
@@ -107,9 +137,12 @@ pub(super) async fn deliver(home: &Home, metrics: &'static Metrics) -> Result<()
         max_attempts: home.settings()?.max_attempts,
         patience: DELIVERY_PATIENCE,
     };
-    take(metrics, move |event: SqsEvent| {
+    take(metrics, move |payload: Value| {
         let deliver = deliver.clone();
-        async move { Ok(deliver.handle(event).await) }
+        async move {
+            let each = async |delivery, attempt| deliver.handle(delivery, attempt).await;
+            Ok(read_deliveries(payload)?.handle_each("labelcast_delivery_failures_total", each).await)
+        }
     })
     .await
 }
@@ -128,9 +161,12 @@ pub(super) async fn sweep(home: &Home, metrics: &'static Metrics) -> Result<(), 
         expiry: None,
         settings: home.settings()?,
     };
-    take(metrics, move |event: EventBridgeEvent<Value>| {
+    take(metrics, move |payload: Value| {
         let sweep = sweep.clone();
-        async move { sweep.handle(event).await.map(drop).map_err(Error::from) }
+        async move {
+            read_schedule(payload)?;
+            sweep.handle().await.map(drop).map_err(Error::from)
+        }
     })
     .await
 }
@@ -138,7 +174,6 @@ pub(super) async fn sweep(home: &Home, metrics: &'static Metrics) -> Result<(), 
 /// The records come by way of a queue.
 pub(super) async fn failed(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
     let abandoned = Abandoned {
-        clock: home.clock(),
         images: home.images()?,
         history: home.history()?,
         deliveries: home.deliveries()?,
@@ -146,28 +181,19 @@ pub(super) async fn failed(home: &Home, metrics: &'static Metrics) -> Result<(),
     };
     let failed =
         Failed { images: home.images()?, uploads: home.uploads()?, bus: home.bus()?, undelivered: Arc::new(abandoned) };
-    take(metrics, move |event: SqsEvent| {
+    take(metrics, move |payload: Value| {
         let failed = failed.clone();
-        async move { Ok(failed.handle_batch(event).await) }
+        async move {
+            let each = async |exhausted, _| report_all(&failed, exhausted).await;
+            Ok(read_failures(payload)?.handle_each("labelcast_given_up_failures_total", each).await)
+        }
     })
     .await
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::object_event;
-
-    #[test]
-    fn the_buckets_test_event_is_none_of_an_object() {
-        let test = json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": "2026-11-20T18:43:48.000Z",
-            "Bucket": "labelcast", "RequestId": "5582815E1AEA5ADF", "HostId": "8cLeGAmw098X5cv4Zkwcmo8vvZa3eH3eKxsPzbB9wrR"});
-        assert!(object_event(test).unwrap().is_none());
-        assert!(object_event(json!({"Records": []})).unwrap().is_some_and(|event| event.records.is_empty()));
-        assert!(
-            object_event(json!({"Service": "something else"})).is_err(),
-            "it is tried again, and becomes a dead letter"
-        );
+async fn report_all(failed: &Failed, exhausted: Vec<JobRequest>) -> PortResult<()> {
+    for request in exhausted {
+        failed.handle(request).await?;
     }
+    Ok(())
 }

@@ -11,6 +11,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/3.sql"),
     include_str!("migrations/4.sql"),
     include_str!("migrations/5.sql"),
+    include_str!("migrations/6.sql"),
 ];
 
 /// The newest version; kept in SQLite's `user_version`.
@@ -53,6 +54,7 @@ fn migrate_through(connection: &mut Connection, migrations: &[&str]) -> Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::work::payload;
 
     fn version(connection: &Connection) -> u32 {
         connection.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap()
@@ -111,6 +113,40 @@ mod tests {
             .collect::<rusqlite::Result<_>>()
             .unwrap();
         assert_eq!(jobs, [(1, 0, None), (1, 1000, None), (3, 1000, None)]);
+    }
+
+    /// Recorded from 0.1, whose rows were the events that AWS would have sent.
+    const ROWS_OF_THE_FIFTH_VERSION: &str = include_str!("samples/jobs-of-0.1.tsv");
+
+    #[test]
+    fn jobs_of_the_fifth_version_are_read_as_requests() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate_through(&mut connection, &MIGRATIONS[..5]).unwrap();
+        let insert = "INSERT INTO work (target, payload, visible_at, created_at) VALUES (?1, ?2, 0, 5)";
+        for row in ROWS_OF_THE_FIFTH_VERSION.lines() {
+            let (target, payload) = row.split_once('\t').unwrap();
+            connection.execute(insert, [target, payload]).unwrap();
+        }
+        // None of these is an event; nor does one end the migration.
+        let broken = ["", "no JSON", "{}", r#"{"Records":[]}"#, r#"{"detail":"none"}"#, "[1]"];
+        for target in ["ingest", "analyze", "index", "notify"] {
+            for payload in broken {
+                connection.execute(insert, [target, payload]).unwrap();
+            }
+        }
+        migrate(&mut connection).unwrap();
+        let mut select = connection.prepare("SELECT payload FROM work ORDER BY id").unwrap();
+        let payloads: Vec<String> = select.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        let (recorded, kept) = payloads.split_at(ROWS_OF_THE_FIFTH_VERSION.lines().count());
+        let expected: Vec<&str> = include_str!("samples/jobs-of-0.1-migrated.jsonl").lines().collect();
+        for (payload, expected) in recorded.iter().zip(&expected) {
+            let (migrated, written) = (payload::read(payload).unwrap(), payload::read(expected).unwrap());
+            assert_eq!(migrated, written);
+        }
+        assert_eq!(
+            (recorded.len(), kept),
+            (expected.len(), &*broken.repeat(4).iter().map(|one| (*one).to_owned()).collect::<Vec<_>>())
+        );
     }
 
     #[test]

@@ -9,8 +9,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use labelcast_functions::model::NewObject;
 use labelcast_functions::ports::PortResult;
-use serde_json::Value;
 
 use super::FileObjects;
 use super::{posted, served};
@@ -24,8 +24,8 @@ pub trait ObjectCreated: Send + Sync {
     /// A place for one object more, asked for before its bytes are read: refused while too many wait to be looked at.
     fn reserve(&self) -> PortResult<Reservation>;
 
-    /// Takes the event as S3 sends it, in the place that was given. Durable when answered.
-    async fn created(&self, reserved: Reservation, event: Value) -> PortResult<()>;
+    /// Takes the object in the place that was given. Durable when answered.
+    async fn created(&self, reserved: Reservation, object: NewObject) -> PortResult<()>;
 }
 
 /// What the handlers share.

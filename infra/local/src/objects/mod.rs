@@ -10,7 +10,6 @@ mod space;
 mod store;
 
 pub use door::{ObjectCreated, router};
-pub use posted::created_event;
 pub use store::{BUCKET, FileObjects};
 
 #[cfg(test)]

@@ -1,29 +1,24 @@
 //! `POST /objects`: takes a picture in a signed form.
 
-use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use chrono::SecondsFormat;
-use labelcast_functions::ports::{ObjectInfo, PortError};
+use chrono::SubsecRound;
+use labelcast_functions::model::{NewObject, UploadId};
+use labelcast_functions::ports::{ObjectInfo, ObjectKey, PortError};
 use labelcast_functions::rest::Admission;
 use multer::{Field, Multipart};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::{Value, json};
 
 use super::door::{Bucket, failed, no_room, open_file, refused, slow_down};
 use super::paced::{Paced, TooMuchBeforeFile};
-use super::store::{BUCKET, FileObjects, blocking, make_folder_of};
+use super::store::{BUCKET, blocking, make_folder_of};
 use crate::signature::{Accepted, IncomingForm, PostPolicy, S3Error};
 use crate::work::Reservation;
 
-/// Form-urlencoding as S3 writes keys, save that a blank is `+`.
-const IN_EVENTS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*').remove(b'/');
 /// What a field may have: all of them together are bounded again by the policy's check.
 const MAX_FIELD: usize = 20 << 10;
 /// S3's code for a client that sends too slowly.
@@ -65,12 +60,13 @@ async fn take(bucket: &Bucket, parts: &Parts, body: &mut Paced) -> Result<(Accep
     // The file is the last: what comes after it is not looked at.
     let incoming = IncomingForm { bucket: BUCKET, fields: &fields, filename: file.file_name() };
     let accepted = PostPolicy::check(&incoming, bucket.objects.clock().now(), |id: &str| bucket.objects.look_up(id))?;
+    let upload_id = ObjectKey::upload_id(&accepted.key).ok_or_else(no_upload)?;
     Admission::admit(&parts.extensions);
     let _open = open_file(parts)?;
     // Before the bytes are read, and not given back until they are on their way: what is stored is never refused.
     let reserved = bucket.created.reserve().map_err(|error| stored(&error))?;
     let info = store(bucket, &accepted, file).await?;
-    tell(bucket, parts, &accepted.key, &info, reserved).await?;
+    tell(bucket, upload_id, reserved).await?;
     Ok((accepted, info))
 }
 
@@ -90,6 +86,10 @@ async fn before_file<'a>(form: &mut Multipart<'a>) -> Result<(Vec<(String, Strin
     Err(S3Error::new(400, "InvalidArgument", "POST requires exactly one file upload per request.")
         .with("ArgumentName", "file")
         .with("ArgumentValue", "0"))
+}
+
+fn no_upload() -> S3Error {
+    S3Error::new(403, "AccessDenied", "This key is not for uploads.")
 }
 
 fn too_slow() -> S3Error {
@@ -129,7 +129,7 @@ async fn text(mut field: Field<'_>) -> Result<String, S3Error> {
 /// Streams the file to the disk, within the policy's size; durable when it returns.
 async fn store(bucket: &Bucket, accepted: &Accepted, mut field: Field<'_>) -> Result<ObjectInfo, S3Error> {
     let place = bucket.objects.place(&accepted.key);
-    let place = place.ok_or_else(|| S3Error::new(403, "AccessDenied", "This key is not for uploads."))?;
+    let place = place.ok_or_else(no_upload)?;
     let room = bucket.objects.has_room(*accepted.size.end()).map_err(|error| failed(&error))?;
     if !room {
         metrics::counter!("labelcast_no_space_total").increment(1);
@@ -152,16 +152,10 @@ async fn store(bucket: &Bucket, accepted: &Accepted, mut field: Field<'_>) -> Re
 }
 
 /// Tells of the object; that it will be looked at is durable when it returns.
-async fn tell(
-    bucket: &Bucket,
-    parts: &Parts,
-    key: &str,
-    info: &ObjectInfo,
-    reserved: Reservation,
-) -> Result<(), S3Error> {
-    let client = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-    let event = created_event(&bucket.objects, client, key, info);
-    bucket.created.created(reserved, event).await.map_err(|error| stored(&error))?;
+async fn tell(bucket: &Bucket, upload_id: UploadId, reserved: Reservation) -> Result<(), S3Error> {
+    // S3 tells the time in milliseconds.
+    let object = NewObject { upload_id, created_at: bucket.objects.clock().now().trunc_subsecs(3) };
+    bucket.created.created(reserved, object).await.map_err(|error| stored(&error))?;
     metrics::counter!("labelcast_objects_posted_total").increment(1);
     Ok(())
 }
@@ -172,33 +166,6 @@ fn stored(error: &PortError) -> S3Error {
         PortError::Overloaded { .. } => slow_down(),
         other => failed(other),
     }
-}
-
-/// The event that S3 sends of a form upload (version 2.6 of its form).
-/// The event of a created object, as S3 sends it. `client` is who posted it, if that is known.
-pub fn created_event(objects: &FileObjects, client: Option<IpAddr>, key: &str, info: &ObjectInfo) -> Value {
-    static SEQUENCE: AtomicU64 = AtomicU64::new(0);
-    let now = objects.clock().now();
-    // Grows with each object of a process, and with time beyond it.
-    let millis = now.timestamp_millis().unsigned_abs();
-    let sequencer = format!("{millis:012X}{:06X}", SEQUENCE.fetch_add(1, Ordering::Relaxed) & 0xFF_FFFF);
-    let encoded = utf8_percent_encode(key, IN_EVENTS).to_string().replace("%20", "+");
-    json!({"Records": [{
-        "eventVersion": "2.6",
-        "eventSource": "aws:s3",
-        "awsRegion": crate::data::REGION,
-        "eventTime": now.to_rfc3339_opts(SecondsFormat::Millis, true),
-        "eventName": "ObjectCreated:Post",
-        "userIdentity": {"principalId": "labelcast"},
-        "requestParameters": {"sourceIPAddress": client.map_or_else(String::new, |client| client.to_canonical().to_string())},
-        "responseElements": {"x-amz-request-id": objects.random().id(), "x-amz-id-2": ""},
-        "s3": {
-            "s3SchemaVersion": "1.0",
-            "configurationId": "images-created",
-            "bucket": {"name": BUCKET, "ownerIdentity": {"principalId": "labelcast"}, "arn": format!("arn:aws:s3:::{BUCKET}")},
-            "object": {"key": encoded, "size": info.size, "eTag": info.etag, "sequencer": sequencer}
-        }
-    }]})
 }
 
 fn answer(bucket: &Bucket, accepted: &Accepted, info: &ObjectInfo) -> Response {

@@ -3,10 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_lambda_events::eventbridge::EventBridgeEvent;
-use labelcast_functions::live::{Sweep, Swept};
-use labelcast_functions::ports::{Clock, PortResult};
-use serde_json::{Value, json};
+use labelcast_functions::live::Swept;
+use labelcast_functions::ports::PortResult;
 use tokio_util::sync::CancellationToken;
 
 use super::health;
@@ -24,15 +22,15 @@ impl Machine {
             gateway.reap();
             std::future::ready(())
         };
-        let (schedule, clock) = (self.sweep.clone(), self.clock.clone());
+        let sweep = self.sweep.clone();
         let directory = self.directory.path();
         let tidy = move || {
-            let (schedule, clock) = (schedule.clone(), clock.clone());
+            let sweep = sweep.clone();
             async move {
                 health::metrics().run_upkeep();
                 // A folder of some ten entries.
                 backup::remove_left_over(directory);
-                if let Err(error) = sweep_once(&schedule, &*clock).await {
+                if let Err(error) = sweep.handle().await {
                     tracing::warn!(%error, "sweeping failed; it is tried again in a minute");
                 }
             }
@@ -76,19 +74,8 @@ impl Machine {
 
     /// Sweeps once, as the schedule does.
     pub async fn sweep(&self) -> PortResult<Swept> {
-        sweep_once(&self.sweep, &*self.clock).await
+        self.sweep.handle().await
     }
-}
-
-async fn sweep_once(sweep: &Sweep, clock: &dyn Clock) -> PortResult<Swept> {
-    let event = json!({
-        "version": "0", "id": "sweep", "detail-type": "Scheduled Event", "source": "aws.events",
-        "account": "000000000000", "time": clock.now(), "region": "local",
-        "resources": ["arn:aws:events:local:000000000000:rule/sweep"], "detail": {},
-    });
-    let event: EventBridgeEvent<Value> =
-        serde_json::from_value(event).expect("this is the form of the event, with every field that is required");
-    sweep.handle(event).await
 }
 
 async fn every<F: Future<Output = ()>>(period: Duration, stop: &CancellationToken, mut work: impl FnMut() -> F) {

@@ -26,7 +26,6 @@ pub(super) fn steps(ports: &Ports, settings: &Arc<Settings>, decoding: Decoding)
         ports.clone();
     let settings = settings.clone();
     let undelivered = CloseSubscribers {
-        clock: clock.clone(),
         images: images.clone(),
         history: history.clone(),
         connections: connections.clone(),

@@ -88,7 +88,6 @@ pub struct Machine {
     pub(super) sweep: Sweep,
     pub(super) recovery: Recovery,
     pub(super) directory: DataDirectory,
-    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl Machine {
@@ -113,7 +112,7 @@ impl Machine {
         let table = WorkTable::new(&database);
         let dispatcher =
             Dispatcher::new(table, clock.clone(), random.clone(), settings.max_attempts, settings.max_backlog);
-        let bus = LocalBus::new(dispatcher.clone(), clock.clone(), random.clone());
+        let bus = LocalBus::new(dispatcher.clone(), clock.clone());
         let ports = Ports {
             clock: clock.clone(),
             random: random.clone(),
@@ -175,7 +174,7 @@ impl Machine {
         let for_jobs = functions::of_jobs(&ports, &database);
         let steps = Arc::new(functions::steps(&for_jobs, &settings, decoding));
         let sweep = functions::sweep(&ports, &settings);
-        let recovery = Recovery { database: database.clone(), objects };
+        let recovery = Recovery { database: database.clone(), objects, clock };
         Ok(Self {
             router,
             users,
@@ -189,7 +188,6 @@ impl Machine {
             sweep,
             recovery,
             directory,
-            clock,
         })
     }
 }

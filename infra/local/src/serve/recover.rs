@@ -1,15 +1,20 @@
 //! Takes up objects that a form made and that have no job: the process ended between the two, or could not write the job.
 
-use labelcast_functions::ports::{MAX_LISTED, ObjectKey, Objects, PortResult};
+use std::sync::Arc;
+
+use chrono::SubsecRound;
+use labelcast_functions::model::{JobRequest, NewObject};
+use labelcast_functions::ports::{Clock, MAX_LISTED, ObjectKey, Objects, PortResult};
 
 use crate::database::Database;
-use crate::objects::{FileObjects, created_event};
-use crate::work::{Dispatcher, Target, keys_with_job};
+use crate::objects::FileObjects;
+use crate::work::{Dispatcher, keys_with_job};
 
 /// What is needed to find them.
 pub(super) struct Recovery {
     pub(super) database: Database,
     pub(super) objects: FileObjects,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl Recovery {
@@ -35,10 +40,15 @@ impl Recovery {
             let listed = self.objects.list(ObjectKey::NEW, after.as_deref()).await?;
             for object in listed.iter().filter(|object| !known.contains(&object.key)) {
                 // Gone since, or cut short: that one no job could take.
-                let Ok(Some(info)) = self.objects.head(&ObjectKey::listed(object)).await else { continue };
-                let event = created_event(&self.objects, None, &object.key, &info);
+                let Ok(Some(_)) = self.objects.head(&ObjectKey::listed(object)).await else { continue };
+                let Some(upload_id) = ObjectKey::upload_id(&object.key) else {
+                    tracing::warn!(key = object.key, "an object that is not about an upload was passed over");
+                    metrics::counter!("labelcast_ingest_ignored_total").increment(1);
+                    continue;
+                };
+                let request = NewObject { upload_id, created_at: self.clock.now().trunc_subsecs(3) };
                 // It was accepted, so it is not refused however much waits.
-                jobs.accept(vec![(Target::Ingest, event.to_string())]).await?;
+                jobs.accept(vec![JobRequest::Ingest(request).into()]).await?;
                 metrics::counter!("labelcast_objects_recovered_total").increment(1);
                 found += 1;
             }

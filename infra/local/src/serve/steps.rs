@@ -1,13 +1,10 @@
-//! The functions behind the table of steps: each gets the event that AWS would send it.
+//! The functions behind the table of jobs.
 
 use async_trait::async_trait;
-use aws_lambda_events::eventbridge::EventBridgeEvent;
-use aws_lambda_events::sqs::SqsEvent;
-use labelcast_functions::images::{Analyze, Failed, FailureRecord, Index, Ingest};
+use labelcast_functions::images::{Analyze, AnalyzeError, Failed, Index, Ingest};
 use labelcast_functions::live::Notify;
+use labelcast_functions::model::{Event, JobRequest, NewObject};
 use labelcast_functions::ports::{PortError, PortResult};
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
 
 use crate::objects::ObjectCreated;
 use crate::work::{Cause, Dispatcher, Failure, Job, Kind, Outcome, Reservation, Steps, Target};
@@ -20,10 +17,6 @@ pub(super) struct FunctionSteps {
     pub(super) failed: Failed,
 }
 
-fn read<T: DeserializeOwned>(job: &Job) -> Result<T, String> {
-    serde_json::from_str(&job.payload).map_err(|error| format!("the event cannot be read: {error}"))
-}
-
 /// What a failure of a port says of the job: on one machine, what does not answer now does not answer for any job.
 fn failure(error: &PortError) -> Failure {
     let cause = match error {
@@ -33,61 +26,61 @@ fn failure(error: &PortError) -> Failure {
     Failure { message: error.to_string(), cause }
 }
 
-impl FunctionSteps {
-    async fn one(&self, target: Target, job: &Job) -> Outcome {
-        match target {
-            Target::Ingest => self.ingest.handle(read(job)?).await.map_err(|error| failure(&error)),
-            Target::Index => self.index.handle(read(job)?).await.map_err(|error| failure(&error)),
-            Target::Notify => self.notify.handle(read(job)?).await.map_err(|error| failure(&error)),
-            Target::Analyze => {
-                let response = self.analyze.handle(queue_event(job)?).await;
-                match response.batch_item_failures.is_empty() {
-                    true => Ok(()),
-                    false => Err("the analysis failed; the log has the reason".to_owned().into()),
-                }
-            }
-        }
+fn analysis_failure(error: &AnalyzeError) -> Failure {
+    match error {
+        AnalyzeError::Port(error) => failure(error),
+        AnalyzeError::Detector(error) => Failure { message: error.to_string(), cause: Cause::Job },
     }
 }
 
-/// A message as the queue hands it over.
-fn queue_event(job: &Job) -> Result<SqsEvent, String> {
-    let event = json!({"Records": [{
-        "messageId": job.id.to_string(),
-        "receiptHandle": job.id.to_string(),
-        "body": job.payload,
-        "attributes": {
-            "ApproximateReceiveCount": job.attempt.to_string(),
-            "SentTimestamp": job.created_at.timestamp_millis().to_string(),
-            "SenderId": "labelcast",
-            "ApproximateFirstReceiveTimestamp": job.created_at.timestamp_millis().to_string(),
-        },
-        "messageAttributes": {},
-        "eventSource": "aws:sqs",
-        "eventSourceARN": "arn:aws:sqs:local:000000000000:analyze",
-        "awsRegion": "local",
-    }]});
-    serde_json::from_value(event).map_err(|error| error.to_string())
+/// What is asked, unless the row does not say.
+fn request(job: &Job) -> Result<&JobRequest, Failure> {
+    job.request.as_ref().map_err(|error| error.to_string().into())
+}
+
+impl FunctionSteps {
+    async fn one(&self, job: &Job) -> Outcome {
+        let done = match request(job)? {
+            JobRequest::Ingest(object) => self.ingest.handle(object.clone()).await,
+            JobRequest::Index(request) => self.index.handle(request.clone()).await,
+            JobRequest::Notify(event) => self.notify.handle(event.clone()).await,
+            JobRequest::Analyze(analysis) => {
+                let done = self.analyze.handle(analysis, job.attempt).await;
+                return done.map_err(|error| analysis_failure(&error));
+            }
+        };
+        done.map_err(|error| failure(&error))
+    }
+
+    /// Notifications are written and pushed together.
+    async fn notify_all(&self, jobs: &[Job]) -> Outcome {
+        let event = |job| match request(job)? {
+            JobRequest::Notify(event) => Ok(event.clone()),
+            _ => Err(Failure::from("only notifications come several at once".to_owned())),
+        };
+        let events: Result<Vec<Event>, Failure> = jobs.iter().map(event).collect();
+        self.notify.handle_all(events?).await.map_err(|error| failure(&error))
+    }
 }
 
 #[async_trait]
 impl Steps for FunctionSteps {
-    async fn run(&self, target: Target, jobs: &[Job]) -> Vec<Outcome> {
-        if let [job] = jobs {
-            return vec![self.one(target, job).await];
+    async fn run(&self, _: Target, jobs: &[Job]) -> Vec<Outcome> {
+        match jobs {
+            [job] => vec![self.one(job).await],
+            jobs => vec![self.notify_all(jobs).await; jobs.len()],
         }
-        // Only notifications come several at once: they are written and pushed together.
-        let events: Result<Vec<EventBridgeEvent<Value>>, String> = jobs.iter().map(read).collect();
-        let outcome = match events {
-            Ok(events) => self.notify.handle_all(events).await.map_err(|error| failure(&error)),
-            Err(error) => Err(error.into()),
-        };
-        vec![outcome; jobs.len()]
     }
 
     async fn gave_up(&self, job: &Job) -> Outcome {
-        let request_payload = read(job).unwrap_or(Value::Null);
-        self.failed.handle(FailureRecord { request_payload }).await.map_err(|error| failure(&error))
+        match &job.request {
+            Ok(request) => self.failed.handle(request.clone()).await.map_err(|error| failure(&error)),
+            Err(error) => {
+                tracing::warn!(id = job.id, %error, "whom a job concerns is not known; nobody is notified");
+                metrics::counter!("labelcast_given_up_ignored_total").increment(1);
+                Ok(())
+            }
+        }
     }
 }
 
@@ -100,7 +93,7 @@ impl ObjectCreated for CreatedSteps {
         self.0.admit(Kind::Pictures, 1)
     }
 
-    async fn created(&self, admitted: Reservation, event: Value) -> PortResult<()> {
-        self.0.accept_admitted(vec![admitted], vec![(Target::Ingest, event.to_string())]).await
+    async fn created(&self, admitted: Reservation, object: NewObject) -> PortResult<()> {
+        self.0.accept_admitted(vec![admitted], vec![JobRequest::Ingest(object).into()]).await
     }
 }

@@ -14,7 +14,7 @@ use super::backlog::Backlog;
 use super::lease::JobQueue;
 use super::running::RunningFile;
 use super::worker::Worker;
-use super::{Job, Kind, Reservation, Target, WorkTable};
+use super::{Job, Kind, NewJob, Reservation, Target, WorkTable};
 
 /// How often the table is looked at for jobs that wait for another attempt, or were redriven by hand.
 const POLL_EVERY: Duration = Duration::from_millis(500);
@@ -84,8 +84,8 @@ impl Dispatcher {
 
     /// Accepts jobs that finish what was accepted before; these are never refused. Durable when answered, and then on their
     /// way.
-    pub async fn accept(&self, jobs: Vec<(Target, String)>) -> PortResult<()> {
-        let of = |kind| jobs.iter().filter(|(target, _)| target.kind() == kind).count();
+    pub async fn accept(&self, jobs: Vec<NewJob>) -> PortResult<()> {
+        let of = |kind| jobs.iter().filter(|job| Target::of(&job.request).kind() == kind).count();
         let admissions = [Kind::Pictures, Kind::Notifications]
             .map(|kind| (kind, of(kind)))
             .into_iter()
@@ -95,7 +95,7 @@ impl Dispatcher {
     }
 
     /// Accepts jobs in places that they were given before.
-    pub async fn accept_admitted(&self, admitted: Vec<Reservation>, jobs: Vec<(Target, String)>) -> PortResult<()> {
+    pub async fn accept_admitted(&self, admitted: Vec<Reservation>, jobs: Vec<NewJob>) -> PortResult<()> {
         let shared = self.shared.clone();
         let on_their_way = move |jobs: Vec<Job>| {
             admitted.into_iter().for_each(Reservation::committed);

@@ -111,12 +111,12 @@ impl JobQueue {
     pub(super) fn added(&self, job: Job) {
         let mut state = self.state();
         if job.id > state.seen {
-            let full = state.fresh.len() >= FRESH || state.fresh_bytes + job.payload.len() > FRESH_BYTES;
+            let full = state.fresh.len() >= FRESH || state.fresh_bytes + job.bytes > FRESH_BYTES;
             if full || state.more {
                 // Older ones have to be looked for first.
                 state.more = true;
             } else {
-                state.fresh_bytes += job.payload.len();
+                state.fresh_bytes += job.bytes;
                 state.fresh.push_back(job);
             }
         }
@@ -161,7 +161,7 @@ impl JobQueue {
             return None;
         }
         let jobs: Vec<Job> = state.fresh.drain(..count).collect();
-        state.fresh_bytes -= jobs.iter().map(|job| job.payload.len()).sum::<usize>();
+        state.fresh_bytes -= jobs.iter().map(|job| job.bytes).sum::<usize>();
         Some(self.lease(state, jobs))
     }
 
@@ -241,7 +241,7 @@ impl State {
         } else {
             let seen = self.seen;
             self.fresh.retain(|job| job.id > seen);
-            self.fresh_bytes = self.fresh.iter().map(|job| job.payload.len()).sum();
+            self.fresh_bytes = self.fresh.iter().map(|job| job.bytes).sum();
         }
         due.jobs.into_iter().filter(|job| !self.leased.contains_key(&job.id)).collect()
     }

@@ -1,4 +1,4 @@
-//! The jobs: created objects, queue messages and bus deliveries, each a row until it is done. What was accepted is done, or
+//! The jobs: requests for functions that nobody waits for, each a row until it is done. What was accepted is done, or
 //! ends as a dead letter that can be listed and redriven (`docs/guarantees.md#nothing-accepted-is-lost`).
 //!
 //! The [`table`] is the queue. A worker takes a [`lease`] on as many rows as it runs at once, and only when it is about to run
@@ -10,6 +10,7 @@ mod backlog;
 mod bus;
 mod dispatcher;
 mod lease;
+pub(crate) mod payload;
 mod queue;
 mod retry;
 mod running;
@@ -24,6 +25,7 @@ pub use attempt::{Cause, Failure, Outcome, Steps};
 pub use backlog::{Kind, Reservation};
 pub use bus::LocalBus;
 pub use dispatcher::Dispatcher;
+pub use payload::{NewJob, PayloadError};
 pub use queue::LocalQueue;
 pub use table::{DeadLetter, Job, Redriven, WorkTable};
 pub use target::Target;

@@ -1,9 +1,10 @@
 //! The queue before `analyze`.
 
 use async_trait::async_trait;
-use labelcast_functions::ports::{AnalysisJob, PortResult, Queue};
+use labelcast_functions::model::{AnalysisJob, JobRequest};
+use labelcast_functions::ports::{PortResult, Queue};
 
-use super::{Dispatcher, Target};
+use super::Dispatcher;
 
 /// The queue.
 #[derive(Clone)]
@@ -21,7 +22,6 @@ impl LocalQueue {
 #[async_trait]
 impl Queue for LocalQueue {
     async fn send(&self, job: &AnalysisJob) -> PortResult<()> {
-        let body = serde_json::to_string(job).expect("a job is plain data, which JSON can hold");
-        self.dispatcher.accept(vec![(Target::Analyze, body)]).await
+        self.dispatcher.accept(vec![JobRequest::Analyze(job.clone()).into()]).await
     }
 }

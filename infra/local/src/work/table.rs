@@ -4,11 +4,12 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
+use labelcast_functions::model::JobRequest;
 use labelcast_functions::ports::PortResult;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::running::Interrupted;
-use super::{Target, retry};
+use super::{NewJob, PayloadError, Target, payload, retry};
 use crate::database::Database;
 
 /// A job as it is handed to its function.
@@ -18,8 +19,10 @@ pub struct Job {
     pub id: i64,
     /// Who takes it.
     pub target: Target,
-    /// The event's content, as JSON.
-    pub payload: String,
+    /// What is asked of the function, or why the row does not say.
+    pub request: Result<JobRequest, PayloadError>,
+    /// Bytes of the row's payload.
+    pub(super) bytes: usize,
     /// The number of the attempt that runs, from 1. What was cut off by the end of the process is no attempt.
     pub attempt: u32,
     /// When it was accepted.
@@ -69,16 +72,18 @@ impl WorkTable {
     /// Adds jobs. Durable when answered; `then` gets them before that, in the order of the rows.
     pub(super) async fn add(
         &self,
-        jobs: Vec<(Target, String)>,
+        jobs: Vec<NewJob>,
         now: DateTime<Utc>,
         then: impl FnOnce(Vec<Job>) + Send + 'static,
     ) -> PortResult<()> {
         let add = move |transaction: &Transaction<'_>| {
             let mut insert = transaction
                 .prepare_cached("INSERT INTO work (target, payload, visible_at, created_at) VALUES (?, ?, 0, ?)")?;
-            let add = |(target, payload): (Target, String)| {
+            let add = |NewJob { request, payload }: NewJob| {
+                let target = Target::of(&request);
                 let id = insert.insert(params![target.name(), payload, now.timestamp_millis()])?;
-                Ok(Job { id, target, payload, attempt: 1, created_at: now, suspect: None })
+                let (request, bytes) = (Ok(request), payload.len());
+                Ok(Job { id, target, request, bytes, attempt: 1, created_at: now, suspect: None })
             };
             jobs.into_iter().map(add).collect()
         };
@@ -278,18 +283,29 @@ fn due(
         if leased.contains(&due.last) {
             continue;
         }
-        let payload: String = row.get(1)?;
-        bytes += payload.len();
+        let stored = row.get_ref(1)?.as_bytes()?;
+        bytes += stored.len();
         due.jobs.push(Job {
             id: due.last,
             target,
-            payload,
+            request: read(target, stored),
+            bytes: stored.len(),
             attempt: row.get::<_, u32>(2)? + 1,
             created_at: DateTime::from_timestamp_millis(row.get(3)?).unwrap_or(now),
             suspect: row.get(4)?,
         });
     }
     Ok(due)
+}
+
+/// What a row asks of its function.
+fn read(target: Target, stored: &[u8]) -> Result<JobRequest, PayloadError> {
+    let text = std::str::from_utf8(stored).map_err(|error| PayloadError::Unreadable(error.to_string()))?;
+    let request = payload::read(text)?;
+    match Target::of(&request) == target {
+        true => Ok(request),
+        false => Err(PayloadError::Unreadable(format!("it is not for `{}`", target.name()))),
+    }
 }
 
 /// The setting that holds the run whose interruptions were counted last.

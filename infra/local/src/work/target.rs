@@ -1,18 +1,20 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use labelcast_functions::model::JobRequest;
+
 use super::Kind;
 
 /// The function that takes a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Target {
-    /// An S3 event.
+    /// `ingest`
     Ingest,
-    /// The body of a queue message.
+    /// `analyze`
     Analyze,
-    /// An event of the bus.
+    /// `index`
     Index,
-    /// An event of the bus.
+    /// `notify`
     Notify,
 }
 
@@ -22,6 +24,16 @@ impl Target {
 
     /// The largest [`Target::batch`].
     pub const MAX_BATCH: usize = 1024;
+
+    /// Who takes this request.
+    pub const fn of(request: &JobRequest) -> Self {
+        match request {
+            JobRequest::Ingest(_) => Self::Ingest,
+            JobRequest::Analyze(_) => Self::Analyze,
+            JobRequest::Index(_) => Self::Index,
+            JobRequest::Notify(_) => Self::Notify,
+        }
+    }
 
     /// As it stands in the table, in metrics and logs.
     pub const fn name(self) -> &'static str {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use labelcast_functions::model::{AnalysisJob, BusEvent, Event, ImageId, ImageType, JobRequest, NewObject};
 use labelcast_functions::ports::{Clock, PortError};
 use labelcast_functions::system::SystemRandom;
 use tempfile::TempDir;
@@ -14,7 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Dispatcher, Failure, Job, Kind, Outcome, Steps, Target, WorkTable};
+use super::{Dispatcher, Failure, Job, Kind, NewJob, Outcome, Steps, Target, WorkTable};
 use crate::database::Database;
 
 struct SetClock(AtomicI64);
@@ -25,15 +26,48 @@ impl Clock for SetClock {
     }
 }
 
+/// A request that carries a name of at most 32 bytes, by which the test knows it again.
+fn named(target: Target, name: &str) -> NewJob {
+    let at = DateTime::UNIX_EPOCH;
+    let request = match target {
+        Target::Ingest => JobRequest::Ingest(NewObject { upload_id: name.parse().unwrap(), created_at: at }),
+        Target::Analyze => {
+            let mut digest = [0; 32];
+            digest[..name.len()].copy_from_slice(name.as_bytes());
+            let image_id = ImageId::from_digest(digest);
+            JobRequest::Analyze(AnalysisJob { image_id, content_type: ImageType::Png })
+        }
+        Target::Notify => {
+            let (topic, data) = ("app:tests".parse().unwrap(), serde_json::Value::Null);
+            let body = BusEvent::TopicPublished { id: name.to_owned(), topic, event: "tested".to_owned(), data };
+            JobRequest::Notify(Event { at, body })
+        }
+        Target::Index => unreachable!("no test needs one"),
+    };
+    request.into()
+}
+
+fn name(job: &Job) -> String {
+    match job.request.as_ref().unwrap() {
+        JobRequest::Ingest(object) => object.upload_id.to_string(),
+        JobRequest::Analyze(job) => {
+            let digest = hex::decode(job.image_id.to_string()).unwrap();
+            String::from_utf8(digest).unwrap().trim_end_matches('\0').to_owned()
+        }
+        JobRequest::Notify(Event { body: BusEvent::TopicPublished { id, .. }, .. }) => id.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
 /// What the functions do and what was seen of it.
 #[derive(Default)]
 struct Functions {
-    /// Attempts by payload: the number of each, in order.
+    /// Attempts by name: the number of each, in order.
     attempts: Mutex<BTreeMap<String, Vec<u32>>>,
-    /// Payloads whose attempt ended well, in order.
+    /// Names of jobs whose attempt ended well, in order.
     done: Mutex<Vec<String>>,
     exhausted: Mutex<Vec<String>>,
-    /// Payloads that fail, and how often.
+    /// Names of jobs that fail, and how often.
     failing: Mutex<BTreeMap<String, usize>>,
     running: AtomicUsize,
     most_running: AtomicUsize,
@@ -68,15 +102,18 @@ impl Functions {
 #[async_trait]
 impl Steps for Functions {
     async fn run(&self, _: Target, jobs: &[Job]) -> Vec<Outcome> {
+        if let Some(Err(error)) = jobs.iter().map(|job| &job.request).find(|request| request.is_err()) {
+            return vec![Err(Failure::from(error.to_string())); jobs.len()];
+        }
         let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_running.fetch_max(running, Ordering::SeqCst);
         if jobs[0].suspect.is_some() && (running > 1 || jobs.len() > 1) {
             self.not_alone.fetch_add(1, Ordering::SeqCst);
         }
         for job in jobs {
-            self.attempts.lock().unwrap().entry(job.payload.clone()).or_default().push(job.attempt);
+            self.attempts.lock().unwrap().entry(name(job)).or_default().push(job.attempt);
         }
-        if jobs.iter().any(|job| job.payload == "killer") {
+        if jobs.iter().any(|job| name(job) == "killer") {
             // The test ends the process while it runs.
             std::future::pending::<()>().await;
         }
@@ -84,17 +121,17 @@ impl Steps for Functions {
             turns.acquire().await.unwrap().forget();
         }
         let mut failing = self.failing.lock().unwrap();
-        let fails = jobs.iter().find(|job| failing.get(&job.payload).is_some_and(|left| *left > 0));
+        let fails = jobs.iter().find(|job| failing.get(&name(job)).is_some_and(|left| *left > 0));
         let outcome = match fails {
             Some(job) => {
                 // A batch that fails says nothing of the job.
                 if jobs.len() == 1 {
-                    *failing.get_mut(&job.payload).unwrap() -= 1;
+                    *failing.get_mut(&name(job)).unwrap() -= 1;
                 }
-                Err(Failure::from(format!("{} was told to fail", job.payload)))
+                Err(Failure::from(format!("{} was told to fail", name(job))))
             }
             None => {
-                self.done.lock().unwrap().extend(jobs.iter().map(|job| job.payload.clone()));
+                self.done.lock().unwrap().extend(jobs.iter().map(name));
                 Ok(())
             }
         };
@@ -103,7 +140,10 @@ impl Steps for Functions {
     }
 
     async fn gave_up(&self, job: &Job) -> Outcome {
-        self.exhausted.lock().unwrap().push(job.payload.clone());
+        if job.request.is_err() {
+            return Ok(());
+        }
+        self.exhausted.lock().unwrap().push(name(job));
         Ok(())
     }
 }
@@ -126,8 +166,8 @@ impl Process {
         Self { dispatcher, table, clock: clock.clone(), stop, work }
     }
 
-    async fn accept(&self, target: Target, payloads: impl IntoIterator<Item = String>) {
-        let jobs = payloads.into_iter().map(|payload| (target, payload)).collect();
+    async fn accept(&self, target: Target, names: impl IntoIterator<Item = String>) {
+        let jobs = names.into_iter().map(|name| named(target, &name)).collect();
         self.dispatcher.accept(jobs).await.unwrap();
     }
 
@@ -338,7 +378,7 @@ async fn what_comes_from_outside_is_refused_beyond_the_backlog_and_taken_again_o
     let process = Process::new(&place, &functions, &clock);
     for number in 0..10 {
         let admitted = process.dispatcher.admit(Kind::Pictures, 1).unwrap();
-        let jobs = vec![(Target::Ingest, number.to_string())];
+        let jobs = vec![named(Target::Ingest, &number.to_string())];
         process.dispatcher.accept_admitted(vec![admitted], jobs).await.unwrap();
     }
     let refused = process.dispatcher.admit(Kind::Pictures, 1);
@@ -364,5 +404,40 @@ async fn dead_letters_that_another_process_redrives_are_run_and_counted() {
     assert_eq!(elsewhere.redrive(Vec::new(), clock.now()).await.unwrap().count, 1);
     until("it is run", async || functions.done() == ["0000"]).await;
     until("it is counted once", async || process.dispatcher.backlog(Kind::Notifications) == 0).await;
+    process.end().await;
+}
+
+/// They are tried as often as others, and kept: a newer program can run them.
+#[tokio::test]
+async fn rows_that_this_program_cannot_read_hold_up_nobody_and_become_dead_letters() {
+    let (place, clock) = place();
+    let functions = Arc::<Functions>::default();
+    Database::open(place.path())
+        .unwrap()
+        .write(|transaction| {
+            let insert = "INSERT INTO work (target, payload, visible_at, created_at) VALUES ('notify', ?1, 0, 5)";
+            let for_another = named(Target::Ingest, "elsewhere").payload;
+            for payload in ["no payload", r#"{"v":7,"job":"notify"}"#, &for_another] {
+                transaction.execute(insert, [payload])?;
+            }
+            Ok(())
+        })
+        .await
+        .unwrap();
+    let process = Process::new(&place, &functions, &clock);
+    process.accept(Target::Notify, numbered(2)).await;
+    until("the others are done", async || functions.done().len() == 2).await;
+    let all_are_dead = async || {
+        process.advance(Duration::from_mins(5));
+        process.dispatcher.poll().await.unwrap();
+        process.table.dead().await.unwrap().len() == 3
+    };
+    until("three are dead letters", all_are_dead).await;
+    let mut dead = process.table.dead().await.unwrap();
+    dead.sort_by_key(|letter| letter.id);
+    let errors: Vec<&str> = dead.iter().map(|letter| letter.error.as_str()).collect();
+    assert!(errors[0].contains("cannot be read"), "{errors:?}");
+    assert!(errors[1].contains("version 7"), "{errors:?}");
+    assert!(errors[2].contains("it is not for `notify`"), "{errors:?}");
     process.end().await;
 }

@@ -1,10 +1,9 @@
 use std::collections::HashSet;
 
-use labelcast_functions::ports::PortResult;
-use percent_encoding::percent_decode_str;
-use serde_json::Value;
+use labelcast_functions::model::JobRequest;
+use labelcast_functions::ports::{ObjectKey, PortResult};
 
-use super::Target;
+use super::{Target, payload};
 use crate::database::Database;
 
 /// The keys of all created objects that a job is about: one that waits, runs, or is a dead letter.
@@ -15,17 +14,12 @@ pub async fn keys_with_job(database: &Database) -> PortResult<HashSet<String>> {
             let payloads = select.query_map([Target::Ingest.name()], |row| row.get::<_, String>(0))?;
             let mut keys = HashSet::new();
             for payload in payloads {
-                keys.extend(keys_of(&payload?));
+                // One that cannot be read is about an object that nobody knows; a job too many for it is harmless.
+                if let Ok(JobRequest::Ingest(object)) = payload::read(&payload?) {
+                    keys.insert(ObjectKey::new_upload(&object.upload_id).to_string());
+                }
             }
             Ok(keys)
         })
         .await
-}
-
-/// The keys in an event of created objects; they are form-encoded there.
-fn keys_of(payload: &str) -> Vec<String> {
-    let event: Value = serde_json::from_str(payload).unwrap_or_default();
-    let records = event["Records"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let keys = records.iter().filter_map(|record| record["s3"]["object"]["key"].as_str());
-    keys.map(|key| percent_decode_str(&key.replace('+', " ")).decode_utf8_lossy().into_owned()).collect()
 }

@@ -11,12 +11,11 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
-use labelcast_functions::model::ImageType;
+use labelcast_functions::model::{ImageType, NewObject};
 use labelcast_functions::ports::{Clock, ObjectKey, Objects, PortError, PortResult, UploadForm};
 use labelcast_functions::signing::{Credentials, PresignedPost};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Response};
-use serde_json::Value;
 use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -36,7 +35,7 @@ impl Clock for Hand {
 /// Keeps what it was told of, or has no room for it.
 #[derive(Default)]
 struct Told {
-    events: Mutex<Vec<Value>>,
+    objects: Mutex<Vec<NewObject>>,
     is_full: AtomicBool,
     is_overloaded: AtomicBool,
 }
@@ -50,11 +49,11 @@ impl ObjectCreated for Told {
         Ok(Reservation::without_bound())
     }
 
-    async fn created(&self, _: Reservation, event: Value) -> PortResult<()> {
+    async fn created(&self, _: Reservation, object: NewObject) -> PortResult<()> {
         if self.is_full.load(Ordering::Relaxed) {
             return Err(PortError::Full { what: "a step" });
         }
-        self.events.lock().unwrap().push(event);
+        self.objects.lock().unwrap().push(object);
         Ok(())
     }
 }

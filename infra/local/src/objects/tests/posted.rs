@@ -1,8 +1,8 @@
 use std::sync::atomic::Ordering;
 
-use aws_lambda_events::s3::S3Event;
 use chrono::Duration;
-use labelcast_functions::ports::Objects;
+use labelcast_functions::model::NewObject;
+use labelcast_functions::ports::{Clock, Objects};
 use md5::{Digest, Md5};
 use reqwest::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use super::{Site, key, multipart, router};
 
 #[tokio::test]
-async fn a_good_form_is_stored_told_of_as_s3_tells_and_then_answered() {
+async fn a_good_form_is_stored_told_of_and_then_answered() {
     let site = Site::open();
     let form = site.form("cat-1", 1..=100).await;
     let answer = site.post(&form, b"bytes".to_vec()).await;
@@ -22,27 +22,8 @@ async fn a_good_form_is_stored_told_of_as_s3_tells_and_then_answered() {
     let info = site.objects.head(&key("cat-1")).await.unwrap().unwrap();
     assert_eq!((info.size, &info.etag), (5, &etag));
 
-    let events = site.told.events.lock().unwrap().clone();
-    assert_eq!(events.len(), 1);
-    let event: S3Event = serde_json::from_value(events[0].clone()).unwrap();
-    let record = &event.records[0];
-    assert_eq!(record.event_name.as_deref(), Some("ObjectCreated:Post"));
-    assert_eq!(record.request_parameters.source_ip_address.as_deref(), Some("127.0.0.1"));
-    let object = &record.s3.object;
-    assert_eq!((object.key.as_deref(), object.size), (Some("new/cat-1"), Some(5)));
-    assert_eq!(object.e_tag.as_deref(), Some(etag.as_str()));
-}
-
-#[tokio::test]
-async fn a_later_post_has_a_higher_sequencer() {
-    let site = Site::open();
-    let form = site.form("cat", 1..=100).await;
-    for bytes in [b"one".to_vec(), b"two".to_vec()] {
-        assert_eq!(site.post(&form, bytes).await.status(), StatusCode::NO_CONTENT);
-    }
-    let events = site.told.events.lock().unwrap().clone();
-    let sequencer = |n: usize| events[n]["Records"][0]["s3"]["object"]["sequencer"].as_str().unwrap().to_owned();
-    assert!(sequencer(0) < sequencer(1), "{} {}", sequencer(0), sequencer(1));
+    let told = site.told.objects.lock().unwrap().clone();
+    assert_eq!(told, [NewObject { upload_id: "cat-1".parse().unwrap(), created_at: site.clock.now() }]);
 }
 
 #[tokio::test]
@@ -57,7 +38,7 @@ async fn a_file_of_the_wrong_size_is_refused_in_words_and_leaves_nothing() {
         assert!(answer.text().await.unwrap().contains(&format!("<Code>{code}</Code>")), "{size}");
     }
     assert_eq!(site.files(), Vec::<String>::new());
-    assert!(site.told.events.lock().unwrap().is_empty());
+    assert!(site.told.objects.lock().unwrap().is_empty());
 }
 
 #[tokio::test]

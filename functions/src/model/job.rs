@@ -1,0 +1,90 @@
+//! Requests for the functions that nobody waits for. A backend makes them of whatever reaches it: a queue's message, an event
+//! of the bus, a row of a table.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{BusEvent, ImageAnalyzed, ImageId, ImageType, RemovalRequest, UploadId};
+
+/// An upload's object was put where its form posts to: what `ingest` takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewObject {
+    /// The upload. Its object lies under [`crate::ports::ObjectKey::new_upload`].
+    pub upload_id: UploadId,
+    /// When the object was stored, as the bucket says. The image counts as uploaded then.
+    pub created_at: DateTime<Utc>,
+}
+
+/// What `ingest` asks of `analyze`: the body of the queue's messages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnalysisJob {
+    /// The image; its bytes lie under [`crate::ports::ObjectKey::processed`].
+    pub image_id: ImageId,
+    /// The type of the image's bytes.
+    pub content_type: ImageType,
+}
+
+/// What `index` is asked to do: the events of [`BusEvent::FOR_INDEX`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "lowercase")]
+pub enum IndexRequest {
+    /// Store a result.
+    Store(ImageAnalyzed),
+    /// Remove an image.
+    Remove(RemovalRequest),
+}
+
+/// An event as the bus delivers it: what `notify` takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When it was published. A repeat has the same time.
+    pub at: DateTime<Utc>,
+    /// What happened.
+    #[serde(rename = "event")]
+    pub body: BusEvent,
+}
+
+/// A request for one of the functions, which names the function. The local backend stores it, so a change to its JSON is a
+/// new version of a job's payload there; `failed` takes it once its attempts are exhausted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "job", content = "request", rename_all = "lowercase")]
+pub enum JobRequest {
+    /// For `ingest`.
+    Ingest(NewObject),
+    /// For `analyze`.
+    Analyze(AnalysisJob),
+    /// For `index`.
+    Index(IndexRequest),
+    /// For `notify`.
+    Notify(Event),
+}
+
+impl From<Event> for JobRequest {
+    /// Who listens: `index` to what is to be stored or removed, `notify` to what is.
+    fn from(Event { at, body }: Event) -> Self {
+        match body {
+            BusEvent::ImageAnalyzed(analyzed) => Self::Index(IndexRequest::Store(analyzed)),
+            BusEvent::ImageUnwanted(request) => Self::Index(IndexRequest::Remove(request)),
+            body => Self::Notify(Event { at, body }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Analysis;
+
+    #[test]
+    fn an_event_goes_to_the_function_that_listens_to_it() {
+        let (image_id, at) = (ImageId::from_digest([1; 32]), DateTime::UNIX_EPOCH);
+        let analysis = Analysis { labels: Vec::new(), moderation: Vec::new(), colors: Vec::new(), labelled_at: at };
+        let analyzed = BusEvent::ImageAnalyzed(ImageAnalyzed { image_id, analysis });
+        let offensive = BusEvent::ImageOffensive { image_id, generation: None };
+        for (body, listeners) in [(analyzed, BusEvent::FOR_INDEX), (offensive, BusEvent::FOR_NOTIFY)] {
+            assert!(listeners.contains(&body.detail_type()));
+            let for_index = listeners == BusEvent::FOR_INDEX;
+            assert_eq!(matches!(JobRequest::from(Event { at, body }), JobRequest::Index(_)), for_index);
+        }
+    }
+}
