@@ -1,6 +1,8 @@
 //! The audit log: who did what, from where, and how it went. Lines of the tracing target `audit`, apart from what the
 //! program says of itself, so that they can be kept and read on their own. Never a secret: no password, token or key.
 
+mod flood;
+
 use std::fmt;
 use std::net::IpAddr;
 
@@ -13,7 +15,7 @@ pub const TARGET: &str = "audit";
 const MAX_TEXT_LEN: usize = 128;
 
 /// What was done, or tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Somebody gave a user name and a password.
@@ -45,7 +47,7 @@ pub enum Action {
 }
 
 /// How an action went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It was done.
@@ -98,9 +100,15 @@ impl Record {
         self
     }
 
-    /// Writes the line.
+    /// Writes the line. Of failures that are alike, as a flood of wrong passwords, only so many are written in full; the others
+    /// are counted, and their number is written within a minute ([`write_counted`]).
     pub fn log(&self) {
-        self.log_of(None);
+        let Self { action, outcome, from, .. } = self;
+        if *outcome == Outcome::Succeeded || flood::limit().admit((*action, *outcome), from, flood::now()) {
+            return self.log_of(None);
+        }
+        metrics::counter!("labelcast_audit_records_total", "action" => action.as_str(), "outcome" => outcome.as_str())
+            .increment(1);
     }
 
     /// Writes the line of something that happened at another time than now, as RFC 3339.
@@ -114,6 +122,15 @@ impl Record {
             None => tracing::info!(target: TARGET, action, outcome, who, what, from, "{action} {outcome}"),
             Some(at) => tracing::info!(target: TARGET, action, outcome, who, what, from, at, "{action} {outcome}"),
         }
+    }
+}
+
+/// Writes how many failures were counted instead of being written, once their minute is over. Called about each second.
+pub fn write_counted() {
+    let counted = flood::limit().take(flood::now());
+    for flood::Counted { kind: (action, outcome), from, times } in counted {
+        let (action, outcome, from) = (action.as_str(), outcome.as_str(), from.as_str());
+        tracing::info!(target: TARGET, action, outcome, from, times, "{action} {outcome} {times} more times");
     }
 }
 

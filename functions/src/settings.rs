@@ -47,6 +47,8 @@ pub struct Settings {
     pub history_age: Duration,
     /// … and at least this many notifications a topic.
     pub history_entries: u64,
+    /// Topics that nobody publishes to or reads for this long go, whatever they have; never sooner than history does.
+    pub unused_topics_kept: Duration,
     /// Who may read which topics.
     pub readers: Readers,
     /// Pages of other origins that may use the API, the form and the socket, and that the sign-in returns to.
@@ -75,6 +77,7 @@ impl Default for Settings {
             replay_limit: 1_000,
             history_age: Duration::hours(24),
             history_entries: 10_000,
+            unused_topics_kept: Duration::days(90),
             readers: Readers::default(),
             allowed_origins: Vec::new(),
         }
@@ -133,6 +136,8 @@ pub mod bounds {
     pub const HISTORY_HOURS: Bounds = Bounds::new(1, 87_600);
     /// Notifications of a topic that are kept however old they are.
     pub const HISTORY_ENTRIES: Bounds = Bounds::new(0, 1_000_000_000);
+    /// Days that topics are kept that nobody uses: ten years.
+    pub const UNUSED_TOPIC_DAYS: Bounds = Bounds::new(1, 3_650);
     /// Connections that one server may have open, of all users.
     pub const MAX_CONNECTIONS: Bounds = Bounds::new(1, 1_000_000);
     /// Connections of an address that have shown no token, key or signature yet.

@@ -19,6 +19,7 @@ const BOUNDS = {
   alarmWaitingSeconds: [1, 86_400],
   alarmUploadToPushSeconds: [1, 86_400],
   historyHours: [1, 8_760],
+  unusedTopicDays: [1, 3_650],
   newDays: [1, 3_650],
   rejectedDays: [1, 3_650],
 };

@@ -200,6 +200,7 @@ const reaches = {
   },
   historyHours: tells('LABELCAST_HISTORY_HOURS', '17', 'sweep'),
   historyEntries: tells('LABELCAST_HISTORY_ENTRIES', '18', 'sweep'),
+  unusedTopicDays: tells('LABELCAST_UNUSED_TOPIC_DAYS', '19', 'sweep'),
   newDays: () => assert.equal(Number(expiry('new/')), 2),
   rejectedDays: () => assert.equal(Number(expiry('rejected/')), 19),
   logDays: () =>

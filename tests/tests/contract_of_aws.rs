@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use labelcast_aws::bus::EventBus;
 use labelcast_aws::dynamodb::{
     DynamoConnections, DynamoHistory, DynamoIdempotency, DynamoImages, DynamoKeys, DynamoUploads, Ranges, Table,
 };
 use labelcast_aws::objects::{BucketPlace, S3Objects};
 use labelcast_aws::queue::SqsQueue;
+use labelcast_aws::queued_uploads::QueuedUploads;
 use labelcast_functions::model::{BusEvent, ConnectionId};
 use labelcast_functions::ports::{AnalysisJob, ApiKey, Ports};
 use labelcast_functions::settings::Settings;
@@ -168,6 +169,7 @@ impl Home for Aws {
             uploads: Arc::new(DynamoUploads::new(images)),
             idempotency: Arc::new(DynamoIdempotency::new(programs)),
             queue: Arc::new(SqsQueue::new(sqs.clone(), &jobs)),
+            upload_jobs: Arc::new(QueuedUploads::new(sqs.clone(), &jobs, clock.clone(), TimeDelta::days(4))),
             bus: Arc::new(EventBus::new(events, named("bus"))),
             objects: Arc::new(S3Objects::new(s3, place, clock.clone())),
             ..machine.machine.ports.clone()
@@ -198,6 +200,9 @@ impl Home for Aws {
         self.ports.connections.add(&row, usize::MAX).await.expect("rows can be stored");
         (id, socket)
     }
+
+    /// What is in the queue stays there until it is received.
+    fn hold_jobs(&self) {}
 
     async fn next_job(&self) -> AnalysisJob {
         serde_json::from_str(&self.message(&self.arrivals.jobs).await).expect("a job")

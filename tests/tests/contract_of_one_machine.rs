@@ -22,24 +22,35 @@ use labelcast_tests::contract::Home;
 use labelcast_tests::machine::SetClock;
 use serde_json::json;
 use tempfile::TempDir;
-use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 labelcast_tests::contract!(OneMachine);
 
 /// What arrives where the functions would be.
-struct Arrivals(UnboundedSender<JobRequest>);
+struct Arrivals {
+    arrived: UnboundedSender<JobRequest>,
+    held: watch::Receiver<bool>,
+}
 
 #[async_trait]
 impl Steps for Arrivals {
-    async fn run(&self, _: Target, jobs: &[Job]) -> Vec<Outcome> {
+    async fn run(&self, target: Target, jobs: &[Job]) -> Vec<Outcome> {
+        if target == Target::Analyze {
+            // Until nothing is held any more, or the test has ended.
+            let _ = self.held.clone().wait_for(|held| !held).await;
+        }
         let arrived = |job: &Job| {
             let request = job.request.clone().map_err(|error| Failure::from(error.to_string()))?;
-            self.0.send(request).map_err(|error| Failure::from(error.to_string()))
+            self.arrived.send(request).map_err(|error| Failure::from(error.to_string()))
         };
         jobs.iter().map(arrived).collect()
+    }
+
+    fn progress(&self) -> u64 {
+        0
     }
 
     async fn gave_up(&self, _: &Job) -> Outcome {
@@ -53,6 +64,7 @@ struct OneMachine {
     clock: Arc<SetClock>,
     address: SocketAddr,
     arrivals: Mutex<UnboundedReceiver<JobRequest>>,
+    held: watch::Sender<bool>,
     directory: TempDir,
     tasks: JoinSet<()>,
     stop: CancellationToken,
@@ -81,13 +93,14 @@ impl OneMachine {
         if machine.users.find(&ann).await.unwrap().is_none() {
             machine.users.add(&ann, &[].into(), "a password".to_owned()).await.unwrap();
         }
-        let (sender, arrivals) = unbounded_channel();
+        let (arrived, arrivals) = unbounded_channel();
+        let (hold, held) = watch::channel(false);
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(server.serve(machine.router.clone(), stop.clone()));
         let (dispatcher, stopped) = (machine.dispatcher.clone(), stop.clone());
-        tasks.spawn(async move { dispatcher.run(Arc::new(Arrivals(sender)), stopped).await.unwrap() });
-        Self { machine, database, clock, address, arrivals: Mutex::new(arrivals), directory, tasks, stop }
+        tasks.spawn(async move { dispatcher.run(Arc::new(Arrivals { arrived, held }), stopped).await.unwrap() });
+        Self { machine, database, clock, address, arrivals: Mutex::new(arrivals), held: hold, directory, tasks, stop }
     }
 
     /// The next of these that arrives there.
@@ -132,7 +145,12 @@ impl Home for OneMachine {
         (pong["connection_id"].as_str().unwrap().parse().unwrap(), socket)
     }
 
+    fn hold_jobs(&self) {
+        self.held.send_replace(true);
+    }
+
     async fn next_job(&self) -> AnalysisJob {
+        self.held.send_replace(false);
         let job = |request| if let JobRequest::Analyze(job) = request { Some(job) } else { None };
         self.next(job).await
     }

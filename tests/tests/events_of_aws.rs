@@ -333,11 +333,22 @@ async fn the_schedules_event_sweeps() {
     let due = machine.clock.now();
     event["time"] = json!(due);
     machine.clock.advance(Duration::days(1));
-    let Ports { clock, connections, pusher, uploads, objects, bus, history, idempotency, .. } =
+    let Ports { clock, connections, pusher, uploads, upload_jobs, objects, bus, history, idempotency, .. } =
         machine.machine.ports.clone();
-    let settings = settings();
-    let sweep =
-        Sweep { clock, connections, pusher, uploads, objects, bus, history, idempotency, expiry: None, settings };
+    let (expiry, settings) = (None, settings());
+    let sweep = Sweep {
+        clock,
+        connections,
+        pusher,
+        uploads,
+        upload_jobs,
+        objects,
+        bus,
+        history,
+        idempotency,
+        expiry,
+        settings,
+    };
     assert_eq!(read_schedule(event).unwrap(), Some(due));
     // Its object lies there, and nobody ever told of it.
     assert_eq!(sweep.handle().await.unwrap().failed, 1);

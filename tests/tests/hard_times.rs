@@ -268,3 +268,34 @@ async fn while_too_much_waits_publishes_and_uploads_are_refused_and_told_when_to
     assert_eq!(health["status"], "degraded");
     assert!(health["reason"].as_str().unwrap().contains("uploads and publishes"), "{health}");
 }
+
+/// What others put onto the bus may be larger than a frame. Nobody's cursor passes it as if nothing had been.
+#[tokio::test]
+async fn a_notification_that_fits_into_no_frame_leaves_no_silent_gap() {
+    let test = TestMachine::start(Settings::default()).await;
+    let ports = &test.machine.ports;
+    let publish = async |id: &str, size: usize| {
+        let (topic, event) = ("app:large".parse().unwrap(), "e".to_owned());
+        let event = BusEvent::TopicPublished { id: id.to_owned(), topic, event, data: json!("x".repeat(size)) };
+        ports.bus.publish_all(&[event]).await.unwrap();
+    };
+    let mut socket = test.connect().await;
+    let since = socket.subscribe(&["app:large"]).await["topics"][0]["cursor"].clone();
+    publish("too-large", 40_000).await;
+    assert!(socket.ends().await, "whoever would have received it is closed");
+
+    publish("after", 10).await;
+    let mut socket = test.connect().await;
+    let subscribe = json!({"action": "subscribe", "topics": ["app:large"], "since": {"app:large": since}});
+    let (mut replayed, answer) = socket.ask(subscribe).await;
+    assert_eq!(answer["topics"][0]["recovered"], false, "{answer}");
+    if replayed.is_empty() {
+        // It was not notified yet when the replay began.
+        replayed.push(socket.notification("e").await);
+    }
+    assert_eq!(replayed[0]["id"], "after");
+    let (_, again) = socket
+        .ask(json!({"action": "subscribe", "topics": ["app:large"], "since": {"app:large": replayed[0]["topics"][0]["cursor"]}}))
+        .await;
+    assert_eq!(again["topics"][0]["recovered"], true, "it goes on from there: {again}");
+}

@@ -14,6 +14,18 @@ pub(super) async fn all(events: Vec<Event>, images: &dyn Images) -> PortResult<V
     Ok(entries)
 }
 
+/// The longest reason that is told, in characters: with every one of them escaped it still fits into a frame.
+const MAX_REASON: usize = 1_000;
+
+/// A reason may have the words of somebody else's error in it.
+fn shortened(mut reason: String) -> String {
+    if let Some((end, _)) = reason.char_indices().nth(MAX_REASON) {
+        reason.truncate(end);
+        reason.push('…');
+    }
+    reason
+}
+
 /// What an event becomes: a notification and its topics, the one that most people have first.
 async fn of(event: BusEvent, at: DateTime<Utc>, images: &dyn Images) -> PortResult<Option<NewEntry>> {
     let (id, topics, subject) = match event {
@@ -60,12 +72,12 @@ async fn of(event: BusEvent, at: DateTime<Utc>, images: &dyn Images) -> PortResu
         }
         BusEvent::UploadRejected { upload, reason } => {
             let id = NotificationId::derive(&["upload.rejected", upload.upload_id.as_str()]);
-            let subject = Subject::UploadRejected { upload_id: upload.upload_id, reason };
+            let subject = Subject::UploadRejected { upload_id: upload.upload_id, reason: shortened(reason) };
             (id, vec![TopicKey::Uploads(upload.user)], subject)
         }
         BusEvent::UploadFailed { upload, reason } => {
             let id = NotificationId::derive(&["upload.failed", upload.upload_id.as_str()]);
-            let subject = Subject::UploadFailed { upload_id: upload.upload_id, reason };
+            let subject = Subject::UploadFailed { upload_id: upload.upload_id, reason: shortened(reason) };
             (id, vec![TopicKey::Uploads(upload.user)], subject)
         }
         BusEvent::TopicPublished { id, topic: Topic::Uploads, .. } => {

@@ -1,7 +1,7 @@
 //! `history`: what was notified, over REST. For those who cannot, or need not, hold a socket open.
 
-use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -45,8 +46,8 @@ pub struct HistoryApi {
 /// The notifications of one answer, in bytes of JSON: well below the 6 MB that a Lambda may answer, and little enough that
 /// many may be on their way at once.
 const MAX_BYTES: usize = 1024 * 1024;
-/// How long an answer that is not read counts against its user's share. What is left then waits in the connection alone.
-const READ_WITHIN: Duration = Duration::from_mins(1);
+/// An answer that is not read by then ends: 1 MiB at 30 kbit/s. Until it is read, or ends, its bytes count.
+const READ_WITHIN: Duration = Duration::from_mins(5);
 
 impl FromRef<HistoryApi> for Door {
     fn from_ref(api: &HistoryApi) -> Self {
@@ -208,22 +209,80 @@ impl HistoryApi {
     }
 }
 
-/// A body that is handed out in pieces, so that it is held, and counted, for as long as its reader takes.
+/// The bytes of an answer, which are counted for as long as any piece of them is held: by the body, or by a connection whose
+/// reader takes its time.
+struct Counted {
+    bytes: Bytes,
+    _in_flight: InFlight,
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// A body that is handed out in pieces, so that one that is not read in time ends.
 fn held(body: Bytes, in_flight: InFlight) -> Body {
     const PIECE: usize = 32 * 1024;
-    if body.len() <= PIECE {
-        return body.into();
-    }
-    let in_flight = Arc::new(Mutex::new(Some(in_flight)));
-    let counted = Arc::downgrade(&in_flight);
-    tokio::spawn(async move {
-        tokio::time::sleep(READ_WITHIN).await;
-        if let Some(counted) = counted.upgrade() {
-            counted.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let body = Bytes::from_owner(Counted { bytes: body, _in_flight: in_flight });
+    let end = Instant::now() + READ_WITHIN;
+    Body::from_stream(stream::unfold(body, move |mut left| async move {
+        if left.is_empty() {
+            return None;
         }
-    });
-    Body::from_stream(stream::unfold((body, in_flight), async |(mut left, in_flight)| {
+        if Instant::now() > end {
+            metrics::counter!("labelcast_history_unread_total").increment(1);
+            return Some((Err(io::Error::from(io::ErrorKind::TimedOut)), Bytes::new()));
+        }
         let piece = left.split_to(PIECE.min(left.len()));
-        (!piece.is_empty()).then(|| (Ok::<_, Infallible>(piece), (left, in_flight)))
+        Some((Ok(piece), left))
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{FutureExt, StreamExt};
+
+    use super::*;
+    use crate::budget::{ByteSize, MemoryBudget};
+    use crate::model::UserId;
+
+    async fn answer(budget: &ReplayBudget, user: &UserId) -> Body {
+        let mut in_flight = budget.acquire(user, READING + MAX_BYTES).await;
+        let body = Bytes::from(vec![b'x'; MAX_BYTES]);
+        in_flight.shrink_to(body.len());
+        held(body, in_flight)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_is_counted_for_as_long_as_any_of_it_is_held() {
+        let budget = ReplayBudget::of(MemoryBudget::new(ByteSize::mib(64)));
+        let user: UserId = "ada".parse().unwrap();
+        let unread = answer(&budget, &user).await;
+        let mut others = Vec::new();
+        while let Some(another) = answer(&budget, &user).now_or_never() {
+            others.push(another);
+        }
+        assert!(!others.is_empty());
+        tokio::time::advance(Duration::from_hours(1)).await;
+        assert!(answer(&budget, &user).now_or_never().is_none(), "nobody has read anything, so all of it is there");
+        let piece = others.remove(0).into_data_stream().next().await;
+        assert!(piece.unwrap().is_err(), "it was not read in time");
+        assert!(answer(&budget, &user).now_or_never().is_some(), "and is given back with its body");
+        drop(unread);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_piece_that_waits_to_be_sent_counts_for_the_whole_answer() {
+        let budget = ReplayBudget::of(MemoryBudget::new(ByteSize::mib(64)));
+        let user: UserId = "ada".parse().unwrap();
+        let mut body = answer(&budget, &user).await.into_data_stream();
+        let piece = body.next().await.unwrap().unwrap();
+        drop(body);
+        let held = budget.held();
+        assert_eq!(held, MAX_BYTES as u64);
+        drop(piece);
+        assert_eq!(budget.held(), 0);
+    }
 }

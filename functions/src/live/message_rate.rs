@@ -22,12 +22,46 @@ pub struct MessageRate {
     excess: Option<Excess>,
 }
 
-/// Messages beyond the rate.
-#[derive(Debug, Clone, Copy)]
-struct Excess {
-    warned_at: Duration,
-    warnings: u32,
-    ignored: u32,
+/// What was done about messages beyond the rate. Every backend keeps it beside what it counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Excess {
+    /// When it was said last.
+    pub warned_at: Duration,
+    /// How often it was said.
+    pub warnings: u32,
+    /// Messages that were neither read nor answered.
+    pub ignored: u32,
+}
+
+impl Excess {
+    /// What becomes of one more message beyond the rate, and what is known of all of them then.
+    pub fn one_more(known: Option<Self>, per_second: u32, now: Duration) -> (MessageAllowed, Self) {
+        let (warnings, ignored) = match known {
+            Some(excess) if excess.was_said_within_a_second(now) => {
+                let excess = Self { ignored: excess.ignored.saturating_add(1), ..excess };
+                return (excess.of_ignored(per_second), excess);
+            }
+            Some(excess) if now.saturating_sub(excess.warned_at) < FORGIVEN_AFTER => (excess.warnings, excess.ignored),
+            _ => (0, 0),
+        };
+        if let Some(excess) = known.filter(|_| warnings >= MAX_WARNINGS) {
+            return (MessageAllowed::Flooding, excess);
+        }
+        (MessageAllowed::RateLimited, Self { warned_at: now, warnings: warnings + 1, ignored })
+    }
+
+    /// Whether a message now is one of those that are ignored.
+    pub fn was_said_within_a_second(self, now: Duration) -> bool {
+        now.saturating_sub(self.warned_at) < Duration::from_secs(1)
+    }
+
+    /// What becomes of a message that was counted as ignored.
+    pub fn of_ignored(self, per_second: u32) -> MessageAllowed {
+        match self.ignored > per_second.saturating_mul(MAX_IGNORED) {
+            true => MessageAllowed::Flooding,
+            false => MessageAllowed::Ignored,
+        }
+    }
 }
 
 impl MessageRate {
@@ -41,27 +75,9 @@ impl MessageRate {
             return MessageAllowed::Yes;
         }
         self.used = used;
-        self.exceed(per_second, now)
-    }
-
-    fn exceed(&mut self, per_second: u32, now: Duration) -> MessageAllowed {
-        let (warnings, ignored) = match self.excess {
-            Some(excess) if now.saturating_sub(excess.warned_at) < Duration::from_secs(1) => {
-                let ignored = excess.ignored.saturating_add(1);
-                self.excess = Some(Excess { ignored, ..excess });
-                return match ignored > per_second.saturating_mul(MAX_IGNORED) {
-                    true => MessageAllowed::Flooding,
-                    false => MessageAllowed::Ignored,
-                };
-            }
-            Some(excess) if now.saturating_sub(excess.warned_at) < FORGIVEN_AFTER => (excess.warnings, excess.ignored),
-            _ => (0, 0),
-        };
-        if warnings >= MAX_WARNINGS {
-            return MessageAllowed::Flooding;
-        }
-        self.excess = Some(Excess { warned_at: now, warnings: warnings + 1, ignored });
-        MessageAllowed::RateLimited
+        let (allowed, excess) = Excess::one_more(self.excess, per_second, now);
+        self.excess = Some(excess);
+        allowed
     }
 }
 

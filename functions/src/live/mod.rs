@@ -26,7 +26,7 @@ pub use deliver::Deliver;
 pub use disconnect::Disconnect;
 pub use division::{Abandoned, Division};
 pub use history::HistoryApi;
-pub use message_rate::MessageRate;
+pub use message_rate::{Excess, MessageRate};
 pub use notify::Notify;
 use notify::unserved;
 pub use publish::PublishApi;

@@ -134,9 +134,12 @@ impl Notify {
             match Frame::encode(&message) {
                 Some(frame) => frames.push(Pushed { frame, to }),
                 None => {
-                    // Doors bound what comes in, so this is a fault of ours; history still has it.
-                    tracing::error!(id = %notification.id, "a notification is too large for a frame and was not pushed");
+                    // What we make fits, so this was put onto the bus by others. History has it; whoever comes back for it is
+                    // told that not everything was replayed, and reloads.
+                    let (id, closed) = (&notification.id, to.len());
+                    tracing::error!(%id, closed, "a notification is too large for a frame; its receivers were closed, so that they resume");
                     metrics::counter!("labelcast_notifications_too_large_total").increment(1);
+                    self.close_all(to).await?;
                 }
             }
         }

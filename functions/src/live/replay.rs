@@ -73,6 +73,15 @@ impl ReplayedTopic {
         self.position.seq = self.position.seq.max(self.until);
     }
 
+    /// One entry could not be shown, and the client reloads; what comes after it is replayed.
+    fn left_out(&mut self, notification: &Notification) {
+        let (topic, id) = (&self.key, &notification.id);
+        tracing::error!(%topic, %id, "a notification is too large for a frame; a replay without it is not called recovered");
+        if std::mem::take(&mut self.recovered) {
+            metrics::counter!("labelcast_replays_not_recovered_total").increment(1);
+        }
+    }
+
     /// Checks that a page goes on where this topic is; if it does not, the rest is passed over.
     fn goes_on(&mut self, page: &HistoryPage) -> bool {
         let goes_on = page.head.epoch == self.position.epoch && page.reaches_back_to(self.position.seq);
@@ -225,7 +234,7 @@ impl Replayer {
     async fn render(
         &self,
         to: Reader<'_>,
-        topics: &[ReplayedTopic],
+        topics: &mut [ReplayedTopic],
         messages: &[Vec<(usize, HistoryEntry)>],
     ) -> PortResult<Vec<Frame>> {
         let all: Vec<&Notification> =
@@ -250,8 +259,11 @@ impl Replayer {
             if placed.is_empty() {
                 continue;
             }
-            let frame = render::frame(notification, &placed, image, &*self.objects);
-            frames.extend(frame.as_ref().and_then(Frame::encode));
+            let Some(shown) = render::frame(notification, &placed, image, &*self.objects) else { continue };
+            match Frame::encode(&shown) {
+                Some(frame) => frames.push(frame),
+                None => message.iter().for_each(|(topic, _)| topics[*topic].left_out(notification)),
+            }
         }
         Ok(frames)
     }

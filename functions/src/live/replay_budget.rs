@@ -58,6 +58,12 @@ impl ReplayBudget {
         }
     }
 
+    /// Bytes that are held now, of all users.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> u64 {
+        self.share.total().bytes() - self.share.available().bytes()
+    }
+
     fn of_user(&self, user: &UserId) -> MemoryBudget {
         let share = self.share.total().bytes();
         let each = (share / 4).max(2 * READING as u64).min(share);

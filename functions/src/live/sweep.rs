@@ -11,7 +11,7 @@ use crate::images::ObjectExpiry;
 use crate::model::{BusEvent, Connection, Upload, UploadRef, UploadState};
 use crate::ports::{
     Bus, Clock, Connections, Expiry, Frame, History, Idempotency, MAX_LISTED, ObjectKey, Objects, PortError,
-    PortResult, Pusher, Uploads,
+    PortResult, Pusher, UploadJobs, Uploads,
 };
 use crate::protocol::ClosingCode;
 use crate::settings::Settings;
@@ -27,6 +27,8 @@ pub struct Sweep {
     pub pusher: Arc<dyn Pusher>,
     /// Uploads that hang.
     pub uploads: Arc<dyn Uploads>,
+    /// What is still to be done about them.
+    pub upload_jobs: Arc<dyn UploadJobs>,
     /// What they left behind.
     pub objects: Arc<dyn Objects>,
     /// Tells their uploaders.
@@ -75,7 +77,9 @@ impl Sweep {
     pub async fn handle(&self) -> PortResult<Swept> {
         let now = self.clock.now();
         let settings = &self.settings;
-        let expiry = Expiry { before: now - settings.history_age, keep: settings.history_entries };
+        let (before, unused) =
+            (now - settings.history_age, now - settings.unused_topics_kept.max(settings.history_age));
+        let expiry = Expiry { before, keep: settings.history_entries, unused };
         let (connections, hanging, stored, uploads, notifications, idempotency_keys, objects) = tokio::join!(
             reported("connections", self.close_expired(now)),
             reported("hanging_uploads", self.fail_hanging(now)),
@@ -156,7 +160,8 @@ impl Sweep {
         })
     }
 
-    /// Uploads that should long have had a result are told to have failed.
+    /// Uploads that should long have had a result and that nothing is done about any more are told to have failed.
+    /// Jobs are taken oldest first, so uploads that only wait do not hide those that hang for long.
     async fn fail_hanging(&self, now: DateTime<Utc>) -> PortResult<usize> {
         let before = now - self.settings.upload_patience;
         let hanging = self.uploads.stale(UploadState::Received, before, BATCH).await?;
@@ -184,14 +189,23 @@ impl Sweep {
         }
     }
 
-    async fn fail_all(&self, uploads: Vec<Upload>) -> PortResult<usize> {
+    async fn fail_all(&self, mut uploads: Vec<Upload>) -> PortResult<usize> {
+        if uploads.is_empty() {
+            return Ok(0);
+        }
+        let unfinished = self.upload_jobs.unfinished(&uploads).await?;
+        uploads.retain(|upload| !unfinished.contains(&upload.id));
         let failed: Vec<PortResult<bool>> =
             stream::iter(uploads).map(|upload| self.fail(upload)).buffer_unordered(CONCURRENCY).collect().await;
         let failed: PortResult<Vec<bool>> = failed.into_iter().collect();
         Ok(failed?.into_iter().filter(|failed| *failed).count())
     }
 
-    async fn fail(&self, upload: Upload) -> PortResult<bool> {
+    async fn fail(&self, listed: Upload) -> PortResult<bool> {
+        // Its job may have ended well after it was listed and before jobs were looked at.
+        let Some(upload) = self.uploads.get(&listed.id).await?.filter(|upload| upload.state == listed.state) else {
+            return Ok(false);
+        };
         let concerned = UploadRef { upload_id: upload.id.clone(), user: upload.user };
         // Told first: if we are cut off in between, the next sweep finds it still hanging and tells it under the same id.
         self.bus.publish_all(&[BusEvent::UploadFailed { upload: concerned, reason: REASON.to_owned() }]).await?;

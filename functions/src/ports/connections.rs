@@ -22,7 +22,7 @@ pub enum Added {
 pub enum MessageAllowed {
     /// The message is within the rate.
     Yes,
-    /// Over it, which is to be said: once a second where a backend counts that.
+    /// Over it, which is to be said: once a second.
     RateLimited,
     /// Over it, and it was said within this second: neither read nor answered.
     Ignored,

@@ -89,13 +89,17 @@ impl PageLimit {
     }
 }
 
-/// What may be forgotten: entries that are both older than `before` and not among the newest `keep` of their topic.
+/// What may be forgotten: entries that are both older than `before` and not among the newest `keep` of their topic, and
+/// topics that nobody has used since `unused`, with all that is on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expiry {
     /// Entries written before this moment.
     pub before: DateTime<Utc>,
     /// Entries kept whatever their age.
     pub keep: u64,
+    /// Topics go that were neither published to nor read since this moment: a cursor of one that comes back is not recovered,
+    /// unless nothing came after it. Backends note a use within a day.
+    pub unused: DateTime<Utc>,
 }
 
 /// The history of topics. Reads are strong. Epochs survive restarts; an empty topic has a head.

@@ -16,6 +16,7 @@ mod objects;
 mod push;
 mod queue;
 mod translator;
+mod upload_jobs;
 mod uploads;
 
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub use objects::{ListedObject, MAX_LISTED, ObjectInfo, ObjectKey, ObjectRead, O
 pub use push::{Frame, Pushed, Pusher, Unreached};
 pub use queue::{AnalysisJob, Queue};
 pub use translator::Translator;
+pub use upload_jobs::UploadJobs;
 pub use uploads::{Created, Quota, Uploads};
 
 /// Everything a home offers. A handler takes only what it needs of it.
@@ -47,6 +49,7 @@ pub struct Ports {
     pub images: Arc<dyn Images>,
     pub objects: Arc<dyn Objects>,
     pub queue: Arc<dyn Queue>,
+    pub upload_jobs: Arc<dyn UploadJobs>,
     pub bus: Arc<dyn Bus>,
     pub detector: Arc<dyn Detector>,
     pub translator: Arc<dyn Translator>,

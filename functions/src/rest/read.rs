@@ -1,5 +1,8 @@
 //! Extractors that answer what they cannot read in the shape of our errors, and in words for people.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use axum::extract::path::ErrorKind as PathErrorKind;
 use axum::extract::rejection::{BytesRejection, FormRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, OriginalUri, Request};
@@ -7,17 +10,51 @@ use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::percent_decode_str;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::error::error;
 use super::words;
 use crate::error::{Error, ErrorKind, Result};
 
-/// A JSON body, or the error that says why it is none.
-#[derive(FromRequest)]
-#[from_request(via(axum::Json), rejection(Error))]
+/// A JSON body, which is an object.
 pub struct Json<T>(pub T);
+
+impl<S, T> FromRequest<S> for Json<T>
+where
+    T: DeserializeOwned,
+    S: Send + Sync,
+{
+    type Rejection = Error;
+    async fn from_request(request: Request, state: &S) -> Result<Self> {
+        let axum::Json(Object(body)) = axum::Json::from_request(request, state).await?;
+        Ok(Self(body))
+    }
+}
+
+/// An object, and nothing else: what serde derives takes a list of the fields' values too.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> std::result::Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(fields))
+            }
+        }
+
+        deserializer.deserialize_map(Fields(PhantomData)).map(Self)
+    }
+}
 
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
@@ -152,4 +189,40 @@ pub async fn fallback(OriginalUri(uri): OriginalUri) -> Error {
 pub async fn wrong_method(method: Method, OriginalUri(uri): OriginalUri) -> Response {
     let message = format!("{} does not take {method}; the header `Allow` lists what it takes", uri.path());
     error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Picture {
+        name: String,
+        size: u64,
+    }
+
+    async fn read(body: &'static str) -> std::result::Result<Picture, String> {
+        let request = Request::post("/").header("content-type", "application/json").body(Body::from(body)).unwrap();
+        let read = Json::from_request(request, &()).await;
+        read.map(|Json(picture)| picture).map_err(|error| error.message)
+    }
+
+    #[tokio::test]
+    async fn a_body_is_an_object_and_what_it_is_instead_is_said() {
+        let picture = read(r#"{"name":"cat","size":5}"#).await.unwrap();
+        assert_eq!((picture.name.as_str(), picture.size), ("cat", 5));
+        for (body, found) in [
+            ("[]", "a list"),
+            (r#"["cat",5]"#, "a list"),
+            ("0", "`0`"),
+            ("null", "null"),
+            ("true", "`true`"),
+            (r#""cat""#, "the text \"cat\""),
+        ] {
+            assert_eq!(read(body).await.unwrap_err(), format!("the value must be an object, not {found}"), "{body}");
+        }
+        assert_eq!(read(r#"{"name":[],"size":5}"#).await.unwrap_err(), "`name` must be text, not a list");
+    }
 }

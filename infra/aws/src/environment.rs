@@ -13,6 +13,9 @@ const RECEIVERS_AT_ONCE: usize = 5_000;
 /// Seconds after which cursors pass what nobody has finished pushing, unless set otherwise: 20 minutes.
 const WATERMARK_SECONDS: u32 = 1_200;
 
+/// 4 days, as SQS keeps messages by default.
+const ANALYSES_KEPT_SECONDS: u32 = 4 * 24 * 3_600;
+
 /// A function was deployed without something that it needs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EnvironmentError {
@@ -88,6 +91,7 @@ impl Environment {
         let percent = self.or("LABELCAST_MIN_CONFIDENCE", default.min_confidence.percent())?;
         let min_confidence = Confidence::from_percent(percent)
             .ok_or_else(|| unreadable("LABELCAST_MIN_CONFIDENCE", &percent.to_string(), &"it is no percentage"))?;
+        let days: u32 = self.within("LABELCAST_UNUSED_TOPIC_DAYS", bounds::UNUSED_TOPIC_DAYS, 90)?;
         let hours: u32 = self.within("LABELCAST_HISTORY_HOURS", bounds::HISTORY_HOURS, 24)?;
         Ok(Settings {
             max_upload_bytes: self.within(
@@ -120,6 +124,7 @@ impl Environment {
             )?,
             replay_limit: self.within("LABELCAST_REPLAY_LIMIT", bounds::REPLAY_LIMIT, default.replay_limit)?,
             history_age: chrono::Duration::hours(hours.into()),
+            unused_topics_kept: chrono::Duration::days(days.into()),
             history_entries: self.within(
                 "LABELCAST_HISTORY_ENTRIES",
                 bounds::HISTORY_ENTRIES,
@@ -139,6 +144,12 @@ impl Environment {
     /// long attempts at it may take, and packages nothing that could take longer.
     pub fn watermark(&self) -> Result<TimeDelta> {
         self.or("LABELCAST_WATERMARK_SECONDS", WATERMARK_SECONDS).map(|seconds| TimeDelta::seconds(seconds.into()))
+    }
+
+    /// How long a job may wait in the queue before `analyze`; `serverless.yml` gives the queue the same.
+    pub fn analyses_kept(&self) -> Result<TimeDelta> {
+        self.or("LABELCAST_ANALYSES_KEPT_SECONDS", ANALYSES_KEPT_SECONDS)
+            .map(|seconds| TimeDelta::seconds(seconds.into()))
     }
 
     /// Posts a second to sockets that all runs share; `None` where none is set.
@@ -234,6 +245,7 @@ mod tests {
             &[("LABELCAST_MESSAGES_PER_SECOND", "0")],
             &[("LABELCAST_REPLAY_LIMIT", "100001")],
             &[("LABELCAST_HISTORY_HOURS", "0")],
+            &[("LABELCAST_UNUSED_TOPIC_DAYS", "0")],
             &[("LABELCAST_HISTORY_ENTRIES", "1000000001")],
             &[("LABELCAST_MIN_CONFIDENCE", "101")],
             &[("LABELCAST_READERS", "labels=*")],

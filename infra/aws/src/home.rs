@@ -10,7 +10,7 @@ use labelcast_functions::images::Decoding;
 use labelcast_functions::live::{Division, ReplayBudget};
 use labelcast_functions::ports::{
     Bus, Clock, Connections, CurrentUntilExpiry, Deliveries, Detector, History, Idempotency, Images, Keys, Objects,
-    Pusher, Queue, Random, Translator, Uploads,
+    Pusher, Queue, Random, Translator, UploadJobs, Uploads,
 };
 use labelcast_functions::settings::Settings;
 use labelcast_functions::signing::Credentials;
@@ -28,6 +28,7 @@ use crate::jwks::FetchedKeys;
 use crate::objects::{BucketPlace, S3Objects};
 use crate::pusher::{GatewayPusher, NoPusher};
 use crate::queue::SqsQueue;
+use crate::queued_uploads::QueuedUploads;
 use crate::sdk;
 use crate::translator::AmazonTranslate;
 
@@ -197,6 +198,13 @@ impl Home {
     pub fn queue(&self) -> Result<Arc<dyn Queue>> {
         let url = self.environment.needed("LABELCAST_ANALYSIS_QUEUE")?;
         Ok(Arc::new(SqsQueue::new(aws_sdk_sqs::Client::new(&self.config), url)))
+    }
+
+    /// Whether an upload's job may still wait there.
+    pub fn upload_jobs(&self) -> Result<Arc<dyn UploadJobs>> {
+        let url = self.environment.needed("LABELCAST_ANALYSIS_QUEUE")?;
+        let kept = self.environment.analyses_kept()?;
+        Ok(Arc::new(QueuedUploads::new(aws_sdk_sqs::Client::new(&self.config), url, self.clock(), kept)))
     }
 
     /// The port of deliveries, on the queue before `deliver`.

@@ -11,6 +11,7 @@ pub mod jwks;
 pub mod objects;
 pub mod pusher;
 pub mod queue;
+pub mod queued_uploads;
 pub mod sdk;
 pub mod telemetry;
 pub mod translator;

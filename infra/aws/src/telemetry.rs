@@ -11,6 +11,7 @@ pub struct Metrics(&'static Collector);
 impl Metrics {
     /// Writes what was gathered, as a line that CloudWatch reads metrics from.
     pub fn flush(&self) {
+        labelcast_functions::audit::write_counted();
         if let Err(error) = self.0.flush(std::io::stdout()) {
             tracing::warn!(%error, "metrics could not be written");
         }

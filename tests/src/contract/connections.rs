@@ -86,6 +86,39 @@ pub async fn messages_beyond_the_rate_are_refused(home: impl Home) {
     assert_eq!(unknown, None);
 }
 
+/// Once a second it is said, and whoever goes on is closed.
+pub async fn a_flood_is_answered_once_a_second_and_then_closed(home: impl Home) {
+    use MessageAllowed::{Flooding, Ignored, RateLimited, Yes};
+    let (anna, bert) = (connect(&home, "a1", "anna").await, connect(&home, "b1", "bert").await);
+    let message = async |of: &Connection| {
+        let counted = home.ports().connections.on_message(&of.id, 2, home.clock().now()).await.unwrap();
+        counted.map(|(_, allowed)| allowed)
+    };
+    let mut answers = Vec::new();
+    for second in 0..6 {
+        for _ in 0..6 {
+            answers.extend(message(&anna).await);
+        }
+        assert_eq!(message(&bert).await, Some(Yes), "second {second}: others are not concerned");
+        home.clock().advance(TimeDelta::seconds(1));
+    }
+    let mut expected = vec![Yes, Yes, Yes, Yes, RateLimited, Ignored];
+    for _ in 1..5 {
+        expected.extend([Yes, Yes, RateLimited, Ignored, Ignored, Ignored]);
+    }
+    expected.extend([Yes, Yes, Flooding, Flooding, Flooding, Flooding]);
+    assert_eq!(answers, expected);
+
+    home.clock().advance(TimeDelta::seconds(11));
+    let mut answers = Vec::new();
+    for _ in 0..80 {
+        answers.extend(message(&anna).await);
+    }
+    let count = |what| answers.iter().filter(|answer| **answer == what).count();
+    assert_eq!((count(Yes), count(RateLimited), count(Ignored)), (4, 1, 40), "and who slowed down begins anew");
+    assert_eq!(answers.last(), Some(&Flooding), "a flood is closed within its first second");
+}
+
 /// `docs/guarantees.md#a-request-is-one-change`
 pub async fn a_topic_has_one_subscription_a_connection(home: impl Home) {
     let anna = connect(&home, "a1", "anna").await;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta};
 use futures_util::future::join_all;
 use labelcast_functions::model::{Notification, NotificationId, Seq, Subject, TopicKey};
 use labelcast_functions::ports::{Appended, Clock, Expiry, NewEntry, PageLimit};
@@ -164,7 +164,7 @@ pub async fn what_is_young_or_among_the_newest_is_kept(home: impl Home) {
     let epoch = home.ports().history.head(&busy).await.unwrap().epoch;
     home.clock().advance(TimeDelta::hours(25));
     append(&home, "young", std::slice::from_ref(&busy)).await;
-    let expiry = Expiry { before: home.clock().now() - TimeDelta::hours(24), keep: 3 };
+    let expiry = Expiry { before: home.clock().now() - TimeDelta::hours(24), keep: 3, unused: DateTime::UNIX_EPOCH };
     assert_eq!(home.ports().history.expire(expiry).await.unwrap(), 4);
     let page = home.ports().history.read(&busy, Seq(0), PageLimit::entries(10)).await.unwrap();
     assert_eq!(page.entries.iter().map(|entry| entry.seq.0).collect::<Vec<_>>(), [5, 6, 7]);
@@ -186,7 +186,7 @@ pub async fn a_topic_that_comes_back_calls_no_old_cursor_recovered(home: impl Ho
     }
     let old = home.ports().history.head(&topic).await.unwrap();
     home.clock().advance(TimeDelta::hours(25));
-    let expiry = Expiry { before: home.clock().now(), keep: 0 };
+    let expiry = Expiry { before: home.clock().now(), keep: 0, unused: DateTime::UNIX_EPOCH };
     assert_eq!(home.ports().history.expire(expiry).await.unwrap(), 10);
     for number in 0..5 {
         append(&home, &format!("new-{number}"), std::slice::from_ref(&topic)).await;
@@ -206,11 +206,48 @@ pub async fn numbers_go_on_after_everything_was_forgotten(home: impl Home) {
     let topic = app("builds");
     append(&home, "a", std::slice::from_ref(&topic)).await;
     home.clock().advance(TimeDelta::hours(25));
-    let expiry = Expiry { before: home.clock().now(), keep: 0 };
+    let expiry = Expiry { before: home.clock().now(), keep: 0, unused: DateTime::UNIX_EPOCH };
     assert_eq!(home.ports().history.expire(expiry).await.unwrap(), 1);
     let page = home.ports().history.read(&topic, Seq(0), PageLimit::entries(10)).await.unwrap();
     assert_eq!((page.oldest, page.head.newest, page.entries.len()), (Seq(2), Seq(1), 0));
     assert!(!page.reaches_back_to(Seq(0)) && page.reaches_back_to(Seq(1)));
     let home = home.reopened().await;
     assert_eq!(append(&home, "b", std::slice::from_ref(&topic)).await.placed[0].seq, Seq(2));
+}
+
+/// With all that is on it, however few entries that are; to use it is to publish to it or to read it.
+pub async fn a_topic_that_nobody_uses_goes_and_no_cursor_of_it_is_recovered(home: impl Home) {
+    let (quiet, read, published) = (app("quiet"), app("read"), app("published"));
+    for topic in [&quiet, &read, &published] {
+        for number in 0..3 {
+            append(&home, &format!("{topic}-{number}"), std::slice::from_ref(topic)).await;
+        }
+    }
+    let history = &home.ports().history;
+    let old = history.head(&quiet).await.unwrap();
+    let expire = async || {
+        let now = home.clock().now();
+        let expiry = Expiry { before: now - TimeDelta::hours(24), keep: 10_000, unused: now - TimeDelta::days(30) };
+        history.expire(expiry).await.unwrap()
+    };
+    home.clock().advance(TimeDelta::days(20));
+    assert_eq!(expire().await, 0);
+    history.read(&read, Seq(0), PageLimit::entries(1)).await.unwrap();
+    append(&home, "again", std::slice::from_ref(&published)).await;
+    assert_eq!(expire().await, 0);
+    home.clock().advance(TimeDelta::days(11));
+    assert_eq!(expire().await, 3);
+    assert_eq!((seqs(&home, &read).await.len(), seqs(&home, &published).await.len()), (3, 4));
+    assert_eq!(expire().await, 0, "once");
+
+    let home = home.reopened().await;
+    for number in 0..5 {
+        append(&home, &format!("new-{number}"), std::slice::from_ref(&quiet)).await;
+    }
+    let page = home.ports().history.read(&quiet, Seq(0), PageLimit::entries(10)).await.unwrap();
+    assert_eq!(page.entries.len(), 5, "what comes after is all there");
+    for seq in 0..old.newest.0 {
+        let recovered = page.head.epoch == old.epoch && page.reaches_back_to(Seq(seq));
+        assert!(!recovered, "a cursor at {seq} has missed something");
+    }
 }

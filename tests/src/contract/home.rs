@@ -27,6 +27,9 @@ pub trait Home: Sized + Send + Sync + 'static {
     /// Opens a socket, whose connection has a row by then.
     async fn open(&self) -> (ConnectionId, Socket);
 
+    /// From now on nobody takes jobs from the queue but [`Home::next_job`].
+    fn hold_jobs(&self);
+
     /// The next job that the queue delivers.
     async fn next_job(&self) -> AnalysisJob;
 

@@ -47,6 +47,7 @@ macro_rules! contract {
             sweep: [
                 a_connection_that_cannot_be_closed_holds_up_nothing,
                 unused_forms_do_not_hide_an_upload_that_hangs,
+                an_upload_whose_job_waits_is_not_called_failed,
             ],
             candidates: [
                 pages_are_what_a_reading_of_all_images_finds,
@@ -63,6 +64,7 @@ macro_rules! contract {
                 what_is_young_or_among_the_newest_is_kept,
                 numbers_go_on_after_everything_was_forgotten,
                 a_topic_that_comes_back_calls_no_old_cursor_recovered,
+                a_topic_that_nobody_uses_goes_and_no_cursor_of_it_is_recovered,
             ],
             parts: [
                 the_mark_stays_below_until_the_last_part_has_ended,
@@ -92,6 +94,7 @@ macro_rules! contract {
                 a_late_clean_up_does_not_kill_a_new_session,
                 a_removed_connection_has_no_subscriptions,
                 messages_beyond_the_rate_are_refused,
+                a_flood_is_answered_once_a_second_and_then_closed,
                 a_topic_has_one_subscription_a_connection,
                 replacing_all_ends_what_is_not_named,
                 too_many_subscriptions_are_refused_as_a_whole,

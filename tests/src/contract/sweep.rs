@@ -6,12 +6,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::TimeDelta;
 use labelcast_functions::live::Sweep;
-use labelcast_functions::model::{ConnectionId, UploadState};
-use labelcast_functions::ports::{Frame, ObjectKey, PortError, PortResult, Pushed, Pusher, Unreached};
+use labelcast_functions::model::{AnalysisJob, ConnectionId, ImageType, UploadState};
+use labelcast_functions::ports::{Clock, Frame, ObjectKey, PortError, PortResult, Pushed, Pusher, Unreached};
 use labelcast_functions::settings::Settings;
 
 use super::Home;
-use super::samples::{begin, connect, connection_id, state_of, upload_id};
+use super::samples::{begin, bring, connect, connection_id, image_id, state_of, upload_id};
 
 /// Cannot close one connection.
 struct Stubborn(ConnectionId);
@@ -41,6 +41,7 @@ fn sweep(home: &impl Home, pusher: Arc<dyn Pusher>) -> Sweep {
         connections: ports.connections,
         pusher,
         uploads: ports.uploads,
+        upload_jobs: ports.upload_jobs,
         objects: ports.objects,
         bus: ports.bus,
         history: ports.history,
@@ -89,4 +90,28 @@ pub async fn unused_forms_do_not_hide_an_upload_that_hangs(home: impl Home) {
     assert_eq!(sweep(&home, nobody).handle().await.unwrap().failed, 1);
     assert_eq!(state_of(&home, "waits").await, UploadState::Failed);
     assert_eq!(state_of(&home, "unused-000").await, UploadState::Pending);
+}
+
+/// However long it waits; once nothing is left to be done about it, its uploader hears of it.
+pub async fn an_upload_whose_job_waits_is_not_called_failed(home: impl Home) {
+    home.hold_jobs();
+    bring(&home, 1, "waits", "anna").await;
+    let job = AnalysisJob { image_id: image_id(1), content_type: ImageType::Png };
+    home.ports().queue.send(&job).await.unwrap();
+    let sweep = sweep(&home, Arc::new(Stubborn(connection_id("nobody"))));
+    home.clock().advance(TimeDelta::hours(3));
+    for _ in 0..20 {
+        home.clock().advance(TimeDelta::minutes(1));
+        assert_eq!(sweep.handle(schedule(&home)).await.unwrap().failed, 0, "its job waits");
+    }
+    assert_eq!(state_of(&home, "waits").await, UploadState::Received);
+
+    // Somebody takes it, and nothing comes of it.
+    assert_eq!(home.next_job().await, job);
+    let mut told = 0;
+    for _ in 0..60 {
+        home.clock().advance(TimeDelta::minutes(1));
+        told += sweep.handle(schedule(&home)).await.unwrap().failed;
+    }
+    assert_eq!((told, state_of(&home, "waits").await), (1, UploadState::Failed));
 }

@@ -164,7 +164,10 @@ async fn readers_find_no_hole_while_what_is_old_is_forgotten() {
     let forget = async {
         let mut forgotten = 0;
         for keep in (0..40).rev() {
-            forgotten += history.expire(labelcast_functions::ports::Expiry { before, keep }).await.unwrap();
+            forgotten += history
+                .expire(labelcast_functions::ports::Expiry { before, keep, unused: chrono::DateTime::UNIX_EPOCH })
+                .await
+                .unwrap();
         }
         forgotten
     };

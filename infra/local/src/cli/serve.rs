@@ -87,6 +87,9 @@ pub struct ServeArguments {
     /// Notifications that are kept at least of each topic
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = within::<u64>(bounds::HISTORY_ENTRIES))]
     history_entries: u64,
+    /// Days that topics are kept which nobody publishes to or reads
+    #[arg(long, default_value_t = 90, value_name = "N", value_parser = within::<u32>(bounds::UNUSED_TOPIC_DAYS))]
+    unused_topic_days: u32,
     /// Memory that decoded pictures and replays may take at once, for example 512MiB; unless given, half of what the
     /// machine, its control group and `ulimit -v` allow
     #[arg(long, value_name = "SIZE", value_parser = memory_budget)]
@@ -197,6 +200,7 @@ impl ServeArguments {
             replay_limit: self.replay_limit,
             history_age: Duration::hours(self.history_hours.into()),
             history_entries: self.history_entries,
+            unused_topics_kept: Duration::days(self.unused_topic_days.into()),
             new_kept: Duration::days(self.new_days.into()),
             rejected_kept: Duration::days(self.rejected_days.into()),
             readers: Readers::new(self.readers.clone()),

@@ -88,6 +88,7 @@ impl Connections for Gateway {
         visitor: &mut (dyn for<'s> FnMut(&'s Subscription) + Send),
     ) -> PortResult<()> {
         self.rows().visit(topic, seq, which, visitor);
+        self.shared.progress.made();
         Ok(())
     }
 }

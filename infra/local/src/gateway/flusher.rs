@@ -10,12 +10,13 @@ use tokio::sync::Notify;
 
 use super::limits;
 use super::socket::Socket;
+use crate::progress::Progress;
 
 /// Sockets that have something to write, each once, and those who write it.
-#[derive(Default)]
 pub(super) struct Flusher {
     state: Mutex<State>,
     progressed: Notify,
+    progress: Progress,
 }
 
 #[derive(Default)]
@@ -32,6 +33,10 @@ struct State {
 pub(super) type Place = u64;
 
 impl Flusher {
+    pub(super) fn new(progress: Progress) -> Self {
+        Self { state: Mutex::default(), progressed: Notify::new(), progress }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -67,6 +72,7 @@ impl Flusher {
             }
             self.state().flushed += sockets.len() as Place;
             self.progressed.notify_waiters();
+            self.progress.made();
             tokio::task::yield_now().await;
         }
     }

@@ -50,6 +50,8 @@ pub use socket::Ended;
 use socket::Socket;
 use uptime::{Moment, Now};
 
+use crate::progress::Progress;
+
 /// The functions behind the routes.
 #[async_trait]
 pub trait Routes: Send + Sync {
@@ -81,6 +83,7 @@ struct Shared {
     flusher: Arc<Flusher>,
     /// The place of the last push among what is flushed.
     pushed_until: AtomicU64,
+    progress: Progress,
     handshakes: Semaphore,
     draining: AtomicBool,
     /// From each handshake to its `$disconnect`.
@@ -95,6 +98,7 @@ impl Gateway {
 
     /// One that pings each connection as often as that.
     pub fn pinging(clock: Arc<dyn Clock>, random: Arc<dyn Random>, ping_every: Duration) -> Self {
+        let progress = Progress::default();
         let now = Now::new(Moment::of(&*clock));
         Self {
             shared: Arc::new(Shared {
@@ -104,13 +108,19 @@ impl Gateway {
                 random,
                 now,
                 ping_every,
-                flusher: Arc::default(),
+                flusher: Arc::new(Flusher::new(progress.clone())),
+                progress,
                 pushed_until: AtomicU64::new(0),
                 handshakes: Semaphore::new(limits::HANDSHAKES),
                 draining: AtomicBool::new(false),
                 connections: TaskTracker::new(),
             }),
         }
+    }
+
+    /// Moves with every look for receivers and everything that is queued or written to them.
+    pub fn progress(&self) -> Progress {
+        self.shared.progress.clone()
     }
 
     fn socket(&self, id: &ConnectionId) -> Option<Arc<Socket>> {

@@ -95,6 +95,7 @@ impl Pusher for Gateway {
                 fan_out.queue(self, &run.frames, some);
                 // Whoever queued hands over before anything else happens: nobody else would.
                 place = flusher.hand_over(std::mem::take(&mut fan_out.to_flush));
+                self.shared.progress.made();
                 tokio::task::yield_now().await;
             }
         }

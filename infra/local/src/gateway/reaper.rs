@@ -10,6 +10,10 @@ use labelcast_functions::protocol::ClosingCode;
 use super::uptime::Moment;
 use super::{Gateway, limits};
 
+/// Whose token still is good by its own time.
+const REVOKED: &str =
+    "your account was changed, which ends tokens from before; sign in again and connect with a new one";
+
 impl Gateway {
     /// Looks at every connection; done each second.
     pub fn reap(&self) {
@@ -36,7 +40,7 @@ impl Gateway {
         for id in revoked {
             if let Some(socket) = self.socket(&id) {
                 metrics::counter!("labelcast_connections_revoked_total").increment(1);
-                socket.close(Some(ClosingCode::TokenExpired), 1008, "token revoked");
+                socket.close_saying(ClosingCode::TokenExpired, REVOKED, 1008, "token revoked");
             }
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use labelcast_functions::protocol::ClosingCode;
+use labelcast_functions::protocol::{ClosingCode, ServerFrame};
 use tokio::sync::Notify;
 
 use super::frame;
@@ -16,6 +16,8 @@ use super::outbound::{Flushed, Outbound, Queued};
 use super::peer::Peer;
 use super::transport::Transport;
 use super::uptime::{AtomicMoment, Moment, Now};
+
+const UNANSWERED_PING: &str = "a ping was not answered in time; connect again and resume with your cursors";
 
 /// An open socket.
 pub(super) struct Socket {
@@ -203,8 +205,18 @@ impl Socket {
     /// Ends the connection after what waits: tells why in-band, if there is a word, since API Gateway cannot send close
     /// codes; then closes. The first close counts.
     pub(super) fn close(&self, word: Option<ClosingCode>, code: u16, reason: &str) {
-        let said = word.map(|word| {
-            let text = serde_json::to_vec(&word.frame()).expect("frames are plain data, which JSON can hold");
+        self.close_with(word.map(|word| (word, word.frame())), code, reason);
+    }
+
+    /// The same, with other words for people than the code has by itself.
+    pub(super) fn close_saying(&self, word: ClosingCode, words: &str, code: u16, reason: &str) {
+        self.close_with(Some((word, word.saying(words))), code, reason);
+    }
+
+    fn close_with(&self, last: Option<(ClosingCode, ServerFrame)>, code: u16, reason: &str) {
+        let word = last.as_ref().map(|(word, _)| *word);
+        let said = last.map(|(_, last)| {
+            let text = serde_json::to_vec(&last).expect("frames are plain data, which JSON can hold");
             frame::text(&text)
         });
         if self.end(Ended::new(code, reason), said.into_iter().chain([frame::close(code, reason)])) {
@@ -298,7 +310,7 @@ impl Socket {
             Check::Dead => {
                 metrics::counter!("labelcast_ping_timeouts_total").increment(1);
                 tracing::info!(connection = %self.peer.id, "a ping was not answered; the connection is closed");
-                self.close(Some(ClosingCode::Limit), 1001, "ping timeout");
+                self.close_saying(ClosingCode::Limit, UNANSWERED_PING, 1001, "ping timeout");
             }
         }
     }

@@ -64,6 +64,7 @@ impl Machine {
     /// Writes to the log what the command line did beside the server.
     async fn write_audit(&self, stop: &CancellationToken) {
         every(Duration::from_secs(1), stop, async || {
+            labelcast_functions::audit::write_counted();
             if let Err(error) = audit::write_to_log(&self.database).await {
                 metrics::counter!("labelcast_port_errors_total", "kind" => "audit").increment(1);
                 tracing::warn!(%error, "audit records could not be read; they are kept and tried again");

@@ -9,6 +9,7 @@ use labelcast_functions::settings::Settings;
 
 use super::steps::FunctionSteps;
 use crate::database::Database;
+use crate::progress::Progress;
 use crate::store::{SqliteImages, SqliteUploads};
 
 /// The same ports for jobs, with look-ups of their own: neither waits for those of requests, nor they for these.
@@ -21,7 +22,12 @@ pub(super) fn of_jobs(ports: &Ports, database: &Database) -> Ports {
     }
 }
 
-pub(super) fn steps(ports: &Ports, settings: &Arc<Settings>, decoding: Decoding) -> FunctionSteps {
+pub(super) fn steps(
+    ports: &Ports,
+    settings: &Arc<Settings>,
+    decoding: Decoding,
+    progress: [Progress; 2],
+) -> FunctionSteps {
     let Ports { clock, uploads, images, objects, queue, bus, detector, history, connections, pusher, .. } =
         ports.clone();
     let settings = settings.clone();
@@ -54,12 +60,14 @@ pub(super) fn steps(ports: &Ports, settings: &Arc<Settings>, decoding: Decoding)
         index: Index { images: images.clone(), objects: objects.clone(), uploads: uploads.clone(), bus: bus.clone() },
         notify: Notify { clock, images: images.clone(), objects, history, connections, pusher, division: None },
         failed: Failed { images, uploads, bus, undelivered: Arc::new(undelivered) },
+        progress,
     }
 }
 
 pub(super) fn sweep(ports: &Ports, settings: &Arc<Settings>) -> Sweep {
-    let Ports { clock, connections, pusher, uploads, images, objects, bus, history, idempotency, .. } = ports.clone();
+    let Ports { clock, connections, pusher, uploads, upload_jobs, images, objects, bus, history, idempotency, .. } =
+        ports.clone();
     let leftovers = Leftovers { images, uploads: uploads.clone(), objects: objects.clone() };
     let (expiry, settings) = (Some(ObjectExpiry::new(leftovers, settings.clone())), settings.clone());
-    Sweep { clock, connections, pusher, uploads, objects, bus, history, idempotency, expiry, settings }
+    Sweep { clock, connections, pusher, uploads, upload_jobs, objects, bus, history, idempotency, expiry, settings }
 }

@@ -27,7 +27,7 @@ use crate::sign_in::{self, SignIn, TokenIssuer};
 use crate::store::{SqliteHistory, SqliteIdempotency, SqliteImages, SqliteKeys, SqliteUploads};
 use crate::translator::Glossary;
 use crate::users::{LocalAccounts, Users};
-use crate::work::{Dispatcher, LocalBus, LocalQueue, WorkTable};
+use crate::work::{Dispatcher, LocalBus, LocalQueue, UnfinishedJobs, WorkTable};
 
 /// Where the machine is found.
 #[derive(Debug, Clone)]
@@ -39,6 +39,11 @@ pub struct Place {
 impl Place {
     pub(super) fn api(&self) -> String {
         format!("{}/api", self.public_url)
+    }
+
+    fn sign_in(&self, settings: &Settings) -> sign_in::Place {
+        let return_urls = endpoints::return_urls(&self.public_url, &settings.allowed_origins);
+        sign_in::Place { public_url: self.public_url.clone(), return_urls }
     }
 
     pub(super) fn live(&self) -> String {
@@ -112,6 +117,8 @@ impl Machine {
         let table = WorkTable::new(&database);
         let dispatcher =
             Dispatcher::new(table, clock.clone(), random.clone(), settings.max_attempts, settings.max_backlog);
+        let history = SqliteHistory::open(database.clone(), clock.clone(), random.clone()).await?;
+        let progress = [history.progress(), gateway.progress()];
         let bus = LocalBus::new(dispatcher.clone(), clock.clone());
         let ports = Ports {
             clock: clock.clone(),
@@ -120,10 +127,11 @@ impl Machine {
             images: Arc::new(SqliteImages::new(database.clone())),
             objects: Arc::new(objects.clone()),
             queue: Arc::new(LocalQueue::new(dispatcher.clone())),
+            upload_jobs: Arc::new(UnfinishedJobs::new(&database)),
             bus: Arc::new(bus.clone()),
             detector: detector.unwrap_or_else(|| Arc::new(BuiltinDetector::new(objects.clone(), decoding.clone()))),
             translator: Arc::new(Glossary::new()),
-            history: Arc::new(SqliteHistory::open(database.clone(), clock.clone(), random.clone()).await?),
+            history: Arc::new(history),
             connections: Arc::new(gateway.clone()),
             pusher: Arc::new(gateway.clone()),
             keys: Arc::new(SqliteKeys::new(database.clone())),
@@ -145,10 +153,7 @@ impl Machine {
             &secrets,
             clock.clone(),
             random.clone(),
-            sign_in::Place {
-                public_url: place.public_url.clone(),
-                return_urls: endpoints::return_urls(&place.public_url, &settings.allowed_origins),
-            },
+            place.sign_in(&settings),
         );
         let router = endpoints::router(&Backend {
             ports: &ports,
@@ -172,7 +177,7 @@ impl Machine {
         let router =
             router.method_not_allowed_fallback(wrong_method).fallback(fallback).layer(endpoints::catch_panics());
         let for_jobs = functions::of_jobs(&ports, &database);
-        let steps = Arc::new(functions::steps(&for_jobs, &settings, decoding));
+        let steps = Arc::new(functions::steps(&for_jobs, &settings, decoding, progress));
         let sweep = functions::sweep(&ports, &settings);
         let recovery = Recovery { database: database.clone(), objects, clock };
         Ok(Self {

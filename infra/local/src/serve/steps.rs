@@ -7,6 +7,7 @@ use labelcast_functions::model::{Event, JobRequest, NewObject};
 use labelcast_functions::ports::{PortError, PortResult};
 
 use crate::objects::ObjectCreated;
+use crate::progress::Progress;
 use crate::work::{Cause, Dispatcher, Failure, Job, Kind, Outcome, Reservation, Steps, Target};
 
 pub(super) struct FunctionSteps {
@@ -15,6 +16,7 @@ pub(super) struct FunctionSteps {
     pub(super) index: Index,
     pub(super) notify: Notify,
     pub(super) failed: Failed,
+    pub(super) progress: [Progress; 2],
 }
 
 /// What a failure of a port says of the job: on one machine, what does not answer now does not answer for any job.
@@ -70,6 +72,10 @@ impl Steps for FunctionSteps {
             [job] => vec![self.one(job).await],
             jobs => vec![self.notify_all(jobs).await; jobs.len()],
         }
+    }
+
+    fn progress(&self) -> u64 {
+        self.progress.iter().map(Progress::reached).sum()
     }
 
     async fn gave_up(&self, job: &Job) -> Outcome {

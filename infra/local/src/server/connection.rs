@@ -40,7 +40,7 @@ const MAX_HEADERS: usize = 32 << 10;
 pub(super) struct Timeouts {
     /// For TLS to begin, and for the head of a request, the next one too.
     pub(super) head: Duration,
-    /// For the next piece of a body.
+    /// For the next piece of a body, in either direction.
     pub(super) piece: Duration,
     /// For a whole body: as long as an upload's form is good.
     pub(super) body: Duration,
@@ -99,9 +99,9 @@ pub(super) async fn serve(
     let served = async {
         match &shared.acceptor {
             // The gateway finds the stream again and writes to it itself.
-            None => http(Explained::new(stream, is_https), connection).await,
+            None => http(Explained::new(stream, is_https, shared.timeouts.piece), connection).await,
             Some(acceptor) => match tokio::time::timeout(shared.timeouts.head, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => http(Explained::new(stream, is_https), connection).await,
+                Ok(Ok(stream)) => http(Explained::new(stream, is_https, shared.timeouts.piece), connection).await,
                 Ok(Err(_)) | Err(_) => metrics::counter!("labelcast_tls_failures_total").increment(1),
             },
         }

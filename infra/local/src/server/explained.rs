@@ -12,6 +12,8 @@ use labelcast_functions::rest::{ErrorBody, add_safe_headers};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+use super::stall::Stall;
+
 /// What a refused client still sends is read for this long, and as far as this: closing at once would reset the connection,
 /// and the answer would be lost.
 const LINGER: Duration = Duration::from_secs(2);
@@ -26,6 +28,7 @@ pub struct Explained<T> {
     /// What is written in place of what hyper has written.
     replacement: Option<Replacement>,
     lingering: Option<Lingering>,
+    stall: Stall,
 }
 
 struct Replacement {
@@ -40,8 +43,9 @@ struct Lingering {
 }
 
 impl<T> Explained<T> {
-    pub(super) fn new(stream: T, is_https: bool) -> Self {
-        Self { stream, is_https, replacement: None, lingering: None }
+    /// Writes that get nowhere for so long fail.
+    pub(super) fn new(stream: T, is_https: bool, patience: Duration) -> Self {
+        Self { stream, is_https, replacement: None, lingering: None, stall: Stall::after(patience) }
     }
 
     /// The stream itself.
@@ -113,7 +117,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Explained<T> {
             this.replacement = Some(Replacement { bytes, sent: 0, stands_for: buffer.len() });
         }
         let Some(replacement) = &mut this.replacement else {
-            return Pin::new(&mut this.stream).poll_write(context, buffer);
+            let written = Pin::new(&mut this.stream).poll_write(context, buffer);
+            return this.stall.check(context, written);
         };
         while replacement.sent < replacement.bytes.len() {
             let rest = &replacement.bytes[replacement.sent..];
@@ -136,7 +141,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Explained<T> {
         let mut filled = buffers.iter().filter(|buffer| !buffer.is_empty());
         match (filled.next(), filled.next()) {
             (Some(one), None) => self.poll_write(context, one),
-            _ => Pin::new(&mut self.get_mut().stream).poll_write_vectored(context, buffers),
+            _ => {
+                let this = self.get_mut();
+                let written = Pin::new(&mut this.stream).poll_write_vectored(context, buffers);
+                this.stall.check(context, written)
+            }
         }
     }
 
@@ -168,7 +177,26 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Explained<T> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_nobody_reads_ends_and_a_slow_reader_gets_all_of_it() {
+        let patience = Duration::from_secs(30);
+        let (ours, mut theirs) = tokio::io::duplex(1_000);
+        let mut stream = Explained::new(ours, false, patience);
+        let writing = tokio::spawn(async move { stream.write_all(&[b'x'; 5_000]).await.map(|()| stream) });
+        let mut read = [0; 1_000];
+        for _ in 0..4 {
+            tokio::time::sleep(patience.mul_f64(0.9)).await;
+            theirs.read_exact(&mut read).await.unwrap();
+        }
+        let mut stream = writing.await.unwrap().unwrap();
+        let begun = tokio::time::Instant::now();
+        let error = stream.write_all(&[b'x'; 5_000]).await.unwrap_err();
+        assert_eq!((error.kind(), begun.elapsed().as_secs()), (io::ErrorKind::TimedOut, 30));
+    }
 
     #[test]
     fn only_the_bare_answers_of_hyper_are_replaced() {

@@ -8,6 +8,7 @@ mod explained;
 mod forwarded;
 mod hosts;
 mod public_url;
+mod stall;
 mod tls;
 mod unauthenticated;
 

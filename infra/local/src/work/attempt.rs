@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
+use tokio::time::{Instant, timeout_at};
 
 use super::{Job, Target};
 
@@ -40,14 +41,18 @@ pub trait Steps: Send + Sync {
     /// Runs jobs of one target; the outcomes are in order.
     async fn run(&self, target: Target, jobs: &[Job]) -> Vec<Outcome>;
 
-    /// A job used up its attempts: notifies whoever waits. Where that fails it is tried again later.
+    /// A number that moves whenever notifications that run get on: what hangs is told from what is slow by it.
+    fn progress(&self) -> u64;
+
+    /// A job used up its attempts: notifies whoever waits. Where that fails it is tried again later. Notifications get here too
+    /// before others pass them: whoever is subscribed resumes, so that no cursor passes what was not pushed.
     async fn gave_up(&self, job: &Job) -> Outcome;
 }
 
 /// Runs jobs within their time. A panic or a time-out fails all of them.
 pub(super) async fn once(target: Target, steps: &dyn Steps, jobs: &[Job]) -> Vec<Outcome> {
     let all = |failure: Failure| vec![Err(failure); jobs.len()];
-    match guarded(target, jobs.len(), steps.run(target, jobs)).await {
+    match guarded(target, steps, steps.run(target, jobs)).await {
         Ok(outcomes) if outcomes.len() == jobs.len() => outcomes,
         Ok(_) => all("the function answered for other jobs than it was given".to_owned().into()),
         Err(failure) => all(failure),
@@ -56,18 +61,81 @@ pub(super) async fn once(target: Target, steps: &dyn Steps, jobs: &[Job]) -> Vec
 
 /// Notifies whoever waits for a job that used up its attempts, within the time of an attempt.
 pub(super) async fn gave_up(steps: &dyn Steps, job: &Job) -> Outcome {
-    guarded(job.target, 1, steps.gave_up(job)).await.flatten()
+    guarded(job.target, steps, steps.gave_up(job)).await.flatten()
 }
 
-async fn guarded<T>(target: Target, together: usize, attempt: impl Future<Output = T>) -> Result<T, Failure> {
-    let time_out = target.time_out(together);
+async fn guarded<T>(target: Target, steps: &dyn Steps, attempt: impl Future<Output = T>) -> Result<T, Failure> {
     let attempt = std::panic::AssertUnwindSafe(attempt).catch_unwind();
-    match tokio::time::timeout(time_out, attempt).await {
-        Ok(Ok(outcome)) => Ok(outcome),
-        Ok(Err(_)) => Err("the function panicked; the log has the words".to_owned().into()),
-        Err(_) => {
-            let message = format!("the function took longer than {} s", time_out.as_secs());
-            Err(Failure { message, cause: Cause::TimeOut })
+    let mut attempt = std::pin::pin!(attempt);
+    let end = Instant::now() + target.time_out();
+    let mut reached = steps.progress();
+    loop {
+        let look = end.min(Instant::now() + target.patience());
+        match timeout_at(look, &mut attempt).await {
+            Ok(Ok(outcome)) => return Ok(outcome),
+            Ok(Err(_)) => return Err("the function panicked; the log has the words".to_owned().into()),
+            Err(_) => {}
         }
+        let before = std::mem::replace(&mut reached, steps.progress());
+        if look == end || (reached == before && target.in_order()) {
+            let (time, got_nowhere) =
+                if look == end { (target.time_out(), "") } else { (target.patience(), " and got nowhere") };
+            let message = format!("the function took longer than {} s{got_nowhere}", time.as_secs());
+            return Err(Failure { message, cause: Cause::TimeOut });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Takes so many seconds, in which it gets on every so many.
+    struct Slow {
+        seconds: u64,
+        every: u64,
+        progress: AtomicU64,
+    }
+
+    #[async_trait]
+    impl Steps for Slow {
+        async fn run(&self, _: Target, jobs: &[Job]) -> Vec<Outcome> {
+            for second in 0..self.seconds {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                if second % self.every == 0 {
+                    self.progress.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            vec![Ok(()); jobs.len()]
+        }
+
+        fn progress(&self) -> u64 {
+            self.progress.load(Ordering::Relaxed)
+        }
+
+        async fn gave_up(&self, _: &Job) -> Outcome {
+            Ok(())
+        }
+    }
+
+    async fn attempted(target: Target, seconds: u64, every: u64) -> (bool, u64) {
+        let job =
+            Job { id: 1, target, payload: String::new(), attempt: 1, created_at: chrono::Utc::now(), suspect: None };
+        let begun = Instant::now();
+        let outcome = once(target, &Slow { seconds, every, progress: AtomicU64::new(0) }, &[job]).await.remove(0);
+        (outcome.is_ok(), begun.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_notification_that_hangs_is_cut_off_soon_and_one_that_gets_on_is_not() {
+        let never = u64::MAX;
+        assert_eq!(attempted(Target::Notify, 1_000, never).await, (false, 4), "it got on once, in the first second");
+        assert_eq!(attempted(Target::Notify, 20, 1).await, (true, 20), "slow, but it gets on");
+        assert_eq!(attempted(Target::Notify, 1_000, 1).await, (false, 30), "not for ever");
+        assert_eq!(attempted(Target::Analyze, 20, never).await, (true, 20), "nobody waits behind it");
+        assert_eq!(attempted(Target::Analyze, 31, 1).await, (false, 30));
     }
 }

@@ -18,6 +18,7 @@ mod table;
 mod target;
 #[cfg(test)]
 mod tests;
+mod unfinished;
 mod waiting;
 mod worker;
 
@@ -29,4 +30,5 @@ pub use payload::{NewJob, PayloadError};
 pub use queue::LocalQueue;
 pub use table::{DeadLetter, Job, Redriven, WorkTable};
 pub use target::Target;
+pub use unfinished::UnfinishedJobs;
 pub use waiting::keys_with_job;

@@ -77,14 +77,19 @@ impl Target {
         matches!(self, Self::Notify)
     }
 
-    /// How long one attempt at so many jobs together may take. A detector that hangs is cut off here.
-    pub const fn time_out(self, together: usize) -> Duration {
+    /// How long an attempt may take. A detector that hangs is cut off here.
+    pub const fn time_out(self) -> Duration {
         match self {
             Self::Ingest => Duration::from_mins(1),
-            Self::Analyze | Self::Index => Duration::from_secs(30),
-            // Short, because others wait behind it.
-            Self::Notify if together > 1 => Duration::from_secs(15),
-            Self::Notify => Duration::from_secs(5),
+            Self::Analyze | Self::Index | Self::Notify => Duration::from_secs(30),
+        }
+    }
+
+    /// How long an attempt may get nowhere. Short where others wait behind it: what gets on has its whole time.
+    pub const fn patience(self) -> Duration {
+        match self {
+            Self::Ingest | Self::Analyze | Self::Index => self.time_out(),
+            Self::Notify => Duration::from_secs(2),
         }
     }
 }

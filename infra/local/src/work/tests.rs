@@ -1,6 +1,6 @@
 //! Jobs over a real database. The process "ends" by dropping everything in the middle of it, as `kill -9` does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -73,6 +73,8 @@ struct Functions {
     most_running: AtomicUsize,
     /// Suspects that ran while something else did.
     not_alone: AtomicUsize,
+    /// Payloads whose attempts never end.
+    hanging: Mutex<BTreeSet<String>>,
     /// Each attempt needs one, if there is a bound at all.
     turns: Option<Semaphore>,
 }
@@ -117,6 +119,10 @@ impl Steps for Functions {
             // The test ends the process while it runs.
             std::future::pending::<()>().await;
         }
+        let hangs = |job: &Job| self.hanging.lock().unwrap().contains(&job.payload);
+        if jobs.iter().any(hangs) {
+            std::future::pending::<()>().await;
+        }
         if let Some(turns) = &self.turns {
             turns.acquire().await.unwrap().forget();
         }
@@ -137,6 +143,10 @@ impl Steps for Functions {
         };
         self.running.fetch_sub(1, Ordering::SeqCst);
         vec![outcome; jobs.len()]
+    }
+
+    fn progress(&self) -> u64 {
+        0
     }
 
     async fn gave_up(&self, job: &Job) -> Outcome {
@@ -342,6 +352,30 @@ async fn poisoned_notifications_are_found_within_seconds_and_the_order_of_the_ot
     let expected: Vec<String> = all.into_iter().filter(|one| !poisoned.contains(&one.as_str())).collect();
     assert_eq!(functions.done(), expected, "0200 was tried again before those behind it");
     assert_eq!(*functions.exhausted.lock().unwrap(), poisoned);
+    process.end().await;
+}
+
+#[tokio::test]
+async fn a_notification_that_hangs_holds_up_those_behind_it_for_seconds_and_whoever_waits_for_it_resumes_before() {
+    let (place, clock) = place();
+    let functions = Arc::<Functions>::default();
+    functions.hanging.lock().unwrap().insert("0020".to_owned());
+    let process = Process::new(&place, &functions, &clock);
+    let begun = std::time::Instant::now();
+    process.accept(Target::Notify, numbered(60)).await;
+    until("those behind it are done", async || functions.done().len() == 59).await;
+    // Once with others, once alone.
+    assert!(begun.elapsed() < 3 * Target::Notify.patience(), "{:?}", begun.elapsed());
+    assert_eq!(*functions.exhausted.lock().unwrap(), ["0020"], "its subscribers resume");
+    assert_eq!(process.table.dead().await.unwrap(), [], "it is tried again");
+    functions.hanging.lock().unwrap().clear();
+    let tried_again = async || {
+        process.advance(Duration::from_secs(1));
+        process.dispatcher.poll().await.unwrap();
+        functions.done().len() == 60
+    };
+    until("it is tried again", tried_again).await;
+    assert_eq!(functions.done()[59], "0020");
     process.end().await;
 }
 

@@ -89,7 +89,7 @@ impl Worker {
         let mut largest = together;
         let mut outage = false;
         while !taken.jobs.is_empty() && !self.stop.is_cancelled() {
-            let count = together.min(taken.jobs.len());
+            let count = together.min(together_at_most(&taken.jobs));
             let outcomes = self.once(&taken.jobs[..count]).await;
             let done = outcomes.iter().take_while(|outcome| outcome.is_ok()).count();
             if done > 0 {
@@ -109,6 +109,10 @@ impl Worker {
                     largest = 1;
                 }
                 together = if done > 0 { 1 } else { (count / 2).min(largest) };
+            } else if failure.cause == Cause::TimeOut && !self.table_answers().await {
+                // Everything hangs, not this job.
+                self.outage(&failure, again).await;
+                outage = true;
             } else {
                 taken.jobs[0].suspect = None;
                 self.failed_in_order(&mut taken, failure, begun.elapsed() < RETRIED_IN_PLACE).await;
@@ -116,11 +120,14 @@ impl Worker {
         }
     }
 
-    /// The first of these jobs failed by itself. It is tried again before those behind it, so that the order stays, unless so
-    /// many of them fail that others would wait for long.
+    /// The first of these jobs failed by itself. It is tried again before those behind it, so that the order stays, unless it
+    /// hangs, or so many of them fail, that others would wait for long.
     async fn failed_in_order(&self, taken: &mut Taken, failure: Failure, in_place: bool) {
-        if taken.jobs[0].attempt >= self.shared.max_attempts || !in_place {
+        if taken.jobs[0].attempt >= self.shared.max_attempts {
             return self.failed(taken.split_front(1), failure).await;
+        }
+        if !in_place || failure.cause == Cause::TimeOut {
+            return self.passed(taken.split_front(1), failure).await;
         }
         let job = &mut taken.jobs[0];
         report(job, &failure);
@@ -171,6 +178,22 @@ impl Worker {
         self.put_back(job, &failure).await;
     }
 
+    /// Lets others pass a job that will be tried again. Whoever waits for it resumes before, so that nothing is missed.
+    async fn passed(&self, taken: Taken, failure: Failure) {
+        let job = &taken.jobs[0];
+        report(job, &failure);
+        if self.gave_up(job).await {
+            metrics::counter!("labelcast_jobs_passed_total", "target" => self.target.name()).increment(1);
+            self.put_back(job, &failure).await;
+        }
+    }
+
+    /// Whether the database does anything at all.
+    async fn table_answers(&self) -> bool {
+        let asked = tokio::time::timeout(self.target.patience(), self.shared.table.done(Vec::new()));
+        asked.await.is_ok_and(|answer| answer.is_ok())
+    }
+
     async fn put_back(&self, job: &Job, failure: &Failure) {
         let next = self.next_attempt(job.attempt);
         let put_back = || self.shared.table.put_back(job.id, job.attempt, next, failure.message.clone());
@@ -180,26 +203,13 @@ impl Worker {
     /// The last attempt failed: whoever waits is notified, then the job is a dead letter.
     async fn exhausted(&self, taken: Taken, failure: Failure) {
         let job = &taken.jobs[0];
-        let mut tries = 0;
-        while let Err(unreached) = attempt::gave_up(&*self.steps, job).await {
-            tries += 1;
-            tracing::warn!(
-                id = job.id,
-                error = unreached.message,
-                "those who wait for a job that failed were not reached"
-            );
-            if !self.target.in_order() {
+        if !self.target.in_order() {
+            if let Err(unreached) = attempt::gave_up(&*self.steps, job).await {
+                report_unreached(job, &unreached);
                 return self.put_back(job, &failure).await;
             }
-            if tries >= self.shared.max_attempts && unreached.cause != Cause::Outage {
-                // Others wait behind it. It is counted, and stays as a dead letter.
-                metrics::counter!("labelcast_dead_letters_unreported_total").increment(1);
-                break;
-            }
-            if self.stop.is_cancelled() {
-                return;
-            }
-            self.pause(OUTAGE).await;
+        } else if !self.gave_up(job).await {
+            return;
         }
         let (now, error) = (self.shared.clock.now(), failure.message);
         let attempts = job.attempt;
@@ -208,6 +218,25 @@ impl Worker {
         if persisted(&self.stop, || self.shared.table.dead_letter(job.id, attempts, now, error.clone())).await {
             self.shared.backlog.ended(self.target.kind(), 1);
         }
+    }
+
+    /// Whoever waits for a notification is reached before any later one is pushed. Others wait behind it, so it is not tried for
+    /// ever: then it is counted. False if the worker was stopped meanwhile; the job runs again.
+    async fn gave_up(&self, job: &Job) -> bool {
+        let mut tries = 0;
+        while let Err(unreached) = attempt::gave_up(&*self.steps, job).await {
+            tries += 1;
+            report_unreached(job, &unreached);
+            if tries >= self.shared.max_attempts && unreached.cause != Cause::Outage {
+                metrics::counter!("labelcast_dead_letters_unreported_total").increment(1);
+                return true;
+            }
+            if self.stop.is_cancelled() {
+                return false;
+            }
+            self.pause(OUTAGE).await;
+        }
+        true
     }
 
     async fn outage(&self, failure: &Failure, again: bool) {
@@ -236,6 +265,16 @@ fn report(job: &Job, failure: &Failure) {
     let (target, error) = (job.target.name(), &failure.message);
     metrics::counter!("labelcast_steps_failed_total", "target" => target).increment(1);
     tracing::warn!(id = job.id, target, attempt = job.attempt, error, "a job failed");
+}
+
+fn report_unreached(job: &Job, unreached: &Failure) {
+    let error = &unreached.message;
+    tracing::warn!(id = job.id, error, "those who wait for a job that failed were not reached");
+}
+
+/// How many of these jobs may run together: one that failed before runs by itself, so that it cannot fail others again.
+fn together_at_most(jobs: &[Job]) -> usize {
+    jobs.iter().take_while(|job| job.attempt == 1).count().max(1)
 }
 
 /// Writes what became of a job until it is written, or the worker is stopped: then the row says what it said before, and the

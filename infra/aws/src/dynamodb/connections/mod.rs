@@ -17,7 +17,7 @@ mod subscribe;
 mod visit;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -37,12 +37,14 @@ pub struct DynamoConnections {
     pusher: Arc<dyn Pusher>,
     clock: Arc<dyn Clock>,
     ranges: Ranges,
+    /// Whose messages were beyond the rate when this process last saw one.
+    flooding: Arc<Mutex<Option<ConnectionId>>>,
 }
 
 impl DynamoConnections {
     /// In this table. The pusher sends answers to replays, and closes connections whose replays never ended.
     pub fn new(table: Table, pusher: Arc<dyn Pusher>, clock: Arc<dyn Clock>, ranges: Ranges) -> Self {
-        Self { table, pusher, clock, ranges }
+        Self { table, pusher, clock, ranges, flooding: Arc::default() }
     }
 
     async fn row(&self, id: &ConnectionId) -> PortResult<Option<ConnectionRow>> {

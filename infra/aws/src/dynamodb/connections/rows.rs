@@ -13,8 +13,10 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use labelcast_functions::live::Excess;
 use labelcast_functions::model::{
     Caller, Connection, ConnectionId, Seq, Subscription, SubscriptionState, TopicKey, UserId,
 };
@@ -50,6 +52,15 @@ pub(super) struct ConnectionRow {
     pub(super) version: u64,
     /// When its messages so far would be through at exactly the rate, in microseconds.
     pub(super) messages_until: i64,
+    /// When it was said last that they are too many, in microseconds; 0 if never.
+    #[serde(default)]
+    pub(super) warned_at: i64,
+    /// How often it was said.
+    #[serde(default)]
+    pub(super) warnings: u32,
+    /// Messages beyond the rate that were not answered.
+    #[serde(default)]
+    pub(super) ignored: u32,
     /// The partition of its [`ExpiryRow`].
     pub(super) expiry: String,
     pub(super) ttl: i64,
@@ -160,12 +171,20 @@ impl ConnectionRow {
             sk: CONNECTION.to_owned(),
             version: 0,
             messages_until: 0,
+            warned_at: 0,
+            warnings: 0,
+            ignored: 0,
             expiry: expiry_of(&id, &caller, now),
             ttl: ttl(&caller),
             id,
             caller,
             connected_at,
         }
+    }
+
+    pub(super) fn excess(&self) -> Option<Excess> {
+        let warned_at = u64::try_from(self.warned_at).ok().filter(|at| *at > 0).map(Duration::from_micros)?;
+        Some(Excess { warned_at, warnings: self.warnings, ignored: self.ignored })
     }
 
     pub(super) fn connection(self) -> Connection {

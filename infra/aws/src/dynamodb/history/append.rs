@@ -59,7 +59,7 @@ impl DynamoHistory {
             let seq = head.newest + 1;
             let struck: HashMap<String, String> =
                 head.given_up(since).take(STRUCK).enumerate().map(|(n, seq)| (format!("#s{n}"), seq.clone())).collect();
-            let mut expression = "SET newest = :seq, in_flight.#seq = :now".to_owned();
+            let mut expression = "SET newest = :seq, used_at = :now, in_flight.#seq = :now".to_owned();
             if !struck.is_empty() {
                 let paths: Vec<String> = struck.keys().map(|name| format!("in_flight.{name}")).collect();
                 expression = format!("{expression} REMOVE {}", paths.join(", "));

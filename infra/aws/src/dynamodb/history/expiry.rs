@@ -1,7 +1,7 @@
 use futures_util::{StreamExt, TryStreamExt, stream};
 use labelcast_functions::ports::{Expiry, PortResult};
 
-use super::super::{Order, Range, number, text};
+use super::super::{Order, Range, action, number, text, transaction};
 use super::DynamoHistory;
 use super::rows::{self, EntryRow, HEAD, HeadRow, ID, PlaceRow, SHARED_TOPICS, SWEEP, TopicRow, USERS_TOPICS};
 
@@ -33,7 +33,14 @@ impl DynamoHistory {
         let topics: Vec<TopicRow> = self.table.query(list, range, Order::Ascending, TOPICS_AT_ONCE).await?;
         let keys: Vec<(String, String)> = topics.iter().map(|row| (rows::topic(&row.sk), HEAD.to_owned())).collect();
         let mut heads: Vec<HeadRow> = self.table.get_many(&keys).await?;
-        heads.retain(|head| head.newest > expiry.keep);
+        // Heads from before uses were noted: from now on.
+        let unknown: Vec<HeadRow> = heads.iter().filter(|head| head.used_at == 0).cloned().collect();
+        stream::iter(unknown)
+            .map(async |head| self.note_use(&head, self.clock.now()).await)
+            .buffer_unordered(DELETED_AT_ONCE)
+            .try_collect::<()>()
+            .await?;
+        heads.retain(|head| head.newest > expiry.keep || is_unused(head, expiry));
         let mut forgotten = 0;
         let mut reached = None;
         for topic in &topics {
@@ -41,7 +48,11 @@ impl DynamoHistory {
                 break;
             }
             if let Some(head) = heads.iter().find(|head| head.pk == rows::topic(&topic.sk)) {
-                forgotten += self.forget(&topic.sk, head, expiry, FORGOTTEN_AT_ONCE - forgotten).await?;
+                let at_most = FORGOTTEN_AT_ONCE - forgotten;
+                forgotten += match is_unused(head, expiry) {
+                    true => self.forget_topic(topic, head, expiry, at_most).await?,
+                    false => self.forget(&topic.sk, head, expiry, at_most).await?,
+                };
             }
             reached = Some(&topic.sk);
         }
@@ -53,6 +64,38 @@ impl DynamoHistory {
             _ => self.table.delete(SWEEP, list).await?,
         }
         Ok(forgotten)
+    }
+
+    /// Forgets a topic that nobody uses: what is on it, and once there is nothing, the topic. If it comes back it has another
+    /// epoch. Somebody may use it meanwhile: then it stays, without what is forgotten.
+    async fn forget_topic(&self, topic: &TopicRow, head: &HeadRow, expiry: Expiry, at_most: u64) -> PortResult<u64> {
+        let all = Expiry { before: expiry.unused, keep: 0, ..expiry };
+        let forgotten = match head.newest {
+            0 => 0,
+            _ => self.forget(&topic.sk, head, all, at_most).await?,
+        };
+        let is_left = "oldest = :beyond AND newest = :newest AND epoch = :epoch AND used_at < :unused";
+        let delete = action::delete(&self.table, &head.pk, HEAD)
+            .condition_expression(is_left)
+            .expression_attribute_values(":beyond", number(head.newest + 1))
+            .expression_attribute_values(":newest", number(head.newest))
+            .expression_attribute_values(":epoch", text(head.epoch.as_str()))
+            .expression_attribute_values(":unused", number(expiry.unused.timestamp_millis()));
+        let unlist = action::delete(&self.table, &topic.pk, &topic.sk);
+        let actions = vec![transaction::delete(&self.table, delete)?, transaction::delete(&self.table, unlist)?];
+        // Where it does not hold, something is left for the next sweep, or somebody has come.
+        if self.is_cleared(head).await? && self.table.transact(actions).await?.is_ok() {
+            tracing::info!(topic = topic.sk, "forgot a topic that nobody used");
+        }
+        Ok(forgotten)
+    }
+
+    /// Whether no entry has a row any more.
+    async fn is_cleared(&self, head: &HeadRow) -> PortResult<bool> {
+        let range = (rows::entry(0), rows::entry(head.newest));
+        let found: Vec<EntryRow> =
+            self.table.query(&head.pk, Range::Between(&range.0, &range.1), Order::Ascending, 1).await?;
+        Ok(found.is_empty())
     }
 
     /// Forgets from the oldest number upwards. The head says so first, so that nobody who reads takes what is being deleted
@@ -122,4 +165,9 @@ impl DynamoHistory {
         }
         self.table.delete(&row.pk, &row.sk).await
     }
+}
+
+/// Whether nobody has used a topic for long.
+fn is_unused(head: &HeadRow, expiry: Expiry) -> bool {
+    head.used_at > 0 && head.used_at < expiry.unused.timestamp_millis()
 }

@@ -1,12 +1,15 @@
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::try_join_all;
 use labelcast_functions::model::{Epoch, Seq, TopicKey};
 use labelcast_functions::ports::{Head, PortResult};
 
 use super::super::contention::Backoff;
-use super::super::{action, transaction};
+use super::super::{action, number, text, transaction};
 use super::DynamoHistory;
 use super::rows::{self, HEAD, HeadRow, TopicRow};
+
+/// How often a reader's use of a topic is written down.
+const NOTED_EVERY: TimeDelta = TimeDelta::days(1);
 
 /// As of a moment: what was appended before `since` and is still in flight counts as given up.
 pub(super) fn shown(head: &HeadRow, since: DateTime<Utc>) -> Head {
@@ -29,6 +32,29 @@ impl DynamoHistory {
         }
     }
 
+    /// The same for a reader, whose use is noted once a day.
+    pub(super) async fn read_head(&self, topic: &TopicKey) -> PortResult<HeadRow> {
+        let head = self.head_row(topic).await?;
+        let now = self.clock.now();
+        if head.used_at < (now - NOTED_EVERY).timestamp_millis() {
+            self.note_use(&head, now).await?;
+        }
+        Ok(head)
+    }
+
+    /// Says that a topic is used.
+    pub(super) async fn note_use(&self, head: &HeadRow, now: DateTime<Utc>) -> PortResult<()> {
+        let call = self
+            .table
+            .updating(&head.pk, HEAD)
+            .update_expression("SET used_at = :now")
+            .condition_expression("epoch = :epoch")
+            .expression_attribute_values(":now", number(now.timestamp_millis()))
+            .expression_attribute_values(":epoch", text(head.epoch.as_str()));
+        // In another life of the history somebody else has used it.
+        self.table.update_if(call).await.map(drop)
+    }
+
     /// Several, in the order asked.
     pub(super) async fn head_rows(&self, topics: &[TopicKey]) -> PortResult<Vec<HeadRow>> {
         if let [topic] = topics {
@@ -49,7 +75,7 @@ impl DynamoHistory {
     async fn make(&self, topic: &TopicKey) -> PortResult<bool> {
         let mut bytes = [0; 8];
         self.random.fill(&mut bytes);
-        let head = HeadRow::empty(&topic.to_string(), Epoch::from_random(bytes));
+        let head = HeadRow::empty(&topic.to_string(), Epoch::from_random(bytes), self.clock.now());
         let listed = TopicRow { pk: rows::list(topic).to_owned(), sk: topic.to_string() };
         let head = action::put(&self.table, self.table.item(&head)?).condition_expression("attribute_not_exists(pk)");
         let listed = action::put(&self.table, self.table.item(&listed)?);

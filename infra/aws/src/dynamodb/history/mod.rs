@@ -74,7 +74,7 @@ impl History for DynamoHistory {
     }
 
     async fn head(&self, topic: &TopicKey) -> PortResult<Head> {
-        Ok(heads::shown(&self.head_row(topic).await?, self.given_up_before()))
+        Ok(heads::shown(&self.read_head(topic).await?, self.given_up_before()))
     }
 
     async fn read(&self, topic: &TopicKey, after: Seq, limit: PageLimit) -> PortResult<HistoryPage> {

@@ -16,7 +16,7 @@ impl DynamoHistory {
     pub(super) async fn read_page(&self, topic: &TopicKey, after: Seq, limit: PageLimit) -> PortResult<HistoryPage> {
         let mut backoff = Backoff::new(self.table.what);
         loop {
-            let head = self.head_row(topic).await?;
+            let head = self.read_head(topic).await?;
             let first = after.0.saturating_add(1).max(head.oldest);
             let expected = (head.newest + 1).saturating_sub(first).min(limit.entries as u64);
             if let Some(found) = self.entries(&head.pk, first, expected, limit.bytes).await? {

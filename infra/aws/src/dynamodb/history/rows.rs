@@ -30,6 +30,9 @@ pub(super) struct HeadRow {
     pub(super) newest: u64,
     /// Entries before this one are forgotten, whether or not their rows are gone yet.
     pub(super) oldest: u64,
+    /// When it was last published to, or read, in milliseconds, to about a day; 0 if that is not known.
+    #[serde(default)]
+    pub(super) used_at: i64,
     /// Numbers that are appended and not settled, with the moment of it in milliseconds.
     pub(super) in_flight: BTreeMap<String, i64>,
 }
@@ -116,9 +119,9 @@ pub(super) fn entry(seq: u64) -> String {
 
 impl HeadRow {
     /// Of a topic that nothing was appended to.
-    pub(super) fn empty(key: &str, epoch: Epoch) -> Self {
-        let in_flight = BTreeMap::new();
-        Self { pk: topic(key), sk: HEAD.to_owned(), epoch, newest: 0, oldest: 1, in_flight }
+    pub(super) fn empty(key: &str, epoch: Epoch, now: DateTime<Utc>) -> Self {
+        let (in_flight, used_at) = (BTreeMap::new(), now.timestamp_millis());
+        Self { pk: topic(key), sk: HEAD.to_owned(), epoch, newest: 0, oldest: 1, used_at, in_flight }
     }
 
     /// What is being pushed, in no order: what was appended since a moment and is not settled. What is in flight for longer counts
@@ -149,7 +152,7 @@ mod tests {
     #[test]
     fn the_mark_stays_below_what_is_pushed_until_that_is_given_up() {
         let now = Utc::now();
-        let mut head = HeadRow::empty("labels", Epoch::from_random([0; 8]));
+        let mut head = HeadRow::empty("labels", Epoch::from_random([0; 8]), now);
         let given_up_after = TimeDelta::minutes(15);
         let settled = |head: &HeadRow, at: DateTime<Utc>| head.settled(at - given_up_after);
         assert_eq!(settled(&head, now), Seq(0));

@@ -80,6 +80,12 @@ async fn who_does_not_answer_a_ping_within_20_seconds_is_closed() {
     let mut rest = vec![0; 2];
     soon(stream.read_exact(&mut rest)).await.unwrap();
     assert_eq!(rest[0], 0x81, "told in-band");
+    assert_eq!(rest[1], 126, "the length follows, in 16 bits");
+    let length = soon(stream.read_u16()).await.unwrap();
+    let mut said = vec![0; length.into()];
+    soon(stream.read_exact(&mut said)).await.unwrap();
+    let said = String::from_utf8(said).unwrap();
+    assert!(said.contains("\"code\":\"limit\"") && said.contains("a ping was not answered"), "{said}");
     // And does not answer the close either.
     house.pass(TimeDelta::seconds(6));
     assert_eq!(house.disconnected().await, (1001, "ping timeout".to_owned()));

@@ -42,7 +42,7 @@ pub(super) fn append(
     for entry in entries {
         answers.push(insert.entry(group, &mut heads, &entry, now)?);
     }
-    heads.write(group)?;
+    heads.write(group, now)?;
     Ok(answers)
 }
 
@@ -118,9 +118,11 @@ impl Heads {
         })
     }
 
-    fn write(self, group: &Transaction<'_>) -> rusqlite::Result<()> {
-        let mut update = group.prepare_cached("UPDATE topics SET newest = ?2 WHERE id = ?1 AND newest <> ?2")?;
-        self.0.into_values().try_for_each(|head| update.execute(params![head.id, head.newest.0]).map(drop))
+    fn write(self, group: &Transaction<'_>, now: DateTime<Utc>) -> rusqlite::Result<()> {
+        let mut update =
+            group.prepare_cached("UPDATE topics SET newest = ?2, used_at = ?3 WHERE id = ?1 AND newest <> ?2")?;
+        let now = now.timestamp_millis();
+        self.0.into_values().try_for_each(|head| update.execute(params![head.id, head.newest.0, now]).map(drop))
     }
 }
 

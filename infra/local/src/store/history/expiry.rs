@@ -12,6 +12,15 @@ pub(super) async fn expire(database: &Database, heads: &Heads, expiry: Expiry) -
     for topic in database.search(move |connection| due_topics(connection, expiry)).await? {
         forgotten += until_done(database, move |group| forget_oldest(group, topic, expiry)).await?;
     }
+    // All on them is older than their last use.
+    let all = Expiry { before: expiry.unused, keep: 0, ..expiry };
+    for topic in database.search(move |connection| unused_topics(connection, expiry)).await? {
+        forgotten += until_done(database, move |group| match is_unused(group, topic, expiry)? {
+            true => forget_oldest(group, topic, all),
+            false => Ok(0),
+        })
+        .await?;
+    }
     // Mostly there is none, and a look keeps nobody from writing.
     if database.read(newest_unused).await?.is_some() {
         let heads = heads.clone();
@@ -51,6 +60,21 @@ fn due_topics(connection: &Connection, expiry: Expiry) -> rusqlite::Result<Vec<i
         "AND seq = (SELECT min(seq) FROM entries WHERE topic = id) AND seq <= newest - ?1 AND written_at < ?2)"
     ))?;
     statement.query_map(params![kept(expiry), expiry.before.timestamp_millis()], |row| row.get(0))?.collect()
+}
+
+/// Topics that nobody has used for long and that have something.
+fn unused_topics(connection: &Connection, expiry: Expiry) -> rusqlite::Result<Vec<i64>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id FROM topics WHERE used_at < ?1 AND EXISTS (SELECT 1 FROM entries WHERE topic = topics.id)",
+    )?;
+    statement.query_map([expiry.unused.timestamp_millis()], |row| row.get(0))?.collect()
+}
+
+/// Whether that still is so.
+fn is_unused(connection: &Connection, topic: i64, expiry: Expiry) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM topics WHERE id = ?1 AND used_at < ?2)")?
+        .query_row(params![topic, expiry.unused.timestamp_millis()], |row| row.get(0))
 }
 
 /// One batch of one topic.

@@ -3,6 +3,7 @@ mod epoch;
 mod expiry;
 mod heads;
 mod read;
+mod used;
 
 use std::sync::Arc;
 
@@ -15,9 +16,11 @@ use labelcast_functions::ports::{
 use rusqlite::Transaction;
 
 use crate::database::Database;
+use crate::progress::Progress;
 
 pub use epoch::mark_as_copy;
 use heads::Heads;
+use used::UsedTopics;
 
 /// The history of topics in the database. All topics share one epoch: a database loses its history as a whole.
 #[derive(Clone)]
@@ -26,6 +29,8 @@ pub struct SqliteHistory {
     clock: Arc<dyn Clock>,
     epoch: Epoch,
     heads: Heads,
+    progress: Progress,
+    used: UsedTopics,
 }
 
 impl SqliteHistory {
@@ -39,7 +44,19 @@ impl SqliteHistory {
         let boot = epoch::Boot::current();
         let change = move |group: &Transaction<'_>| epoch::of_database(group, &drawn, file.as_ref(), boot.as_ref());
         let epoch = database.write(change).await?;
-        Ok(Self { database, clock, epoch, heads: Heads::default() })
+        Ok(Self {
+            database,
+            clock,
+            epoch,
+            heads: Heads::default(),
+            progress: Progress::default(),
+            used: UsedTopics::default(),
+        })
+    }
+
+    /// Moves with everything that is appended.
+    pub fn progress(&self) -> Progress {
+        self.progress.clone()
     }
 }
 
@@ -59,7 +76,10 @@ impl History for SqliteHistory {
             heads.appended(appended.iter().flat_map(|one| &one.placed).map(|placed| (&placed.topic, placed.seq)));
             appended
         };
-        self.database.write_repeatable_then(move |group| append::append(group, rows, now), note).await
+        let appended =
+            self.database.write_repeatable_then(move |group| append::append(group, rows, now), note).await;
+        self.progress.made();
+        appended
     }
 
     async fn settle(&self, _placed: &[Placed]) -> PortResult<()> {
@@ -68,6 +88,7 @@ impl History for SqliteHistory {
     }
 
     async fn head(&self, topic: &TopicKey) -> PortResult<Head> {
+        self.used.note(topic, self.clock.now());
         let newest = match self.heads.get(topic) {
             Ok(newest) => newest,
             Err(look_up) => {
@@ -81,7 +102,7 @@ impl History for SqliteHistory {
     }
 
     async fn read(&self, topic: &TopicKey, after: Seq, limit: PageLimit) -> PortResult<HistoryPage> {
-        let (topic, epoch) = (topic.to_string(), self.epoch.clone());
+        let (topic, epoch) = (self.used.note(topic, self.clock.now()), self.epoch.clone());
         self.database.read_history(move |connection| read::page(connection, &topic, epoch, after, limit)).await
     }
 
@@ -91,6 +112,7 @@ impl History for SqliteHistory {
     }
 
     async fn expire(&self, expiry: Expiry) -> PortResult<u64> {
+        self.used.write(&self.database).await?;
         expiry::expire(&self.database, &self.heads, expiry).await
     }
 }

@@ -1,0 +1,36 @@
+//! Ends connections whose readers take nothing at all: what they were answered is memory.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Sleep, sleep};
+
+/// How long writes may get nowhere.
+pub(super) struct Stall {
+    patience: Duration,
+    until: Option<Pin<Box<Sleep>>>,
+}
+
+impl Stall {
+    pub(super) fn after(patience: Duration) -> Self {
+        Self { patience, until: None }
+    }
+
+    /// Takes note of what became of a write: one that has waited for too long has failed.
+    pub(super) fn check<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.until = None;
+            return written;
+        }
+        let until = self.until.get_or_insert_with(|| Box::pin(sleep(self.patience)));
+        match until.as_mut().poll(context) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(()) => {
+                metrics::counter!("labelcast_stalled_answers_total").increment(1);
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
+        }
+    }
+}

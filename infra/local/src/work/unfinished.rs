@@ -1,0 +1,130 @@
+//! Which uploads have a job that waits or runs.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use labelcast_functions::model::{ImageId, IndexRequest, JobRequest, Upload, UploadId};
+use labelcast_functions::ports::{PortResult, UploadJobs};
+
+use super::{Target, payload};
+use crate::database::Database;
+
+/// The table of jobs, asked about uploads.
+#[derive(Clone)]
+pub struct UnfinishedJobs {
+    database: Database,
+}
+
+impl UnfinishedJobs {
+    /// Of this database.
+    pub fn new(database: &Database) -> Self {
+        Self { database: database.for_jobs() }
+    }
+}
+
+/// What jobs are about: a job that was handed to the next function ends after that one's is in the table, so one look finds
+/// an upload that is anywhere on its way.
+#[derive(Default)]
+struct Subjects {
+    /// Not yet ingested.
+    uploads: HashSet<UploadId>,
+    /// Of all uploads that wait for their result.
+    images: HashSet<ImageId>,
+}
+
+#[async_trait]
+impl UploadJobs for UnfinishedJobs {
+    async fn unfinished(&self, uploads: &[Upload]) -> PortResult<HashSet<UploadId>> {
+        let subjects = self
+            .database
+            .read(|connection| {
+                let mut subjects = Subjects::default();
+                let mut select =
+                    connection.prepare_cached("SELECT payload FROM work WHERE target = ?1 AND dead_at IS NULL")?;
+                for target in [Target::Ingest, Target::Analyze, Target::Index] {
+                    let payloads = select.query_map([target.name()], |row| row.get::<_, String>(0))?;
+                    for payload in payloads {
+                        subjects.note(&payload?);
+                    }
+                }
+                Ok(subjects)
+            })
+            .await?;
+        let unfinished = uploads.iter().filter(|upload| subjects.concern(upload));
+        Ok(unfinished.map(|upload| upload.id.clone()).collect())
+    }
+}
+
+impl Subjects {
+    fn note(&mut self, payload: &str) {
+        match payload::read(payload) {
+            Ok(JobRequest::Ingest(object)) => drop(self.uploads.insert(object.upload_id)),
+            Ok(JobRequest::Analyze(job)) => drop(self.images.insert(job.image_id)),
+            Ok(JobRequest::Index(IndexRequest::Store(analyzed))) => drop(self.images.insert(analyzed.image_id)),
+            // None of these brings an upload on its way; one that cannot be read ends as a dead letter.
+            Ok(JobRequest::Index(IndexRequest::Remove(_)) | JobRequest::Notify(_)) | Err(_) => {}
+        }
+    }
+
+    fn concern(&self, upload: &Upload) -> bool {
+        self.uploads.contains(&upload.id) || upload.image_id.as_ref().is_some_and(|id| self.images.contains(id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use chrono::Utc;
+    use labelcast_functions::model::{Analysis, AnalysisJob, ImageAnalyzed, ImageType, NewObject, UploadState};
+    use labelcast_functions::system::{SystemClock, SystemRandom};
+
+    use super::*;
+    use crate::work::{Dispatcher, NewJob, WorkTable};
+
+    fn upload(id: &str, image: Option<u8>) -> Upload {
+        Upload {
+            id: id.parse().unwrap(),
+            user: "anna".parse().unwrap(),
+            name: "cat.jpg".to_owned(),
+            state: if image.is_some() { UploadState::Received } else { UploadState::Pending },
+            image_id: image.map(|number| ImageId::from_digest([number; 32])),
+            reason: None,
+            created_at: Utc::now(),
+            detached: false,
+        }
+    }
+
+    #[tokio::test]
+    async fn an_upload_is_unfinished_wherever_its_job_is_and_finished_once_that_is_a_dead_letter() {
+        let place = tempfile::tempdir().unwrap();
+        let database = Database::open(place.path()).unwrap();
+        let table = WorkTable::new(&database);
+        let dispatcher = Dispatcher::new(table.clone(), Arc::new(SystemClock), Arc::new(SystemRandom), 3, 100);
+        let image = |number: u8| ImageId::from_digest([number; 32]);
+        let analysis = Analysis { labels: vec![], moderation: vec![], colors: vec![], labelled_at: Utc::now() };
+        let jobs = [
+            JobRequest::Ingest(NewObject { upload_id: "posted".parse().unwrap(), created_at: Utc::now() }),
+            JobRequest::Analyze(AnalysisJob { image_id: image(1), content_type: ImageType::Png }),
+            JobRequest::Index(IndexRequest::Store(ImageAnalyzed { image_id: image(2), analysis })),
+        ];
+        let jobs = jobs.map(NewJob::from);
+        dispatcher.accept(jobs.into()).await.unwrap();
+        let uploads =
+            [upload("posted", None), upload("queued", Some(1)), upload("found", Some(2)), upload("lost", Some(3))];
+        let unfinished = async || {
+            let mut ids: Vec<String> = UnfinishedJobs::new(&database)
+                .unfinished(&uploads)
+                .await
+                .unwrap()
+                .into_iter()
+                .map(|id| id.to_string())
+                .collect();
+            ids.sort();
+            ids
+        };
+        assert_eq!(unfinished().await, ["found", "posted", "queued"]);
+        table.dead_letter(2, 3, Utc::now(), "it failed".to_owned()).await.unwrap();
+        assert_eq!(unfinished().await, ["found", "posted"]);
+    }
+}
