@@ -76,8 +76,7 @@ impl History for SqliteHistory {
             heads.appended(appended.iter().flat_map(|one| &one.placed).map(|placed| (&placed.topic, placed.seq)));
             appended
         };
-        let appended =
-            self.database.write_repeatable_then(move |group| append::append(group, rows, now), note).await;
+        let appended = self.database.write_repeatable_then(move |group| append::append(group, rows, now), note).await;
         self.progress.made();
         appended
     }
