@@ -1,7 +1,7 @@
-//! The switch from replay to live, under every order of events that chance comes up with.
-//! See `docs/guarantees.md#live-waits-for-replay`.
+//! The switch from replay to live, and coming back after a line that broke or a notification that cannot be pushed, under
+//! every order of events that chance comes up with. See `docs/guarantees.md#live-waits-for-replay`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::Read;
 use std::sync::Arc;
 
@@ -46,20 +46,56 @@ fn caller() -> Caller {
 enum Step {
     Begin,
     Read,
-    Replay(Vec<u64>),
+    /// The rest of a part, which counts as replayed from when it was read; then the next part, up to `until`.
+    Replay {
+        part: VecDeque<u64>,
+        until: u64,
+    },
     GoLive,
     Live,
 }
 
-struct Subscriber {
+/// What came on one connection.
+struct Session {
     id: ConnectionId,
-    filter: Option<Arc<Query>>,
+    /// Where its client's frames come out.
+    end: std::os::unix::net::UnixStream,
     since: u64,
     step: Step,
     position: u64,
-    /// Where its frames come out.
-    end: std::os::unix::net::UnixStream,
     received: Vec<Value>,
+    /// The server has said goodbye.
+    closed: bool,
+}
+
+impl Session {
+    fn seqs(&self) -> Vec<u64> {
+        self.received.iter().filter_map(|frame| frame["seq"].as_u64()).collect()
+    }
+
+    /// What its client resumes from.
+    fn cursor(&self) -> u64 {
+        let cursors = self.received.iter().filter_map(|frame| frame["seq"].as_u64().or(frame["subscribed"].as_u64()));
+        cursors.max().unwrap_or(self.since).max(self.since)
+    }
+
+    /// What is replayed comes before the answer, what is live after it.
+    fn check(&self, seed: u64) {
+        let Some(answered) = self.received.iter().position(|frame| frame.get("subscribed").is_some()) else { return };
+        let position = self.received[answered]["subscribed"].as_u64().unwrap();
+        let replayed = self.seqs().iter().filter(|seq| **seq <= position).count();
+        assert_eq!(replayed, answered, "seed {seed}: replayed before the answer, live after it");
+    }
+}
+
+struct Subscriber {
+    filter: Option<Arc<Query>>,
+    /// Where its first session began.
+    since: u64,
+    session: Session,
+    /// What came on the sessions before.
+    before: Vec<u64>,
+    sessions: usize,
 }
 
 /// Where `notify` is. On one machine notifications go out in order.
@@ -67,11 +103,14 @@ enum Notifying {
     Nothing,
     Appended(u64),
     Visited(u64, Vec<ConnectionId>),
+    /// It cannot be pushed: whoever is live is closed before anything later goes out.
+    Undeliverable(Vec<ConnectionId>),
 }
 
 struct Simulation {
     gateway: Gateway,
     chance: StdRng,
+    seed: u64,
     /// The label of each notification; the first has number 1.
     history: Vec<&'static str>,
     notifying: Notifying,
@@ -83,33 +122,12 @@ impl Simulation {
         let gateway = super::tests::gateway();
         let mut subscribers = Vec::new();
         for number in 0..6 {
-            let id: ConnectionId = format!("connection{number}").parse().unwrap();
-            let connection = Connection { id: id.clone(), caller: caller(), connected_at: Utc::now() };
-            gateway.add(&connection, 100).await.unwrap();
-            let (ours, theirs) = UnixStream::pair().unwrap();
-            let peer =
-                Peer { id: id.clone(), connected_at: connection.connected_at, source_ip: None, user_agent: None };
-            let socket = Socket::new(
-                Arc::new(peer),
-                Transport::Pair(ours),
-                gateway.shared.now.clone(),
-                super::limits::PING_EVERY,
-            );
-            gateway.shared.sockets.write().unwrap().insert(id.clone(), Arc::new(socket));
-            let end = theirs.into_std().unwrap();
+            let session = connect(&gateway, format!("connection{number}-0"), 0).await;
             let filter = (number % 2 == 1).then(|| Arc::new(Query::parse(LABELS[number / 2]).unwrap()));
-            subscribers.push(Subscriber {
-                id,
-                filter,
-                since: 0,
-                step: Step::Begin,
-                position: 0,
-                end,
-                received: Vec::new(),
-            });
+            subscribers.push(Subscriber { filter, since: 0, session, before: Vec::new(), sessions: 1 });
         }
         let chance = StdRng::seed_from_u64(seed);
-        Self { gateway, chance, history: Vec::new(), notifying: Notifying::Nothing, subscribers }
+        Self { gateway, chance, seed, history: Vec::new(), notifying: Notifying::Nothing, subscribers }
     }
 
     async fn notify(&mut self) {
@@ -118,22 +136,36 @@ impl Simulation {
                 self.history.push(LABELS[self.chance.random_range(0..LABELS.len())]);
                 Notifying::Appended(self.history.len() as u64)
             }
+            Notifying::Appended(seq) if self.chance.random_ratio(1, 8) => {
+                Notifying::Undeliverable(self.visit(seq, Which::All).await)
+            }
             Notifying::Appended(seq) => {
                 let label = self.label(seq);
                 let filings = BTreeSet::from([Filing::Label(label.parse().unwrap()), Filing::Everything]);
-                let mut to = Vec::new();
-                let which = Which::FiledUnder(&filings);
-                let gather = &mut |subscription: &Subscription| to.push(subscription.connection.clone());
-                self.gateway.visit(&topic(), Seq(seq), which, gather).await.unwrap();
-                Notifying::Visited(seq, to)
+                Notifying::Visited(seq, self.visit(seq, Which::FiledUnder(&filings)).await)
             }
             Notifying::Visited(seq, to) => {
                 let frame = Frame::encode(&json!({ "seq": seq })).unwrap();
                 let unreached = self.gateway.push(vec![Pushed { frame, to }]).await;
-                assert!(unreached.is_empty());
+                let is_gone = |id| self.gateway.socket(id).is_none_or(|socket| socket.is_closing());
+                assert!(unreached.iter().all(|(id, _)| is_gone(id)), "seed {}: {unreached:?}", self.seed);
                 Notifying::Nothing
             }
+            Notifying::Undeliverable(mut receivers) => match receivers.pop() {
+                Some(receiver) => {
+                    self.gateway.close(&receiver).await.unwrap();
+                    Notifying::Undeliverable(receivers)
+                }
+                None => Notifying::Nothing,
+            },
         };
+    }
+
+    async fn visit(&self, seq: u64, which: Which<'_>) -> Vec<ConnectionId> {
+        let mut to = Vec::new();
+        let gather = &mut |subscription: &Subscription| to.push(subscription.connection.clone());
+        self.gateway.visit(&topic(), Seq(seq), which, gather).await.unwrap();
+        to
     }
 
     fn label(&self, seq: u64) -> &'static str {
@@ -141,40 +173,53 @@ impl Simulation {
     }
 
     async fn subscribe(&mut self, number: usize) {
+        if self.subscribers[number].session.closed {
+            return self.come_back(number).await;
+        }
         let newest = self.history.len() as u64;
         let since = self.chance.random_range(0..=newest);
+        let some = self.chance.random_range(1..=3);
         let subscriber = &mut self.subscribers[number];
-        let id = subscriber.id.clone();
-        subscriber.step = match std::mem::replace(&mut subscriber.step, Step::Live) {
+        let (filter, is_first) = (subscriber.filter.clone(), subscriber.sessions == 1);
+        let session = &mut subscriber.session;
+        let id = session.id.clone();
+        session.step = match std::mem::replace(&mut session.step, Step::Live) {
             Step::Begin => {
                 let subscription = Subscription {
                     connection: id.clone(),
                     topic: topic(),
-                    filter: subscriber.filter.clone(),
+                    filter,
                     state: SubscriptionState::Replaying,
                     caller: Arc::new(caller()),
                 };
                 self.gateway.subscribe(&id, &[subscription], Replacing::Same, 10).await.unwrap();
-                (subscriber.since, subscriber.position) = (since, since);
+                if is_first {
+                    session.since = since;
+                    subscriber.since = since;
+                }
+                session.position = session.since;
                 Step::Read
             }
-            Step::Read => {
-                let missed: Vec<u64> = (subscriber.position + 1..=newest).collect();
-                subscriber.position = newest;
-                Step::Replay(missed)
-            }
-            Step::Replay(mut missed) if !missed.is_empty() => {
-                let seq = missed.remove(0);
-                let label = self.history[usize::try_from(seq).unwrap() - 1];
-                if subscriber.filter.as_ref().is_none_or(|filter| filter.to_string() == label) {
-                    self.gateway.post(&id, Frame::encode(&json!({ "seq": seq })).unwrap()).await.unwrap();
+            Step::Read => Step::Replay { part: VecDeque::new(), until: newest },
+            Step::Replay { mut part, until } => match part.pop_front() {
+                Some(seq) => {
+                    let label = self.history[usize::try_from(seq).unwrap() - 1];
+                    if filter.is_none_or(|filter| filter.to_string() == label) {
+                        self.gateway.post(&id, Frame::encode(&json!({ "seq": seq })).unwrap()).await.unwrap();
+                    }
+                    Step::Replay { part, until }
                 }
-                Step::Replay(missed)
-            }
-            Step::Replay(_) => Step::GoLive,
+                None if session.position < until => {
+                    let end = until.min(session.position + some);
+                    part.extend(session.position + 1..=end);
+                    session.position = end;
+                    Step::Replay { part, until }
+                }
+                None => Step::GoLive,
+            },
             Step::GoLive => {
-                let answer = Frame::encode(&json!({"subscribed": subscriber.position})).unwrap();
-                match self.gateway.go_live(&id, &[(topic(), cursor(subscriber.position))], answer).await.unwrap() {
+                let answer = Frame::encode(&json!({"subscribed": session.position})).unwrap();
+                match self.gateway.go_live(&id, &[(topic(), cursor(session.position))], answer).await.unwrap() {
                     GoLive::Live => Step::Live,
                     GoLive::Behind => Step::Read,
                     GoLive::Gone => panic!("nobody left"),
@@ -185,63 +230,100 @@ impl Simulation {
         self.receive();
     }
 
+    /// Ends a session, as `$disconnect` does, and begins the next from the last cursor that its client has seen. What was
+    /// written and not read is lost, as on a line that broke.
+    async fn come_back(&mut self, number: usize) {
+        let subscriber = &mut self.subscribers[number];
+        subscriber.session.check(self.seed);
+        subscriber.before.extend(subscriber.session.seqs());
+        let connection = self.gateway.get(&subscriber.session.id).await.unwrap().unwrap();
+        assert!(self.gateway.remove(&connection).await.unwrap());
+        self.gateway.shared.sockets.write().unwrap().remove(&connection.id);
+        let id = format!("connection{number}-{}", subscriber.sessions);
+        // Without a session that was ever subscribed it is a first one again.
+        subscriber.sessions += usize::from(!matches!(subscriber.session.step, Step::Begin));
+        subscriber.session = connect(&self.gateway, id, subscriber.session.cursor()).await;
+    }
+
     /// Takes what was written, then what still waits: nobody reads these sockets, and no task writes to them.
     fn receive(&mut self) {
-        for subscriber in &mut self.subscribers {
+        for Subscriber { session, .. } in &mut self.subscribers {
             let mut bytes = Vec::new();
-            let _would_block = subscriber.end.read_to_end(&mut bytes);
-            let socket = self.gateway.socket(&subscriber.id).unwrap();
+            let _would_block = session.end.read_to_end(&mut bytes);
+            let socket = self.gateway.socket(&session.id).unwrap();
             bytes.extend(socket.outbound().take().concat());
             let mut rest = bytes.as_slice();
             // Short frames have a header of two bytes.
-            while let [_, length, frames @ ..] = rest {
+            while let [first, length, frames @ ..] = rest {
                 let (frame, after) = frames.split_at(usize::from(*length));
-                subscriber.received.push(serde_json::from_slice(frame).unwrap());
+                match first & 0xf {
+                    8 => session.closed = true,
+                    _ => session.received.push(serde_json::from_slice(frame).unwrap()),
+                }
                 rest = after;
             }
         }
     }
 
-    /// Every matching notification after `since`, once, in order, and the answer between what is replayed and what is live.
-    fn check(&self, seed: u64) {
-        for subscriber in &self.subscribers {
-            let matches = |seq: &u64| {
-                let filter = subscriber.filter.as_ref().map(ToString::to_string);
-                filter.is_none_or(|filter| filter == self.label(*seq))
-            };
-            let expected: Vec<u64> = (subscriber.since + 1..=self.history.len() as u64).filter(matches).collect();
-            let seqs: Vec<u64> = subscriber.received.iter().filter_map(|frame| frame["seq"].as_u64()).collect();
-            assert_eq!(seqs, expected, "seed {seed}, {}", subscriber.id);
-            let answered = subscriber.received.iter().position(|frame| frame.get("subscribed").is_some()).unwrap();
-            let position = subscriber.received[answered]["subscribed"].as_u64().unwrap();
-            let replayed = seqs.iter().filter(|seq| **seq <= position).count();
-            assert_eq!(replayed, answered, "seed {seed}: replayed before the answer, live after it");
+    /// Every matching notification after `since`, once, in order, over all sessions.
+    fn check(&self) {
+        for Subscriber { filter, since, session, before, .. } in &self.subscribers {
+            let filter = filter.as_ref().map(ToString::to_string);
+            let matches = |seq: &u64| filter.as_ref().is_none_or(|filter| filter == self.label(*seq));
+            let expected: Vec<u64> = (since + 1..=self.history.len() as u64).filter(matches).collect();
+            assert_eq!([before.clone(), session.seqs()].concat(), expected, "seed {}, {}", self.seed, session.id);
+            session.check(self.seed);
         }
     }
 }
 
+/// A connection of the next session of somebody.
+async fn connect(gateway: &Gateway, id: String, since: u64) -> Session {
+    let id: ConnectionId = id.parse().unwrap();
+    let connection = Connection { id: id.clone(), caller: caller(), connected_at: Utc::now() };
+    gateway.add(&connection, 100).await.unwrap();
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let peer = Peer { id: id.clone(), connected_at: connection.connected_at, source_ip: None, user_agent: None };
+    let now = gateway.shared.now.clone();
+    let socket = Socket::new(Arc::new(peer), Transport::Pair(ours), now, super::limits::PING_EVERY);
+    gateway.shared.sockets.write().unwrap().insert(id.clone(), Arc::new(socket));
+    let end = theirs.into_std().unwrap();
+    Session { id, end, since, step: Step::Begin, position: since, received: Vec::new(), closed: false }
+}
+
 #[tokio::test]
 async fn every_subscriber_gets_every_matching_notification_once_in_order_and_live_after_the_answer() {
+    let mut sessions = 0;
     for seed in 0..400 {
         let mut simulation = Simulation::new(seed).await;
         for _ in 0..400 {
             let number = simulation.chance.random_range(0..12);
             if number < simulation.subscribers.len() {
-                simulation.subscribe(number).await;
+                match simulation.chance.random_ratio(1, 40) {
+                    true => simulation.come_back(number).await,
+                    false => simulation.subscribe(number).await,
+                }
             } else {
                 simulation.notify().await;
             }
-            simulation.receive();
-        }
-        for number in 0..simulation.subscribers.len() {
-            while !matches!(simulation.subscribers[number].step, Step::Live) {
-                simulation.subscribe(number).await;
+            // Else it is still on its way, and lost if the line breaks.
+            if simulation.chance.random_ratio(3, 4) {
+                simulation.receive();
             }
         }
         while !matches!(simulation.notifying, Notifying::Nothing) {
             simulation.notify().await;
         }
         simulation.receive();
-        simulation.check(seed);
+        for number in 0..simulation.subscribers.len() {
+            while simulation.subscribers[number].session.closed
+                || !matches!(simulation.subscribers[number].session.step, Step::Live)
+            {
+                simulation.subscribe(number).await;
+            }
+        }
+        simulation.check();
+        sessions += simulation.subscribers.iter().map(|subscriber| subscriber.sessions).sum::<usize>();
     }
+    assert!(sessions > 400 * 6 * 2, "{sessions}: those who were closed came back");
 }
