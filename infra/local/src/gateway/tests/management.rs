@@ -50,6 +50,24 @@ async fn a_connection_is_shown_and_closed() {
 }
 
 #[tokio::test]
+async fn a_connection_was_never_active_before_it_was_connected_whatever_the_clock_says() {
+    let mut house = House::open().await;
+    let mut client = house.client().await;
+    let path = format!("@connections/{}", client.id);
+    for (step, active) in [(-1, "2026-11-20T10:00:00.000Z"), (2, "2026-11-20T10:01:00.000Z")] {
+        house.step(chrono::TimeDelta::hours(step));
+        client.send(r#"{"do":"say","text":"here"}"#).await;
+        assert_eq!(client.text().await, "here");
+        let shown: Value = house.manage(Method::GET, &path, "").await.json().await.unwrap();
+        assert_eq!(
+            (&shown["connectedAt"], &shown["lastActiveAt"]),
+            (&"2026-11-20T10:00:00.000Z".into(), &active.into())
+        );
+        house.pass(chrono::TimeDelta::minutes(1));
+    }
+}
+
+#[tokio::test]
 async fn who_is_not_there_is_gone_with_an_empty_body_and_an_error_type() {
     let mut house = House::open().await;
     let request = house.request(&[("authorization", "wait")]);

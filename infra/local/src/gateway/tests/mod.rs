@@ -3,6 +3,8 @@
 mod closing;
 mod delivery;
 mod handshake;
+#[cfg(target_os = "linux")]
+mod kernel;
 mod liveness;
 mod management;
 mod messages;
