@@ -353,6 +353,53 @@ fn a_directory_of_a_newer_version_is_refused_in_words_and_left_alone() {
 }
 
 #[test]
+fn a_database_of_a_negative_version_or_of_another_program_is_refused_in_a_sentence_and_left_alone() {
+    for (version, table) in [(-1, ""), (0, "CREATE TABLE pets (name TEXT)")] {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join(labelcast::database::FILE_NAME);
+        let database = rusqlite::Connection::open(&file).unwrap();
+        database.execute_batch(table).unwrap();
+        database.pragma_update(None, "user_version", version).unwrap();
+        database.close().unwrap();
+        for arguments in [&["serve", "--listen", "127.0.0.1:0"][..], &["users", "list"], &["token", "viewer"]] {
+            let output = labelcast(arguments, place.path(), "");
+            let said = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+            assert!(
+                said.contains("no Labelcast database") && said.contains("restore a backup"),
+                "{arguments:?}: {said}"
+            );
+        }
+        let database = rusqlite::Connection::open(&file).unwrap();
+        let kept: i64 = database.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, version, "it stays as it is");
+    }
+}
+
+/// Files that somebody else makes there would lock the owner out. Only the superuser can make such a directory.
+#[test]
+fn a_directory_of_another_owner_is_refused_by_everything_that_would_write_there() {
+    let place = tempfile::tempdir().unwrap();
+    Database::open(place.path()).unwrap();
+    if std::os::unix::fs::chown(place.path(), Some(54_321), None).is_err() {
+        return eprintln!("skipped: this is not run by the superuser");
+    }
+    for arguments in [
+        &["serve", "--listen", "127.0.0.1:0"][..],
+        &["users", "add", "ann"],
+        &["keys", "add", "one", "--allow", "search"],
+        &["dead", "redrive"],
+        &["fsck", "--repair"],
+        &["token", "viewer"],
+    ] {
+        let output = labelcast(arguments, place.path(), "a long password");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        assert!(said.contains("belongs to user 54321"), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
 fn a_password_is_changed_and_a_user_removed() {
     let place = tempfile::tempdir().unwrap();
     Database::open(place.path()).unwrap();
