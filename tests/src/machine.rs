@@ -8,15 +8,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
-use labelcast::data::DataDirectory;
+use jsonwebtoken::jwk::JwkSet;
+use labelcast::data::{DataDirectory, Secrets};
 use labelcast::database::Database;
 use labelcast::serve::{Machine, Parts, Place};
 use labelcast::server::{Server, Tls};
+use labelcast::sign_in::TokenIssuer;
 use labelcast_functions::budget::{ByteSize, MemoryBudget};
 use labelcast_functions::model::{Detection, ImageFiles, ImageType, Name};
 use labelcast_functions::ports::{Clock, Detector, DetectorError};
 use labelcast_functions::settings::Settings;
 use labelcast_functions::system::SystemRandom;
+use labelcast_functions::token::{KeySource, KeySourceError};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -80,6 +83,30 @@ impl Detector for ToldDetector {
     }
 }
 
+/// Where the machine's verifier gets its keys from: there, or not.
+#[derive(Default)]
+pub struct ToldKeys(Mutex<Option<JwkSet>>);
+
+impl ToldKeys {
+    /// From now on these.
+    pub fn are(&self, issuer: &TokenIssuer) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(issuer.jwks());
+    }
+
+    /// From now on nobody answers.
+    pub fn fail(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+#[async_trait]
+impl KeySource for ToldKeys {
+    async fn keys(&self) -> Result<JwkSet, KeySourceError> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        known.ok_or_else(|| KeySourceError("it was told to fail".to_owned()))
+    }
+}
+
 /// A machine that runs.
 pub struct TestMachine {
     /// Its parts.
@@ -88,6 +115,8 @@ pub struct TestMachine {
     pub clock: Arc<SetClock>,
     /// Its detector.
     pub detector: Arc<ToldDetector>,
+    /// The keys that its tokens are verified with.
+    pub keys: Arc<ToldKeys>,
     address: SocketAddr,
     directory: TempDir,
     stop: CancellationToken,
@@ -108,6 +137,7 @@ impl TestMachine {
         let address = server.address().expect("it listens");
         let clock = Arc::new(SetClock::at(Utc::now()));
         let detector = Arc::new(ToldDetector::default());
+        let keys = Arc::new(ToldKeys::default());
         let parts = Parts {
             database: Database::open(directory.path()).expect("a new database"),
             directory,
@@ -117,16 +147,18 @@ impl TestMachine {
             place: Place { public_url: format!("http://{address}") },
             memory: MemoryBudget::new(ByteSize::mib(512)),
             detector: Some(detector.clone()),
+            keys: Some(keys.clone()),
             ping_every: std::time::Duration::from_secs(25),
         };
         let machine = Arc::new(Machine::build(parts).await.expect("it can be put together"));
+        keys.are(&machine.issuer);
         let ann: Name = "ann".parse().expect("a name");
         machine.users.add(&ann, &BTreeSet::new(), "a password".to_owned()).await.expect("a user");
         let stop = CancellationToken::new();
         tokio::spawn(server.serve(machine.router.clone(), stop.clone()));
         let (working, stopped) = (machine.clone(), stop.clone());
         tokio::spawn(async move { working.work(stopped).await });
-        Self { machine, clock, detector, address, directory: place, stop }
+        Self { machine, clock, detector, keys, address, directory: place, stop }
     }
 
     /// `host:port`
@@ -141,9 +173,26 @@ impl TestMachine {
 
     /// A token of ann's, good for an hour of the machine's time.
     pub async fn token(&self) -> String {
+        self.token_by(&self.machine.issuer).await
+    }
+
+    /// The same, from an issuer that signs with another key.
+    pub async fn token_by(&self, issuer: &TokenIssuer) -> String {
         let ann: Name = "ann".parse().expect("a name");
         let user = self.machine.users.find(&ann).await.expect("the database answers").expect("she was made");
-        self.machine.issuer.id_token(&user, self.clock.now())
+        issuer.id_token(&user, self.clock.now())
+    }
+
+    /// The machine's issuer with a new signing key, as after a rotation.
+    pub fn issuer_with_another_key(&self) -> TokenIssuer {
+        let secrets = |path: &std::path::Path| {
+            let directory = DataDirectory::open(path).expect("a directory of our own");
+            Secrets::of(&directory, &SystemRandom).expect("secrets can be made")
+        };
+        let elsewhere = TempDir::new().expect("a place for temporary files");
+        let signing_key = secrets(elsewhere.path()).signing_key;
+        let rotated = Secrets { signing_key, ..secrets(self.directory.path()) };
+        TokenIssuer::new(&rotated, Arc::new(SystemRandom)).expect("it is a key")
     }
 
     /// A socket of ann's.

@@ -86,6 +86,7 @@ impl OneMachine {
             memory: MemoryBudget::new(ByteSize::mib(512)),
             ping_every: std::time::Duration::from_secs(25),
             detector: None,
+            keys: None,
         })
         .await
         .unwrap();

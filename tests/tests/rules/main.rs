@@ -3,9 +3,11 @@
 mod audit;
 mod directory;
 mod figures;
+mod outages;
 mod pictures;
 mod revoked;
 mod rights;
+mod settings;
 mod subscriptions;
 mod tls;
 

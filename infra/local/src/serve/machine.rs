@@ -10,7 +10,7 @@ use labelcast_functions::live::{ReplayBudget, Sweep};
 use labelcast_functions::ports::{Clock, Detector, Ports, Random};
 use labelcast_functions::rest::{fallback, wrong_method};
 use labelcast_functions::settings::Settings;
-use labelcast_functions::token::Verifier;
+use labelcast_functions::token::{KeySource, Verifier};
 
 use super::ServeError;
 use super::detector::BuiltinDetector;
@@ -69,6 +69,8 @@ pub struct Parts {
     pub memory: MemoryBudget,
     /// What looks at pictures; the built-in one if none is given.
     pub detector: Option<Arc<dyn Detector>>,
+    /// Where the keys come from that verify ID tokens; those of the directory itself if not given.
+    pub keys: Option<Arc<dyn KeySource>>,
     /// How often each connection is pinged.
     pub ping_every: Duration,
 }
@@ -98,7 +100,7 @@ pub struct Machine {
 impl Machine {
     /// Puts it together. Nothing runs yet.
     pub async fn build(parts: Parts) -> Result<Self, ServeError> {
-        let Parts { directory, database, clock, random, settings, place, memory, detector, ping_every } = parts;
+        let Parts { directory, database, clock, random, settings, place, memory, detector, keys, ping_every } = parts;
         let threads = std::thread::available_parallelism().unwrap_or(std::num::NonZeroUsize::MIN);
         let decoding = Decoding::new(memory.clone(), threads);
         health::metrics();
@@ -142,7 +144,7 @@ impl Machine {
         let verifier = Arc::new(Verifier::new(
             issuer.issuer(),
             issuer.audience(),
-            Arc::new(issuer.jwks()),
+            keys.unwrap_or_else(|| Arc::new(issuer.jwks())),
             Arc::new(accounts.clone()),
         ));
         let users = Users::new(database.clone(), clock.clone(), random.clone());

@@ -74,6 +74,7 @@ pub async fn run(arguments: ServeArguments) -> Result<(), ServeError> {
         place: Place { public_url: public_url.trim_end_matches('/').to_owned() },
         memory,
         detector: None,
+        keys: None,
         ping_every: arguments.ping_every(),
     })
     .await?;
