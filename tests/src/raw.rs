@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// What came back.
@@ -50,7 +50,11 @@ impl Answer {
 
 /// Sends these bytes on a connection of their own, and reads one answer: to the end of its body, or of the connection.
 pub async fn send(address: &str, bytes: &[u8]) -> Answer {
-    let mut stream = TcpStream::connect(address).await.expect("the server listens");
+    send_on(TcpStream::connect(address).await.expect("the server listens"), bytes).await
+}
+
+/// The same, on a connection that is open, an encrypted one for instance.
+pub async fn send_on(mut stream: impl AsyncRead + AsyncWrite + Unpin, bytes: &[u8]) -> Answer {
     // The server may answer and close before it has read everything.
     let _ = stream.write_all(bytes).await;
     let mut received = Vec::new();

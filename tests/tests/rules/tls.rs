@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use labelcast_tests::Server;
+use labelcast_tests::{Server, raw};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
-use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -44,6 +45,14 @@ impl Encrypted {
 
     fn url(&self, path: &str) -> String {
         format!("https://{}{path}", self.server.address())
+    }
+
+    /// Sends these bytes on a connection of their own.
+    async fn send(&self, bytes: &[u8]) -> raw::Answer {
+        let stream = TcpStream::connect(self.server.address()).await.unwrap();
+        let name = ServerName::try_from("127.0.0.1").unwrap();
+        let stream = TlsConnector::from(self.config.clone()).connect(name, stream).await.unwrap();
+        raw::send_on(stream, bytes).await
     }
 
     async fn connect(&self, token: &str) -> Stream {
@@ -117,6 +126,44 @@ async fn frames_arrive_whole_and_in_order_however_much_more_is_sent_than_the_str
     }
     let numbers = reading.await.unwrap();
     assert!(numbers.is_sorted() && numbers.len() == FRAMES, "{numbers:?}");
+}
+
+/// What the functions answer, what stands in front of them refuses, and what cannot even be read as HTTP.
+#[tokio::test]
+async fn every_answer_over_tls_says_to_come_by_tls_and_to_guess_no_types() {
+    let encrypted = Encrypted::start().await;
+    let token = format!("Authorization: Bearer {}\r\n", encrypted.server.token("viewer").await);
+    let host = format!("Host: {}\r\n", encrypted.server.address());
+    let long = "a".repeat(100_000);
+    let form = "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 7\r\n";
+    for (request, expected) in [
+        (format!("GET /healthz HTTP/1.1\r\n{host}\r\n"), 200),
+        (format!("HEAD /healthz HTTP/1.1\r\n{host}\r\n"), 200),
+        (format!("GET /api/images HTTP/1.1\r\n{host}{token}\r\n"), 200),
+        (format!("GET /api/images HTTP/1.1\r\n{host}\r\n"), 401),
+        (format!("GET /api/images?limit=0 HTTP/1.1\r\n{host}{token}\r\n"), 400),
+        (format!("GET /nothing HTTP/1.1\r\n{host}\r\n"), 404),
+        (format!("PUT /api/images HTTP/1.1\r\n{host}{token}\r\n"), 405),
+        (format!("GET /live HTTP/1.1\r\n{host}\r\n"), 426),
+        (format!("POST /live/@connections/x HTTP/1.1\r\n{host}Content-Length: 0\r\n\r\n"), 403),
+        (format!("POST /objects HTTP/1.1\r\n{host}{form}\r\n--x--\r\n"), 400),
+        (format!("GET /objects/original/x HTTP/1.1\r\n{host}\r\n"), 403),
+        ("GET /healthz HTTP/1.1\r\n\r\n".to_owned(), 400),
+        (format!("GET /healthz HTTP/1.1\r\n{host}{host}\r\n"), 400),
+        ("GET /healthz HTTP/1.1\r\nHost: evil.example\r\n\r\n".to_owned(), 421),
+        ("nonsense\r\n\r\n".to_owned(), 400),
+        (format!("GET /healthz HTTP/9.9\r\n{host}\r\n"), 400),
+        (format!("GET /{} HTTP/1.1\r\n{host}\r\n", &long[..20_000]), 414),
+        (format!("GET /healthz HTTP/1.1\r\n{host}x: {long}\r\n\r\n"), 431),
+        (format!("GET /healthz HTTP/1.1\r\n{host}{}\r\n", "x: x\r\n".repeat(200)), 431),
+    ] {
+        let answer = encrypted.send(request.as_bytes()).await;
+        let what = format!("{:.60} {answer:?}", request);
+        assert_eq!(answer.status, expected, "{what}");
+        assert!(answer.header("strict-transport-security").is_some_and(|said| said.contains("max-age=")), "{what}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{what}");
+        assert_eq!(answer.header("cross-origin-opener-policy"), Some("same-origin"), "{what}");
+    }
 }
 
 #[cfg(target_os = "linux")]
