@@ -18,6 +18,7 @@ pub struct Server {
     process: Child,
     address: String,
     metrics: String,
+    arguments: Vec<String>,
 }
 
 /// A command; its output is piped, and it ends with the test at the latest.
@@ -43,26 +44,27 @@ impl Server {
     pub async fn start(arguments: &[&str]) -> Self {
         let directory = TempDir::new().expect("a place for temporary files");
         let (process, address, metrics) = serve(directory.path(), arguments).await;
-        Self { directory, process, address, metrics }
+        Self { directory, process, address, metrics, arguments: owned(arguments) }
     }
 
     /// Starts one on an empty directory, with its memory limited.
     pub async fn start_within(limit: &MemoryLimit, arguments: &[&str]) -> Self {
         let directory = TempDir::new().expect("a place for temporary files");
         let (process, address, metrics) = serve_by(limit.command(&binary()), directory.path(), arguments).await;
-        Self { directory, process, address, metrics }
+        Self { directory, process, address, metrics, arguments: owned(arguments) }
     }
 
     /// Starts one on a directory that was made before.
     pub async fn on(directory: TempDir) -> Self {
         let (process, address, metrics) = serve(directory.path(), &[]).await;
-        Self { directory, process, address, metrics }
+        Self { directory, process, address, metrics, arguments: Vec::new() }
     }
 
-    /// Kills it as `kill -9` does and starts it again on the same directory.
+    /// Kills it as `kill -9` does and starts it again on the same directory, with the same arguments.
     pub async fn kill_and_restart(&mut self) {
         self.process.kill().await.expect("it can be killed");
-        let (process, address, metrics) = serve(self.directory.path(), &[]).await;
+        let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
+        let (process, address, metrics) = serve(self.directory.path(), &arguments).await;
         self.process = process;
         self.address = address;
         self.metrics = metrics;
@@ -177,6 +179,10 @@ impl Server {
     pub async fn upload(&self, token: &str, kind: &str, bytes: Vec<u8>) -> String {
         uploads::upload(&self.address, token, kind, bytes).await
     }
+}
+
+fn owned(arguments: &[&str]) -> Vec<String> {
+    arguments.iter().map(|argument| (*argument).to_owned()).collect()
 }
 
 async fn serve(directory: &Path, arguments: &[&str]) -> (Child, String, String) {

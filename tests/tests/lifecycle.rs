@@ -87,23 +87,38 @@ async fn an_object_stored_without_its_job_is_taken_up_at_the_next_start() {
     assert_eq!(fsck(&server).await, (true, Vec::new()));
 }
 
+/// An object that was stored so many days, and a minute, ago.
+fn put(path: &Path, days: u64) -> PathBuf {
+    // Cut short: it has no room for the 16 bytes of an MD5 at its end. So nothing takes it up, and only its age ends it.
+    std::fs::write(path, [0; 4]).unwrap();
+    let modified = SystemTime::now() - Duration::from_secs(days * 86_400 + 60);
+    std::fs::File::options().write(true).open(path).unwrap().set_modified(modified).unwrap();
+    path.to_owned()
+}
+
 #[tokio::test]
 async fn what_nothing_came_of_and_what_was_rejected_expires() {
     let mut server = Server::start(&[]).await;
     let objects = server.directory().join("objects");
-    let put = |key: &str, days: u64| {
-        let path = objects.join(key);
-        // Bytes, then the 16 of their MD5.
-        std::fs::write(&path, [0; 32]).unwrap();
-        let modified = SystemTime::now() - Duration::from_secs(days * 86_400 + 60);
-        std::fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
-        path
-    };
+    let put = |key: &str, days: u64| put(&objects.join(key), days);
     let gone = [put("rejected/old", 7), put("new/old", 1)];
     let kept = put("rejected/young", 6);
     server.kill_and_restart().await;
     until("they are gone", async || gone.iter().all(|path| !path.exists())).await;
     assert!(kept.exists());
+}
+
+/// By the settings, which are called as on AWS.
+#[tokio::test]
+async fn what_nothing_came_of_and_what_was_rejected_is_kept_as_long_as_was_set() {
+    let mut server = Server::start(&["--new-days", "3", "--rejected-days", "2"]).await;
+    let objects = server.directory().join("objects");
+    let put = |key: &str, days: u64| put(&objects.join(key), days);
+    let gone = [put("rejected/old", 2), put("new/old", 3)];
+    let kept = [put("rejected/young", 1), put("new/young", 2)];
+    server.kill_and_restart().await;
+    until("they are gone", async || gone.iter().all(|path| !path.exists())).await;
+    assert!(kept.iter().all(|path| path.exists()));
 }
 
 #[tokio::test]
