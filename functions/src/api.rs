@@ -100,7 +100,7 @@ fn contract_text(mut contract: utoipa::openapi::OpenApi, deployment: &Deployment
 
 /// Adds what every call may answer, and says in words what nobody said more about.
 fn complete(responses: &mut Responses) {
-    for status in ["500", "503"] {
+    for status in ["400", "500", "503"] {
         let body = ContentBuilder::new().schema(Some(Ref::from_schema_name("ErrorBody"))).build();
         let response = ResponseBuilder::new().content("application/json", body).build();
         responses.responses.entry(status.to_owned()).or_insert_with(|| response.into());

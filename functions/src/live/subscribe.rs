@@ -95,16 +95,18 @@ fn topics(
     connection: &Connection,
     settings: &Settings,
 ) -> Result<Vec<(Topic, Option<Cursor>)>> {
+    let mut cursors: BTreeMap<&str, Cursor> = BTreeMap::new();
+    for (topic, cursor) in since {
+        let cursor = cursor.parse().map_err(|error| Error::bad_request(format!("`since`: {error}")))?;
+        cursors.insert(topic, cursor);
+    }
     let mut topics: Vec<(Topic, Option<Cursor>)> = Vec::new();
     for text in asked {
         let topic: Topic = text.parse().map_err(|error| Error::bad_request(format!("{error}")))?;
         if !settings.readers.allow(&connection.caller, &topic) {
             return Err(Error::forbidden(format!("`{topic}` is not for you; nothing was changed")));
         }
-        let cursor = match since.get(text) {
-            None => None,
-            Some(cursor) => Some(cursor.parse().map_err(|error| Error::bad_request(format!("`since`: {error}")))?),
-        };
+        let cursor = cursors.get(text.as_str()).cloned();
         if topics.iter().all(|(known, _)| *known != topic) {
             topics.push((topic, cursor));
         }

@@ -92,7 +92,7 @@ pub struct FrameError {
 
 const ACTIONS: [&str; 5] = ["subscribe", "unsubscribe", "set_notify_list", "refresh", "ping"];
 
-/// The longest `ref`, in bytes.
+/// The longest `ref`, in characters, as schemas count.
 pub const MAX_REFERENCE: usize = 128;
 
 /// Reads a frame, and says what is wrong in words for its sender.
@@ -105,8 +105,8 @@ pub fn read(text: &str) -> Result<ClientFrame, FrameError> {
     };
     let reference = match object.get("ref") {
         None | Some(serde_json::Value::Null) => None,
-        Some(serde_json::Value::String(text)) if text.len() <= MAX_REFERENCE => Some(text.clone()),
-        Some(_) => return Err(bad(format!("`ref` must be a text of at most {MAX_REFERENCE} bytes"), None)),
+        Some(serde_json::Value::String(text)) if text.chars().count() <= MAX_REFERENCE => Some(text.clone()),
+        Some(_) => return Err(bad(format!("`ref` must be a text of at most {MAX_REFERENCE} characters"), None)),
     };
     let action = object.get("action").and_then(serde_json::Value::as_str);
     match action {

@@ -1,6 +1,8 @@
 //! Every answer and every frame is what the contracts say, and everything that the contracts say is seen.
 
+mod bounds;
 mod documents;
+mod examples;
 mod live;
 mod rest;
 

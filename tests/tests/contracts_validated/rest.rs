@@ -74,6 +74,7 @@ impl Calls<'_> {
         let path = format!("/uploads/{}", begun["upload_id"].as_str().unwrap());
         assert_eq!(self.viewed("get", "/uploads/{upload_id}", &path, 200).await["state"], "pending");
         self.moderated("get", "/uploads/{upload_id}", &path, 404).await;
+        self.viewed("get", "/uploads/{upload_id}", "/uploads/%ff", 400).await;
     }
 
     async fn images(&self, image: &str, shared: &str, offensive: &str) {
@@ -87,7 +88,11 @@ impl Calls<'_> {
             let template = format!("{one}/{part}");
             self.viewed("get", &template, &format!("{path}/{part}"), 302).await;
             self.viewed("get", &template, &format!("{unknown}/{part}"), 404).await;
+            self.viewed("get", &template, &format!("/images/%ff/{part}"), 400).await;
         }
+        // A segment that is no UTF-8.
+        self.viewed("get", one, "/images/%ff", 400).await;
+        self.viewed("delete", one, "/images/%ff", 400).await;
         self.viewed("delete", one, &unknown, 404).await;
         self.viewed("delete", one, &format!("/images/{offensive}"), 204).await;
         self.viewed("delete", one, &format!("/images/{shared}"), 403).await;
