@@ -66,7 +66,8 @@ fn rule(schema: &str, field: &str) -> Option<Value> {
         }
         ("NotificationFrame", "topics") => json!({"minItems": 1}),
         ("Subscribe", "since") => json!({"additionalProperties": {"pattern": CURSOR}}),
-        ("Subscribe", "filter") => query(),
+        // Of whatever type it is: it may be `null`.
+        ("Subscribe", "filter") => json!({"maxLength": Query::MAX_CHARS, "pattern": query::pattern()}),
         (_, "ref") => json!({"maxLength": MAX_REFERENCE}),
         (_, "connection_id") => json!({"pattern": "^[A-Za-z0-9_=-]{1,128}$"}),
         ("Label" | "CountedLabel", "name") => json!({"minLength": 1, "maxLength": LabelName::MAX_CHARS}),

@@ -286,7 +286,7 @@ async fn a_frame_is_understood_if_and_only_if_its_schema_allows_it() {
             };
             for frame in values().into_iter().map(with).chain([without]) {
                 // Another action is another message.
-                if field == "action" && ["subscribe"].contains(&frame["action"].as_str().unwrap_or_default()) {
+                if field == "action" && frame["action"] == "subscribe" {
                     continue;
                 }
                 let (_, answer) = socket.ask(frame.clone()).await;

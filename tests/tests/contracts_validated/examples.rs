@@ -8,7 +8,7 @@ use crate::document;
 
 /// Each operation of the REST contract with its place in the document.
 pub(crate) fn operations(contract: &Value) -> impl Iterator<Item = (String, &Value)> {
-    let of_path = |(path, operations): (&String, &'_ Value)| {
+    let of_path = |(path, operations): (&String, &Value)| {
         let place = format!("/paths/{}", path.replace('~', "~0").replace('/', "~1"));
         let methods: Vec<&String> = operations.as_object().unwrap().keys().collect();
         methods.into_iter().map(|method| format!("{place}/{method}")).collect::<Vec<_>>()

@@ -158,7 +158,7 @@ async fn every_answer_over_tls_says_to_come_by_tls_and_to_guess_no_types() {
         (format!("GET /healthz HTTP/1.1\r\n{host}{}\r\n", "x: x\r\n".repeat(200)), 431),
     ] {
         let answer = encrypted.send(request.as_bytes()).await;
-        let what = format!("{:.60} {answer:?}", request);
+        let what = format!("{request:.60} {answer:?}");
         assert_eq!(answer.status, expected, "{what}");
         assert!(answer.header("strict-transport-security").is_some_and(|said| said.contains("max-age=")), "{what}");
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{what}");
