@@ -61,3 +61,16 @@ test('a browser that is offline stays live as long as the server answers, on the
   await page.evaluate(() => window.dispatchEvent(new Event('online')))
   await live(page)
 })
+
+test('what failed while offline is loaded as soon as the connection is back, as the message promises', async () => {
+  await by(page, 'nav-search').first().click()
+  network.cut()
+  await page.context().setOffline(true)
+  await by(page, 'search-input').first().fill('lighthouse')
+  await by(page, 'search-input').first().press('Enter')
+  await page.getByText("You're offline. We'll retry.").waitFor()
+  await notLive()
+  network.mend()
+  await page.context().setOffline(false)
+  await page.getByText('No matches').waitFor({ timeout: 60_000 })
+})

@@ -137,7 +137,7 @@ test('a code that comes with a foreign state is refused, and never exchanged', a
   let exchanged = 0
   page.on('request', (request) => request.url().includes('/oauth2/token') && exchanged++)
   await page.goto(`${stack.WebUrl}?code=stolen&state=foreign`)
-  await page.getByText('Sign-in did not finish').waitFor()
+  await page.getByText('Sign-in failed').waitFor()
   await page.screenshot({ path: shot('refused') })
   assert.equal(exchanged, 0)
   assert.ok(!page.url().includes('stolen'))

@@ -1,12 +1,12 @@
-import { inWords, type Api } from './api';
+import { errorMessage, type Api } from './api';
 import type { Image, ModerationLabel } from './protocol';
 
-const MOST_ALERTS = 200;
+const MAX_ALERTS = 200;
 
 export interface Alert {
   image: Image;
   moderation: ModerationLabel[];
-  /** Whether it came while the page was open. */
+  /** Whether it came while the web app was open. */
   live: boolean;
 }
 
@@ -33,24 +33,29 @@ export class Alerts {
         for (const image of page.images)
           listed.push({ image, moderation: image.moderation ?? [], live: false });
         cursor = page.next ?? undefined;
-      } while (cursor !== undefined && listed.length < MOST_ALERTS);
+      } while (cursor !== undefined && listed.length < MAX_ALERTS);
       if (load !== this.#load) return;
       this.more = cursor !== undefined;
       const known = new Map(this.items.map((alert) => [alert.image.image_id, alert]));
       this.items = sort(listed.map((alert) => ({ ...known.get(alert.image.image_id), ...alert })));
       this.error = undefined;
     } catch (error) {
-      if (load === this.#load) this.error = inWords(error);
+      if (load === this.#load) this.error = errorMessage(error);
     } finally {
       if (load === this.#load) this.loading = false;
     }
+  }
+
+  /** Loads again what failed while the server was out of reach. */
+  retry(): void {
+    if (this.error !== undefined) void this.reload();
   }
 
   arrive(image: Image, moderation: ModerationLabel[]): void {
     // A list that is being loaded may be older than this: it is loaded again behind it.
     if (this.loading) void this.reload();
     const others = this.items.filter((alert) => alert.image.image_id !== image.image_id);
-    this.items = sort([{ image, moderation, live: true }, ...others]).slice(0, MOST_ALERTS);
+    this.items = sort([{ image, moderation, live: true }, ...others]).slice(0, MAX_ALERTS);
     const names = moderation.map(({ name }) => name).join(', ');
     this.announcement = `New alert${names ? `: ${names}` : ''}`;
   }

@@ -9,14 +9,19 @@ import type {
   UploadStatus,
 } from './protocol';
 
-/** A call that failed, in words for people. */
+/** Shown for what is loaded again by itself: `Session` does so as soon as the connection is back. */
+export const OFFLINE_RETRYING = "You're offline. We'll retry.";
+/** Shown for what only the user can repeat. */
+const OFFLINE = "You're offline. Try again once you're connected.";
+
+/** A call that failed, with a message for people. */
 export class ApiError extends Error {
   constructor(
     /** HTTP status; 0 when the server was not reached. */
     readonly status: number,
     readonly code: string,
     message: string,
-    /** Where a query could not be read: a character counted from 0. */
+    /** Where a query could not be parsed: a character counted from 0. */
     readonly position?: number,
     /** What was expected there. */
     readonly expected?: string,
@@ -29,7 +34,7 @@ export class ApiError extends Error {
 export interface Tokens {
   token(): Promise<string | undefined>;
   renew(): Promise<string | undefined>;
-  /** No token is to be had: somebody must sign in again. */
+  /** No token can be had: the user must sign in again. */
   ended(): void;
 }
 
@@ -83,9 +88,9 @@ export class Api {
     return this.#json('GET', `/uploads/${encodeURIComponent(id)}`, {});
   }
 
-  async #json<Answer>(method: string, path: string, options: Options): Promise<Answer> {
+  async #json<Body>(method: string, path: string, options: Options): Promise<Body> {
     const response = await this.#call(method, path, options);
-    return (await response.json()) as Answer;
+    return (await response.json()) as Body;
   }
 
   async #call(method: string, path: string, options: Options): Promise<Response> {
@@ -116,7 +121,7 @@ export class Api {
       });
     } catch (error) {
       if (signal?.aborted) throw error;
-      throw new ApiError(0, 'unreachable', 'The server cannot be reached. Is it running?');
+      throw new ApiError(0, 'unreachable', method === 'GET' ? OFFLINE_RETRYING : OFFLINE);
     }
   }
 }
@@ -140,18 +145,18 @@ async function failure(response: Response): Promise<ApiError> {
     return new ApiError(
       response.status,
       'unknown',
-      `The server answered ${response.status} ${response.statusText}`.trim() + '.',
+      `The server responded with ${response.status} ${response.statusText}`.trim() + '.',
     );
   const expected = Array.isArray(error.expected) ? error.expected.join(', ') : error.expected;
   return new ApiError(response.status, error.code, error.message, error.position, expected);
 }
 
-/** Any failure in one sentence. */
-export function inWords(error: unknown): string {
+/** What to show for any failure. */
+export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : 'Something went wrong. Please try again.';
 }
 
-/** Whether a request was given up because a newer one replaced it. */
+/** Whether a request was aborted because a newer one replaced it. */
 export function wasAborted(error: unknown): boolean {
   return error instanceof DOMException && error.name === 'AbortError';
 }

@@ -5,11 +5,11 @@ import { isOver } from './auth-outcome';
 import type { Settings } from './protocol';
 
 /** A renewal that failed for now is tried again after this. */
-const RENEW_AGAIN_MS = 10_000;
-/** Signing out waits no longer for the server. */
-const REVOKE_WITHIN_MS = 3_000;
+const RENEWAL_RETRY_MS = 10_000;
+/** Signing out waits for the server no longer than this. */
+const REVOCATION_TIMEOUT_MS = 3_000;
 
-/** What the page knows about who is signed in. */
+/** What the web app knows about who is signed in. */
 export interface Identity {
   name: string;
   moderator: boolean;
@@ -36,7 +36,7 @@ export class Auth {
       client_id: settings.client_id,
       scope: settings.scope,
       response_type: 'code',
-      redirect_uri: pageAddress(),
+      redirect_uri: appUrl(),
       userStore: new WebStorageStateStore({ store: sessionStorage }),
       stateStore: new WebStorageStateStore({ store: sessionStorage }),
       automaticSilentRenew: true,
@@ -46,8 +46,8 @@ export class Auth {
   }
 
   /**
-   * Finishes a sign-in that is coming back, or takes up the one of this tab.
-   * Throws with words for people when the sign-in was refused.
+   * Finishes a sign-in that is coming back, or resumes the one of this tab.
+   * Throws with a message for people when the sign-in was refused.
    */
   async start(listener: AuthListener): Promise<Identity | undefined> {
     this.#manager.events.addUserLoaded((user) => {
@@ -60,7 +60,7 @@ export class Auth {
       else this.#renewLater();
     });
     this.#manager.events.addAccessTokenExpired(() => this.#renewOrEnd());
-    this.#user = await this.#takeUp();
+    this.#user = await this.#resume();
     return this.identity();
   }
 
@@ -103,11 +103,11 @@ export class Auth {
     await this.#manager.removeUser();
     const address = new URL(this.settings.metadata.end_session_endpoint);
     address.searchParams.set('client_id', this.settings.client_id);
-    address.searchParams.set('logout_uri', pageAddress());
+    address.searchParams.set('logout_uri', appUrl());
     location.assign(address);
   }
 
-  async #takeUp(): Promise<User | null> {
+  async #resume(): Promise<User | null> {
     const query = new URLSearchParams(location.search);
     if (query.has('state') && (query.has('code') || query.has('error'))) {
       try {
@@ -120,7 +120,7 @@ export class Auth {
         // but this tab may be signed in all the same.
         const user = await this.#manager.getUser();
         if (user && !user.expired) return user;
-        throw new Error(`Sign-in did not finish: ${words(error)}. Please try again.`, {
+        throw new Error(`Sign-in failed: ${reason(error)}. Please try again.`, {
           cause: error,
         });
       }
@@ -136,7 +136,7 @@ export class Auth {
 
   /** Without it, whoever has read the refresh token could go on for thirty days. */
   async #revoke(): Promise<void> {
-    const late = new Promise<void>((resolve) => setTimeout(resolve, REVOKE_WITHIN_MS));
+    const late = new Promise<void>((resolve) => setTimeout(resolve, REVOCATION_TIMEOUT_MS));
     const revoked = this.#manager.revokeTokens(['refresh_token']).catch(() => {
       console.warn('Labelcast: the refresh token could not be revoked');
     });
@@ -145,7 +145,7 @@ export class Auth {
 
   #renewLater(): void {
     clearTimeout(this.#later);
-    this.#later = setTimeout(() => this.#renewOrEnd(), RENEW_AGAIN_MS);
+    this.#later = setTimeout(() => this.#renewOrEnd(), RENEWAL_RETRY_MS);
   }
 
   #renewOrEnd(): void {
@@ -164,26 +164,20 @@ export class Auth {
       return this.#user?.id_token;
     } catch (error) {
       if (isOver(error)) return undefined;
-      throw new ApiError(
-        0,
-        'unavailable',
-        'The sign-in cannot be renewed right now. Please try again.',
-      );
+      throw new ApiError(0, 'unavailable', "Your session couldn't be renewed. Please try again.");
     }
   }
 }
 
-/** The page's own address, without query and hash: what sign-in and sign-out come back to. */
-function pageAddress(): string {
+/** The web app's own URL, without query and hash: what sign-in and sign-out come back to. */
+function appUrl(): string {
   return new URL('./', location.href).href;
 }
 
 function forgetCallback(hash: string): void {
-  history.replaceState(null, '', pageAddress() + (hash.startsWith('#') ? hash : ''));
+  history.replaceState(null, '', appUrl() + (hash.startsWith('#') ? hash : ''));
 }
 
-function words(error: unknown): string {
-  return error instanceof Error
-    ? error.message.replace(/\.$/, '')
-    : 'the answer was not understood';
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message.replace(/\.$/, '') : 'unexpected response';
 }

@@ -1,4 +1,4 @@
-/** The present second, for times that are told from now. */
+/** The present second, for relative times. */
 class Clock {
   now = $state(Date.now());
 

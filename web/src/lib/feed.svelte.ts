@@ -1,20 +1,20 @@
-import { ApiError, inWords, type Api } from './api';
+import { ApiError, errorMessage, type Api } from './api';
 import { arrive, type FeedItem, reload, without } from './feed-items';
 import { median, plural } from './format';
 import type { Image } from './protocol';
 
 const FIRST_PAGE = 48;
-const MEASURED = 100;
-const ANNOUNCE_AFTER_MS = 1_500;
+const MAX_MEASURED = 100;
+const ANNOUNCEMENT_DELAY_MS = 1_500;
 
-/** What is shown on the live page. */
+/** What is shown under *Live*. */
 export class Feed {
   items = $state.raw<FeedItem[]>([]);
   loading = $state(true);
   error = $state<string>();
   filter = $state('');
   filterError = $state<ApiError>();
-  /** How many arrived live since the page was opened. */
+  /** How many arrived live since the web app was opened. */
   arrived = $state(0);
   /** For screen readers: what came in the last moments, in one sentence. */
   announcement = $state('');
@@ -22,6 +22,8 @@ export class Feed {
   #arrivals = $state.raw<number[]>([]);
   #generation = 0;
   #load = 0;
+  /** The filter last requested, whether or not it could be applied. */
+  #requestedFilter = '';
   #unannounced: Image[] = [];
 
   /** Median time from upload to screen, in milliseconds. */
@@ -42,9 +44,10 @@ export class Feed {
     return this.#arrivals.filter((at) => now - at < 60_000).length;
   }
 
-  /** Filters by a query; a query that cannot be read changes nothing but `filterError`. */
+  /** Filters by a query; a query that cannot be parsed changes nothing but `filterError`. */
   async setFilter(query: string): Promise<void> {
     const filter = query.trim();
+    this.#requestedFilter = filter;
     this.filterError = undefined;
     this.#load += 1;
     const load = this.#load;
@@ -60,16 +63,16 @@ export class Feed {
     } catch (error) {
       if (load !== this.#load) return;
       this.filterError =
-        error instanceof ApiError ? error : new ApiError(0, 'unknown', inWords(error));
+        error instanceof ApiError ? error : new ApiError(0, 'unknown', errorMessage(error));
     }
   }
 
-  /** The server refused the filter although it could be searched for. */
+  /** The server refused the filter although a search by it worked. */
   refused(message: string): void {
     this.filterError = new ApiError(400, 'bad_request', message);
   }
 
-  /** A new subscription stands: what came before it is taken from the server. */
+  /** A new subscription is confirmed: what came before it is loaded over REST. */
   subscribed(): Promise<void> {
     this.#generation += 1;
     return this.reload();
@@ -84,10 +87,16 @@ export class Feed {
       this.items = reload(this.items, page.images, this.#generation);
       this.error = undefined;
     } catch (error) {
-      if (load === this.#load) this.error = inWords(error);
+      if (load === this.#load) this.error = errorMessage(error);
     } finally {
       if (load === this.#load) this.loading = false;
     }
+  }
+
+  /** Loads again what failed while the server was out of reach. */
+  retry(): void {
+    if (this.filterError?.status === 0) void this.setFilter(this.#requestedFilter);
+    else if (this.error !== undefined) void this.reload();
   }
 
   arrive(image: Image): void {
@@ -95,7 +104,7 @@ export class Feed {
     const took = now - Date.parse(image.uploaded_at);
     this.items = arrive(this.items, { image, took, generation: this.#generation });
     this.arrived += 1;
-    this.#times = [...this.#times, took].slice(-MEASURED);
+    this.#times = [...this.#times, took].slice(-MAX_MEASURED);
     this.#arrivals = [...this.#arrivals.filter((at) => now - at < 60_000), now];
     this.#announce(image);
   }
@@ -104,7 +113,7 @@ export class Feed {
     this.items = without(this.items, imageId);
   }
 
-  /** A busy feed is read out in one sentence now and then, not image by image. */
+  /** A busy feed is announced in one sentence now and then, not image by image. */
   #announce(image: Image): void {
     this.#unannounced.push(image);
     if (this.#unannounced.length > 1) return;
@@ -113,6 +122,6 @@ export class Feed {
       const some = [...new Set(names.map(({ name }) => name))].slice(0, 5).join(', ');
       this.announcement = `${plural(this.#unannounced.length, 'new image')}: ${some}`;
       this.#unannounced = [];
-    }, ANNOUNCE_AFTER_MS);
+    }, ANNOUNCEMENT_DELAY_MS);
   }
 }

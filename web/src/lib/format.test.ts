@@ -12,7 +12,7 @@ describe('times', () => {
     expect(duration(ms)).toBe(words);
   });
 
-  it('are told from now', () => {
+  it('read relative to now', () => {
     const now = Date.parse('2026-01-01T00:10:00Z');
     expect(ago('2026-01-01T00:09:59Z', now)).toBe('just now');
     expect(ago('2026-01-01T00:09:18Z', now)).toBe('42 s ago');

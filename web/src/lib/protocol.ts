@@ -1,4 +1,4 @@
-/** What goes over the wire: REST answers, WebSocket frames and the page's settings. */
+/** What goes over the wire: REST responses, WebSocket frames and the web app's settings. */
 
 export interface Settings {
   /** Base address of the REST calls, without a slash at the end. */
@@ -19,7 +19,7 @@ export interface Settings {
   /** Languages a query may be written in; the first one needs no translation. */
   languages: string[];
   max_upload_bytes: number;
-  /** How often the live connection is tried while the page is looked at. */
+  /** How often the live connection is checked while the web app is visible, in seconds. */
   live_ping_seconds: number;
 }
 
@@ -57,7 +57,7 @@ export interface Image {
   version: number;
 }
 
-/** All that the uploader of a picture under review is told about it. */
+/** All that the uploader of a picture under review gets to know about it. */
 export interface WithheldImage {
   image_id: string;
   status: 'pending';

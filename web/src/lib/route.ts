@@ -1,4 +1,4 @@
-/** Addresses inside the page, all behind the hash, so that any folder can serve it. */
+/** Addresses inside the web app, all behind the hash, so that any folder can serve it. */
 
 export type Page = 'live' | 'upload' | 'search' | 'alerts';
 

@@ -26,7 +26,7 @@ class Router {
     this.route = parse(hash, this.route);
   }
 
-  /** Takes the address up again after something else changed it, as sign-in does. */
+  /** Reads the address again after something else changed it, as sign-in does. */
   read(): void {
     this.route = parse(location.hash, undefined);
   }

@@ -1,40 +1,40 @@
-import { ApiError, inWords, wasAborted, type Api } from './api';
+import { ApiError, errorMessage, wasAborted, type Api } from './api';
 import type { Image } from './protocol';
 import type { SearchAddress } from './route';
 
-const PAGE = 40;
-/** More cards than this help nobody and cost memory; the page says so. */
-const MOST_RESULTS = 2_000;
+const PAGE_SIZE = 40;
+/** More cards than this help nobody and cost memory; a note at the end says so. */
+const MAX_RESULTS = 2_000;
 
-/** One search and the results scrolled to so far. It outlives the page, so that coming back is quick. */
+/** One search and the results scrolled to so far. It outlives the component, so that coming back is quick. */
 export class Search {
   items = $state.raw<Image[]>([]);
   loading = $state(false);
   error = $state<ApiError>();
   /** The server has no more. */
   complete = $state(false);
-  /** What the results answer. */
-  asked = $state.raw<SearchAddress>();
-  readonly full = $derived(this.items.length >= MOST_RESULTS);
+  /** What the results are for. */
+  request = $state.raw<SearchAddress>();
+  readonly full = $derived(this.items.length >= MAX_RESULTS);
   #next: string | undefined;
   #known = new Set<string>();
   #abort = new AbortController();
 
   constructor(private readonly api: Api) {}
 
-  /** Starts over, unless this is what was asked already. */
+  /** Starts over, unless this is the present request. */
   run(address: SearchAddress): void {
-    const { asked } = this;
+    const { request } = this;
     const same =
-      asked?.q === address.q &&
-      asked.confidence === address.confidence &&
-      asked.language === address.language;
+      request?.q === address.q &&
+      request.confidence === address.confidence &&
+      request.language === address.language;
     if (same && !this.error) return;
     this.#abort.abort();
     this.#abort = new AbortController();
     this.#next = undefined;
     this.#known.clear();
-    this.asked = address;
+    this.request = address;
     this.items = [];
     this.error = undefined;
     this.complete = false;
@@ -44,19 +44,19 @@ export class Search {
 
   /** The next page. It may be short or empty; only a missing cursor is the end. */
   async more(): Promise<void> {
-    const { asked } = this;
-    if (!asked || this.loading || this.complete || this.full) return;
+    const { request } = this;
+    if (!request || this.loading || this.complete || this.full) return;
     const { signal } = this.#abort;
     this.loading = true;
     this.error = undefined;
     try {
       const page = await this.api.images(
         {
-          q: asked.q,
-          limit: PAGE,
+          q: request.q,
+          limit: PAGE_SIZE,
           cursor: this.#next,
-          ...(asked.confidence > 0 ? { minConfidence: asked.confidence } : {}),
-          ...(asked.language === '' ? {} : { language: asked.language }),
+          ...(request.confidence > 0 ? { minConfidence: request.confidence } : {}),
+          ...(request.language === '' ? {} : { language: request.language }),
         },
         signal,
       );
@@ -68,10 +68,16 @@ export class Search {
       this.complete = page.next === null;
     } catch (error) {
       if (signal.aborted || wasAborted(error)) return;
-      this.error = error instanceof ApiError ? error : new ApiError(0, 'unknown', inWords(error));
+      this.error =
+        error instanceof ApiError ? error : new ApiError(0, 'unknown', errorMessage(error));
     } finally {
       if (!signal.aborted) this.loading = false;
     }
+  }
+
+  /** Loads again what failed while the server was out of reach. */
+  retry(): void {
+    if (this.error?.status === 0) void this.more();
   }
 
   remove(imageId: string): void {

@@ -3,7 +3,7 @@ import { Api } from './api';
 import type { Auth, Identity } from './auth';
 import { Feed } from './feed.svelte';
 import { LiveConnection, type LiveListener } from './live/connection';
-import type { LineHint } from './live/hints';
+import type { ConnectionHint } from './live/hints';
 import type { Phase, Standing } from './live/machine';
 import { isWhole, type Notification, type Settings } from './protocol';
 import { Search } from './search.svelte';
@@ -40,7 +40,7 @@ export class Session {
       renew: () => auth.renew(),
       ended,
     });
-    // The socket alone may hear that the session is over: nothing else may be asked for a while.
+    // Only the socket may learn that the session is over: there may be no REST call for a while.
     const forSocket = async (fresh: boolean) => {
       const token = await (fresh ? auth.renew() : auth.token());
       if (token === undefined) ended();
@@ -78,13 +78,13 @@ export class Session {
     this.#live.step({ kind: 'stop' });
   }
 
-  /** Connects now instead of waiting, or again after the server ended it for good. */
+  /** Connects now instead of waiting, or again after the server closed it for good. */
   reconnect(): void {
     this.#live.step({ kind: this.phase.name === 'stopped' ? 'start' : 'wake' });
   }
 
-  /** What the browser knows of the line before a ping does. */
-  hint(hint: LineHint): void {
+  /** What the browser knows of the connection before a ping does. */
+  hint(hint: ConnectionHint): void {
     this.#live.step(hint);
   }
 
@@ -102,7 +102,15 @@ export class Session {
   #phase(phase: Phase): void {
     if (phase === this.phase) return;
     if (phase.name === 'waiting') this.retryAt = Date.now() + phase.delay;
+    const reconnected = phase.name === 'live' && this.phase.name !== 'live';
     this.phase = phase;
+    if (reconnected) this.#retryFailed();
+  }
+
+  #retryFailed(): void {
+    this.feed.retry();
+    this.search.retry();
+    this.alerts?.retry();
   }
 
   async #standing(topic: string, standing: Standing): Promise<void> {
@@ -110,7 +118,7 @@ export class Session {
       this.#showCaughtUp();
       return;
     }
-    // Fresh and missed alike: what came before this moment is only to be had over REST.
+    // Fresh and missed alike: what came before this moment is only available over REST.
     if (topic === 'labels') await this.feed.subscribed();
     if (topic === 'uploads') await this.uploads.catchUp();
     if (topic === 'moderation') await this.alerts?.reload();

@@ -1,12 +1,12 @@
-import { ApiError, inWords, type Api } from './api';
+import { ApiError, errorMessage, type Api } from './api';
 import { isWhole, type Image, type UploadStatus, type WithheldImage } from './protocol';
-import { contentType, objection } from './uploads/check';
+import { contentType, rejectionReason } from './uploads/check';
 import { postForm } from './uploads/form-post';
 import { advance, isAwaited, isOnItsWay, isSettled, pollDelay, type Stage } from './uploads/stage';
 
-const AT_ONCE = 3;
+const MAX_CONCURRENT_UPLOADS = 3;
 /** Settled uploads beyond this leave the list, the oldest first. */
-const MOST_ROWS = 200;
+const MAX_ROWS = 200;
 
 /** One file on its way. */
 export class UploadRow {
@@ -14,7 +14,7 @@ export class UploadRow {
   stage = $state<Stage>('waiting');
   /** Part of the file that is sent, 0 to 1. */
   progress = $state(0);
-  /** Why it was not taken, in words. */
+  /** Why it was not accepted, for people. */
   reason = $state<string>();
   image = $state.raw<Image>();
   /** From all bytes sent to labelled, in milliseconds. */
@@ -49,7 +49,7 @@ export class Uploads {
   add(files: Iterable<File>): void {
     const rows = [...files].map((file) => {
       const row = new UploadRow(file);
-      const reason = objection(file, this.maxBytes);
+      const reason = rejectionReason(file, this.maxBytes);
       if (reason !== undefined) row.move('refused', reason);
       return row;
     });
@@ -87,9 +87,11 @@ export class Uploads {
     if (row) this.#labelled(row, image);
   }
 
-  /** Asks the server about everything it owes an answer for: news of it may have been missed. */
+  /** Polls everything whose outcome is pending: news of it may have been missed. */
   async catchUp(): Promise<void> {
-    await Promise.all(this.rows.filter(({ stage }) => isAwaited(stage)).map((r) => this.#ask(r)));
+    await Promise.all(
+      this.rows.filter(({ stage }) => isAwaited(stage)).map((row) => this.#poll(row)),
+    );
   }
 
   #find(uploadId: string): UploadRow | undefined {
@@ -97,7 +99,7 @@ export class Uploads {
   }
 
   #pump(): void {
-    const free = AT_ONCE - this.rows.filter(({ stage }) => isOnItsWay(stage)).length;
+    const free = MAX_CONCURRENT_UPLOADS - this.rows.filter(({ stage }) => isOnItsWay(stage)).length;
     const waiting = this.rows.filter(({ stage }) => stage === 'waiting').reverse();
     for (const row of waiting.slice(0, Math.max(0, free))) void this.#send(row);
   }
@@ -116,30 +118,30 @@ export class Uploads {
       row.move('sent');
       this.#pollLater(row);
     } catch (error) {
-      row.move(refusedBefore(error) ? 'refused' : 'failed', inWords(error));
+      row.move(refusedBefore(error) ? 'refused' : 'failed', errorMessage(error));
     } finally {
       row.abort = undefined;
       this.#pump();
     }
   }
 
-  /** The socket brings the news; asking is for when it does not. */
+  /** The socket brings the news; polling is for when it does not. */
   #pollLater(row: UploadRow): void {
     setTimeout(() => {
       if (!isAwaited(row.stage) || !this.rows.includes(row)) return;
       row.polls += 1;
-      void this.#ask(row).finally(() => this.#pollLater(row));
+      void this.#poll(row).finally(() => this.#pollLater(row));
     }, pollDelay(row.polls));
   }
 
-  async #ask(row: UploadRow): Promise<void> {
+  async #poll(row: UploadRow): Promise<void> {
     if (row.id === undefined) return;
     try {
       await this.#apply(row, await this.api.upload(row.id));
     } catch (error) {
       if (error instanceof ApiError && error.status === 404)
-        row.move('failed', 'The server does not know this upload any more. Try again.');
-      // Anything else: the next poll asks again.
+        row.move('failed', 'The server no longer has this upload. Try again.');
+      // Anything else: the next poll tries again.
     }
   }
 
@@ -159,7 +161,7 @@ export class Uploads {
     }
   }
 
-  /** An image that is labelled but not to be seen waits for a moderator. */
+  /** An image that is labelled but hidden is waiting for a moderator. */
   async #image(id: string): Promise<Image | WithheldImage> {
     try {
       return await this.api.image(id);
@@ -183,12 +185,12 @@ export class Uploads {
 
   #trim(): void {
     const settled = this.rows.filter(({ stage }) => isSettled(stage));
-    const surplus = this.rows.length - MOST_ROWS;
+    const surplus = this.rows.length - MAX_ROWS;
     if (surplus > 0) for (const row of settled.slice(-surplus)) this.dismiss(row);
   }
 }
 
-/** Whether trying again with the same file is of no use. */
+/** Whether retrying with the same file is pointless. */
 function refusedBefore(error: unknown): boolean {
   return error instanceof ApiError && [400, 413, 415].includes(error.status);
 }

@@ -1,18 +1,18 @@
-const FIRST_MS = 500;
-const LONGEST_MS = 30_000;
+const INITIAL_MS = 500;
+const MAX_MS = 30_000;
 
 /**
  * How long to wait before the given attempt (0 is the first), in milliseconds.
  *
- * Exponential, half of it random, so that a thousand pages that lost the same server do not come
+ * Exponential, half of it random, so that a thousand clients that lost the same server do not come
  * back in the same moment. `chance` is in [0, 1).
  */
 export function backoff(attempt: number, chance: number): number {
-  const ceiling = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(attempt, 16));
+  const ceiling = Math.min(MAX_MS, INITIAL_MS * 2 ** Math.min(attempt, 16));
   return Math.round(ceiling / 2 + (ceiling / 2) * chance);
 }
 
 /** The server said that it is closing and to come back: soon, but not all at once. */
-export function comeBack(chance: number): number {
+export function restartDelay(chance: number): number {
   return Math.round(100 + 400 * chance);
 }

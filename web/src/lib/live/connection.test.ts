@@ -94,7 +94,7 @@ describe('live connection', () => {
     expect(phase.name).not.toBe('live');
   });
 
-  it('stays live for as long as pings are answered, and is quiet about it', async () => {
+  it('stays live for as long as pings get a response, and reports no phase change', async () => {
     const { socket } = await live();
     for (let second = 0; second < 3_600; second += 1) {
       const before = socket.pings();

@@ -36,7 +36,7 @@ export class LiveConnection {
     /** An ID token, a new one if `fresh`; nothing when signed out. Throws when none can be had now. */
     private readonly token: (fresh: boolean) => Promise<string | undefined>,
     private readonly listener: LiveListener,
-    /** How often the line is tried while the page is looked at, in milliseconds. */
+    /** How often the connection is checked while the web app is visible, in milliseconds. */
     pingEvery: number,
   ) {
     this.#machine = new LiveMachine(Math.random, pingEvery);
@@ -112,7 +112,7 @@ export class LiveConnection {
     socket.onclose = () => step({ kind: 'closed' });
   }
 
-  /** Gives the socket up at once: the close handshake of a dead one takes minutes. */
+  /** Drops the socket at once: the close handshake of a dead one takes minutes. */
   #drop(): void {
     this.#attempt += 1;
     const socket = this.#socket;
@@ -132,7 +132,7 @@ function parse(data: unknown): ServerFrame | undefined {
   try {
     return JSON.parse(data) as ServerFrame;
   } catch {
-    console.warn('Labelcast: a frame that is no JSON was left out');
+    console.warn('Labelcast: ignored a frame that is not valid JSON');
     return undefined;
   }
 }

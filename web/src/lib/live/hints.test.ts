@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { hints, type LineHint, type Surroundings } from './hints';
+import { hints, type ConnectionHint, type Surroundings } from './hints';
 
 class Page extends EventTarget {
   visibilityState: DocumentVisibilityState = 'visible';
@@ -9,7 +9,7 @@ describe('hints of the browser', () => {
   const window = new EventTarget();
   const network = new EventTarget();
   const document = new Page();
-  let reported: LineHint[];
+  let reported: ConnectionHint[];
   let end: () => void;
 
   beforeEach(() => {

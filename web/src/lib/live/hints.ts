@@ -1,7 +1,7 @@
-/** What a browser knows of the line before a ping does: going offline, another network, a page looked at again. */
+/** What a browser knows of the connection before a ping does: going offline, another network, a tab that is visible again. */
 import type { Input } from './machine';
 
-export type LineHint = Extract<Input, { kind: 'wake' | 'offline' | 'visibility' }>;
+export type ConnectionHint = Extract<Input, { kind: 'wake' | 'offline' | 'visibility' }>;
 
 /** The parts of a browser that give hints. */
 export interface Surroundings {
@@ -14,11 +14,11 @@ export interface Surroundings {
 }
 
 const TICK_MS = 5_000;
-/** A visible page's timer is never this late, unless the machine slept. */
+/** A visible tab's timer is never this late, unless the machine slept. */
 const SLEPT_MS = 15_000;
 
-/** Reports hints until the answered function is called. */
-export function hints(report: (hint: LineHint) => void, around = browser()): () => void {
+/** Reports hints until the returned function is called. */
+export function hints(report: (hint: ConnectionHint) => void, around = browser()): () => void {
   const ended = new AbortController();
   const on = (target: EventTarget | undefined, event: string, happened: () => void) =>
     target?.addEventListener(event, happened, { signal: ended.signal });
@@ -30,7 +30,7 @@ export function hints(report: (hint: LineHint) => void, around = browser()): () 
   const timer = setInterval(() => {
     const since = around.now() - ticked;
     ticked = around.now();
-    // Timers of hidden pages are slowed down, so that their lateness says nothing.
+    // Timers of hidden tabs are slowed down, so that their lateness says nothing.
     if (since > SLEPT_MS && isVisible()) wake();
   }, TICK_MS);
 

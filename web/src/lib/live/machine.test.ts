@@ -29,7 +29,7 @@ function labelled(id: string, cursor: string): Notification {
   };
 }
 
-/** A machine that watches `labels`, connected, with the subscription answered. */
+/** A machine that watches `labels`, connected, with the subscription confirmed. */
 function connected(filter = '', cursor = 'e1-5'): LiveMachine {
   const machine = new LiveMachine(() => 0, PING_EVERY);
   machine.step({ kind: 'start' });
@@ -167,7 +167,7 @@ describe('live machine', () => {
     expect(of(other.step({ kind: 'start' }), 'connect')).toHaveLength(1);
   });
 
-  it('drops a connection that does not answer a ping', () => {
+  it('drops a connection on which a ping gets no response', () => {
     const machine = connected();
     const effects = machine.step({ kind: 'timer', timer: 'ping' });
     expect(sent(effects)).toMatchObject([{ action: 'ping' }]);
@@ -192,7 +192,7 @@ describe('live machine', () => {
     expect(of(again, 'set-timer').map(({ timer }) => timer)).toEqual(['ping']);
   });
 
-  it('finds a dead line within 20 s: the interval of one machine and the time for an answer', () => {
+  it('detects a dead connection within 20 s: the ping interval plus the timeout', () => {
     const [ping, pong] = of(connected().step({ kind: 'timer', timer: 'ping' }), 'set-timer')
       .sort((one, other) => other.after - one.after)
       .map(({ after }) => after);
@@ -215,7 +215,7 @@ describe('live machine', () => {
     ]);
   });
 
-  it('says that it checks when the browser is offline, and is live again if the server answers', () => {
+  it('shows that it is checking when the browser is offline, and is live again if the server responds', () => {
     const machine = connected();
     expect(sent(machine.step({ kind: 'offline' }))).toMatchObject([{ action: 'ping' }]);
     expect(machine.phase).toEqual({ name: 'live', checking: true });
@@ -223,7 +223,7 @@ describe('live machine', () => {
     expect(machine.phase).toEqual({ name: 'live' });
   });
 
-  it('gives a handshake up that nobody answers', () => {
+  it('aborts a handshake that gets no response', () => {
     const machine = new LiveMachine(() => 0, PING_EVERY);
     const timers = of(machine.step({ kind: 'start' }), 'set-timer');
     expect(timers).toMatchObject([{ timer: 'connect' }]);

@@ -3,14 +3,14 @@
  * no chance of its own, so that every run can be replayed in a test.
  */
 import type { ClientFrame, Notification, ServerFrame } from '../protocol';
-import { backoff, comeBack } from './backoff';
+import { backoff, restartDelay } from './backoff';
 import { furthest } from './cursor';
 import { RecentIds } from './recent';
 
 export type Phase =
   | { name: 'stopped'; message?: string }
   | { name: 'connecting' }
-  /** `checking`: the browser says that the network is gone; an answer to a ping will show it. */
+  /** `checking`: the browser says that the network is gone; the response to a ping will show it. */
   | { name: 'live'; checking?: true }
   /** Reconnects after `delay` milliseconds. */
   | { name: 'waiting'; delay: number };
@@ -30,11 +30,11 @@ export type Input =
   | { kind: 'closed' }
   | { kind: 'frame'; frame: ServerFrame }
   | { kind: 'timer'; timer: Timer }
-  /** The network came back or changed, or somebody does not want to wait. */
+  /** The network came back or changed, or the user does not want to wait. */
   | { kind: 'wake' }
   /** The browser says that the network is gone. A server on the same machine may still answer. */
   | { kind: 'offline' }
-  /** The page is looked at, or is not any more. */
+  /** The web app became visible or hidden. */
   | { kind: 'visibility'; visible: boolean }
   | { kind: 'watch'; topic: string; filter?: string }
   | { kind: 'token'; token: string };
@@ -54,43 +54,44 @@ interface Watch {
   /** The filter the server last agreed to. */
   agreed?: string;
   cursor?: string;
-  /** The server was too busy to answer; it is asked again. */
-  again?: boolean;
+  /** The server was too busy to respond; the request is repeated. */
+  retry?: boolean;
 }
 
-interface Asked {
+/** A subscription that the server has not confirmed yet. */
+interface PendingRequest {
   topic: string;
   filter: string;
   resumed: boolean;
 }
 
 /** How long a handshake may take, the token before it included. */
-const CONNECT_WITHIN_MS = 10_000;
-/** While nobody looks: often enough for a server that ends idle connections after ten minutes. */
-const HIDDEN_PING_EVERY_MS = 4 * 60_000;
-/** A line on which nothing comes for this long after a ping is dead. */
-const PONG_WITHIN_MS = 6_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+/** While hidden: often enough for a server that ends idle connections after ten minutes. */
+const HIDDEN_PING_INTERVAL_MS = 4 * 60_000;
+/** A connection on which nothing comes for this long after a ping is dead. */
+const PONG_TIMEOUT_MS = 6_000;
 /** A connection that holds this long makes the next wait short again. */
 const STABLE_AFTER_MS = 10_000;
-const RESUBSCRIBE_AFTER_MS = 3_000;
+const RESUBSCRIBE_DELAY_MS = 3_000;
 const REMEMBERED_IDS = 5_000;
 
 export class LiveMachine {
   phase: Phase = { name: 'stopped' };
   readonly #watches = new Map<string, Watch>();
-  readonly #asked = new Map<string, Asked>();
+  readonly #requests = new Map<string, PendingRequest>();
   readonly #recent = new RecentIds(REMEMBERED_IDS);
   #attempt = 0;
   #visible = true;
   /** A ping was sent and nothing has come since. */
-  #unanswered = false;
+  #awaitingPong = false;
   #lastRef = 0;
   #refreshRef: string | undefined;
   #closing: { message: string; retry: boolean } | undefined;
 
   constructor(
     private readonly chance: () => number,
-    /** How often the line is tried while the page is looked at, in milliseconds. */
+    /** How often the connection is checked while the web app is visible, in milliseconds. */
     private readonly pingEvery: number,
   ) {}
 
@@ -126,7 +127,7 @@ export class LiveMachine {
     this.#closing = undefined;
     return [
       { kind: 'clear-timer', timer: 'retry' },
-      { kind: 'set-timer', timer: 'connect', after: CONNECT_WITHIN_MS },
+      { kind: 'set-timer', timer: 'connect', after: CONNECT_TIMEOUT_MS },
       { kind: 'connect' },
     ];
   }
@@ -138,7 +139,7 @@ export class LiveMachine {
 
   #opened(): Effect[] {
     this.phase = { name: 'live' };
-    this.#unanswered = false;
+    this.#awaitingPong = false;
     return [
       { kind: 'clear-timer', timer: 'connect' },
       this.#pingLater(),
@@ -148,7 +149,7 @@ export class LiveMachine {
   }
 
   #closed(): Effect[] {
-    this.#asked.clear();
+    this.#requests.clear();
     this.#refreshRef = undefined;
     if (this.phase.name === 'stopped') return [];
     const closing = this.#closing;
@@ -158,7 +159,7 @@ export class LiveMachine {
     }
     const delay =
       closing && this.#attempt === 0
-        ? comeBack(this.chance())
+        ? restartDelay(this.chance())
         : backoff(this.#attempt, this.chance());
     this.#attempt += 1;
     this.phase = { name: 'waiting', delay };
@@ -181,7 +182,7 @@ export class LiveMachine {
       case 'resubscribe':
         return this.phase.name === 'live'
           ? [...this.#watches]
-              .filter(([, watch]) => watch.again)
+              .filter(([, watch]) => watch.retry)
               .map(([topic]) => this.#subscribe(topic, true))
           : [];
     }
@@ -205,27 +206,27 @@ export class LiveMachine {
     return this.phase.name === 'live' ? [this.#pingLater()] : [];
   }
 
-  /** Several occasions at once are one ping: its deadline stays. */
+  /** Several reasons at once make one ping: its deadline stays. */
   #ping(): Effect[] {
-    if (this.#unanswered) return [this.#pingLater()];
-    this.#unanswered = true;
+    if (this.#awaitingPong) return [this.#pingLater()];
+    this.#awaitingPong = true;
     return [
       { kind: 'send', frame: { action: 'ping', ref: this.#ref() } },
-      { kind: 'set-timer', timer: 'pong', after: PONG_WITHIN_MS },
+      { kind: 'set-timer', timer: 'pong', after: PONG_TIMEOUT_MS },
       this.#pingLater(),
     ];
   }
 
   #pingLater(): Effect {
-    const hidden = Math.max(HIDDEN_PING_EVERY_MS, this.pingEvery);
+    const hidden = Math.max(HIDDEN_PING_INTERVAL_MS, this.pingEvery);
     return { kind: 'set-timer', timer: 'ping', after: this.#visible ? this.pingEvery : hidden };
   }
 
-  /** Whatever comes shows that the line is alive; a pong may have to wait behind a long replay. */
-  #heard(): Effect[] {
+  /** Whatever comes shows that the connection is alive; a pong may have to wait behind a long replay. */
+  #alive(): Effect[] {
     if (this.phase.name === 'live' && this.phase.checking) this.phase = { name: 'live' };
-    if (!this.#unanswered) return [];
-    this.#unanswered = false;
+    if (!this.#awaitingPong) return [];
+    this.#awaitingPong = false;
     return [{ kind: 'clear-timer', timer: 'pong' }];
   }
 
@@ -241,13 +242,13 @@ export class LiveMachine {
     return [{ kind: 'send', frame: { action: 'refresh', token, ref: this.#refreshRef } }];
   }
 
-  /** `resume` asks for what came since the cursor, unless the filter is a new one. */
+  /** `resume` requests what came since the cursor, unless the filter is a new one. */
   #subscribe(topic: string, resume: boolean): Effect {
     const { filter, agreed, cursor } = this.#watches.get(topic) ?? { filter: '' };
     const since = resume && filter === agreed ? cursor : undefined;
     const ref = this.#ref();
-    this.#asked.set(ref, { topic, filter, resumed: since !== undefined });
-    delete this.#watches.get(topic)?.again;
+    this.#requests.set(ref, { topic, filter, resumed: since !== undefined });
+    delete this.#watches.get(topic)?.retry;
     return {
       kind: 'send',
       frame: {
@@ -261,10 +262,10 @@ export class LiveMachine {
   }
 
   #frame(frame: ServerFrame): Effect[] {
-    return [...this.#heard(), ...this.#understood(frame)];
+    return [...this.#alive(), ...this.#handle(frame)];
   }
 
-  #understood(frame: ServerFrame): Effect[] {
+  #handle(frame: ServerFrame): Effect[] {
     switch (frame.type) {
       case 'notification':
         for (const { topic, cursor } of frame.topics) this.#advance(topic, cursor);
@@ -285,15 +286,15 @@ export class LiveMachine {
     ref: string | null | undefined,
     topics: { topic: string; recovered: boolean; cursor: string }[],
   ): Effect[] {
-    const asked = this.#asked.get(ref ?? '');
-    this.#asked.delete(ref ?? '');
+    const request = this.#requests.get(ref ?? '');
+    this.#requests.delete(ref ?? '');
     return topics.flatMap(({ topic, recovered, cursor }) => {
       const watch = this.#watches.get(topic);
-      if (!watch || asked?.topic !== topic) return [];
-      watch.agreed = asked.filter;
+      if (!watch || request?.topic !== topic) return [];
+      watch.agreed = request.filter;
       // The server's own word on the position: it also starts a new epoch.
       watch.cursor = cursor;
-      const standing = !asked.resumed ? 'fresh' : recovered ? 'caught-up' : 'missed';
+      const standing = !request.resumed ? 'fresh' : recovered ? 'caught-up' : 'missed';
       return [{ kind: 'standing', topic, standing } as const];
     });
   }
@@ -304,18 +305,18 @@ export class LiveMachine {
       const passing = code === 'rate_limited' || code === 'internal';
       return passing ? [] : [{ kind: 'disconnect' }];
     }
-    const asked = this.#asked.get(ref ?? '');
-    if (!asked) return [];
-    this.#asked.delete(ref ?? '');
-    const watch = this.#watches.get(asked.topic);
+    const request = this.#requests.get(ref ?? '');
+    if (!request) return [];
+    this.#requests.delete(ref ?? '');
+    const watch = this.#watches.get(request.topic);
     if (code === 'rate_limited' || code === 'internal') {
-      if (watch) watch.again = true;
-      return [{ kind: 'set-timer', timer: 'resubscribe', after: RESUBSCRIBE_AFTER_MS }];
+      if (watch) watch.retry = true;
+      return [{ kind: 'set-timer', timer: 'resubscribe', after: RESUBSCRIBE_DELAY_MS }];
     }
-    // A refused request changes nothing: what was agreed before goes on.
+    // A refused request changes nothing: what was agreed before stays in force.
     if (watch?.agreed !== undefined) watch.filter = watch.agreed;
-    else this.#watches.delete(asked.topic);
-    return [{ kind: 'refused', topic: asked.topic, message }];
+    else this.#watches.delete(request.topic);
+    return [{ kind: 'refused', topic: request.topic, message }];
   }
 
   #advance(topic: string, cursor: string): void {

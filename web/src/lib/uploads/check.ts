@@ -23,16 +23,16 @@ export function contentType(file: Candidate): string {
   return file.type || (BY_EXTENSION[extension(file.name)] ?? '');
 }
 
-/** Why the file cannot be taken, in words; nothing if it can. */
-export function objection(file: Candidate, maxBytes: number): string | undefined {
+/** Why the file is not accepted, for people; nothing if it is. */
+export function rejectionReason(file: Candidate, maxBytes: number): string | undefined {
   if (!(TYPES as readonly string[]).includes(contentType(file))) {
     if (/^hei[cf]$/.test(extension(file.name)))
-      return 'HEIC pictures cannot be read here. Export it as JPEG and try again.';
+      return "HEIC isn't supported. Export the picture as JPEG and try again.";
     return 'Not a JPEG, PNG or WebP picture.';
   }
   if (file.size === 0) return 'The file is empty.';
   if (file.size > maxBytes)
-    return `Too large: ${megabytes(file.size)} MB. At most ${megabytes(maxBytes)} MB can be taken.`;
+    return `Too large: ${megabytes(file.size)} MB (limit ${megabytes(maxBytes)} MB).`;
   return undefined;
 }
 

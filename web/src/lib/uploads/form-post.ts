@@ -1,7 +1,7 @@
-/** Posts a file by a presigned form, with progress, as S3 takes it. */
+/** Posts a file by a presigned form, with progress, as S3 expects it. */
 import type { UploadForm } from '../protocol';
 
-/** Resolves when the store has taken the file; rejects with words for people. */
+/** Resolves once the file is stored; rejects with a message for people. */
 export function postForm(
   form: UploadForm,
   file: File,
@@ -21,31 +21,32 @@ export function postForm(
       if (request.status >= 200 && request.status < 300) resolve();
       else reject(new Error(storeError(request.status, request.responseText)));
     };
-    request.onerror = () => reject(new Error('The connection broke while sending. Try again.'));
+    request.onerror = () =>
+      reject(new Error('The connection was lost during the upload. Try again.'));
     request.onabort = () => reject(new Error('Cancelled.'));
     request.send(body);
   });
   return { done, abort: () => request.abort() };
 }
 
-const WORDS: Record<string, string> = {
-  EntityTooLarge: 'The file is larger than was announced or allowed.',
-  EntityTooSmall: 'The file is smaller than was announced.',
-  AccessDenied: 'The store refused the file',
+const MESSAGES: Record<string, string> = {
+  EntityTooLarge: 'The file is larger than announced, or over the limit.',
+  EntityTooSmall: 'The file is smaller than announced. Try again.',
+  AccessDenied: 'Storage refused the file',
   RequestTimeout: 'The connection was too slow. Try again.',
-  SlowDown: 'The store is busy. Try again in a moment.',
-  ServiceUnavailable: 'The store is busy. Try again in a moment.',
+  SlowDown: 'Storage is busy. Try again in a moment.',
+  ServiceUnavailable: 'Storage is busy. Try again in a moment.',
 };
 
 /** An S3 error (`<Error><Code>…</Code><Message>…</Message></Error>`) as one sentence. */
 export function storeError(status: number, xml: string): string {
   const code = element(xml, 'Code');
   const message = element(xml, 'Message');
-  if (status === 507) return message ?? 'The server has no room left for pictures.';
-  const words = code === undefined ? undefined : WORDS[code];
-  if (words?.endsWith('.')) return words;
-  if (words) return message ? `${words}: ${message}` : `${words}.`;
-  return message ?? `The store answered ${status}. Try again.`;
+  if (status === 507) return message ?? 'The server has run out of storage.';
+  const known = code === undefined ? undefined : MESSAGES[code];
+  if (known?.endsWith('.')) return known;
+  if (known) return message ? `${known}: ${message}` : `${known}.`;
+  return message ?? `Storage responded with ${status}. Try again.`;
 }
 
 function element(xml: string, name: string): string | undefined {

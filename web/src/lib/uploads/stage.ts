@@ -1,16 +1,16 @@
 /** The stages of one upload, and which of them may follow which. */
 
 export type Stage =
-  /** Never sent: the file cannot be taken. */
+  /** Never sent: the file is not acceptable. */
   | 'refused'
   /** In the queue behind others. */
   | 'waiting'
   | 'sending'
-  /** All bytes are there; the server has not spoken yet. */
+  /** All bytes are there; the server has not confirmed them yet. */
   | 'sent'
   | 'received'
   | 'labelled'
-  /** Labelled, and a moderator looks at it before others do. */
+  /** Labelled, and a moderator reviews it before others see it. */
   | 'review'
   | 'rejected'
   | 'failed';
@@ -42,12 +42,12 @@ export function isOnItsWay(stage: Stage): boolean {
   return stage === 'sending';
 }
 
-/** Whether the server owes an answer about it. */
+/** Whether its outcome is pending on the server. */
 export function isAwaited(stage: Stage): boolean {
   return stage === 'sent' || stage === 'received';
 }
 
-/** Pause before asking for an upload's state the n-th time (0 is the first), in milliseconds. */
+/** Delay before polling an upload's state for the n-th time (0 is the first), in milliseconds. */
 export function pollDelay(attempt: number): number {
   return Math.min(60_000, 4_000 * 2 ** Math.min(attempt, 8));
 }
