@@ -23,15 +23,15 @@ const MAX_BODY: usize = 256 * 1024;
 #[openapi(
     info(
         title = "Labelcast",
-        description = "Upload pictures, search their labels, publish to topics. What happens is told live over the WebSocket: see asyncapi.json."
+        description = "Upload pictures, search their labels, publish to topics. Events are pushed over the WebSocket: see asyncapi.json."
     ),
     modifiers(&Security),
     tags(
-        (name = "uploads", description = "Sending pictures"),
-        (name = "search", description = "Finding images by their labels"),
-        (name = "images", description = "One image"),
-        (name = "moderation", description = "What waits for a moderator"),
-        (name = "topics", description = "Publishing, and what was notified"),
+        (name = "uploads", description = "Upload pictures"),
+        (name = "search", description = "Search images by label"),
+        (name = "images", description = "View and delete images"),
+        (name = "moderation", description = "Review offensive images"),
+        (name = "topics", description = "Publish to topics, read their history"),
     )
 )]
 struct Contract;
@@ -45,7 +45,7 @@ impl Modify for Security {
             .bearer_format("JWT")
             .description(Some("An ID token; a bare token without `Bearer` is accepted too."))
             .build();
-        let key = ApiKey::Header(ApiKeyValue::with_description("x-api-key", "A program's key."));
+        let key = ApiKey::Header(ApiKeyValue::with_description("x-api-key", "API key of a program."));
         let components = openapi.components.get_or_insert_default();
         components.add_security_scheme("token", SecurityScheme::Http(token));
         components.add_security_scheme("key", SecurityScheme::ApiKey(key));
@@ -116,12 +116,12 @@ fn complete(responses: &mut Responses) {
 
 fn words(status: &str) -> &'static str {
     match status {
-        "400" => "it cannot be read, or means nothing; the message says what is expected",
-        "401" => "no token, or none that is good",
-        "403" => "not for this caller",
-        "404" => "there is none, or none for this caller",
-        "500" => "our fault; the operator can see why in the log",
-        "503" => "something that is needed does not answer; try again in a moment",
+        "400" => "invalid request; the message says what is expected",
+        "401" => "no token, or an invalid one",
+        "403" => "the caller may not do this",
+        "404" => "not found, or hidden from this caller",
+        "500" => "internal error; the operator can find the reason in the log",
+        "503" => "temporarily unavailable; try again in a moment",
         _ => "done",
     }
 }

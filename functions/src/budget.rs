@@ -31,7 +31,7 @@ pub struct MemoryPermit {
 
 /// More was asked for than the whole budget: waiting would never end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{requested} of memory are needed, and only {total} may be used in all")]
+#[error("{requested} of memory needed, but the limit is {total}")]
 pub struct NeverFits {
     /// What was asked for: more than the whole budget.
     pub requested: ByteSize,
@@ -134,7 +134,7 @@ impl fmt::Display for ByteSize {
 
 /// The text is no amount of memory.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no amount of memory: write a whole number with KiB, MiB or GiB, for example 512MiB")]
+#[error("`{0}` isn't a size. Write a whole number with KiB, MiB or GiB, for example 512MiB")]
 pub struct ByteSizeError(String);
 
 impl FromStr for ByteSize {

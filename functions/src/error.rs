@@ -84,19 +84,19 @@ impl From<PortError> for Error {
     fn from(error: PortError) -> Self {
         if let PortError::Overloaded { retry_after, .. } = error {
             // No fault of anybody, and counted where it was refused: a flood of them is not logged one by one.
-            let message = "too much is waiting to be worked off; try again after the seconds in `Retry-After`";
+            let message = "overloaded; try again after the number of seconds in `Retry-After`";
             return Self::new(ErrorKind::Overloaded { retry_after: retry_after.as_secs().max(1) }, message);
         }
-        tracing::error!(%error, "a port failed");
+        tracing::error!(%error, "a backend call failed");
         let (kind, message, label) = match error {
             PortError::Full { .. } => {
-                (ErrorKind::Full, "there is no room left to store this; ask the operator", "full")
+                (ErrorKind::Full, "the server has run out of storage; contact its operator", "full")
             }
             PortError::Unavailable { .. } | PortError::Overloaded { .. } => {
-                (ErrorKind::Unavailable, "this cannot be done right now; try again in a moment", "unavailable")
+                (ErrorKind::Unavailable, "temporarily unavailable; try again in a moment", "unavailable")
             }
             PortError::Failed { .. } => {
-                (ErrorKind::Internal, "this went wrong on our side; the operator can see why in the log", "failed")
+                (ErrorKind::Internal, "internal error; the operator can find the reason in the log", "failed")
             }
         };
         metrics::counter!("labelcast_port_errors_total", "kind" => label).increment(1);

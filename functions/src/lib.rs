@@ -17,5 +17,6 @@ pub mod query;
 pub mod rest;
 pub mod settings;
 pub mod signing;
+pub mod size;
 pub mod system;
 pub mod token;

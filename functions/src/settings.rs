@@ -95,7 +95,7 @@ pub struct Bounds {
 
 /// The text is no number within the bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it must be a whole number from {} to {}", .0.least, .0.most)]
+#[error("must be a whole number from {} to {}", .0.least, .0.most)]
 pub struct OutOfBounds(pub Bounds);
 
 impl Bounds {
@@ -161,7 +161,7 @@ pub struct ReaderRule {
 
 /// The text is no rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no rule for readers: write PATTERN=GROUP,GROUP, for example `device:*=technicians` or `runs=*`")]
+#[error("`{0}` isn't a valid rule. Write PATTERN=GROUP,GROUP, for example `device:*=technicians` or `runs=*`")]
 pub struct ReaderRuleError(String);
 
 impl std::str::FromStr for ReaderRule {

@@ -207,7 +207,7 @@ async fn serve_by(mut command: Command, directory: &Path, arguments: &[&str]) ->
             address = rest.split('/').next().map(str::to_owned);
         }
         // Behind another public address.
-        if let Some(rest) = line.trim().strip_prefix("listens on: ") {
+        if let Some(rest) = line.trim().strip_prefix("listening on: ") {
             address = Some(rest.to_owned());
         }
         if let Some(rest) = line.trim().strip_prefix("metrics: ") {

@@ -178,7 +178,7 @@ async fn a_watch_prints_everything_once_though_the_server_is_killed_meanwhile() 
     }
     // One picture is one notification.
     assert_eq!(seqs, (1..=u64::from(number)).collect::<Vec<_>>());
-    assert!(told.next_line().await.unwrap().unwrap().contains("trying again in"));
+    assert!(told.next_line().await.unwrap().unwrap().contains("retrying in"));
     let id = watch.id().unwrap().to_string();
     assert!(Command::new("kill").args(["-INT", &id]).status().await.unwrap().success());
     assert_eq!(watch.wait().await.unwrap().code(), Some(0));

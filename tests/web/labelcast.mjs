@@ -26,7 +26,7 @@ export async function start(further = []) {
   const password = (user) => said.match(new RegExp(`${user}\\s+(\\S+)`))[1]
   return {
     url: said.match(/https?:\S+/)[0],
-    listens: said.match(/listens on: (\S+)/)?.[1],
+    listens: said.match(/listening on: (\S+)/)?.[1],
     passwords: { viewer: password('viewer'), moderator: password('moderator') },
     async stop() {
       server.kill('SIGTERM')

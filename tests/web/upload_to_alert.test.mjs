@@ -42,7 +42,7 @@ test('a file that is not a picture is refused with a reason', async () => {
   await by(viewer, 'file-input').first().setInputFiles([fake])
   const row = by(viewer, 'upload-row').and(viewer.locator('[data-state=rejected]')).first()
   await row.waitFor()
-  assert.match(await row.innerText(), /not a picture/)
+  assert.match(await row.innerText(), /isn't a picture/)
 })
 
 test('a moderator is alerted of an offensive picture, which stays hidden until clicked and from others', async () => {

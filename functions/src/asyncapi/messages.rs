@@ -1,4 +1,4 @@
-//! One message a kind of frame: an action, an answer, an event.
+//! One message a kind of frame: an action, a response, an event.
 
 use serde_json::{Map, Value, json};
 use utoipa::openapi::RefOr;
@@ -10,14 +10,14 @@ use crate::protocol::event::{
 };
 use crate::protocol::{ClientFrame, NotificationFrame, ServerFrame};
 
-/// Each event of ours, what it tells, and the schema of its `data`.
+/// Each event of ours, what it means, and the schema of its `data`.
 const EVENTS: [(&str, &str, &str); 6] = [
-    ("upload.received", "The picture is good and is being analyzed. Its uploader's.", "UploadReceived"),
-    ("upload.rejected", "The picture is none that is taken. Its uploader's.", "UploadEnded"),
-    ("upload.failed", "The picture could not be analyzed. Its uploader's.", "UploadEnded"),
-    ("image.labelled", "An image is stored, and found by search.", "ImageLabelled"),
-    ("image.offensive", "An offensive image is stored. For moderators.", "ImageOffensive"),
-    ("image.removed", "An image is gone.", "ImageRemoved"),
+    ("upload.received", "The picture was accepted and is being analyzed. Sent to its uploader.", "UploadReceived"),
+    ("upload.rejected", "The file was rejected. Sent to its uploader.", "UploadEnded"),
+    ("upload.failed", "The picture could not be analyzed. Sent to its uploader.", "UploadEnded"),
+    ("image.labelled", "An image was labelled, and search finds it.", "ImageLabelled"),
+    ("image.offensive", "An offensive image awaits review. Sent to moderators.", "ImageOffensive"),
+    ("image.removed", "An image was removed.", "ImageRemoved"),
 ];
 
 /// The messages of both directions and the schemas that they refer to.

@@ -13,7 +13,7 @@ pub fn document(live: &str) -> Value {
     let (scheme, rest) = live.split_once("://").unwrap_or(("ws", live));
     let (host, path) = rest.split_once('/').map_or((rest, ""), |(host, path)| (host, path));
     let Messages { client, server, schemas } = Messages::all();
-    let (requests, told) = (references_to("/channels/live", &client), references_to("/channels/live", &server));
+    let (requests, sent) = (references_to("/channels/live", &client), references_to("/channels/live", &server));
     let messages: Map<String, Value> = client
         .into_iter()
         .chain(server)
@@ -29,8 +29,8 @@ pub fn document(live: &str) -> Value {
             "title": "Labelcast live",
             "version": env!("CARGO_PKG_VERSION"),
             "license": {"name": "MIT", "url": "https://spdx.org/licenses/MIT.html"},
-            "description": "Subscribe to topics and hear what happens. Text frames, one JSON object each, at most 32 KiB a \
-                frame and 128 KiB a message. Notifications may come twice, with the same id; keep the highest cursor of a \
+            "description": "Subscribe to topics and receive notifications. Text frames with one JSON object each; limits: 32 KiB per \
+                frame, 128 KiB per message. A notification may arrive twice, with the same id; keep the highest cursor of a \
                 topic and send it as `since` to resume."
         },
         "defaultContentType": "application/json",
@@ -45,17 +45,17 @@ pub fn document(live: &str) -> Value {
         "operations": {
             "request": {"action": "receive", "channel": {"$ref": "#/channels/live"},
                 "messages": requests,
-                "summary": "What a client sends; each is answered, with the same `ref`."},
-            "tell": {"action": "send", "channel": {"$ref": "#/channels/live"},
-                "messages": told,
-                "summary": "Answers, notifications, and why the connection ends."}
+                "summary": "What a client sends; each request gets a response with the same `ref`."},
+            "notify": {"action": "send", "channel": {"$ref": "#/channels/live"},
+                "messages": sent,
+                "summary": "Responses, notifications, and why the connection is closing."}
         },
         "components": {
             "messages": messages,
             "schemas": schemas,
             "securitySchemes": {
                 "subprotocol": {"type": "httpApiKey", "in": "header", "name": "Sec-WebSocket-Protocol",
-                    "description": format!("`{SUBPROTOCOL}, bearer.ID_TOKEN`: for browsers, which cannot set headers. Answered by `{SUBPROTOCOL}`.")},
+                    "description": format!("`{SUBPROTOCOL}, bearer.ID_TOKEN`: for browsers, which cannot set headers. The server responds with `{SUBPROTOCOL}`.")},
                 "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
             }
         }

@@ -43,16 +43,19 @@ pub(super) fn response(operation: &str) -> Option<Value> {
 pub(super) fn error(status: &str) -> Option<Value> {
     let (code, message) = match status {
         "400" => ("bad_request", "`limit` must be a number from 1 to 200"),
-        "401" => ("unauthorized", "send an ID token in the header `Authorization`"),
-        "403" => ("forbidden", "this is for members of the group `moderators`"),
-        "404" => ("not_found", "there is no such image"),
-        "409" => ("conflict", "this `Idempotency-Key` was used for another request within 24 hours; use a new one"),
-        "413" => ("too_large", "the file has 16777216 bytes; at most 15728640 are taken"),
-        "415" => ("unsupported_type", "`image/gif` is not taken: send image/jpeg, image/png or image/webp"),
-        "429" => ("rate_limited", "you began 5000 uploads within the last hour; try again later"),
-        "500" => ("internal", "this went wrong on our side; the operator can see why in the log"),
-        "503" => ("unavailable", "the database does not answer; try again in a moment"),
-        "507" => ("no_space", "there is no room left to store it; ask the operator"),
+        "401" => ("unauthorized", "no token was sent: sign in, and send the ID token as `Authorization: Bearer …`"),
+        "403" => ("forbidden", "only members of the group `moderators` may do this"),
+        "404" => ("not_found", "no such image"),
+        "409" => (
+            "conflict",
+            "this `Idempotency-Key` was already used for a different request within 24 hours; use a new one",
+        ),
+        "413" => ("too_large", "too large: 16 MB (limit 15 MB)"),
+        "415" => ("unsupported_type", "`image/gif` is not supported: send image/jpeg, image/png or image/webp"),
+        "429" => ("rate_limited", "too many uploads: 5000 within the last hour; try again later"),
+        "500" => ("internal", "internal error; the operator can find the reason in the log"),
+        "503" => ("unavailable", "temporarily unavailable; try again in a moment"),
+        "507" => ("no_space", "the server has run out of storage; contact its operator"),
         _ => return None,
     };
     Some(json!({"error": {"code": code, "message": message}}))
@@ -75,15 +78,19 @@ pub(super) fn message(name: &str) -> Option<Value> {
         "notify_list" => json!({"type": "notify_list", "ref": "3", "topics": [position]}),
         "refreshed" => json!({"type": "refreshed", "ref": "4", "expires_at": AT, "dropped": []}),
         "pong" => json!({"type": "pong", "ref": "5", "connection_id": "YkOibd6goAMCLjg="}),
-        "error" => json!({"type": "error", "ref": "1", "code": "forbidden", "message": "`moderation` is not for you"}),
+        "error" => {
+            json!({"type": "error", "ref": "1", "code": "forbidden", "message": "You may not read `moderation`."})
+        }
         "closing" => json!({
             "type": "closing", "code": "server_shutdown", "retry": true,
-            "message": "the server restarts; connect again and resume with your cursors"
+            "message": "the server is restarting; reconnect and resume with your cursors"
         }),
         "upload.received" => notification("upload.received", &mine, &json!({"upload_id": UPLOAD})),
-        "upload.rejected" | "upload.failed" => {
-            notification(name, &mine, &json!({"upload_id": UPLOAD, "reason": "this is not a picture"}))
-        }
+        "upload.rejected" | "upload.failed" => notification(
+            name,
+            &mine,
+            &json!({"upload_id": UPLOAD, "reason": "The file isn't a picture. Send a JPEG, PNG or WebP file."}),
+        ),
         "image.labelled" => {
             let mut labelled = labelled();
             labelled["type"] = json!("notification");

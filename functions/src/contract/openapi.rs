@@ -67,7 +67,7 @@ fn parameter(operation: &str, name: &str, deployment: &Deployment) -> Value {
             "example": "labels", "schema": {"pattern": TOPIC}
         }),
         ("publish", "Idempotency-Key") => json!({
-            "description": "1 to 255 printable ASCII characters; a repeat within 24 hours answers the same id and publishes nothing.",
+            "description": "1 to 255 printable ASCII characters; a repeat within 24 hours returns the same id and publishes nothing.",
             "example": "build-7431",
             "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"}
         }),

@@ -53,7 +53,7 @@ impl Analyze {
 
     async fn job(&self, job: &AnalysisJob) -> Result<(), AnalyzeError> {
         let Some(image) = self.images.get(&job.image_id).await? else {
-            tracing::info!(image_id = %job.image_id, "the image of a job was deleted; there is nothing to analyze");
+            tracing::info!(image_id = %job.image_id, "the image of a job was deleted; nothing to analyze");
             return Ok(());
         };
         let analysis = match image.result {
@@ -79,7 +79,7 @@ impl Analyze {
     /// A detector that hangs must fail within the function's own time, so that the last attempt can speak.
     async fn detect(&self, files: &ImageFiles, content_type: ImageType) -> Result<Detection, DetectorError> {
         let timeout = self.settings.detector_patience;
-        let late = |_| DetectorError::Unavailable(format!("it took longer than {} s", timeout.as_secs()));
+        let late = |_| DetectorError::Unavailable(format!("timed out after {} s", timeout.as_secs()));
         tokio::time::timeout(timeout, self.detector.detect(files, content_type)).await.map_err(late)?
     }
 }
@@ -88,6 +88,6 @@ impl Analyze {
 fn in_words(error: &AnalyzeError) -> String {
     match error {
         AnalyzeError::Detector(error) => error.to_string(),
-        AnalyzeError::Port(_) => "this went wrong on our side".to_owned(),
+        AnalyzeError::Port(_) => "internal error".to_owned(),
     }
 }

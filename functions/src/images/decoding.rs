@@ -79,7 +79,7 @@ impl Decoding {
 
 fn never_fits(probe: &Probe, error: NeverFits) -> Rejection {
     metrics::counter!("labelcast_memory_refused_total").increment(1);
-    tracing::warn!(width = probe.width, height = probe.height, %error, "a picture is too large for the memory budget");
+    tracing::warn!(width = probe.width, height = probe.height, %error, "a picture exceeds the memory budget");
     Rejection::TooMuchMemory { width: probe.width, height: probe.height }
 }
 

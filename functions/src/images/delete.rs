@@ -18,8 +18,8 @@ pub struct Delete {
 impl Delete {
     /// Removes the row; the files follow, with `index`.
     pub async fn handle(&self, caller: &Caller, id: &ImageId) -> Result<()> {
-        let none = || Error::not_found("there is no such image");
-        let not_alone = || Error::forbidden("only moderators delete an image that somebody else uploaded too");
+        let none = || Error::not_found("no such image");
+        let not_alone = || Error::forbidden("only moderators may delete an image that other users have uploaded too");
         let image = self.images.get(id).await?.ok_or_else(none)?;
         let only_uploader = if caller.is_moderator() { None } else { Some(&caller.user) };
         if only_uploader.is_some_and(|user| !image.is_only_uploaded_by(user)) {

@@ -43,7 +43,7 @@ impl ImageApi {
 
     /// An image that exists for this caller. What they may not see looks as if it did not exist.
     async fn visible(&self, caller: &SignedIn, id: &str) -> Result<Image> {
-        let none = || Error::not_found("there is no such image");
+        let none = || Error::not_found("no such image");
         let id: ImageId = id.parse().map_err(|_| none())?;
         let image = self.images.get(&id).await?.ok_or_else(none)?;
         let seen = image.result.as_ref().is_some_and(|stored| caller.audience().may_see(stored.status));
@@ -58,13 +58,13 @@ impl ImageApi {
 ))]
 async fn show(State(api): State<ImageApi>, caller: SignedIn, Path(id): Path<String>) -> Result<Json<ImageView>> {
     let image = api.visible(&caller, &id).await?;
-    ImageView::of(&image, &*api.objects).map(Json).ok_or_else(|| Error::not_found("there is no such image"))
+    ImageView::of(&image, &*api.objects).map(Json).ok_or_else(|| Error::not_found("no such image"))
 }
 
 /// The picture, without private metadata.
 #[utoipa::path(get, operation_id = "fetch_original", path = "/images/{image_id}/original", tag = "images", security(("token" = [])),
     params(("image_id" = String, Path)), responses(
-    (status = 302, description = "to a signed URL, good for five minutes",
+    (status = 302, description = "redirect to a signed URL, valid for five minutes",
         headers(("Location" = String, description = "the signed URL"))),
     (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
 ))]
@@ -80,7 +80,7 @@ async fn original(State(api): State<ImageApi>, caller: SignedIn, Path(id): Path<
 /// The thumbnail, a JPEG of at most 320 pixels a side.
 #[utoipa::path(get, operation_id = "fetch_thumbnail", path = "/images/{image_id}/thumbnail", tag = "images", security(("token" = [])),
     params(("image_id" = String, Path)), responses(
-    (status = 302, description = "to a signed URL, good for five minutes",
+    (status = 302, description = "redirect to a signed URL, valid for five minutes",
         headers(("Location" = String, description = "the signed URL"))),
     (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
 ))]
@@ -98,11 +98,11 @@ fn redirect(url: &str) -> Response {
 /// Delete an image: moderators, or its only uploader.
 #[utoipa::path(delete, operation_id = "delete_image", path = "/images/{image_id}", tag = "images", security(("token" = [])),
     params(("image_id" = String, Path)), responses(
-    (status = 204, description = "it is gone, and those who had seen it are told"),
+    (status = 204, description = "deleted; users who had seen it are notified"),
     (status = 401, body = ErrorBody),
-    (status = 403, body = ErrorBody, description = "somebody else uploaded it (too)"),
+    (status = 403, body = ErrorBody, description = "another user uploaded it (too)"),
     (status = 404, body = ErrorBody),
-    (status = 507, body = ErrorBody, description = "no room left to write down that it is told"),
+    (status = 507, body = ErrorBody, description = "the server has run out of storage"),
 ))]
 async fn delete(
     State(api): State<ImageApi>,
@@ -110,7 +110,7 @@ async fn delete(
     ClientAddress(address): ClientAddress,
     Path(id): Path<String>,
 ) -> Result<StatusCode> {
-    let none = || Error::not_found("there is no such image");
+    let none = || Error::not_found("no such image");
     let id: ImageId = id.parse().map_err(|_| none())?;
     let deleted = Delete { images: api.images, bus: api.bus }.handle(&caller.0, &id).await;
     let outcome = match &deleted {

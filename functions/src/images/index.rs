@@ -37,7 +37,7 @@ impl Index {
             // On every run, repeats included: whoever hears of it twice hears the same ids.
             Some(image) => self.bus.publish_all(&told(&image)).await,
             None => {
-                tracing::info!(%image_id, "an image was deleted before its result came");
+                tracing::info!(%image_id, "an image was deleted before its result arrived");
                 Ok(())
             }
         }

@@ -51,7 +51,7 @@ impl Ingest {
     pub async fn handle(&self, object: NewObject) -> PortResult<()> {
         let NewObject { upload_id, created_at } = object;
         let Some(upload) = self.uploads.get(&upload_id).await? else {
-            tracing::warn!(%upload_id, "an object of no known upload was passed over");
+            tracing::warn!(%upload_id, "ignored an object that belongs to no known upload");
             metrics::counter!("labelcast_ingest_ignored_total").increment(1);
             return self.clear(&upload_id).await;
         };
@@ -69,7 +69,7 @@ impl Ingest {
         let posted = ObjectKey::new_upload(&upload.id);
         let Some((info, bytes)) = self.fetch(&posted).await? else {
             // Gone without a row: a repeat of an event whose object was taken away by hand. There is nothing to go on from.
-            tracing::warn!(upload_id = %upload.id, "the object of an upload is gone");
+            tracing::warn!(upload_id = %upload.id, "the object of an upload no longer exists");
             metrics::counter!("labelcast_ingest_ignored_total").increment(1);
             return Ok(());
         };
@@ -81,7 +81,7 @@ impl Ingest {
         if !self.objects.copy_if_unchanged(&posted, &info.etag, &ObjectKey::processed(&files)).await? {
             return Err(PortError::Unavailable {
                 what: "an uploaded object",
-                why: "it was replaced while it was looked at".to_owned(),
+                why: "it was replaced while being checked".to_owned(),
             });
         }
         let kind = accepted.image.content_type.media_type();
@@ -91,7 +91,7 @@ impl Ingest {
             self.objects.write(&thumbnail, ImageType::Jpeg.media_type(), accepted.thumbnail),
         )?;
         let Some(image) = self.images.attach(&accepted.image, &upload.id).await? else {
-            tracing::info!(upload_id = %upload.id, "an upload had left `pending` already; what was posted later is ignored");
+            tracing::info!(upload_id = %upload.id, "an upload had already left `pending`; ignored what was posted later");
             return self.clear(&upload.id).await;
         };
         self.begin_analysis(upload, &image).await?;
@@ -155,7 +155,7 @@ impl Ingest {
                 if whole.len() + part.len() > bound {
                     return Err(PortError::Failed {
                         what: "an uploaded object",
-                        why: format!("it is larger than the {bound} bytes that its form allowed"),
+                        why: format!("larger than the {bound} bytes that its form allows"),
                     });
                 }
                 whole.extend_from_slice(&part);
@@ -172,7 +172,7 @@ impl Ingest {
         match self.decoding.run(bytes, |_| WORKING_SIDE, look).await {
             Ok(accepted) => Ok(Ok(accepted)),
             Err(DecodingError::Rejected(rejection)) => Ok(Err(rejection)),
-            Err(DecodingError::Failed(why)) => Err(PortError::Failed { what: "looking at a picture", why }),
+            Err(DecodingError::Failed(why)) => Err(PortError::Failed { what: "decoding a picture", why }),
         }
     }
 

@@ -68,7 +68,7 @@ impl Leftovers {
             }
         }
         if deleted > 0 {
-            tracing::info!(%upload, deleted, "deleted files that no image uses");
+            tracing::info!(%upload, deleted, "deleted orphaned files");
             metrics::counter!("labelcast_leftover_files_deleted_total").increment(deleted);
         }
         Ok(deleted)

@@ -89,7 +89,7 @@ impl ObjectExpiry {
                     FileUse::LeftOver => true,
                 };
                 if gone {
-                    tracing::info!(key = object.key, "deleted a file that no image uses");
+                    tracing::info!(key = object.key, "deleted an orphaned file");
                     self.leftovers.objects.delete(&ObjectKey::listed(object)).await?;
                     metrics::counter!("labelcast_leftover_files_deleted_total").increment(1);
                     deleted += 1;

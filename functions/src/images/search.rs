@@ -93,9 +93,9 @@ pub struct ImagesPage {
 /// Search images, newest first.
 #[utoipa::path(get, operation_id = "search_images", path = "/images", tag = "search", params(SearchQuery), security(("token" = [])), responses(
     (status = 200, body = ImagesPage, description = "a page of images"),
-    (status = 400, body = ErrorBody, description = "a query that cannot be read, with the position and what was expected"),
+    (status = 400, body = ErrorBody, description = "an invalid query, with the position of the error and what was expected there"),
     (status = 401, body = ErrorBody),
-    (status = 403, body = ErrorBody, description = "`is:offensive` is for moderators"),
+    (status = 403, body = ErrorBody, description = "only moderators may use `is:offensive`"),
 ))]
 async fn search(
     State(api): State<SearchApi>,
@@ -108,7 +108,7 @@ async fn search(
 /// Search by label with an API key, for integrators; a viewer's rights.
 #[utoipa::path(get, operation_id = "search_by_key", path = "/search", tag = "search", params(KeySearchQuery), security(("key" = [])), responses(
     (status = 200, body = ImagesPage, description = "a page of images"), (status = 400, body = ErrorBody),
-    (status = 403, body = ErrorBody, description = "no good key, or one that does not allow `search`"),
+    (status = 403, body = ErrorBody, description = "no valid key, or one that does not allow `search`"),
 ))]
 async fn search_by_key(
     State(api): State<SearchApi>,
@@ -125,7 +125,7 @@ impl SearchApi {
         let before = page::cursor(asked.cursor.as_deref(), &self.cursors)?.unwrap_or(Position::NEWEST);
         let query = self.query(asked).await?;
         if query.uses_offensive() && !matches!(audience, Audience::Moderator(_)) {
-            return Err(Error::forbidden("`is:offensive` is for moderators"));
+            return Err(Error::forbidden("only moderators may use `is:offensive`"));
         }
         let found = self.find(&query, audience, before, limit).await?;
         let images = found.items.iter().filter_map(|(_, image)| ImageView::of(image, &*self.objects)).collect();

@@ -16,6 +16,7 @@ use crate::model::{ImageId, ImageType, Upload, UploadId, UploadState};
 use crate::ports::{Created, ObjectKey, Objects, Quota, Random, UploadForm, Uploads};
 use crate::rest::{Door, ErrorBody, Json, Path, SignedIn, whole_field};
 use crate::settings::Settings;
+use crate::size::readable_size;
 
 /// The endpoints of uploads with the ports that they use.
 #[derive(Clone)]
@@ -45,10 +46,10 @@ impl UploadApi {
     }
 }
 
-/// A picture that somebody wants to send.
+/// A picture to upload.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct BeginUpload {
-    /// The file's name, 1 to 255 characters, for the uploader's own eyes.
+    /// The file's name, 1 to 255 characters, shown only to the uploader.
     #[schema(example = "cat.jpg", min_length = 1, max_length = 255)]
     name: String,
     /// `image/jpeg`, `image/png` or `image/webp`.
@@ -60,24 +61,24 @@ pub struct BeginUpload {
     size: u64,
 }
 
-/// A form to post the picture with, as S3 takes it: all fields, then `file`.
+/// A form to post the picture with, as S3 expects it: all fields, then `file`.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BegunUpload {
-    /// What its notifications will carry.
+    /// Identifies the upload in notifications.
     #[schema(value_type = String)]
     upload_id: UploadId,
     /// The address that the form has to be posted to.
     url: String,
     /// Fields of the form, before `file`.
     fields: BTreeMap<String, String>,
-    /// Until when the form is good.
+    /// When the form expires.
     expires_at: DateTime<Utc>,
 }
 
-/// How far an upload has come.
+/// The state of an upload.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UploadView {
-    /// Made when the form was handed out.
+    /// The id from the upload form.
     #[schema(value_type = String)]
     upload_id: UploadId,
     /// How far the upload has come.
@@ -102,10 +103,10 @@ impl From<Upload> for UploadView {
 #[utoipa::path(post, operation_id = "begin_upload", path = "/uploads", tag = "uploads", request_body = BeginUpload, security(("token" = [])), responses(
     (status = 201, body = BegunUpload, description = "the form"),
     (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
-    (status = 413, body = ErrorBody, description = "larger than is taken"),
-    (status = 415, body = ErrorBody, description = "not a JPEG, PNG or WebP"),
+    (status = 413, body = ErrorBody, description = "the file is too large"),
+    (status = 415, body = ErrorBody, description = "the file isn't a JPEG, PNG or WebP picture"),
     (status = 429, body = ErrorBody, description = "too many uploads within an hour"),
-    (status = 507, body = ErrorBody, description = "no room left to store it"),
+    (status = 507, body = ErrorBody, description = "the server has run out of storage"),
 ))]
 async fn begin(
     State(api): State<UploadApi>,
@@ -127,7 +128,7 @@ async fn begin(
     };
     let quota = Quota { per_hour: api.settings.uploads_per_hour, since: now - Duration::hours(1) };
     if api.uploads.create(&upload, quota).await? == Created::OverQuota {
-        let message = format!("you began {} uploads within the last hour; try again later", quota.per_hour);
+        let message = format!("too many uploads: {} within the last hour; try again later", quota.per_hour);
         return Err(Error::new(ErrorKind::TooMany, message));
     }
     let form = UploadForm {
@@ -148,20 +149,20 @@ fn check(request: &BeginUpload, max_bytes: u64) -> Result<ImageType> {
         return Err(Error::bad_request("`name` must have 1 to 255 characters"));
     }
     if request.size == 0 {
-        return Err(Error::bad_request("`size` must be at least 1: the file is empty"));
+        return Err(Error::bad_request("the file is empty: `size` must be at least 1"));
     }
     if request.size > max_bytes {
-        let message = format!("the file has {} bytes; at most {max_bytes} are taken", request.size);
+        let message = format!("too large: {} (limit {})", readable_size(request.size), readable_size(max_bytes));
         return Err(Error::new(ErrorKind::TooLarge, message));
     }
     request.content_type.parse::<ImageType>().map_err(|error| Error::new(ErrorKind::UnsupportedType, error.to_string()))
 }
 
-/// How far an upload of one's own has come.
+/// Show the state of an upload of the caller.
 #[utoipa::path(get, operation_id = "show_upload", path = "/uploads/{upload_id}", tag = "uploads", security(("token" = [])),
     params(("upload_id" = String, Path)), responses(
-    (status = 200, body = UploadView, description = "its state"), (status = 401, body = ErrorBody),
-    (status = 404, body = ErrorBody, description = "no such upload of yours"),
+    (status = 200, body = UploadView, description = "the state of the upload"), (status = 401, body = ErrorBody),
+    (status = 404, body = ErrorBody, description = "the caller has no upload with this id"),
 ))]
 async fn show(
     State(api): State<UploadApi>,
@@ -169,10 +170,22 @@ async fn show(
     Path(id): Path<String>,
 ) -> Result<Json<UploadView>> {
     // Somebody else's upload and none at all look the same: ids are not to be probed.
-    let none = || Error::not_found("you have no upload of this id");
+    let none = || Error::not_found("no upload of yours has this id");
     let id: UploadId = id.parse().map_err(|_| none())?;
     match api.uploads.get(&id).await? {
         Some(upload) if upload.user == caller.user => Ok(Json(upload.into())),
         _ => Err(none()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_over_the_limit_is_refused_with_both_sizes() {
+        let request = BeginUpload { name: "a.jpg".to_owned(), content_type: "image/jpeg".to_owned(), size: 75_039_174 };
+        let refused = check(&request, 15 << 20).unwrap_err();
+        assert_eq!((refused.kind, refused.message.as_str()), (ErrorKind::TooLarge, "too large: 71.6 MB (limit 15 MB)"));
     }
 }

@@ -1,15 +1,15 @@
-//! Why a file is not taken.
+//! Why a file is rejected.
 
 use super::{MAX_PIXELS, MAX_SIDE, MIN_SIDE};
 
-/// Why a file is not taken, in a sentence for its uploader.
+/// Why a file is rejected, in a sentence for its uploader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
-    /// The bytes begin like no picture that is taken, whatever the file's name or claimed type says.
-    #[error("The file is not a picture that we take: send a JPEG, PNG or WebP file.")]
+    /// The bytes begin like no supported picture, whatever the file's name or claimed type says.
+    #[error("The file isn't a picture. Send a JPEG, PNG or WebP file.")]
     NotAPicture,
     /// A side is shorter than [`MIN_SIDE`].
-    #[error("The picture is too small: it is {width}×{height} pixels, and each side must be at least {MIN_SIDE}.")]
+    #[error("Too small: {width}×{height} pixels (each side must be at least {MIN_SIDE}).")]
     TooSmall {
         /// In pixels, as stored.
         width: u32,
@@ -17,7 +17,7 @@ pub enum Rejection {
         height: u32,
     },
     /// A side is longer than [`MAX_SIDE`].
-    #[error("The picture is too large: it is {width}×{height} pixels, and each side may be at most {MAX_SIDE}.")]
+    #[error("Too large: {width}×{height} pixels (limit {MAX_SIDE} per side). Scale the picture down.")]
     TooLarge {
         /// In pixels, as stored.
         width: u32,
@@ -26,7 +26,7 @@ pub enum Rejection {
     },
     /// More than [`MAX_PIXELS`] in all.
     #[error(
-        "The picture has too many pixels: it is {width}×{height}, and at most {} megapixels are taken. Send it scaled down.",
+        "Too large: {width}×{height} pixels (limit {} megapixels). Scale the picture down.",
         MAX_PIXELS / 1_000_000
     )]
     TooManyPixels {
@@ -37,8 +37,8 @@ pub enum Rejection {
     },
     /// Decoding it takes more memory than the server may use for all pictures together.
     #[error(
-        "The picture is {width}×{height} pixels, and to look at it takes more memory than this server has set aside. \
-         Send it scaled down, or saved as an ordinary (not progressive, not interlaced) file."
+        "Too large: decoding {width}×{height} pixels takes more memory than this server allows. \
+         Scale the picture down, or save it as a baseline (neither progressive nor interlaced) file."
     )]
     TooMuchMemory {
         /// In pixels, as seen.
@@ -47,10 +47,10 @@ pub enum Rejection {
         height: u32,
     },
     /// Cut off, corrupt, or contradicting itself.
-    #[error("The picture is damaged: the file is cut off or corrupt. Send it again, or save it anew and send that.")]
+    #[error("The picture is damaged: the file is truncated or corrupt. Upload it again, or save it again first.")]
     Damaged,
     /// A picture of a kind that hardly anything writes, for example an arithmetic-coded JPEG.
-    #[error("The picture is written in a way that we cannot read. Save it anew as an ordinary JPEG, PNG or WebP file.")]
+    #[error("The picture uses an unsupported format variant. Save it as a standard JPEG, PNG or WebP file.")]
     Unsupported,
 }
 

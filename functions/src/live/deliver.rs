@@ -36,7 +36,7 @@ impl Deliver {
     async fn take(&self, delivery: Delivery, attempt: u32) -> PortResult<()> {
         let is_last = attempt >= self.max_attempts.saturating_sub(delivery.attempts);
         let outcome = tokio::time::timeout(self.patience, self.push(&delivery)).await.unwrap_or_else(|_| {
-            let why = format!("it took longer than {} s", self.patience.as_secs());
+            let why = format!("timed out after {} s", self.patience.as_secs());
             Err(PortError::Unavailable { what: "a range of receivers", why })
         });
         match outcome {
@@ -76,7 +76,7 @@ impl Deliver {
     async fn put_back(&self, delivery: Delivery, left: Vec<ConnectionId>, attempt: u32) -> PortResult<()> {
         let count = left.len();
         let attempts = delivery.attempts + attempt;
-        tracing::warn!(id = %delivery.notification.id, range = delivery.range, count, "receivers are left for another run");
+        tracing::warn!(id = %delivery.notification.id, range = delivery.range, count, "some receivers are left for another run");
         metrics::counter!("labelcast_receivers_put_back_total").increment(count as u64);
         self.deliveries.send(&[Delivery { attempts, ..delivery.for_rest(left) }]).await
     }
@@ -90,7 +90,7 @@ impl Deliver {
         let closed = left.len();
         self.notify.close_all(left).await?;
         self.notify.history.settle_part(placed, *range).await?;
-        tracing::error!(id = %notification.id, range, closed, "receivers were not served in time and closed");
+        tracing::error!(id = %notification.id, range, closed, "closed receivers that could not be served in time");
         metrics::counter!("labelcast_ranges_given_up_total").increment(1);
         Ok(())
     }
@@ -102,7 +102,7 @@ impl Deliver {
         let shown = Shown::of(&[notification], &*notify.images).await?;
         let closed = notify.close_receivers(notification, placed, shown.image(notification), *range..range + 1).await?;
         notify.history.settle_part(placed, *range).await?;
-        tracing::error!(id = %notification.id, range, closed, "a range of receivers was given up and closed");
+        tracing::error!(id = %notification.id, range, closed, "attempts exhausted; closed a range of receivers");
         metrics::counter!("labelcast_ranges_given_up_total").increment(1);
         Ok(())
     }

@@ -79,7 +79,7 @@ impl Undelivered for Abandoned {
         let appended = self.history.append(&entries).await?;
         for (entry, appended) in entries.iter().zip(appended) {
             let notification = &entry.notification;
-            tracing::error!(id = %notification.id, "`notify` gave up a notification; `deliver` goes on with it");
+            tracing::error!(id = %notification.id, "`notify` exhausted its attempts at a notification; `deliver` continues");
             hand_over(&*self.history, &*self.deliveries, notification, &appended.placed, self.ranges).await?;
             metrics::counter!("labelcast_notifications_given_up_total").increment(1);
         }

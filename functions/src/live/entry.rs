@@ -81,7 +81,7 @@ async fn of(event: BusEvent, at: DateTime<Utc>, images: &dyn Images) -> PortResu
             (id, vec![TopicKey::Uploads(upload.user)], subject)
         }
         BusEvent::TopicPublished { id, topic: Topic::Uploads, .. } => {
-            tracing::warn!(id, "nobody publishes to a user's `uploads`; the event was passed over");
+            tracing::warn!(id, "ignored an event published to a user's `uploads`, to which nobody may publish");
             metrics::counter!("labelcast_notify_ignored_total").increment(1);
             return Ok(None);
         }

@@ -88,8 +88,8 @@ pub struct HistoryView {
 /// Read a topic's history.
 #[utoipa::path(get, operation_id = "read_history", path = "/history/{topic}", tag = "topics", security(("token" = [])),
     params(("topic" = String, Path, example = "labels"), HistoryQuery), responses(
-    (status = 200, body = HistoryView, description = "what was notified"), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
-    (status = 403, body = ErrorBody, description = "a topic that is not for this user"),
+    (status = 200, body = HistoryView, description = "the topic's notifications"), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+    (status = 403, body = ErrorBody, description = "the caller may not read this topic"),
 ))]
 async fn history(
     State(api): State<HistoryApi>,
@@ -99,7 +99,7 @@ async fn history(
 ) -> Result<Response> {
     let topic: Topic = topic.parse().map_err(|error| Error::bad_request(format!("{error}")))?;
     if !api.settings.readers.allow(&caller, &topic) {
-        return Err(Error::forbidden(format!("`{topic}` is not for you")));
+        return Err(Error::forbidden(format!("You may not read `{topic}`.")));
     }
     let limit = match asked.limit.as_deref().map(rest::whole_number) {
         None => 100,

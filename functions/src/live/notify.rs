@@ -188,7 +188,7 @@ impl Notify {
             }
             if let Err(error) = self.remove(&id).await {
                 metrics::counter!("labelcast_cleanup_failures_total").increment(1);
-                tracing::warn!(connection = %id, %error, "the row of a connection that is gone could not be removed");
+                tracing::warn!(connection = %id, %error, "could not remove the row of a closed connection");
             }
         });
         stream::iter(cleaning).buffer_unordered(MAX_CONCURRENCY).collect::<()>().await;

@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{BusEvent, Name, Topic};
 use crate::ports::{Bus, Claimed, Idempotency, IdempotencyClaim, Random};
 use crate::rest::{Door, ErrorBody, Json, KeyHolder, Path};
+use crate::size::readable_size;
 
 /// The largest `data`, in bytes of JSON: with its envelope it fits into a frame.
 const MAX_DATA: usize = 24 * 1024;
@@ -72,16 +73,16 @@ pub struct Published {
     params(
         ("topic" = String, Path, example = "app:builds"),
         ("Idempotency-Key" = Option<String>, Header,
-            description = "1 to 255 characters; a repeat within 24 hours answers the same id and publishes nothing")),
+            description = "1 to 255 characters; a repeat within 24 hours returns the same id and publishes nothing")),
     responses(
-        (status = 202, body = Published, description = "it is durable, and will be delivered"),
+        (status = 202, body = Published, description = "stored durably, and will be delivered"),
         (status = 400, body = ErrorBody), (status = 403, body = ErrorBody),
-        (status = 409, body = ErrorBody, description = "the idempotency key was used for something else"),
+        (status = 409, body = ErrorBody, description = "the idempotency key was used for a different request"),
         (status = 413, body = ErrorBody, description = "`data` is over 24 KiB"),
-        (status = 415, body = ErrorBody, description = "the body is not sent as application/json"),
-        (status = 503, body = ErrorBody, description = "too many notifications wait to be pushed; nothing was published",
-            headers(("Retry-After" = u64, description = "seconds after which it is worth trying again"))),
-        (status = 507, body = ErrorBody, description = "no room left to store it"),
+        (status = 415, body = ErrorBody, description = "the body isn't sent as application/json"),
+        (status = 503, body = ErrorBody, description = "overloaded; nothing was published",
+            headers(("Retry-After" = u64, description = "seconds to wait before trying again"))),
+        (status = 507, body = ErrorBody, description = "the server has run out of storage"),
 ))]
 async fn publish(
     State(api): State<PublishApi>,
@@ -92,7 +93,7 @@ async fn publish(
 ) -> Result<(StatusCode, Json<Published>)> {
     let topic: Topic = topic.parse().map_err(|error| Error::bad_request(format!("{error}")))?;
     if !matches!(topic, Topic::App(_)) {
-        return Err(Error::forbidden(format!("programs publish to `app:` topics only, not to `{topic}`")));
+        return Err(Error::forbidden(format!("programs may publish to `app:` topics only, not to `{topic}`")));
     }
     let name = topic.to_string();
     if !key.allows_publish(&name) {
@@ -100,11 +101,15 @@ async fn publish(
     }
     let data = asked.data.to_string();
     if data.len() > MAX_DATA {
-        let message = format!("`data` has {} bytes of JSON; at most {MAX_DATA} are taken", data.len());
+        let message = format!(
+            "`data` is too large: {} (limit {})",
+            readable_size(data.len() as u64),
+            readable_size(MAX_DATA as u64)
+        );
         return Err(Error::new(ErrorKind::TooLarge, message));
     }
     if depth(&asked.data) > MAX_DEPTH {
-        return Err(Error::bad_request(format!("`data` is nested too deeply; at most {MAX_DEPTH} levels are taken")));
+        return Err(Error::bad_request(format!("`data` is nested too deeply (limit {MAX_DEPTH} levels)")));
     }
     let id = api.random.id();
     let claim = match headers.get("idempotency-key") {
@@ -126,7 +131,8 @@ async fn publish(
             // An earlier try was cut off before it was durable: the same id, so that it is once in history at most.
             Claimed::Again { id, done: false } => id,
             Claimed::Conflict => {
-                let message = "this `Idempotency-Key` was used for another request within 24 hours; use a new one";
+                let message =
+                    "this `Idempotency-Key` was already used for a different request within 24 hours; use a new one";
                 return Err(Error::new(ErrorKind::Conflict, message));
             }
         },

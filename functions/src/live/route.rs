@@ -95,13 +95,13 @@ impl Route {
     }
 
     fn too_many(&self, advice: &str) -> String {
-        format!("you send more than {} messages a second; {advice}", self.settings.messages_per_second)
+        format!("too many messages (limit {} per second); {advice}", self.settings.messages_per_second)
     }
 
     async fn end_flood(&self, id: &ConnectionId) -> Result<Answer> {
         metrics::counter!("labelcast_floods_closed_total").increment(1);
-        tracing::info!(connection = %id, "closed a connection that goes on sending more than it may");
-        if let Some(frame) = Frame::encode(&ClosingCode::Limit.saying(&self.too_many("connect again and slow down"))) {
+        tracing::info!(connection = %id, "closed a connection that kept exceeding its message rate");
+        if let Some(frame) = Frame::encode(&ClosingCode::Limit.saying(&self.too_many("reconnect and slow down"))) {
             // Whether it arrives does not matter any more.
             let _ = self.pusher.post(id, frame).await;
         }
@@ -161,7 +161,7 @@ impl Route {
                 reference,
                 code: ErrorCode::TooManySubscriptions,
                 message: format!(
-                    "a connection may be subscribed to {} topics; nothing was changed",
+                    "too many topics (limit {} per connection); nothing was changed",
                     self.settings.topics_per_connection
                 ),
             }),
@@ -178,7 +178,7 @@ impl Route {
                 topics.push(topic);
             }
             if topics.len() > most {
-                return Err(Error::bad_request(format!("`topics` may name {most} topics; nothing was changed")));
+                return Err(Error::bad_request(format!("too many `topics` (limit {most}); nothing was changed")));
             }
         }
         let keys: Vec<TopicKey> = topics.iter().map(|topic| topic.clone().key(&connection.caller.user)).collect();
@@ -190,7 +190,7 @@ impl Route {
     async fn refresh(&self, connection: &Connection, asked: Refresh, now: DateTime<Utc>) -> Result<Answer> {
         let caller = self.verifier.verify(&asked.token, now).await?;
         if caller.user != connection.caller.user {
-            return Err(Error::forbidden("this token is another user's; open another connection for them"));
+            return Err(Error::forbidden("the token belongs to another user; open a new connection for them"));
         }
         let subscribed = self.connections.subscriptions(&connection.id).await?;
         let mut dropped: Vec<Topic> = subscribed.iter().map(|subscription| subscription.topic.topic()).collect();
@@ -246,8 +246,8 @@ fn encode(outcome: Result<Answer>, reference: Option<String>) -> Option<String> 
         return Some(text);
     }
     // Everything that is answered is bounded, so this is a fault of ours.
-    tracing::error!(bytes = text.len(), "an answer is too large for a frame and was replaced by an error");
-    let message = "the answer is too large for a frame; ask for less at once".to_owned();
+    tracing::error!(bytes = text.len(), "a response was too large for a frame and was replaced by an error");
+    let message = "the response is too large for a frame; request less at once".to_owned();
     let frame = ServerFrame::Error { reference: None, code: ErrorCode::Internal, message };
     Some(serde_json::to_string(&frame).expect("frames are plain data, which JSON can hold"))
 }

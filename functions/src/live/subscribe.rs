@@ -104,7 +104,7 @@ fn topics(
     for text in asked {
         let topic: Topic = text.parse().map_err(|error| Error::bad_request(format!("{error}")))?;
         if !settings.readers.allow(&connection.caller, &topic) {
-            return Err(Error::forbidden(format!("`{topic}` is not for you; nothing was changed")));
+            return Err(Error::forbidden(format!("You may not read `{topic}`. Nothing was changed.")));
         }
         let cursor = cursors.get(text.as_str()).cloned();
         if topics.iter().all(|(known, _)| *known != topic) {
@@ -120,11 +120,11 @@ fn topics(
 
 fn filter(text: &str, topics: &[(Topic, Option<Cursor>)], connection: &Connection) -> Result<Query> {
     if let Some((topic, _)) = topics.iter().find(|(topic, _)| !topic.has_images()) {
-        return Err(Error::bad_request(format!("`{topic}` has no images, so `filter` means nothing there")));
+        return Err(Error::bad_request(format!("`filter` does not apply to `{topic}`, which has no images")));
     }
     let query = Query::parse(text)?;
     if query.uses_offensive() && !connection.caller.is_moderator() {
-        return Err(Error::forbidden("`is:offensive` is for moderators"));
+        return Err(Error::forbidden("only moderators may use `is:offensive`"));
     }
     Ok(query)
 }
@@ -169,7 +169,7 @@ impl Subscriber {
 }
 
 fn gave_up(connection: &Connection, unreached: Unreached) -> Outcome {
-    tracing::info!(connection = %connection.id, %unreached, "a replay was given up");
+    tracing::info!(connection = %connection.id, %unreached, "a replay was abandoned");
     metrics::counter!("labelcast_replays_given_up_total").increment(1);
     Outcome::Gone
 }

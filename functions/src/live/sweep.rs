@@ -130,7 +130,7 @@ impl Sweep {
             let closing = stream::iter(fresh).map(|connection| self.close(connection));
             let outcomes: Vec<PortResult<()>> = closing.buffer_unordered(CONCURRENCY).collect().await;
             for failure in outcomes.into_iter().filter_map(Result::err) {
-                tracing::warn!(%failure, "a connection whose token ended could not be closed; it is tried again");
+                tracing::warn!(%failure, "could not close a connection whose token has expired; will retry");
                 metrics::counter!("labelcast_connections_unclosed_total").increment(1);
                 unclosed += 1;
                 first_failure.get_or_insert(failure);
@@ -155,7 +155,7 @@ impl Sweep {
             self.connections.remove(&connection).await.map(drop)
         };
         tokio::time::timeout(CLOSE_TIMEOUT, close).await.unwrap_or_else(|_| {
-            let why = format!("{} was not closed within {} s", connection.id, CLOSE_TIMEOUT.as_secs());
+            let why = format!("closing {} timed out after {} s", connection.id, CLOSE_TIMEOUT.as_secs());
             Err(PortError::Unavailable { what: "the gateway", why })
         })
     }
@@ -228,7 +228,7 @@ impl Sweep {
 async fn reported<T>(task: &'static str, work: impl Future<Output = PortResult<T>>) -> PortResult<T> {
     let outcome = work.await;
     if let Err(error) = &outcome {
-        tracing::warn!(task, %error, "a task of the sweep failed; the next sweep tries again");
+        tracing::warn!(task, %error, "a task of the sweep failed; the next sweep will retry");
         metrics::counter!("labelcast_sweep_failures_total", "task" => task).increment(1);
     }
     outcome

@@ -46,7 +46,7 @@ impl Undelivered for CloseSubscribers {
                 self.pusher.close(connection).await?;
             }
             let (id, closed) = (&entry.notification.id, subscribed.len());
-            tracing::error!(%id, closed, "a notification could not be pushed; its subscribers were closed, so that they resume");
+            tracing::error!(%id, closed, "a notification could not be pushed; closed its subscribers so that they resume");
             metrics::counter!("labelcast_notifications_given_up_total").increment(1);
             self.history.settle(&appended.placed).await?;
         }

@@ -37,7 +37,7 @@ impl Epoch {
 
 /// The text is no epoch or cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this is no cursor of ours: send back exactly the `cursor` that a notification or `subscribed` carried")]
+#[error("invalid cursor: send back exactly the `cursor` from a notification or `subscribed`")]
 pub struct CursorError;
 
 impl FromStr for Epoch {

@@ -38,7 +38,7 @@ impl ImageType {
 
 /// The media type is none that is taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not taken: send image/jpeg, image/png or image/webp")]
+#[error("`{0}` is not supported: send image/jpeg, image/png or image/webp")]
 pub struct ImageTypeError(String);
 
 impl FromStr for ImageType {
@@ -69,7 +69,7 @@ impl fmt::Display for Position {
 
 /// The text is no position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this is no cursor of ours: send back exactly the `next` of the page before, or begin again without one")]
+#[error("invalid cursor: send back exactly the `next` of the previous page, or start again without one")]
 pub struct PositionError;
 
 impl FromStr for Position {

@@ -101,7 +101,7 @@ impl Confidence {
 
 /// A confidence outside 0 to 100.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
-#[error("a confidence is a number from 0 to 100, not {0}")]
+#[error("a confidence must be a number from 0 to 100, not {0}")]
 pub struct ConfidenceError(f64);
 
 impl TryFrom<f64> for Confidence {

@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 
 /// Why a text is not a [`Name`] or an id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not {what}: {rule}")]
+#[error("`{text}` isn't {what}: {rule}")]
 pub struct NameError {
     text: String,
     what: &'static str,
@@ -79,7 +79,7 @@ text_id! {
 }
 text_id! {
     /// A user: the token's `sub`, 1 to 128 printable ASCII characters without blanks.
-    UserId, "a user id", "1 to 128 printable characters without blanks",
+    UserId, "a user id", "1 to 128 printable characters without spaces",
     |text| (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
 }
 text_id! {

@@ -28,7 +28,7 @@ pub enum Topic {
 /// The text names no topic.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no topic: use labels, uploads, moderation, runs, device:ID or app:NAME (ID and NAME of 1 to 64 letters, digits, `.`, `_`, `-`)"
+    "`{0}` isn't a topic. Use labels, uploads, moderation, runs, device:ID or app:NAME (ID and NAME of 1 to 64 letters, digits, `.`, `_`, `-`)"
 )]
 pub struct TopicError(String);
 

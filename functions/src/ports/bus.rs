@@ -5,7 +5,7 @@ use crate::model::BusEvent;
 
 /// The bus did not take one entry of several.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the bus refused an event: {code}: {message}")]
+#[error("the event bus refused an event: {code}: {message}")]
 pub struct EntryRefused {
     /// The entry's error code, as `PutEvents` names it.
     pub code: String,

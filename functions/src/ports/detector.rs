@@ -7,7 +7,7 @@ use crate::model::{Detection, ImageFiles, ImageId, ImageType};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DetectorError {
     /// Worth another try: throttled, out of reach, took too long.
-    #[error("the detector did not answer: {0}")]
+    #[error("the detector did not respond: {0}")]
     Unavailable(String),
     /// The same picture will fail again.
     #[error("the detector cannot read this picture: {0}")]

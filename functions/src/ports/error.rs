@@ -2,13 +2,13 @@
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
     /// No room left to accept anything (a full disk): refuse before accepting.
-    #[error("there is no room left to store {what}")]
+    #[error("no space left to store {what}")]
     Full {
         /// What could not be stored.
         what: &'static str,
     },
     /// It may work later: busy, throttled, out of reach.
-    #[error("{what} did not answer: {why}")]
+    #[error("{what} is unavailable: {why}")]
     Unavailable {
         /// What it is about, as it begins the message, for example `the database`.
         what: &'static str,
@@ -16,7 +16,7 @@ pub enum PortError {
         why: String,
     },
     /// So much waits already that nothing more is taken: later.
-    #[error("{what} is full for now; it is tried again in {} s", retry_after.as_secs())]
+    #[error("{what} is full for now; will retry in {} s", retry_after.as_secs())]
     Overloaded {
         /// What it is about, as it begins the message, for example `the database`.
         what: &'static str,

@@ -29,7 +29,7 @@ impl Scope {
 
 /// The text is no scope.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no scope: use `search`, `publish:app:NAME` or `publish:app:BEGINNING*`")]
+#[error("`{0}` isn't a scope. Use `search`, `publish:app:NAME` or `publish:app:PREFIX*`")]
 pub struct ScopeError(String);
 
 impl FromStr for Scope {

@@ -40,7 +40,7 @@ pub enum Unreached {
     #[error("the connection is gone")]
     Gone,
     /// It does not read fast enough; it was told so and closed.
-    #[error("the connection does not read")]
+    #[error("the connection is not reading")]
     Slow,
     /// Nobody knows why; the connection was closed, so that it resumes.
     #[error("the connection could not be reached")]

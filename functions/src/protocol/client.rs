@@ -99,9 +99,9 @@ pub const MAX_REFERENCE: usize = 128;
 pub fn read(text: &str) -> Result<ClientFrame, FrameError> {
     let bad = |message: String, reference| FrameError { code: ErrorCode::BadRequest, message, reference };
     let value: serde_json::Value = serde_json::from_str(text)
-        .map_err(|error| bad(format!("this is no JSON: {error}; send one JSON object a frame"), None))?;
+        .map_err(|error| bad(format!("the frame isn't JSON: {error}; send one JSON object per frame"), None))?;
     let Some(object) = value.as_object() else {
-        return Err(bad("this is no JSON object; send one like {\"action\":\"ping\"}".to_owned(), None));
+        return Err(bad("the frame isn't a JSON object; send one such as {\"action\":\"ping\"}".to_owned(), None));
     };
     let reference = match object.get("ref") {
         None | Some(serde_json::Value::Null) => None,
@@ -119,7 +119,7 @@ pub fn read(text: &str) -> Result<ClientFrame, FrameError> {
             });
         }
     }
-    serde_json::from_value(value).map_err(|error| bad(format!("this frame cannot be read: {error}"), reference))
+    serde_json::from_value(value).map_err(|error| bad(format!("invalid frame: {error}"), reference))
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ pub struct PendingImage {
     /// SHA-256 of the uploaded bytes, in hex.
     #[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
     pub image_id: ImageId,
-    /// Always `pending`: what was decided is not told here.
+    /// Always `pending`: the decision isn't included.
     #[schema(schema_with = pending)]
     status: Status,
 }
@@ -68,7 +68,7 @@ fn pending() -> Object {
     ObjectBuilder::new()
         .schema_type(utoipa::openapi::Type::String)
         .enum_values(Some([Status::Pending.as_str()]))
-        .description(Some("Always `pending`: what was decided is not told here."))
+        .description(Some("Always `pending`: the decision isn't included."))
         .build()
 }
 

@@ -171,12 +171,10 @@ impl ClosingCode {
     /// The whole frame: what to tell people, and whether to come back.
     pub fn frame(self) -> ServerFrame {
         let (message, retry) = match self {
-            Self::SlowConsumer => ("you did not read what was sent; connect again and resume with your cursors", true),
-            Self::TokenExpired => {
-                ("your token has expired; connect again with a new one, or send `refresh` in time", true)
-            }
-            Self::ServerShutdown => ("the server restarts; connect again and resume with your cursors", true),
-            Self::Limit => ("the connection was idle or open for too long; connect again and resume", true),
+            Self::SlowConsumer => ("you are reading too slowly; reconnect and resume with your cursors", true),
+            Self::TokenExpired => ("your token has expired; reconnect with a new one, or send `refresh` in time", true),
+            Self::ServerShutdown => ("the server is restarting; reconnect and resume with your cursors", true),
+            Self::Limit => ("the connection was idle or open for too long; reconnect and resume", true),
         };
         ServerFrame::Closing { code: self, message: message.to_owned(), retry }
     }

@@ -2,7 +2,7 @@
 
 /// A query that could not be read: where, what was expected there, and what stands there instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the query cannot be read at position {position}: {message}; expected {expected}")]
+#[error("invalid query at position {position}: {message}. Expected {expected}.")]
 pub struct QueryError {
     /// How many characters stand before the place: 0 at the beginning, the query's length at its end.
     pub position: usize,
@@ -34,7 +34,7 @@ mod tests {
     #[test]
     fn an_error_says_where_what_and_what_instead() {
         let error = QueryError::new(4, "a number from 0 to 100", "`101` is over 100");
-        let words = "the query cannot be read at position 4: `101` is over 100; expected a number from 0 to 100";
+        let words = "invalid query at position 4: `101` is over 100. Expected a number from 0 to 100.";
         assert_eq!(error.to_string(), words);
     }
 

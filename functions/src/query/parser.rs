@@ -30,7 +30,7 @@ pub(super) const KEYWORDS: [&str; 2] = ["is", "by"];
 pub(super) fn parse(text: &str, max_chars: usize) -> Result<Expression, QueryError> {
     let chars: Vec<char> = text.chars().take(max_chars + 1).collect();
     if chars.len() > max_chars {
-        let expected = format!("at most {max_chars} characters");
+        let expected = format!("a query of at most {max_chars} characters");
         return Err(QueryError::new(max_chars, expected, "the query is too long"));
     }
     let mut parser = Parser { tokens: &tokens(&chars), end: chars.len(), terms: 0 };
@@ -40,7 +40,7 @@ pub(super) fn parse(text: &str, max_chars: usize) -> Result<Expression, QueryErr
     let expression = parser.any(0)?;
     match parser.tokens {
         [] => Ok(expression),
-        [rest, ..] => Err(QueryError::new(rest.start, "the query's end", "this `)` closes nothing")),
+        [rest, ..] => Err(QueryError::new(rest.start, "the end of the query", "unmatched `)`")),
     }
 }
 
@@ -75,7 +75,7 @@ impl<'a> Parser<'a> {
         let Some(Token { kind: TokenKind::Minus, end, .. }) = self.tokens.first() else { return self.atom(depth) };
         self.advance();
         if self.glued_to(*end).is_none() {
-            return Err(QueryError::new(*end, SOMETHING, "nothing stands directly after `-`"));
+            return Err(QueryError::new(*end, SOMETHING, "nothing follows `-`"));
         }
         self.atom(depth).map(Expression::not)
     }
@@ -89,9 +89,9 @@ impl<'a> Parser<'a> {
             TokenKind::Open => self.group(token.start, depth),
             TokenKind::Word(text) => self.word(token, text),
             TokenKind::Phrase(text) => self.term(token, text),
-            TokenKind::Unclosed => Err(QueryError::new(self.end, "a closing `\"`", "a phrase is not closed")),
-            TokenKind::Close => misplaced(SOMETHING, "nothing stands before this `)`"),
-            TokenKind::Or => misplaced(SOMETHING, "`OR` stands between two things; the word is written `or`"),
+            TokenKind::Unclosed => Err(QueryError::new(self.end, "a closing `\"`", "unclosed phrase")),
+            TokenKind::Close => misplaced(SOMETHING, "nothing before `)`"),
+            TokenKind::Or => misplaced(SOMETHING, "`OR` must be between two terms; write `or` to search for the word"),
             TokenKind::Minus => misplaced(SOMETHING, "a second `-`"),
             TokenKind::Star => misplaced("a word or a phrase directly before `*`", "a `*` with nothing before it"),
             TokenKind::Value(_) => misplaced("a word or a phrase directly before `:`", "a `:` with nothing before it"),
@@ -100,14 +100,14 @@ impl<'a> Parser<'a> {
 
     fn group(&mut self, start: usize, depth: usize) -> Result<Expression, QueryError> {
         if depth == MAX_DEPTH {
-            let expected = format!("at most {MAX_DEPTH} parentheses within each other");
+            let expected = format!("at most {MAX_DEPTH} levels of parentheses");
             return Err(QueryError::new(start, expected, "the query is nested too deeply"));
         }
         let inner = self.any(depth + 1)?;
         match self.advance() {
             Some(Token { kind: TokenKind::Close, .. }) => Ok(inner),
             // `any` stops at nothing else but the end.
-            _ => Err(QueryError::new(self.end, "`)`", "a `(` is not closed")),
+            _ => Err(QueryError::new(self.end, "`)`", "unclosed `(`")),
         }
     }
 
@@ -124,7 +124,7 @@ impl<'a> Parser<'a> {
         };
         if value.to_lowercase() != only {
             let what = if value.is_empty() { "nothing".into() } else { shown(value) };
-            let message = format!("{what} stands after `{keyword}:`");
+            let message = format!("found {what} after `{keyword}:`");
             return Err(QueryError::new(start + 1, format!("`{only}`, as in `{keyword}:{only}`"), message));
         }
         self.advance();
@@ -134,7 +134,7 @@ impl<'a> Parser<'a> {
     fn term(&mut self, token: &Token, text: &str) -> Result<Expression, QueryError> {
         let name = LabelName::fold(text).ok_or_else(|| {
             let blank = text.chars().all(|c| c.is_whitespace() || c.is_control());
-            let message = if blank { "an empty phrase" } else { "no label is as long as this" };
+            let message = if blank { "an empty phrase" } else { "too long for a label" };
             QueryError::new(token.start, format!("1 to {} characters", LabelName::MAX_CHARS), message)
         })?;
         let (pattern, mut end) = match self.glued_to(token.end) {
@@ -163,10 +163,10 @@ impl<'a> Parser<'a> {
         match self.glued_to(end).map(|token| &token.kind) {
             None | Some(TokenKind::Open | TokenKind::Close | TokenKind::Or | TokenKind::Minus) => Ok(term),
             Some(TokenKind::Star | TokenKind::Value(_)) => {
-                Err(QueryError::new(end, "a blank", "only one `*`, and then one `:`, can end a word"))
+                Err(QueryError::new(end, "a space", "only one `*`, and then one `:`, can end a word"))
             }
             Some(TokenKind::Word(_) | TokenKind::Phrase(_) | TokenKind::Unclosed) => {
-                Err(QueryError::new(end, "a blank", "two words run into each other"))
+                Err(QueryError::new(end, "a space", "no space between two words"))
             }
         }
     }
@@ -193,11 +193,10 @@ fn confidence(position: usize, text: &str) -> Result<Confidence, QueryError> {
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     if text.is_empty() {
-        return Err(error("no confidence stands directly after `:`".into()));
+        return Err(error("no confidence after `:`".into()));
     }
     let number = (digits(whole) && digits(fraction)).then(|| text.parse::<f64>().ok()).flatten();
-    let percent = number.ok_or_else(|| {
-        error(format!("{} is no confidence (keywords with a colon are `is:offensive` and `by:me`)", shown(text)))
-    })?;
+    let percent =
+        number.ok_or_else(|| error(format!("{} isn't a number. Confidence is written `dog:95`", shown(text))))?;
     Confidence::from_percent(percent).ok_or_else(|| error(format!("{} is over 100", shown(text))))
 }

@@ -195,16 +195,17 @@ fn the_first_mistake_is_the_one_that_is_told() {
 }
 
 #[test]
-fn an_error_says_what_stands_there_instead() {
+fn an_error_says_what_was_found_instead() {
     let words = |text| Query::parse(text).unwrap_err().to_string();
-    assert_eq!(
-        words("dog:101"),
-        "the query cannot be read at position 4: `101` is over 100; expected a number from 0 to 100"
-    );
+    assert_eq!(words("dog:101"), "invalid query at position 4: `101` is over 100. Expected a number from 0 to 100.");
     assert_eq!(
         words("is:funny"),
-        "the query cannot be read at position 3: `funny` stands after `is:`; \
-         expected `offensive`, as in `is:offensive`"
+        "invalid query at position 3: found `funny` after `is:`. Expected `offensive`, as in `is:offensive`."
+    );
+    assert_eq!(
+        words("dog:red"),
+        "invalid query at position 4: `red` isn't a number. Confidence is written `dog:95`. \
+         Expected a number from 0 to 100."
     );
 }
 

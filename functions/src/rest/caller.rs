@@ -64,7 +64,7 @@ impl SignedIn {
         if self.0.is_moderator() {
             Ok(&self.0)
         } else {
-            Err(Error::forbidden(format!("this is for members of the group `{MODERATORS}`")))
+            Err(Error::forbidden(format!("only members of the group `{MODERATORS}` may do this")))
         }
     }
 }

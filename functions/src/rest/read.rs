@@ -133,9 +133,9 @@ impl From<JsonRejection> for Error {
 impl From<BytesRejection> for Error {
     fn from(rejection: BytesRejection) -> Self {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            Self::new(ErrorKind::TooLarge, "the body is larger than this call takes")
+            Self::new(ErrorKind::TooLarge, "the request body is too large for this call")
         } else {
-            Self::bad_request("the body did not arrive, or not in time")
+            Self::bad_request("the request body was incomplete or too slow")
         }
     }
 }
@@ -165,11 +165,11 @@ impl From<PathRejection> for Error {
         match rejection {
             PathRejection::FailedToDeserializePathParams(rejection) => match rejection.kind() {
                 PathErrorKind::InvalidUtf8InPathParam { .. } => Self::bad_request("a segment of the path is not UTF-8"),
-                _ => Self::not_found("there is nothing at this address"),
+                _ => Self::not_found("nothing found at this address"),
             },
             other => {
-                tracing::error!(error = %other, "a route lacks what its handler reads");
-                Self::new(ErrorKind::Internal, "this went wrong on our side; the operator can see why in the log")
+                tracing::error!(error = %other, "a route lacks a parameter that its handler reads");
+                Self::new(ErrorKind::Internal, "internal error; the operator can find the reason in the log")
             }
         }
     }
@@ -182,12 +182,13 @@ fn cause(text: &str) -> &str {
 
 /// For addresses that lead nowhere.
 pub async fn fallback(OriginalUri(uri): OriginalUri) -> Error {
-    Error::not_found(format!("there is nothing at {}; see openapi.json for what there is", uri.path()))
+    Error::not_found(format!("nothing found at {}; openapi.json lists what there is", uri.path()))
 }
 
 /// For addresses that take other methods, which axum lists in `Allow`.
 pub async fn wrong_method(method: Method, OriginalUri(uri): OriginalUri) -> Response {
-    let message = format!("{} does not take {method}; the header `Allow` lists what it takes", uri.path());
+    let message =
+        format!("{} does not support {method}; the header `Allow` lists the methods that it does", uri.path());
     error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
 }
 

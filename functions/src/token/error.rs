@@ -7,16 +7,16 @@ pub enum TokenError {
     #[error("no token was sent: sign in, and send the ID token as `Authorization: Bearer …`")]
     Missing,
     /// Longer than [`super::MAX_TOKEN`], not three parts of Base64, or without a claim that is needed.
-    #[error("this is no ID token that can be read: sign in, and send the ID token as it was issued")]
+    #[error("malformed ID token: sign in, and send the ID token exactly as it was issued")]
     Malformed,
     /// Signed in another way than RS256.
-    #[error("the token is not signed with RS256: send the ID token as it was issued")]
+    #[error("the token is not signed with RS256: send the ID token exactly as it was issued")]
     WrongAlgorithm,
     /// The key that it names is none of the issuer's.
-    #[error("the token is signed with a key that its issuer does not have: sign in again")]
+    #[error("the token is signed with an unknown key: sign in again")]
     UnknownKey,
     /// Made or changed by somebody else.
-    #[error("the token's signature is wrong: sign in again")]
+    #[error("the token's signature is invalid: sign in again")]
     BadSignature,
     /// The token's `exp` is reached.
     #[error("the token has expired: sign in again, or refresh it")]
@@ -31,7 +31,7 @@ pub enum TokenError {
     #[error("the token was issued for another application: sign in here")]
     WrongAudience,
     /// An access token, for example.
-    #[error("this is another kind of token: send the ID token, not the access token")]
+    #[error("wrong kind of token: send the ID token, not the access token")]
     WrongUse,
     /// The issuer's keys could not be fetched. No fault of the token.
     #[error("tokens cannot be verified right now: try again in a moment")]

@@ -97,9 +97,7 @@ impl KeyCache {
     async fn fetch(&self) -> bool {
         // An issuer always has a key: a set without one is an answer that went wrong, and known keys outlive it.
         let fetched = self.source.keys().await.and_then(|set| match usable(&set) {
-            keys if keys.is_empty() => {
-                Err(KeySourceError("the set that was fetched holds no key for RS256".to_owned()))
-            }
+            keys if keys.is_empty() => Err(KeySourceError("the fetched key set contains no RS256 key".to_owned())),
             keys => Ok(keys),
         });
         match fetched {
@@ -112,7 +110,7 @@ impl KeyCache {
             }
             Err(error) => {
                 counter!("labelcast_token_key_fetches_total", "outcome" => "failed").increment(1);
-                tracing::warn!(%error, "tokens signed with a key not seen before are refused until it can be fetched");
+                tracing::warn!(%error, "refusing tokens signed with unknown keys until the key set can be fetched");
                 false
             }
         }

@@ -65,7 +65,7 @@ impl Verifier {
             Ok(true) => Ok(()),
             Ok(false) => Err(TokenError::Revoked),
             Err(error) => {
-                tracing::warn!(%error, "tokens are refused for now: their users cannot be looked up");
+                tracing::warn!(%error, "refusing tokens: their users cannot be looked up");
                 Err(TokenError::AccountUnavailable)
             }
         }

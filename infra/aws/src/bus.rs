@@ -6,6 +6,7 @@ use aws_sdk_eventbridge::error::DisplayErrorContext;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use labelcast_functions::model::BusEvent;
 use labelcast_functions::ports::{Bus, EntryRefused, PortError, PortResult};
+use labelcast_functions::size::readable_size;
 
 /// Entries of one `PutEvents` (API reference).
 const BATCH: usize = 10;
@@ -71,7 +72,11 @@ fn batches<'a>(events: &'a [BusEvent], outcomes: &mut [Result<(), EntryRefused>]
     for (place, event) in events.iter().enumerate() {
         let entry = Entry { place, event, detail: event.detail().to_string() };
         if entry.bytes() > MAX_BYTES {
-            let message = format!("an event has {} bytes; at most {MAX_BYTES} are taken", entry.bytes());
+            let message = format!(
+                "event too large: {} (limit {})",
+                readable_size(entry.bytes() as u64),
+                readable_size(MAX_BYTES as u64)
+            );
             outcomes[place] = Err(EntryRefused { code: "ValidationException".to_owned(), message });
             continue;
         }

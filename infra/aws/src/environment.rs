@@ -20,10 +20,10 @@ const ANALYSES_KEPT_SECONDS: u32 = 4 * 24 * 3_600;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EnvironmentError {
     /// A variable that the function needs is not set.
-    #[error("the environment has no {0}, which this function needs: see `environment` in serverless.yml")]
+    #[error("the environment variable {0} is missing: see `environment` in serverless.yml")]
     Missing(&'static str),
     /// A variable has a value that cannot be read.
-    #[error("{name} is `{value}`, which cannot be read: {why}")]
+    #[error("invalid value `{value}` of {name}: {why}")]
     Unreadable {
         /// The variable's name.
         name: &'static str,
@@ -90,7 +90,7 @@ impl Environment {
         let default = Settings::default();
         let percent = self.or("LABELCAST_MIN_CONFIDENCE", default.min_confidence.percent())?;
         let min_confidence = Confidence::from_percent(percent)
-            .ok_or_else(|| unreadable("LABELCAST_MIN_CONFIDENCE", &percent.to_string(), &"it is no percentage"))?;
+            .ok_or_else(|| unreadable("LABELCAST_MIN_CONFIDENCE", &percent.to_string(), &"not a percentage"))?;
         let days: u32 = self.within("LABELCAST_UNUSED_TOPIC_DAYS", bounds::UNUSED_TOPIC_DAYS, 90)?;
         let hours: u32 = self.within("LABELCAST_HISTORY_HOURS", bounds::HISTORY_HOURS, 24)?;
         Ok(Settings {

@@ -33,7 +33,7 @@ impl FetchedKeys {
     async fn fetched(&self) -> Result<JwkSet, Box<dyn std::error::Error + Send + Sync>> {
         let answer = self.https.call(Request::get(self.url.as_str())?).await?;
         if !answer.status().is_success() {
-            return Err(format!("{} answered {}", self.url, answer.status().as_u16()).into());
+            return Err(format!("{} responded with {}", self.url, answer.status().as_u16()).into());
         }
         let body = Limited::new(answer.into_body(), MAX_BYTES).collect().await?;
         Ok(serde_json::from_slice(&body.to_bytes())?)
@@ -43,7 +43,7 @@ impl FetchedKeys {
 #[async_trait]
 impl KeySource for FetchedKeys {
     async fn keys(&self) -> Result<JwkSet, KeySourceError> {
-        let late = || KeySourceError(format!("{} did not answer within {} s", self.url, PATIENCE.as_secs()));
+        let late = || KeySourceError(format!("{} did not respond within {} s", self.url, PATIENCE.as_secs()));
         let fetched = tokio::time::timeout(PATIENCE, self.fetched()).await.map_err(|_| late())?;
         fetched.map_err(|error| KeySourceError(error.to_string()))
     }

@@ -22,7 +22,7 @@ pub(crate) use temporary::{left_over_in, remove, remove_left_over};
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// There is a file of this name, which would be overwritten.
-    #[error("{0} is there already; choose another name")]
+    #[error("{0} already exists; choose another name")]
     Exists(PathBuf),
     /// The backup was ended by Ctrl-C or a signal.
     #[error("the backup was interrupted; nothing was written")]

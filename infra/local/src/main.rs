@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime.block_on(labelcast::cli::run()),
         Err(error) => {
-            eprintln!("labelcast: the system did not let it start: {error}");
+            eprintln!("labelcast: could not start: {error}");
             ExitCode::FAILURE
         }
     }

@@ -62,7 +62,7 @@ impl WebApp {
                 return error(
                     StatusCode::PRECONDITION_FAILED,
                     "precondition_failed",
-                    "there is another version by now",
+                    "the web app was updated; reload it",
                 );
             }
             Precondition::NotModified => StatusCode::NOT_MODIFIED.into_response(),

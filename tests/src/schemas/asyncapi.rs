@@ -11,7 +11,7 @@ use super::document::{Document, escaped};
 /// An AsyncAPI document that remembers what was checked against it.
 pub struct AsyncApi {
     requests: BTreeMap<String, Validator>,
-    told: BTreeMap<String, Validator>,
+    sent: BTreeMap<String, Validator>,
     seen: Mutex<BTreeSet<String>>,
 }
 
@@ -19,7 +19,11 @@ impl AsyncApi {
     /// Of a document as it is served.
     pub fn new(document: &Value) -> Self {
         let document = Document::new(document);
-        Self { requests: validators(&document, "request"), told: validators(&document, "tell"), seen: Mutex::default() }
+        Self {
+            requests: validators(&document, "request"),
+            sent: validators(&document, "notify"),
+            seen: Mutex::default(),
+        }
     }
 
     /// Checks a frame that a client sends.
@@ -29,13 +33,13 @@ impl AsyncApi {
 
     /// Checks a frame that the server sent.
     pub fn check_received(&self, frame: &Value) {
-        self.check(&self.told, frame);
+        self.check(&self.sent, frame);
     }
 
     /// The messages of the document that nobody saw.
     pub fn unseen(&self) -> Vec<&str> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let all = self.requests.keys().chain(self.told.keys());
+        let all = self.requests.keys().chain(self.sent.keys());
         all.filter(|name| !seen.contains(*name)).map(String::as_str).collect()
     }
 

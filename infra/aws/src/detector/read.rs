@@ -37,7 +37,7 @@ fn percent(value: Option<f32>) -> Option<Confidence> {
 
 fn counted<T>(read: Option<T>) -> Option<T> {
     if read.is_none() {
-        tracing::warn!("Rekognition found something that cannot be read; it is left out");
+        tracing::warn!("ignored a Rekognition result that could not be parsed");
         metrics::counter!("labelcast_detections_unread_total").increment(1);
     }
     read

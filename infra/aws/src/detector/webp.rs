@@ -14,7 +14,7 @@ pub(super) async fn as_jpeg(
 ) -> Result<Vec<u8>, DetectorError> {
     let unavailable = |error: &dyn std::fmt::Display| DetectorError::Unavailable(error.to_string());
     let object = objects.read(key).await.map_err(|error| unavailable(&error))?;
-    let object = object.ok_or_else(|| DetectorError::Unreadable("its bytes are gone".to_owned()))?;
+    let object = object.ok_or_else(|| DetectorError::Unreadable("its file no longer exists".to_owned()))?;
     // What lies there was bounded when it was taken.
     let bytes = object
         .bytes

@@ -29,7 +29,7 @@ impl Backoff {
     pub(crate) async fn wait(&mut self) -> PortResult<()> {
         if self.retries == RETRIES {
             metrics::counter!("labelcast_contention_given_up_total").increment(1);
-            let why = format!("others wrote to the same rows at each of {} tries", RETRIES + 1);
+            let why = format!("the same rows were changed concurrently at each of {} attempts", RETRIES + 1);
             return Err(PortError::Unavailable { what: self.what, why });
         }
         self.retries += 1;

@@ -50,13 +50,13 @@ pub enum Function {
     Deliver,
     /// Runs each minute.
     Sweep,
-    /// What other functions gave up.
+    /// Events at which other functions exhausted their attempts.
     Failed,
 }
 
 /// The variable `_HANDLER` names no function.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no function of Labelcast; `handler` in serverless.yml must be one of: {names}", names = Function::names())]
+#[error("`{0}` isn't a Labelcast function; `handler` in serverless.yml must be one of: {names}", names = Function::names())]
 pub struct UnknownFunction(String);
 
 impl Function {

@@ -56,7 +56,7 @@ impl Transfer {
                 Ok(Ok(answer)) if answer.status().is_server_error() => taken(answer).await,
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(error)) => Err(unavailable(error)),
-                Err(_) => Err(unavailable(format!("no answer within {} s", PATIENCE.as_secs()))),
+                Err(_) => Err(unavailable(format!("timed out after {} s", PATIENCE.as_secs()))),
             };
             attempt += 1;
             if attempt == ATTEMPTS {
@@ -116,7 +116,7 @@ pub(super) async fn taken(answer: HttpResponse) -> PortResult<HttpResponse> {
     }
     let status = answer.status().as_u16();
     let said = Limited::new(answer.into_body(), MAX_ERROR_BYTES).collect().await.map_err(unavailable)?.to_bytes();
-    Err(unavailable(format!("it answered {status}: {}", String::from_utf8_lossy(&said))))
+    Err(unavailable(format!("response {status}: {}", String::from_utf8_lossy(&said))))
 }
 
 fn unavailable(why: impl Into<Failed>) -> PortError {

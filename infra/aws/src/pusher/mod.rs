@@ -80,7 +80,7 @@ impl GatewayPusher {
             let post =
                 self.client.post_to_connection().connection_id(to.as_str()).data(Blob::new(frame.clone())).send();
             let Ok(posted) = tokio::time::timeout(PATIENCE, post).await else {
-                tracing::warn!(connection = %to, "a post took longer than {} s", PATIENCE.as_secs());
+                tracing::warn!(connection = %to, "a post timed out after {} s", PATIENCE.as_secs());
                 return Err(Unreached::Failed);
             };
             let Err(error) = posted else {
@@ -154,7 +154,10 @@ impl Pusher for NoPusher {
     }
 
     async fn close(&self, _connection: &ConnectionId) -> PortResult<()> {
-        Err(PortError::Failed { what: "the WebSocket gateway", why: "this function may not reach sockets".to_owned() })
+        Err(PortError::Failed {
+            what: "the WebSocket gateway",
+            why: "this function has no access to sockets".to_owned(),
+        })
     }
 }
 

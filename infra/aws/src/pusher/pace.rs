@@ -61,7 +61,7 @@ impl Pace {
             let posts = turns.left.clamp(1, rate.lump());
             let wait = rate.reserve(posts).await.unwrap_or_else(|error| {
                 metrics::counter!("labelcast_post_rate_failures_total").increment(1);
-                tracing::warn!(%error, "the shared rate of posts cannot be asked; this run keeps to its share");
+                tracing::warn!(%error, "the shared rate of posts is unavailable; this run keeps to its own share");
                 rate.alone(posts)
             });
             self.wait(wait).await?;
@@ -101,7 +101,7 @@ mod tests {
     impl PostRate for Counted {
         async fn reserve(&self, posts: u32) -> PortResult<Duration> {
             if self.fails {
-                return Err(PortError::Unavailable { what: "the rate", why: "no answer".to_owned() });
+                return Err(PortError::Unavailable { what: "the rate", why: "no response".to_owned() });
             }
             Ok(Duration::from_millis(10) * self.reserved.fetch_add(posts, Ordering::Relaxed))
         }

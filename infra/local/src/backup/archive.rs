@@ -139,7 +139,7 @@ impl<R: Read> Read for Exactly<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let wanted = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
         let outcome = match self.inner.read(&mut buffer[..wanted]) {
-            Ok(0) if wanted > 0 => Err(io::Error::other("it became shorter while it was read")),
+            Ok(0) if wanted > 0 => Err(io::Error::other("the file shrank while it was read")),
             outcome => outcome,
         };
         match outcome {

@@ -115,8 +115,10 @@ pub(crate) fn left_over_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
 pub(crate) fn remove_left_over(folder: &Path) {
     for path in left_over_in(folder).unwrap_or_default() {
         match remove(&path) {
-            Ok(()) => tracing::info!(path = %path.display(), "removed what a backup that was cut off had left"),
-            Err(error) => tracing::warn!(path = %path.display(), %error, "what a backup left could not be removed"),
+            Ok(()) => tracing::info!(path = %path.display(), "removed the remains of an interrupted backup"),
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "could not remove the remains of an interrupted backup")
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::users::Operator;
 /// Which data directory.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Data {
-    /// The data directory that `serve` works on
+    /// Data directory of `serve`
     #[arg(long, env = "LABELCAST_DATA", default_value = ".labelcast", value_name = "DIR", global = true)]
     pub(super) data: PathBuf,
 }
@@ -28,7 +28,7 @@ pub(super) fn operator() -> Operator {
 /// Which server.
 #[derive(Debug, Args)]
 pub(super) struct Server {
-    /// The server, with the path before /web/ if there is one; plain http only on this machine, as tokens are secret
+    /// Server, including any path before /web/; plain http is allowed only for this machine, because tokens are secret
     #[arg(long, value_name = "URL", env = "LABELCAST_URL", default_value = "http://127.0.0.1:8080")]
     pub(super) url: Url,
 }
@@ -38,8 +38,7 @@ pub(super) struct Server {
 pub(super) struct Target {
     #[command(flatten)]
     pub(super) server: Server,
-    /// An ID token; without one, the sign-in of `labelcast login` is used (`labelcast token USER` prints one for a local
-    /// user)
+    /// ID token; by default the sign-in of `labelcast login` is used (`labelcast token USER` prints one for a local user)
     #[arg(long, value_name = "TOKEN", env = "LABELCAST_TOKEN", hide_env_values = true)]
     token: Option<Token>,
 }

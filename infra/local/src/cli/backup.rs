@@ -9,13 +9,13 @@ use super::failure::Outcome;
 use crate::backup;
 use crate::data::DataDirectory;
 
-/// Write everything of a data directory into one tar file, while it is served
+/// Back up a data directory into one tar file, even while `serve` is running
 ///
-/// The file can be read by its owner only: it holds a consistent copy of the database, the secrets and all pictures. To
+/// Only its owner can read the file: it contains a consistent copy of the database, the secrets and all pictures. To
 /// restore it, unpack it into a new directory: mkdir DIR && tar -xpf FILE -C DIR && labelcast serve --data DIR
 #[derive(Debug, Args)]
 pub(super) struct BackupArguments {
-    /// The file to write, which must not be there yet; keep it well
+    /// File to write; must not exist yet. It contains secrets: store it safely
     file: PathBuf,
     #[command(flatten)]
     data: Data,

@@ -13,7 +13,7 @@ use labelcast_functions::system::SystemClock;
 
 /// List or redrive the dead letters of a data directory
 ///
-/// Dead letters are steps that failed as often as `serve --max-attempts` allows, and wait for somebody to look at them.
+/// A dead letter is a job that failed as many times as `serve --max-attempts` allows.
 #[derive(Debug, Args)]
 pub(super) struct DeadArguments {
     #[command(flatten)]
@@ -24,15 +24,15 @@ pub(super) struct DeadArguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// List dead letters, the oldest first: id, function, attempts, since when, why
+    /// List dead letters, oldest first: id, function, attempts, time, error
     List {
-        /// One JSON object a line
+        /// Print one JSON object per line
         #[arg(long)]
         json: bool,
     },
-    /// Try dead letters again with all of their attempts; a running `serve` takes them up at once
+    /// Retry dead letters with a full set of attempts; a running `serve` starts immediately
     Redrive {
-        /// Which, as `list` shows them; all of them if none is given
+        /// Ids of dead letters, as shown by `list`; all if omitted
         #[arg(value_name = "ID")]
         ids: Vec<i64>,
     },
@@ -73,5 +73,5 @@ async fn redrive(table: &WorkTable, ids: Vec<i64>) -> Outcome {
         return Ok(());
     }
     let unknown: Vec<String> = redriven.unknown.iter().map(i64::to_string).collect();
-    Err(Failure::failed(format!("no dead letter has the id {}; `labelcast dead list` shows them", unknown.join(", "))))
+    Err(Failure::failed(format!("no dead letter with id {}; list them with `labelcast dead list`", unknown.join(", "))))
 }

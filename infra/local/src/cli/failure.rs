@@ -14,10 +14,10 @@ pub(super) const USAGE: u8 = 2;
 /// What a command ends with.
 pub(super) type Outcome = Result<(), Failure>;
 
-/// Why a command ends, in words for people. Never holds a token or a password.
+/// Why a command failed, for people. Never holds a token or a password.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// What was asked for makes no sense.
+    /// The arguments make no sense.
     Usage(String),
     /// It was tried.
     Failed(String),
@@ -34,15 +34,15 @@ impl Failure {
         Self::Usage(why.to_string())
     }
 
-    /// Tells people, and gives the exit status.
+    /// Prints the reason; returns the exit status.
     pub(super) fn report(self) -> ExitCode {
         match self {
             Self::Usage(why) => {
-                output::tell(&why);
+                output::message(&why);
                 ExitCode::from(USAGE)
             }
             Self::Failed(why) => {
-                output::tell(&why);
+                output::message(&why);
                 ExitCode::FAILURE
             }
             Self::OutputClosed => ExitCode::SUCCESS,

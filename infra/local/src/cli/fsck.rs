@@ -13,18 +13,18 @@ use crate::fsck::Check;
 use crate::objects::FileObjects;
 use crate::store::{SqliteImages, SqliteUploads};
 
-/// Check that rows and files of a data directory agree, also while it is served
+/// Check that the database and the files of a data directory agree, even while `serve` is running
 ///
-/// Finds files that no image uses, images of which files are missing, uploads that nothing works on, what killed processes
-/// left half written, and damage to the database. Exit status 0 if all is well or repaired, 1 if not.
+/// Finds orphaned files, images with missing files, stuck uploads, files left half-written by killed processes, and database
+/// corruption. Exit status 0 if no problem is left, 1 otherwise.
 #[derive(Debug, Args)]
 pub(super) struct FsckArguments {
     #[command(flatten)]
     data: Data,
-    /// Remove files that no image uses, what is half written, and images whose files are missing
+    /// Remove orphaned and half-written files, and images whose files are missing
     #[arg(long)]
     repair: bool,
-    /// One JSON object a line: kind, path, detail, repaired
+    /// Print one JSON object per line: kind, path, detail, repaired
     #[arg(long)]
     json: bool,
 }
@@ -54,11 +54,11 @@ impl FsckArguments {
         }
         let left = found.iter().filter(|finding| !finding.repaired).count();
         if left > 0 {
-            let hint = if self.repair { "" } else { "; --repair repairs what can be" };
-            return Err(Failure::failed(format!("{} problems, {left} of them not repaired{hint}", found.len())));
+            let hint = if self.repair { "" } else { "; run again with --repair to repair what can be repaired" };
+            return Err(Failure::failed(format!("{} problems found, {left} not repaired{hint}", found.len())));
         }
         if !self.json {
-            output::line(&format!("no problems left, {} repaired", found.len()))?;
+            output::line(&format!("no problems left; {} repaired", found.len()))?;
         }
         Ok(())
     }

@@ -14,9 +14,9 @@ use crate::database::Database;
 use crate::store::api_keys;
 use labelcast_functions::system::{SystemClock, SystemRandom};
 
-/// Add, list or remove the API keys of programs
+/// Add, list or remove API keys for programs
 ///
-/// A change takes effect at once, also in a `serve` that runs.
+/// Changes take effect immediately, even while `serve` is running.
 #[derive(Debug, Args)]
 pub(super) struct KeysArguments {
     #[command(flatten)]
@@ -27,23 +27,23 @@ pub(super) struct KeysArguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Add a key and print it, this once
+    /// Add a key and print it; it is never shown again
     Add {
-        /// Who will hold it
+        /// Name of the program
         name: Name,
-        /// What it allows: `search`, `publish:app:NAME`, `publish:app:BEGINNING*`
+        /// What the key allows: `search`, `publish:app:NAME`, `publish:app:PREFIX*`
         #[arg(long = "allow", required = true, value_delimiter = ',', value_name = "SCOPE,…")]
         allow: Vec<Scope>,
     },
     /// List keys and what they allow
     List {
-        /// One JSON object a line
+        /// Print one JSON object per line
         #[arg(long)]
         json: bool,
     },
-    /// Remove a key; it is refused from then on
+    /// Remove a key; it stops working immediately
     Remove {
-        /// Whose
+        /// Name of the program
         name: Name,
     },
 }
@@ -61,7 +61,7 @@ impl KeysArguments {
                 let sha256 = sha256.as_ref().try_into().expect("SHA-256 has 32 bytes");
                 let key = ApiKey { name: name.clone(), scopes: allow };
                 if !api_keys::add(&database, &key, sha256, SystemClock.now(), &operator()).await? {
-                    return Err(Failure::failed(format!("there is a key `{name}` already; remove it first")));
+                    return Err(Failure::failed(format!("key `{name}` already exists; remove it first")));
                 }
                 output::line(&secret)?;
             }
@@ -77,7 +77,7 @@ impl KeysArguments {
             }
             Action::Remove { name } => {
                 if !api_keys::remove(&database, &name, SystemClock.now(), &operator()).await? {
-                    return Err(Failure::failed(format!("there is no key `{name}`; `labelcast keys list` shows them")));
+                    return Err(Failure::failed(format!("no key `{name}`; list keys with `labelcast keys list`")));
                 }
             }
         }

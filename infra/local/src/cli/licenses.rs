@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::failure::Outcome;
 
-/// Print the licence, and the notices of everything that this binary is made of
+/// Print the licence, and the notices of everything this binary is built from
 #[derive(Debug, Args)]
 pub(super) struct LicensesArguments {}
 

@@ -27,7 +27,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use failure::{Outcome, USAGE};
 pub use serve::ServeArguments;
 
-/// Pictures labelled live: upload, watch, be alerted, search.
+/// Upload pictures, watch their labels appear live, get alerts, search
 #[derive(Debug, Parser)]
 #[command(
     name = "labelcast",
@@ -42,11 +42,11 @@ struct CommandLine {
     command: Command,
 }
 
-const AFTER_HELP: &str = "Exit status: 0 done, 1 failed (why is on standard error), 2 not understood.\n\
-    `login`, `logout`, `upload`, `watch` and `search` talk to a server, on this machine or on AWS; the others work on a data directory, also \
-    while `serve` runs on it.";
+const AFTER_HELP: &str = "Exit status: 0 success, 1 failure (the reason is on standard error), 2 usage error.\n\
+    `login`, `logout`, `upload`, `watch` and `search` talk to a server, local or on AWS; the other commands work on a data directory, \
+    even while `serve` is running on it.";
 
-/// What each does stands at its arguments.
+/// What each command does is documented at its arguments.
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(Box<ServeArguments>),
@@ -74,17 +74,17 @@ pub fn command() -> clap::Command {
     command
 }
 
-/// Reads the arguments of the process, does what they ask, and tells how it went.
+/// Parses the process's arguments, runs the command and reports how it went.
 pub async fn run() -> ExitCode {
-    let asked = match CommandLine::try_parse() {
-        Ok(asked) => asked,
+    let arguments = match CommandLine::try_parse() {
+        Ok(arguments) => arguments,
         Err(refused) => {
             // Nobody may be left to read the help.
             let _ = refused.print();
             return ExitCode::from(if refused.use_stderr() { USAGE } else { 0 });
         }
     };
-    match Box::pin(execute(asked.command)).await {
+    match Box::pin(execute(arguments.command)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_token_is_not_shown() {
-        let asked = CommandLine::try_parse_from(["labelcast", "watch", "labels", "--token", "secret"]).unwrap();
-        assert!(!format!("{asked:?}").contains("secret"));
+        let arguments = CommandLine::try_parse_from(["labelcast", "watch", "labels", "--token", "secret"]).unwrap();
+        assert!(!format!("{arguments:?}").contains("secret"));
     }
 }

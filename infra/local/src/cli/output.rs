@@ -36,8 +36,8 @@ fn write(line: &str) -> io::Result<()> {
     output.flush()
 }
 
-/// Tells people something on standard error; nothing is left to do if that is closed.
-pub(super) fn tell(text: &str) {
+/// Prints a message for people on standard error; nothing is left to do if that is closed.
+pub(super) fn message(text: &str) {
     let _ = writeln!(io::stderr().lock(), "labelcast: {}", plain(text));
 }
 

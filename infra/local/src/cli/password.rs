@@ -30,16 +30,16 @@ fn piped(input: &Stdin) -> Result<String, Failure> {
     let mut bytes = Vec::new();
     input.lock().take(MOST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MOST {
-        return Err(Failure::failed(format!("standard input holds no password: it has more than {MOST} bytes")));
+        return Err(Failure::failed(format!("the password on standard input is too long (limit {MOST} bytes)")));
     }
-    let text = String::from_utf8(bytes).map_err(|_| Failure::failed("the password is no text in UTF-8"))?;
+    let text = String::from_utf8(bytes).map_err(|_| Failure::failed("the password isn't valid UTF-8"))?;
     Ok(without_line_break(&text).to_owned())
 }
 
 fn ask(terminal: &Stdin) -> Result<String, Failure> {
     let _hidden = Hidden::begin(terminal)?;
-    let (first, second) = (line(terminal, "Password: ")?, line(terminal, "Once more: ")?);
-    if first == second { Ok(first) } else { Err(Failure::failed("the two passwords differ; nothing was changed")) }
+    let (first, second) = (line(terminal, "Password: ")?, line(terminal, "Repeat password: ")?);
+    if first == second { Ok(first) } else { Err(Failure::failed("the passwords don't match; nothing was changed")) }
 }
 
 fn line(terminal: &Stdin, prompt: &str) -> io::Result<String> {

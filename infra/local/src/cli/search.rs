@@ -9,25 +9,25 @@ use super::{output, serve, words};
 
 /// Search images by their labels, newest first
 ///
-/// Prints the id, the time of the upload and the labels of each. A query is written like this: `dog cat` (both) · `dog OR
-/// cat` · `-person` (not) · `"hot dog"` · `sun*` · `dog:95` (at least that sure) · `by:me`
+/// Prints each image's id, upload time and labels. Query language: `dog cat` (both) · `dog OR cat` · `-person` (without) ·
+/// `"hot dog"` · `sun*` (prefix) · `dog:95` (confidence of at least 95) · `by:me`
 #[derive(Debug, Args)]
 pub(super) struct SearchArguments {
-    /// In the search language, for example `dog -person` or `sun*`; an empty one finds everything
+    /// Query, for example `dog -person` or `sun*`; an empty one finds everything
     #[arg(allow_hyphen_values = true)]
     query: String,
     #[command(flatten)]
     target: Target,
-    /// Images at most
+    /// Maximum number of images
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
-    /// Labels below this confidence do not count, in percent
+    /// Minimum confidence of a matching label, in percent
     #[arg(long, value_name = "PERCENT", value_parser = serve::confidence)]
     min_confidence: Option<Confidence>,
-    /// The language of the query's words, for example `nl`
+    /// Language of the words in the query, for example `nl`
     #[arg(long, value_name = "LANGUAGE")]
     language: Option<String>,
-    /// One JSON object a line, with all that is known of each image
+    /// Print one JSON object per line, with everything known about each image
     #[arg(long)]
     json: bool,
 }
@@ -63,7 +63,7 @@ impl SearchArguments {
             return Ok(output::json(image)?);
         }
         let image: ImageLine = serde_json::from_value(image.clone())
-            .map_err(|error| Failure::failed(format!("the server sent an image that cannot be read: {error}")))?;
+            .map_err(|error| Failure::failed(format!("the server sent an invalid image: {error}")))?;
         let at = image.uploaded_at.to_rfc3339_opts(SecondsFormat::Secs, true);
         Ok(output::line(&format!("{}  {at}  {}", image.image_id, words::labels(&image.labels)))?)
     }

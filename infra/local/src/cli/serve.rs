@@ -15,76 +15,78 @@ use super::failure::Outcome;
 use crate::memory;
 use crate::server::{Options, Tls, read_public_url};
 
-/// Serve everything on this machine, until Ctrl-C or SIGTERM
+/// Run the server on this machine until Ctrl-C or SIGTERM
 #[derive(Debug, Args)]
 pub struct ServeArguments {
-    /// Where to listen; anything but loopback needs TLS or --behind-proxy
+    /// Address to listen on; anything but loopback needs TLS or --behind-proxy
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     pub listen: SocketAddr,
     #[command(flatten)]
     data_arguments: Data,
-    /// What looks at pictures; `builtin` is the one there is
+    /// Detector that labels pictures; only `builtin` is available
     #[arg(long, default_value = "builtin", value_name = "SPEC")]
     detector: DetectorSpec,
-    /// A certificate of one's own, in PEM
+    /// TLS certificate, in PEM
     #[arg(long, requires = "tls_key", value_name = "FILE")]
     tls_cert: Option<PathBuf>,
-    /// Its key, in PEM
+    /// Private key of the TLS certificate, in PEM
     #[arg(long, requires = "tls_cert", value_name = "FILE")]
     tls_key: Option<PathBuf>,
-    /// A proxy in front does TLS and sets X-Forwarded-For
+    /// Trust a proxy in front that terminates TLS and sets X-Forwarded-For
     #[arg(long, conflicts_with = "tls_cert")]
     behind_proxy: bool,
-    /// How browsers reach it, for example https://labels.example.org or https://example.org/labels; from --listen if not given
+    /// URL that browsers use, for example https://labels.example.org or https://example.org/labels; derived from --listen by
+    /// default
     #[arg(long, value_name = "URL", value_parser = read_public_url)]
     pub public_url: Option<String>,
-    /// Where metrics are served, at /metrics, for example 127.0.0.1:9100; nowhere if not given
+    /// Address to serve /metrics on, for example 127.0.0.1:9100; off by default
     #[arg(long, value_name = "ADDRESS")]
     pub metrics: Option<SocketAddr>,
-    /// A page of another origin that may use the API, the form and the socket, for example https://photos.example.org; may be
-    /// given several times
+    /// Another origin whose pages may use the API, the upload form and the WebSocket, for example
+    /// https://photos.example.org; repeatable
     #[arg(long = "allowed-origin", value_name = "ORIGIN")]
     allowed_origins: Vec<Origin>,
-    /// Connections that may be open at once; further ones are refused
+    /// Maximum number of open connections; more are refused
     #[arg(long, default_value_t = 15_000, value_name = "N", value_parser = within::<usize>(bounds::MAX_CONNECTIONS))]
     max_connections: usize,
-    /// Connections that one address may have open before they have shown a token, key or signature
+    /// Maximum number of open connections per address that have not yet presented a token, key or signature
     #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = within::<usize>(bounds::UNAUTHENTICATED_PER_ADDRESS))]
     unauthenticated_per_address: usize,
-    /// Uploads that one user may begin within an hour
+    /// Maximum number of uploads per user and hour
     #[arg(long, default_value_t = 5_000, value_name = "N", value_parser = within::<u32>(bounds::UPLOADS_PER_HOUR))]
     uploads_per_hour: u32,
-    /// Connections that one user may have open
+    /// Maximum number of open connections per user
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = within::<usize>(bounds::CONNECTIONS_PER_USER))]
     connections_per_user: usize,
-    /// Topics that one connection may be subscribed to
+    /// Maximum number of topics per connection
     #[arg(long, default_value_t = 100, value_name = "N", value_parser = within::<usize>(bounds::TOPICS_PER_CONNECTION))]
     topics_per_connection: usize,
-    /// Messages a second that one connection may send; twice that at once
+    /// Maximum rate of messages per connection, per second; bursts of twice as many are allowed
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = within::<u32>(bounds::MESSAGES_PER_SECOND))]
     messages_per_second: u32,
-    /// Seconds between pings to each open socket; one that does not answer within 20 s is closed
+    /// Seconds between pings to each WebSocket; one that does not respond within 20 s is closed
     #[arg(long, default_value_t = 25, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=600))]
     ping_seconds: u16,
-    /// Labels kept of what the detector finds
+    /// Maximum number of labels kept per picture
     #[arg(long, default_value_t = 20, value_name = "N", value_parser = within::<usize>(bounds::MAX_LABELS))]
     max_labels: usize,
-    /// Labels below this confidence are dropped, in percent
+    /// Minimum confidence of a label, in percent; others are dropped
     #[arg(long, default_value = "85", value_name = "PERCENT", value_parser = confidence)]
     min_confidence: Confidence,
-    /// Attempts at a job before it is a dead letter
+    /// Attempts at a job before it becomes a dead letter
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = within::<u32>(bounds::MAX_ATTEMPTS))]
     max_attempts: u32,
-    /// Pictures, and notifications, that may wait to be worked off; beyond, uploads or publishes are refused (503) for a moment
+    /// Maximum number of pictures and of notifications that wait to be processed; above it, uploads or publishes are refused
+    /// (503) for a moment
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = within::<usize>(bounds::MAX_BACKLOG))]
     max_backlog: usize,
-    /// Notifications replayed on a socket at most
+    /// Maximum number of notifications replayed on a WebSocket
     #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = within::<usize>(bounds::REPLAY_LIMIT))]
     replay_limit: usize,
-    /// Hours that history is kept at least
+    /// Minimum number of hours that history is kept
     #[arg(long, default_value_t = 24, value_name = "N", value_parser = within::<u32>(bounds::HISTORY_HOURS))]
     history_hours: u32,
-    /// Notifications that are kept at least of each topic
+    /// Minimum number of notifications kept per topic
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = within::<u64>(bounds::HISTORY_ENTRIES))]
     history_entries: u64,
     /// Days that topics are kept which nobody publishes to or reads
@@ -94,36 +96,36 @@ pub struct ServeArguments {
     /// machine, its control group and `ulimit -v` allow
     #[arg(long, value_name = "SIZE", value_parser = memory_budget)]
     memory_budget: Option<ByteSize>,
-    /// Days that objects of forms are kept that nothing came of
+    /// Days that abandoned uploads are kept
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3_650))]
     new_days: u32,
-    /// Days that the bytes of rejected uploads are kept
+    /// Days that the files of rejected uploads are kept
     #[arg(long, default_value_t = 7, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3_650))]
     rejected_days: u32,
-    /// Who reads topics like device:*, runs and app:*, for example `device:*=technicians`; may be given several times
+    /// Groups that may read topics such as device:*, runs and app:*, for example `device:*=technicians`; repeatable
     #[arg(long = "reader", value_name = "PATTERN=GROUP,…")]
     readers: Vec<ReaderRule>,
-    /// How logs are written, to standard error
+    /// Format of the log on standard error
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum LogFormat {
-    /// For people
+    /// Human-readable lines
     Text,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum DetectorSpec {
-    /// What a picture tells without a model
+    /// Colors, keywords, QR codes and similar; needs no model
     Builtin,
 }
 
 pub(super) fn confidence(text: &str) -> Result<Confidence, String> {
-    text.parse().ok().and_then(Confidence::from_percent).ok_or_else(|| "a number from 0 to 100".to_owned())
+    text.parse().ok().and_then(Confidence::from_percent).ok_or_else(|| "must be a number from 0 to 100".to_owned())
 }
 
 /// A number within what the functions can work with; both backends have the same bounds.
@@ -139,7 +141,7 @@ fn memory_budget(text: &str) -> Result<ByteSize, String> {
     let most = ByteSize::new(memory::usable());
     match (MIN_MEMORY_BUDGET..=most).contains(&size) {
         true => Ok(size),
-        false => Err(format!("from {MIN_MEMORY_BUDGET} to {most}, which is all that this process may use")),
+        false => Err(format!("must be from {MIN_MEMORY_BUDGET} to {most}, the memory available to this process")),
     }
 }
 

@@ -15,10 +15,10 @@ use labelcast_functions::system::{SystemClock, SystemRandom};
 
 /// Print an ID token for a local user
 ///
-/// Whoever has it can do what the user can, for an hour.
+/// Anyone who has the token can act as the user for an hour.
 #[derive(Debug, Args)]
 pub(super) struct TokenArguments {
-    /// The user's name
+    /// User name
     user: Name,
     #[command(flatten)]
     data: Data,
@@ -31,7 +31,7 @@ impl TokenArguments {
         let users = Users::new(database, Arc::new(SystemClock), Arc::new(SystemRandom));
         let user = users.find(&self.user).await?;
         let user = user.ok_or_else(|| {
-            Failure::failed(format!("there is no user `{}`; `labelcast users list` shows them", self.user))
+            Failure::failed(format!("no user `{}`; list users with `labelcast users list`", self.user))
         })?;
         let secrets = Secrets::of(&directory, &SystemRandom)?;
         let issuer = TokenIssuer::new(&secrets, Arc::new(SystemRandom)).map_err(Failure::failed)?;

@@ -15,9 +15,9 @@ use labelcast_functions::system::{SystemClock, SystemRandom};
 
 /// Add, list, change or remove local users
 ///
-/// A change takes effect within a second, also in a `serve` that runs.
+/// Changes take effect within a second, even while `serve` is running.
 ///
-/// Passwords are read from standard input, never from the arguments, which others can see.
+/// Passwords are read from standard input, never from arguments, which other users of the machine can see.
 #[derive(Debug, Args)]
 pub(super) struct UsersArguments {
     #[command(flatten)]
@@ -30,34 +30,34 @@ pub(super) struct UsersArguments {
 enum Action {
     /// Add a user; the password is read from standard input
     Add {
-        /// 1 to 64 letters, digits, `.`, `_`, `-`
+        /// User name: 1 to 64 letters, digits, `.`, `_`, `-`
         name: Name,
-        /// A group to be in, for example `moderators`; may be given several times
+        /// Group to put the user into, for example `moderators`; repeatable
         #[arg(long = "group", value_name = "GROUP")]
         groups: Vec<Name>,
     },
     /// List users and their groups
     List {
-        /// One JSON object a line
+        /// Print one JSON object per line
         #[arg(long)]
         json: bool,
     },
-    /// Put a user into these groups and no others; ends what was issued before, so that the user has to sign in again
+    /// Set a user's groups; ends all sessions, so that the user has to sign in again
     Groups {
-        /// Whom
+        /// User name
         name: Name,
-        /// A group to be in, for example `moderators`; may be given several times; without it the user is in none
+        /// Group to put the user into, for example `moderators`; repeatable; without it the user is removed from all groups
         #[arg(long = "group", value_name = "GROUP")]
         groups: Vec<Name>,
     },
-    /// Change a password, read from standard input; ends what was issued before: tokens, sockets, other sign-ins
+    /// Change a user's password, read from standard input; ends all sessions: tokens, WebSockets, sign-ins
     Passwd {
-        /// Whose
+        /// User name
         name: Name,
     },
-    /// Remove a user; ends what was issued before
+    /// Remove a user; ends all sessions
     Remove {
-        /// Whom
+        /// User name
         name: Name,
     },
 }
@@ -72,7 +72,7 @@ impl UsersArguments {
                 let groups: BTreeSet<String> = groups.iter().map(Name::to_string).collect();
                 if !users.add(&name, &groups, password::read()?).await? {
                     return Err(Failure::failed(format!(
-                        "there is a user `{name}` already; `users passwd` changes the password"
+                        "user `{name}` already exists; change the password with `labelcast users passwd {name}`"
                     )));
                 }
             }
@@ -108,5 +108,5 @@ impl UsersArguments {
 }
 
 fn no_user(name: &Name) -> Failure {
-    Failure::failed(format!("there is no user `{name}`; `labelcast users list` shows them"))
+    Failure::failed(format!("no user `{name}`; list users with `labelcast users list`"))
 }

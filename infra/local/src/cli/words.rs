@@ -15,11 +15,11 @@ pub(super) fn labels(labels: &[Label]) -> String {
     labels.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
-/// The labels of an image; none are shown of one that waits for a moderator.
+/// The labels of an image; none are shown of one that waiting for a moderator.
 pub(super) fn labels_of(image: &Value) -> String {
     match Vec::<Label>::deserialize(&image["labels"]) {
         Ok(all) => labels(&all),
-        Err(_) => "waits for a moderator".to_owned(),
+        Err(_) => "waiting for a moderator".to_owned(),
     }
 }
 
@@ -60,9 +60,9 @@ mod tests {
         let image = line("image.labelled", json!({"image": {"image_id": "i", "labels": labels}}));
         assert_eq!(image, "2026-11-21T03:18:25Z  image.labelled  i: dog 98.2, grass 91.0");
         let pending = line("image.labelled", json!({"image": {"image_id": "i", "status": "pending"}}));
-        assert!(pending.ends_with("i: waits for a moderator"), "{pending}");
-        let rejected = line("upload.rejected", json!({"upload_id": "u", "reason": "no picture"}));
-        assert!(rejected.ends_with("upload.rejected  u: no picture"), "{rejected}");
+        assert!(pending.ends_with("i: waiting for a moderator"), "{pending}");
+        let rejected = line("upload.rejected", json!({"upload_id": "u", "reason": "not a picture"}));
+        assert!(rejected.ends_with("upload.rejected  u: not a picture"), "{rejected}");
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub struct DataDirectory {
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// The file system refused.
-    #[error("the data directory {path}: {source}")]
+    #[error("data directory {path}: {source}")]
     Io {
         /// The file or folder that it is about.
         path: PathBuf,
@@ -33,7 +33,7 @@ pub enum DataError {
         source: io::Error,
     },
     /// Closing it to others would take it from them.
-    #[error("{0} is a folder that others use as well; name one for Labelcast alone with --data")]
+    #[error("{0} contains files of other programs; choose a directory for Labelcast alone with --data")]
     Shared(PathBuf),
     /// What is written here would not be its owner's.
     #[error(
@@ -50,11 +50,11 @@ pub enum DataError {
     },
     /// Another `serve` has it.
     #[error(
-        "another `labelcast serve` (or `fsck`) uses the data directory {0}; stop it first, or choose another with --data"
+        "data directory {0} is in use by another `labelcast serve` (or `fsck`); stop it first, or choose another with --data"
     )]
     InUse(PathBuf),
     /// There is nothing in it yet.
-    #[error("there is no Labelcast database in {0}; `labelcast serve` makes one, or name another with --data")]
+    #[error("no Labelcast database in {0}; create one with `labelcast serve`, or choose another directory with --data")]
     Empty(PathBuf),
     /// A secret in it cannot be read.
     #[error("{0} cannot be used: {1}")]
@@ -80,7 +80,7 @@ impl DataDirectory {
         }
         own(&path, metadata.uid(), rustix::process::geteuid().as_raw())?;
         if mode & 0o077 != 0 {
-            tracing::warn!(path = %path.display(), "others could look into the data directory; it is closed to them now (0700)");
+            tracing::warn!(path = %path.display(), "the data directory was accessible to other users; now restricted to its owner (0700)");
         }
         if mode & 0o777 != 0o700 {
             fs::set_permissions(&path, Permissions::from_mode(0o700)).map_err(failed)?;

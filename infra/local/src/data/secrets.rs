@@ -71,7 +71,7 @@ fn kept(path: &Path, make: impl FnOnce() -> Result<String, String>) -> Result<St
 fn read(path: &Path) -> io::Result<String> {
     let text = fs::read_to_string(path)?;
     if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
-        tracing::warn!(path = %path.display(), "others could read this secret; it is closed to them now (0600)");
+        tracing::warn!(path = %path.display(), "a secret was readable by other users; now restricted to its owner (0600)");
         fs::set_permissions(path, Permissions::from_mode(0o600))?;
     }
     Ok(text)

@@ -8,7 +8,7 @@ use rusqlite::ErrorCode;
 pub enum OpenError {
     /// It was written by a newer Labelcast.
     #[error(
-        "the database is of schema version {found}, this Labelcast knows up to {known}: use the newer Labelcast that wrote it"
+        "the database has schema version {found}, but this Labelcast supports up to {known}: use the newer Labelcast that wrote it"
     )]
     Newer {
         /// The version in the file.
@@ -29,7 +29,7 @@ pub enum OpenError {
         found: i64,
     },
     /// The file system refused.
-    #[error("the database {path} cannot be opened: {why}", path = path.display())]
+    #[error("cannot open the database {path}: {why}", path = path.display())]
     File {
         /// The file that it is about.
         path: PathBuf,
@@ -37,7 +37,7 @@ pub enum OpenError {
         why: std::io::Error,
     },
     /// The file cannot be used.
-    #[error("the database cannot be opened: {0}")]
+    #[error("cannot open the database: {0}")]
     Sqlite(#[from] rusqlite::Error),
 }
 

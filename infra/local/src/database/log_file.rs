@@ -58,7 +58,7 @@ impl LogFile {
         if length > longest
             && let Err(error) = truncate(connection)
         {
-            tracing::warn!(%error, length, "the write-ahead log could not be emptied; it is tried again");
+            tracing::warn!(%error, length, "the write-ahead log could not be truncated; will retry");
         }
         // A look that took long is not repeated at once.
         self.looked_at = Instant::now();

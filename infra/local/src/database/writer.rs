@@ -207,7 +207,7 @@ impl Work {
             match self.connection.pragma_update(None, "synchronous", level) {
                 Ok(()) => self.waits_for_disk = durable,
                 // Only ever too careful: it was FULL, or the connection is broken and the commit fails too.
-                Err(error) => tracing::error!(%error, "the database does not take `synchronous`"),
+                Err(error) => tracing::error!(%error, "the database rejected `PRAGMA synchronous`"),
             }
         }
         metrics::histogram!("labelcast_commit_changes").record(u32::try_from(group.len()).unwrap_or(u32::MAX));
@@ -216,7 +216,7 @@ impl Work {
             let mut answers = Vec::with_capacity(changes.len());
             let committed = commit(&mut self.connection, &mut changes, &mut answers);
             if let Err(error) = &committed {
-                tracing::error!(%error, changes = answers.len(), "changes were not committed; none of them was accepted");
+                tracing::error!(%error, changes = answers.len(), "changes were not committed; all of them were refused");
                 metrics::counter!("labelcast_commit_failures_total").increment(1);
             }
             for answer in answers {

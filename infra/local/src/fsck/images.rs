@@ -57,8 +57,8 @@ impl Check {
             }
         }
         let detail = match self.repair {
-            true => format!("image {} could not be shown and was removed; upload it again", image.id),
-            false => format!("image {} cannot be shown; restore a backup, or remove it with --repair", image.id),
+            true => format!("image {} could not be displayed and was removed; upload it again", image.id),
+            false => format!("image {} cannot be displayed; restore a backup, or remove it with --repair", image.id),
         };
         Ok(Finding { kind: Kind::MissingFile, path: format!("objects/{key}"), detail, repaired: self.repair })
     }

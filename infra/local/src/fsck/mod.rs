@@ -29,7 +29,7 @@ pub enum CheckError {
     #[error(transparent)]
     Port(#[from] PortError),
     /// The file system refused.
-    #[error("{path} could not be read: {why}", path = path.display())]
+    #[error("cannot read {path}: {why}", path = path.display())]
     Read {
         /// The file or folder that could not be read.
         path: PathBuf,
@@ -75,7 +75,7 @@ impl Check {
                 let mut broken = connection.prepare("PRAGMA foreign_key_check")?;
                 let broken = broken.query_map([], |row| row.get::<_, String>(0))?.count();
                 if broken > 0 {
-                    reports.push(format!("{broken} rows refer to rows that are not there"));
+                    reports.push(format!("{broken} rows refer to missing rows"));
                 }
                 Ok(reports)
             })
@@ -108,7 +108,7 @@ impl Check {
                 found.push(Finding {
                     kind: Kind::UnknownFile,
                     path: format!("objects/{}", object.key),
-                    detail: "it was not made by Labelcast; move it elsewhere".to_owned(),
+                    detail: "not created by Labelcast; move it elsewhere".to_owned(),
                     repaired: false,
                 });
             }
@@ -123,7 +123,7 @@ impl Check {
                     if self.repair {
                         self.objects.delete(&ObjectKey::listed(object)).await?;
                     }
-                    let (path, detail) = (format!("objects/{}", object.key), "no image uses it".to_owned());
+                    let (path, detail) = (format!("objects/{}", object.key), "not used by any image".to_owned());
                     found.push(Finding { kind: Kind::LeftOverFile, path, detail, repaired: self.repair });
                 }
             }
@@ -147,13 +147,13 @@ impl Check {
                     None => None,
                 };
                 found.push(if upload.is_some_and(|upload| upload.may_attach()) {
-                    let detail = "nothing works on it; `labelcast serve` takes it up when it starts".to_owned();
+                    let detail = "no job is processing it; `labelcast serve` resumes it when it starts".to_owned();
                     Finding { kind: Kind::ObjectWithoutJob, path, detail, repaired: false }
                 } else {
                     if self.repair {
                         self.objects.delete(&ObjectKey::listed(object)).await?;
                     }
-                    let detail = "no upload waits for it".to_owned();
+                    let detail = "not used by any upload".to_owned();
                     Finding { kind: Kind::LeftOverFile, path, detail, repaired: self.repair }
                 });
             }
@@ -176,7 +176,7 @@ impl Check {
             paths.extend(entries.map_err(|why| failed(&parts, why))?.into_iter().map(|entry| entry.path()));
         }
         let finding = |path: PathBuf| {
-            let detail = "a process was killed while it wrote it".to_owned();
+            let detail = "left by a process that was killed while writing it".to_owned();
             let repaired = self.repair && backup::remove(&path).is_ok();
             let path = path.strip_prefix(root).unwrap_or(&path).display().to_string();
             Finding { kind: Kind::UnfinishedFile, path, detail, repaired }

@@ -17,23 +17,25 @@ const BASE64: GeneralPurpose =
 pub(super) fn accept_key(request: &Parts) -> Result<String, Box<Response>> {
     let headers = &request.headers;
     if request.method != Method::GET {
-        return Err(bad("a handshake is a GET").into());
+        return Err(bad("a WebSocket handshake must be a GET request").into());
     }
     if request.version < Version::HTTP_11 {
-        return Err(bad("a handshake needs HTTP/1.1").into());
+        return Err(bad("a WebSocket handshake requires HTTP/1.1").into());
     }
     if !has(headers, header::UPGRADE, "websocket") {
-        return Err(upgrade_required("this address speaks WebSocket").into());
+        return Err(upgrade_required("this address accepts WebSocket connections only").into());
     }
     if one(headers, &header::HOST)?.is_none() {
         return Err(bad("the header `Host` is missing").into());
     }
     if !has(headers, header::CONNECTION, "upgrade") {
-        return Err(bad("the header `Connection` must say `Upgrade`").into());
+        return Err(bad("the header `Connection` must contain `Upgrade`").into());
     }
     match one(headers, &header::SEC_WEBSOCKET_VERSION)? {
         Some("13") => {}
-        Some(other) if other.parse::<u8>().is_ok() => return Err(upgrade_required("the version must be 13").into()),
+        Some(other) if other.parse::<u8>().is_ok() => {
+            return Err(upgrade_required("the WebSocket version must be 13").into());
+        }
         _ => return Err(bad("the header `Sec-WebSocket-Version` must be 13").into()),
     }
     let key = one(headers, &header::SEC_WEBSOCKET_KEY)?;
@@ -49,7 +51,7 @@ fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>,
     match (values.next(), value.to_str()) {
         (None, Ok(value)) => Ok(Some(value.trim())),
         (Some(_), _) => Err(bad(&format!("the header `{name}` is given more than once")).into()),
-        (None, Err(_)) => Err(bad(&format!("the header `{name}` cannot be read")).into()),
+        (None, Err(_)) => Err(bad(&format!("the header `{name}` is not valid text")).into()),
     }
 }
 

@@ -49,7 +49,11 @@ async fn signed(State(check): State<SignatureCheck>, request: Request, next: Nex
         Ok(body) => body,
         Err(failure) if is_too_long(&failure) => return too_large(),
         Err(_) => {
-            return error(StatusCode::BAD_REQUEST, "BadRequestException", "the body did not arrive, or not in time");
+            return error(
+                StatusCode::BAD_REQUEST,
+                "BadRequestException",
+                "the request body was incomplete or too slow",
+            );
         }
     };
     if !check(&parts, &body) {
@@ -77,7 +81,7 @@ fn gone() -> Response {
 }
 
 fn too_large() -> Response {
-    error(StatusCode::PAYLOAD_TOO_LARGE, "PayloadTooLargeException", "a frame may have 32 KiB")
+    error(StatusCode::PAYLOAD_TOO_LARGE, "PayloadTooLargeException", "the message is too large (limit 32 KiB)")
 }
 
 /// An id has the form of those that are given out: 11 bytes in URL-safe base64.
@@ -86,7 +90,7 @@ fn read_id(id: Result<Path<String>, PathRejection>) -> Result<ConnectionId, Box<
         let message = format!("Invalid connectionId: {id}");
         Box::new(error(StatusCode::BAD_REQUEST, "BadRequestException", &message))
     };
-    let Ok(Path(id)) = id else { return Err(malformed("it is not UTF-8")) };
+    let Ok(Path(id)) = id else { return Err(malformed("not UTF-8")) };
     let decoded = BASE64.decode(&id).is_ok_and(|bytes| bytes.len() == 11);
     id.parse::<ConnectionId>().ok().filter(|_| decoded).ok_or_else(|| malformed(&id))
 }
@@ -118,7 +122,7 @@ async fn send(State(gateway): State<Gateway>, id: Result<Path<String>, PathRejec
             StatusCode::OK.into_response()
         }
         Queued::Behind => StatusCode::OK.into_response(),
-        Queued::Full => error(StatusCode::TOO_MANY_REQUESTS, "LimitExceededException", "the connection does not read"),
+        Queued::Full => error(StatusCode::TOO_MANY_REQUESTS, "LimitExceededException", "the connection is not reading"),
         Queued::Closing => gone(),
     }
 }

@@ -44,7 +44,7 @@ pub(super) async fn handle(gateway: Gateway, routes: Arc<dyn Routes>, peer: Arc<
             if let Some(response) = response {
                 socket.queue(response);
             }
-            socket.close(None, 1011, "the replay could not be ended; connect again and resume");
+            socket.close(None, 1011, "the replay could not be completed; reconnect and resume");
             None
         }
     }

@@ -75,13 +75,15 @@ impl Reader {
                 self.failed = true;
                 return Some(Incoming::Close(close.map(|close| (close.code.into(), close.reason.as_str().to_owned()))));
             }
-            Ok(Message::Binary(_)) => violation(1003, "binary frames are not taken"),
+            Ok(Message::Binary(_)) => violation(1003, "binary frames are not supported"),
             Ok(Message::Ping(_)) => Incoming::Ping,
             Ok(_) => Incoming::Pong,
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return None,
-            Err(Error::Capacity(_)) => violation(1009, "a frame may have 32 KiB, a message 128 KiB"),
+            Err(Error::Capacity(_)) => {
+                violation(1009, "message too large (limit 32 KiB per frame, 128 KiB per message)")
+            }
             Err(Error::Utf8(_)) => violation(1007, "text frames must be UTF-8"),
-            Err(_) => violation(1002, "this is not the WebSocket protocol"),
+            Err(_) => violation(1002, "WebSocket protocol error"),
         };
         if matches!(incoming, Incoming::Violation { .. }) {
             self.failed = true;

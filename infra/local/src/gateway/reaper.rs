@@ -54,7 +54,7 @@ impl Gateway {
         }
         self.shared.connections.close();
         if tokio::time::timeout(most, self.shared.connections.wait()).await.is_err() {
-            tracing::warn!(left = self.shared.connections.len(), "some connections did not leave in time");
+            tracing::warn!(left = self.shared.connections.len(), "some connections did not close in time");
         }
     }
 }

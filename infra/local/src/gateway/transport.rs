@@ -45,7 +45,7 @@ impl Transport {
         };
         match upgraded.downcast::<TokioIo<TcpStream>>() {
             Ok(parts) => Ok((Self::plain(parts.io.into_inner()), Bytes::copy_from_slice(&parts.read_buf))),
-            Err(_) => Err(io::Error::other("the stream of a handshake is none that the gateway knows")),
+            Err(_) => Err(io::Error::other("the stream of a handshake has an unexpected type")),
         }
     }
 

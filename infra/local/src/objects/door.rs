@@ -73,7 +73,7 @@ pub(super) fn slow_down() -> S3Error {
 }
 
 pub(super) fn no_room() -> S3Error {
-    S3Error::new(507, "InsufficientStorage", "There is no room left to store this; ask the operator.")
+    S3Error::new(507, "InsufficientStorage", "The server has run out of storage; contact its operator.")
 }
 
 /// Logged here, told without detail.

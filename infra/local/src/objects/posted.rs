@@ -110,7 +110,7 @@ fn malformed(error: &multer::Error) -> S3Error {
     {
         return too_much();
     }
-    tracing::debug!(%error, "a form could not be read");
+    tracing::debug!(%error, "a form could not be parsed");
     let message = "The body of your POST request is not well-formed multipart/form-data.";
     S3Error::new(400, "MalformedPOSTRequest", message)
 }

@@ -131,7 +131,7 @@ impl FileObjects {
 
     fn place_of(&self, key: &ObjectKey) -> PortResult<PathBuf> {
         self.place(key.as_str())
-            .ok_or_else(|| PortError::Failed { what: "an object", why: format!("`{key}` is no key of the bucket") })
+            .ok_or_else(|| PortError::Failed { what: "an object", why: format!("`{key}` isn't a key of the bucket") })
     }
 
     pub(super) fn begin(&self) -> io::Result<Writing> {

@@ -31,7 +31,7 @@ impl Machine {
                 // A folder of some ten entries.
                 backup::remove_left_over(directory);
                 if let Err(error) = sweep.handle().await {
-                    tracing::warn!(%error, "sweeping failed; it is tried again in a minute");
+                    tracing::warn!(%error, "a sweep failed; will retry in a minute");
                 }
             }
         };
@@ -55,7 +55,7 @@ impl Machine {
             }
             Err(error) => {
                 metrics::counter!("labelcast_port_errors_total", "kind" => "accounts").increment(1);
-                tracing::warn!(%error, "users could not be looked up; tokens are refused until they can be");
+                tracing::warn!(%error, "users could not be looked up; refusing tokens until they can be");
             }
         })
         .await;
@@ -67,7 +67,7 @@ impl Machine {
             labelcast_functions::audit::write_counted();
             if let Err(error) = audit::write_to_log(&self.database).await {
                 metrics::counter!("labelcast_port_errors_total", "kind" => "audit").increment(1);
-                tracing::warn!(%error, "audit records could not be read; they are kept and tried again");
+                tracing::warn!(%error, "audit records could not be read; keeping them, will retry");
             }
         })
         .await;

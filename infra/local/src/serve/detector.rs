@@ -46,7 +46,7 @@ impl Detector for BuiltinDetector {
         let unavailable = |why: String| DetectorError::Unavailable(why);
         let object =
             self.objects.read(&ObjectKey::processed(image)).await.map_err(|error| unavailable(error.to_string()))?;
-        let object = object.ok_or_else(|| DetectorError::Unreadable("its bytes are gone".to_owned()))?;
+        let object = object.ok_or_else(|| DetectorError::Unreadable("its file no longer exists".to_owned()))?;
         // What lies there was bounded when it was taken.
         let bytes = object
             .bytes

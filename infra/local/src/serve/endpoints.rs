@@ -77,7 +77,7 @@ pub(super) fn catch_panics() -> CatchPanicLayer<impl Fn(Box<dyn Any + Send>) -> 
     CatchPanicLayer::custom(|_| {
         // The panic hook has printed the words.
         metrics::counter!("labelcast_panics_total").increment(1);
-        let message = "this went wrong on our side; the operator can see why in the log";
+        let message = "internal error; the operator can find the reason in the log";
         error(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
     })
 }

@@ -61,8 +61,8 @@ pub(super) struct Health {
 pub(super) fn disk(objects: FileObjects) -> Check {
     Arc::new(move || match objects.has_room(0) {
         Ok(true) => None,
-        Ok(false) => Some("the disk is full: uploads are refused until there is room".to_owned()),
-        Err(error) => Some(format!("the folder of objects cannot be used: {error}")),
+        Ok(false) => Some("the disk is full; uploads are refused until space is freed".to_owned()),
+        Err(error) => Some(format!("the folder of objects is not accessible: {error}")),
     })
 }
 
@@ -76,7 +76,7 @@ pub(super) fn backlog(dispatcher: Dispatcher) -> Check {
             (false, true) => "publishes",
             (true, true) => "uploads and publishes",
         };
-        Some(format!("too much waits to be worked off: {what} are refused until it is less"))
+        Some(format!("overloaded; {what} are refused until the backlog shrinks"))
     })
 }
 
@@ -114,9 +114,9 @@ impl Health {
         });
         match tokio::time::timeout(WRITE_TIME, write).await {
             Ok(Ok(())) => None,
-            Ok(Err(PortError::Full { .. })) => Some("the disk is full: nothing can be stored".to_owned()),
-            Ok(Err(error)) => Some(format!("the database takes no changes: {error}")),
-            Err(_) => Some("the database does not take changes in time".to_owned()),
+            Ok(Err(PortError::Full { .. })) => Some("the disk is full; nothing can be stored".to_owned()),
+            Ok(Err(error)) => Some(format!("the database does not accept changes: {error}")),
+            Err(_) => Some("the database is too slow to accept changes".to_owned()),
         }
     }
 }

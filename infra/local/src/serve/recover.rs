@@ -25,10 +25,10 @@ impl Recovery {
             Ok(found) => {
                 tracing::warn!(
                     found,
-                    "took up uploaded objects that had no job: the last run ended before they got one"
+                    "created jobs for uploaded objects that had none: the last run ended before it could"
                 );
             }
-            Err(error) => tracing::error!(%error, "uploaded objects without a job could not be looked for"),
+            Err(error) => tracing::error!(%error, "the search for uploaded objects without a job failed"),
         }
     }
 

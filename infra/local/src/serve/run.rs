@@ -39,11 +39,11 @@ pub enum ServeError {
     Port(#[from] PortError),
     #[error(transparent)]
     Password(#[from] PasswordError),
-    #[error("the folder of objects cannot be used: {0}")]
+    #[error("the folder of objects is not accessible: {0}")]
     Objects(std::io::Error),
-    #[error("the key that signs tokens cannot be read: {0}")]
+    #[error("cannot read the key that signs tokens: {0}")]
     SigningKey(String),
-    #[error("the system did not let the server run: {0}")]
+    #[error("the server could not run: {0}")]
     System(#[from] std::io::Error),
 }
 
@@ -59,7 +59,7 @@ pub async fn run(arguments: ServeArguments) -> Result<(), ServeError> {
     if arguments.public_url.is_none() && (address.ip().is_unspecified() || matches!(tls, Tls::BehindProxy)) {
         tracing::warn!(
             public_url,
-            "browsers cannot sign in by this address: say how they reach the server with --public-url"
+            "browsers cannot sign in at this address; set the URL that they use with --public-url"
         );
     }
     let memory = arguments.memory();
@@ -101,7 +101,9 @@ async fn serve(
         Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? };
     let stopping = async {
         signals.next().await;
-        tracing::info!("stopping: no new connections, clients are told to come back; a second signal ends at once");
+        tracing::info!(
+            "shutting down: no new connections, clients are asked to reconnect; a second signal stops immediately"
+        );
         let leaving = async {
             machine.gateway.drain(LEAVING).await;
             stop.cancel();
@@ -113,7 +115,7 @@ async fn serve(
         };
         // Nothing is lost: what runs now runs again, and is not suspected of having ended the process.
         machine.dispatcher.forget_running();
-        tracing::warn!("ended at once by a second signal");
+        tracing::warn!("stopped immediately by a second signal");
         std::process::exit(status)
     };
     let serving = async {
@@ -131,7 +133,7 @@ async fn serve(
             database.checkpoint().await
         };
         if let Err(error) = ended.await {
-            tracing::warn!(%error, "the write-ahead log could not be emptied");
+            tracing::warn!(%error, "the write-ahead log could not be truncated");
         }
         Ok(())
     };
@@ -169,20 +171,20 @@ fn greet(
     let mut text = format!("\nLabelcast is ready: {public_url}/web/\n  data: {}\n", directory.display());
     if let Some(address) = listens_on {
         // A String takes what is written.
-        let _ = writeln!(text, "  listens on: {address}");
+        let _ = writeln!(text, "  listening on: {address}");
     }
     if let Some(address) = metrics {
         // A String takes what is written.
         let _ = writeln!(text, "  metrics: {address}/metrics");
     }
     if !new_users.is_empty() {
-        text.push_str("\nUsers made for this first start; the passwords are shown this once:\n");
+        text.push_str("\nUsers created on this first start (passwords are shown only once):\n");
         for user in new_users {
             // A String takes what is written.
             let _ = writeln!(text, "  {:<10} {}", user.name.as_str(), user.password);
         }
     }
-    text.push_str("\nCtrl-C stops it.\n\n");
+    text.push_str("\nPress Ctrl-C to stop.\n\n");
     // Whoever closed the output does not want to read it.
     let mut output = std::io::stdout().lock();
     let _ = output.write_all(text.as_bytes()).and_then(|()| output.flush());

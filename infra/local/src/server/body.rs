@@ -30,7 +30,7 @@ struct UntilAdmitted {
 
 /// It took too long to show anything good.
 #[derive(Debug, thiserror::Error)]
-#[error("the body of a request that is not known to be allowed took too long")]
+#[error("the body of an unauthenticated request took too long")]
 struct TooSlow;
 
 impl HttpBody for UntilAdmitted {

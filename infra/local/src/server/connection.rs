@@ -162,13 +162,13 @@ impl Connection {
         let length = uri.path_and_query().map_or(0, |target| target.as_str().len());
         let limit = if uri.path() == "/live" { MAX_SOCKET_URL } else { MAX_URL };
         if length > limit {
-            let message = format!("the URL is longer than {limit} characters");
+            let message = format!("URL too long (limit {limit} characters)");
             return Err(Box::new(error(StatusCode::URI_TOO_LONG, "uri_too_long", message)));
         }
         // hyper bounds its buffer, but takes what one read brings.
         let bytes: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
         if bytes > MAX_HEADERS {
-            let message = format!("the headers are larger than {} KiB", MAX_HEADERS >> 10);
+            let message = format!("headers too large (limit {} KiB)", MAX_HEADERS >> 10);
             return Err(Box::new(error(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", message)));
         }
         self.shared.hosts.check(request.version(), uri, request.headers())
@@ -207,7 +207,7 @@ impl Connection {
 /// Too much of what an address has open has shown nothing good.
 fn too_many() -> Response {
     metrics::counter!("labelcast_unauthenticated_refused_total").increment(1);
-    let message = "too many requests of this address are open without being signed in; try again in a moment";
+    let message = "too many unauthenticated requests from this address; try again in a moment";
     let mut response = error(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message).into_response();
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     response

@@ -24,7 +24,7 @@ impl Descriptors {
             tracing::warn!(
                 files,
                 max_connections,
-                "the system allows few open files, so fewer connections are taken than --max-connections says; raise the \
+                "the limit on open files is low, so fewer connections are accepted than --max-connections allows; raise the \
                  hard limit (ulimit -Hn)"
             );
         }

@@ -90,13 +90,9 @@ fn explained(written: &[u8], is_https: bool) -> Option<Vec<u8>> {
         return None;
     }
     let (status, code, message) = match text.get(9..12)? {
-        "400" => (StatusCode::BAD_REQUEST, "bad_request", "this cannot be read as HTTP/1.1"),
-        "414" => (StatusCode::URI_TOO_LONG, "uri_too_long", "the URL is longer than is taken"),
-        "431" => (
-            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            "headers_too_large",
-            "the URL and the headers are larger than is taken",
-        ),
+        "400" => (StatusCode::BAD_REQUEST, "bad_request", "not a valid HTTP/1.1 request"),
+        "414" => (StatusCode::URI_TOO_LONG, "uri_too_long", "URL too long"),
+        "431" => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "URL and headers too large"),
         _ => return None,
     };
     Some(answer(status, code, message, None, is_https))

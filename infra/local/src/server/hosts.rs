@@ -49,7 +49,7 @@ impl Hosts {
         let readable = readable.filter(|host| !host.host().is_empty() && has_readable_port(host));
         let readable = readable.filter(|_| text.bytes().all(plain));
         let Some(host) = readable else {
-            return Err(bad("the header `Host` must be a host, with its port if that is not the usual one"));
+            return Err(bad("the header `Host` must be a host name, with the port unless it is the default one"));
         };
         // The target of a request line in absolute form is what counts (RFC 9112, section 3.2.2).
         let named = uri.authority().unwrap_or(&host);
@@ -58,7 +58,7 @@ impl Hosts {
         }
         metrics::counter!("labelcast_foreign_hosts_total").increment(1);
         let message =
-            "this server listens on its own machine only and does not answer to that name; name it with --public-url";
+            "this server accepts local connections only and isn't known by that name; set it with --public-url";
         Err(Box::new(error(StatusCode::MISDIRECTED_REQUEST, "misdirected", message)))
     }
 

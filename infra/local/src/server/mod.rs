@@ -46,7 +46,7 @@ const LAST_REQUESTS: Duration = Duration::from_secs(10);
 pub enum Tls {
     /// Not at all: loopback only.
     None,
-    /// With a certificate of one's own, both in PEM.
+    /// With the operator's certificate, both in PEM.
     Own {
         /// The certificate and its chain.
         certificate: PathBuf,
@@ -138,7 +138,7 @@ impl Server {
         let hosts = match self.listener.local_addr() {
             Ok(address) => Hosts::of(address, self.behind_proxy, &options.public_url),
             // It listens, so the system knows where; should it not say so, no name is ours.
-            Err(error) => return tracing::error!(%error, "the server does not know where it listens"),
+            Err(error) => return tracing::error!(%error, "the listening address could not be determined"),
         };
         let descriptors = Descriptors::new(options.max_connections);
         let most = descriptors.max_connections();
@@ -179,7 +179,7 @@ impl Server {
         drop(self.listener);
         connections.close();
         if tokio::time::timeout(LAST_REQUESTS, connections.wait()).await.is_err() {
-            tracing::warn!(left = connections.len(), "some requests did not end in time");
+            tracing::warn!(left = connections.len(), "some requests did not finish in time");
         }
     }
 }
@@ -199,9 +199,9 @@ impl Entrance {
         let Some(permit) = self.descriptors.connection() else {
             metrics::counter!("labelcast_connections_full_total").increment(1);
             if !self.was_full.swap(true, Ordering::Relaxed) {
-                tracing::warn!("as many connections are open as may be; further ones are refused");
+                tracing::warn!("connection limit reached; refusing further connections");
             }
-            let message = "as many connections are open as may be; try again in a moment";
+            let message = "connection limit reached; try again in a moment";
             return self.refuse(stream, StatusCode::SERVICE_UNAVAILABLE, "unavailable", message);
         };
         self.was_full.store(false, Ordering::Relaxed);
@@ -212,8 +212,7 @@ impl Entrance {
                 Some(ticket) => Some(ticket),
                 None => {
                     metrics::counter!("labelcast_unauthenticated_refused_total").increment(1);
-                    let message =
-                        "too many connections of this address are open without being signed in; try again in a moment";
+                    let message = "too many unauthenticated connections from this address; try again in a moment";
                     return self.refuse(stream, StatusCode::TOO_MANY_REQUESTS, "rate_limited", message);
                 }
             },

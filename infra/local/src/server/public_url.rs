@@ -20,7 +20,7 @@ const OWN: [&str; 12] = [
 
 /// Reads `http[s]://HOST[:PORT][/PREFIX]`, without a slash at its end.
 pub fn read_public_url(text: &str) -> Result<String, String> {
-    let wrong = || "write scheme, host and perhaps a path, for example https://example.org/labels".to_owned();
+    let wrong = || "must be a scheme, a host and optionally a path, for example https://example.org/labels".to_owned();
     let uri: Uri = text.parse().map_err(|_| wrong())?;
     let (Some("http" | "https"), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return Err(wrong()) };
     if authority.host().is_empty() || authority.as_str().contains('@') || text.contains(['?', '#']) {
@@ -30,12 +30,12 @@ pub fn read_public_url(text: &str) -> Result<String, String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
     for segment in path.split('/').skip(1) {
         if segment.is_empty() || segment == "." || segment == ".." || !segment.bytes().all(plain) {
-            return Err("the path may have letters, digits and -._~ between its slashes".to_owned());
+            return Err("the path may contain only letters, digits and -._~ between slashes".to_owned());
         }
     }
     let first = path.split('/').nth(1).unwrap_or_default();
     if OWN.contains(&first) || first == "web" {
-        return Err(format!("/{first} is a path of Labelcast's own; use another, for example /labels"));
+        return Err(format!("/{first} is reserved by Labelcast; use another path, for example /labels"));
     }
     Ok(format!("{}://{}{path}", uri.scheme_str().unwrap_or_default(), authority.as_str().to_ascii_lowercase()))
 }

@@ -1,4 +1,4 @@
-//! TLS with a certificate of one's own.
+//! TLS with the operator's certificate.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub(super) fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, Li
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| wrong(certificate, &error))?;
     if chain.is_empty() {
-        return Err(wrong(certificate, &"there is no certificate in it"));
+        return Err(wrong(certificate, &"it contains no certificate"));
     }
     let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(key, &error))?;
     // Named, because another crate's choice of features must not make it ambiguous.

@@ -63,11 +63,11 @@ impl Asked {
     pub(super) fn refusal(&self, sign_in: &SignIn) -> Option<Response> {
         let client = sign_in.client(&self.client_id);
         let words = if client.is_none() {
-            "The application that sent you here is not known."
+            "The application that sent you here isn't registered."
         } else if !client.is_some_and(|client| client.return_urls.contains(&self.redirect_uri)) {
-            "The application wants to return to an address that it is not registered for."
+            "The application wants to redirect to an address that it isn't registered for."
         } else if self.query().len() > 4_000 {
-            "The application sent more than can be handled."
+            "The application's request is too large."
         } else if self.response_type != "code" {
             return Some(self.back("error=unsupported_response_type"));
         } else if self.scope.split_ascii_whitespace().any(|scope| !SCOPES.contains(&scope)) {
@@ -77,7 +77,7 @@ impl Asked {
         } else {
             return None;
         };
-        Some(page::message(sign_in, StatusCode::BAD_REQUEST, "This sign-in cannot go on", words))
+        Some(page::message(sign_in, StatusCode::BAD_REQUEST, "This sign-in can't continue", words))
     }
 }
 

@@ -227,7 +227,7 @@ fn revoke_origin(group: &Transaction<'_>, user: &str, detail: &str) -> rusqlite:
         .execute([detail])?;
     metrics::counter!("labelcast_sign_in_codes_reused_total").increment(1);
     Record::new(Action::CodeReused, Outcome::Refused, user).log();
-    tracing::warn!(revoked, "a code was shown twice; the refresh token that came of it was revoked");
+    tracing::warn!(revoked, "an authorization code was used twice; the refresh token issued for it was revoked");
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! `/login`: the page, and what it sends.
+//! `/login`: the sign-in page, and what its form sends.
 
 use std::net::IpAddr;
 
@@ -14,7 +14,7 @@ use super::grants::{Detail, Kind};
 use super::throttle::Key;
 use super::{SignIn, cookies, device, page, same_origin};
 
-/// What the page sends.
+/// What the form sends.
 #[derive(Deserialize)]
 pub(super) struct Sent {
     #[serde(default)]
@@ -49,11 +49,11 @@ pub(super) async fn sign_in(
             .what("sent by another site")
             .address(address)
             .log();
-        let words = "The form was sent by another site. Please sign in here.";
+        let words = "The form was submitted from another site. Please sign in here.";
         return sign_in.form(&asked, &headers, StatusCode::FORBIDDEN, "", Some(words));
     }
     if sign_in.form_token(&headers).is_none_or(|form| form != sent.form) {
-        let words = "The page was open for too long, or your browser keeps no cookies. Please try again.";
+        let words = "This page has expired, or your browser blocks cookies. Please try again.";
         return sign_in.form(&asked, &headers, StatusCode::FORBIDDEN, &sent.username, Some(words));
     }
     let now = sign_in.clock.now();
@@ -62,7 +62,7 @@ pub(super) async fn sign_in(
     if let Err(seconds) = sign_in.throttle.begin(&keys, now) {
         metrics::counter!("labelcast_sign_in_slowed_total").increment(1);
         audit(Outcome::Slowed);
-        let words = format!("Too many tries. Please wait {seconds} seconds and try again.");
+        let words = format!("Too many attempts. Please wait {seconds} seconds and try again.");
         let mut response = sign_in.form(&asked, &headers, StatusCode::TOO_MANY_REQUESTS, &sent.username, Some(&words));
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         return response;
@@ -74,7 +74,7 @@ pub(super) async fn sign_in(
     let Some(user) = user else {
         metrics::counter!("labelcast_sign_in_failures_total").increment(1);
         audit(Outcome::Failed);
-        let words = "The user name or the password is wrong.";
+        let words = "Wrong user name or password.";
         return sign_in.form(&asked, &headers, StatusCode::UNAUTHORIZED, &sent.username, Some(words));
     };
     sign_in.throttle.succeeded(&keys);

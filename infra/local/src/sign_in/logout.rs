@@ -38,8 +38,8 @@ pub(super) async fn logout(
         _ => page::message(
             &sign_in,
             StatusCode::BAD_REQUEST,
-            "You are signed out",
-            "The application wants to return to an address that it is not registered for.",
+            "You're signed out",
+            "The application wants to redirect to an address that it isn't registered for.",
         ),
     };
     sign_in.cookies.set(&mut response, cookies::SESSION, "", 0);

@@ -74,14 +74,14 @@ pub(super) fn message(sign_in: &SignIn, status: StatusCode, title: &str, words: 
     whole(status, &style, "", &escaped(title), &format!("<h1>{}</h1><p>{}</p>", escaped(title), escaped(words)))
 }
 
-/// Something of ours failed: logged here, told without detail.
+/// Something of ours failed: logged here, shown without detail.
 pub(super) fn failed(sign_in: &SignIn, error: &dyn Display) -> Response {
     note_failure(error);
     message(
         sign_in,
         StatusCode::SERVICE_UNAVAILABLE,
-        "This did not work",
-        "Something went wrong on our side. Please try again in a moment.",
+        "Something went wrong",
+        "This is our fault, not yours. Please try again in a moment.",
     )
 }
 

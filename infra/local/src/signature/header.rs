@@ -24,14 +24,14 @@ pub enum SignatureError {
     #[error("the request is signed for another service: sign it for `execute-api`")]
     WrongService,
     /// Nobody has this access key.
-    #[error("the access key is not known here: use the key pair of this server")]
+    #[error("unknown access key: use this server's key pair")]
     UnknownKey,
     /// Signed more than 15 minutes ago or ahead.
-    #[error("the request was signed more than 15 minutes ago or ahead: set the clock right and sign again")]
+    #[error("the signature is more than 15 minutes old or in the future: check the clock and sign again")]
     WrongTime,
     /// Not what was signed, or signed with another secret.
     #[error(
-        "the signature does not fit the request: check the secret access key, and that nothing changes the request on its way"
+        "the signature does not match the request: check the secret access key, and that nothing modifies the request in transit"
     )]
     Mismatch,
 }

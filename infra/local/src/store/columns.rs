@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 /// The text of a column as what it was written from.
 pub(super) fn parsed<T: FromStr>(row: &Row<'_>, column: usize) -> Result<T> {
     let text = row.get_ref(column)?.as_str()?;
-    text.parse().map_err(|_| unreadable(column, format!("`{text}` is not what belongs there")))
+    text.parse().map_err(|_| unreadable(column, format!("unexpected value `{text}`")))
 }
 
 /// The same, where there may be none.

@@ -257,9 +257,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<User> {
     };
     let (name, sub, groups): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
     Ok(User {
-        name: name.parse().map_err(|_| wrong(0, "no name"))?,
-        sub: sub.parse().map_err(|_| wrong(1, "no user id"))?,
-        groups: serde_json::from_str(&groups).map_err(|_| wrong(2, "no list of groups"))?,
+        name: name.parse().map_err(|_| wrong(0, "not a name"))?,
+        sub: sub.parse().map_err(|_| wrong(1, "not a user id"))?,
+        groups: serde_json::from_str(&groups).map_err(|_| wrong(2, "not a list of groups"))?,
         version: row.get(3)?,
     })
 }

@@ -13,7 +13,7 @@ static AT_ONCE: Semaphore = Semaphore::const_new(2);
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordError {
     /// Too short or too long.
-    #[error("a password has 8 to 256 characters")]
+    #[error("a password must have 8 to 256 characters")]
     Length,
     /// Our fault.
     #[error(transparent)]

@@ -54,7 +54,7 @@ pub(super) async fn once(target: Target, steps: &dyn Steps, jobs: &[Job]) -> Vec
     let all = |failure: Failure| vec![Err(failure); jobs.len()];
     match guarded(target, steps, steps.run(target, jobs)).await {
         Ok(outcomes) if outcomes.len() == jobs.len() => outcomes,
-        Ok(_) => all("the function answered for other jobs than it was given".to_owned().into()),
+        Ok(_) => all("the function returned results for jobs that it was not given".to_owned().into()),
         Err(failure) => all(failure),
     }
 }
@@ -73,7 +73,7 @@ async fn guarded<T>(target: Target, steps: &dyn Steps, attempt: impl Future<Outp
         let look = end.min(Instant::now() + target.patience());
         match timeout_at(look, &mut attempt).await {
             Ok(Ok(outcome)) => return Ok(outcome),
-            Ok(Err(_)) => return Err("the function panicked; the log has the words".to_owned().into()),
+            Ok(Err(_)) => return Err("the function panicked; the message is in the log".to_owned().into()),
             Err(_) => {}
         }
         let before = std::mem::replace(&mut reached, steps.progress());

@@ -44,7 +44,7 @@ impl Bus for LocalBus {
         for event in events {
             let job = NewJob::from(JobRequest::from(Event { at, body: event.clone() }));
             if job.size() > MAX_ENTRY {
-                let message = format!("an event has {} bytes; at most {MAX_ENTRY} are taken", job.size());
+                let message = format!("event too large: {} (limit {})", job.size());
                 outcomes.push(Err(EntryRefused { code: "ValidationException".to_owned(), message }));
                 continue;
             }

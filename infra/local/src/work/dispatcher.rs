@@ -143,7 +143,10 @@ impl Dispatcher {
         let left = RunningFile::left_behind(directory).map_err(failed)?;
         let suspects = self.shared.table.take_over(left, self.shared.clock.now()).await?;
         if suspects > 0 {
-            tracing::info!(suspects, "jobs were cut off by the end of the process; each of them runs alone now");
+            tracing::info!(
+                suspects,
+                "jobs were interrupted by the end of the last process; running each of them alone"
+            );
             metrics::counter!("labelcast_jobs_interrupted_total").increment(suspects as u64);
         }
         let mut run = [0; 8];
@@ -160,7 +163,7 @@ impl Dispatcher {
                 () = stop.cancelled() => return,
                 _ = ticks.tick() => {
                     if let Err(error) = self.poll().await {
-                        tracing::warn!(%error, "the table of jobs could not be looked at");
+                        tracing::warn!(%error, "the table of jobs could not be read");
                     }
                 }
             }

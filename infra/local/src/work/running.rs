@@ -89,7 +89,7 @@ impl RunningFile {
         if let Err(error) = written
             && !self.failing.load(Ordering::Relaxed)
         {
-            tracing::warn!(%error, "which jobs run could not be written down: one that kills the process is not found");
+            tracing::warn!(%error, "running jobs could not be recorded: a job that kills the process would go unnoticed");
             metrics::counter!("labelcast_jobs_running_file_failures_total").increment(1);
         }
         self.failing.store(failed, Ordering::Relaxed);

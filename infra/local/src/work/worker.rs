@@ -55,7 +55,7 @@ impl Worker {
                     most = next_batch(self.target, most, count, begun.elapsed());
                 }
                 Err(error) => {
-                    tracing::warn!(%error, target = self.target.name(), "the table of jobs could not be looked at");
+                    tracing::warn!(%error, target = self.target.name(), "the table of jobs could not be read");
                     self.pause(OUTAGE).await;
                 }
             }
@@ -65,7 +65,7 @@ impl Worker {
     async fn attempt(&self, mut taken: Taken) {
         let interruptions = taken.jobs[0].suspect.unwrap_or(0);
         if interruptions >= MAX_INTERRUPTIONS {
-            let error = format!("the process ended {interruptions} times while this job ran alone");
+            let error = format!("the process died {interruptions} times while this job ran alone");
             return self.exhausted(taken, error.into()).await;
         }
         if self.target.in_order() {
@@ -103,7 +103,7 @@ impl Worker {
             if failure.cause == Cause::Outage {
                 self.outage(&failure, again).await;
             } else if count > 1 {
-                tracing::warn!(count, error = failure.message, "a batch failed; looking for the job that is to blame");
+                tracing::warn!(count, error = failure.message, "a batch failed; looking for the faulty job");
                 metrics::counter!("labelcast_batches_failed_total", "target" => self.target.name()).increment(1);
                 if failure.cause == Cause::TimeOut {
                     largest = 1;
@@ -141,7 +141,7 @@ impl Worker {
         let alone = jobs[0].suspect.is_some();
         let (beside, by_itself);
         if alone {
-            tracing::info!(id = jobs[0].id, target = self.target.name(), "a job that was cut off runs alone");
+            tracing::info!(id = jobs[0].id, target = self.target.name(), "running an interrupted job alone");
             by_itself = Some(self.shared.gate.write().await);
             beside = None;
         } else {
@@ -213,7 +213,7 @@ impl Worker {
         }
         let (now, error) = (self.shared.clock.now(), failure.message);
         let attempts = job.attempt;
-        tracing::error!(id = job.id, target = self.target.name(), attempts, error, "a job is a dead letter");
+        tracing::error!(id = job.id, target = self.target.name(), attempts, error, "a job became a dead letter");
         metrics::counter!("labelcast_steps_dead_total", "target" => self.target.name()).increment(1);
         if persisted(&self.stop, || self.shared.table.dead_letter(job.id, attempts, now, error.clone())).await {
             self.shared.backlog.ended(self.target.kind(), 1);
@@ -241,7 +241,11 @@ impl Worker {
 
     async fn outage(&self, failure: &Failure, again: bool) {
         if !again {
-            tracing::warn!(target = self.target.name(), error = failure.message, "jobs wait until an outage is over");
+            tracing::warn!(
+                target = self.target.name(),
+                error = failure.message,
+                "jobs are paused until an outage is over"
+            );
         }
         metrics::counter!("labelcast_jobs_outages_total", "target" => self.target.name()).increment(1);
         self.pause(OUTAGE).await;
@@ -283,7 +287,7 @@ async fn persisted<F: Future<Output = PortResult<()>>>(stop: &CancellationToken,
     loop {
         match write().await {
             Ok(()) => return true,
-            Err(error) => tracing::error!(%error, "what became of a job could not be written down yet"),
+            Err(error) => tracing::error!(%error, "the outcome of a job could not be recorded; will retry"),
         }
         metrics::counter!("labelcast_jobs_unwritten_total").increment(1);
         tokio::select! {

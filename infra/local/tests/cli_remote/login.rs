@@ -93,11 +93,16 @@ async fn who_signs_in_with_a_password_needs_no_token_until_the_password_changes(
 
     let wrong = site.run(&["login", "--user", "ann"], "wrong password").await;
     assert_eq!(wrong.status.code(), Some(1));
-    assert!(text(&wrong.stderr).contains("is wrong") && site.kept().is_none(), "{}", text(&wrong.stderr));
+    assert!(
+        text(&wrong.stderr).contains("wrong user name or password") && site.kept().is_none(),
+        "{}",
+        text(&wrong.stderr)
+    );
 
     let login = site.run(&["login", "--user", "ann"], &format!("{PASSWORD}\n")).await;
     assert_eq!(login.status.code(), Some(0), "{}", text(&login.stderr));
-    assert!(text(&login.stdout).starts_with("signed in as ann at http://"), "{}", text(&login.stdout));
+    let printed = text(&login.stdout);
+    assert!(printed.starts_with("signed in to http://") && printed.ends_with(" as ann\n"), "{printed}");
     let mode = std::fs::metadata(site.file()).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode, 0o600);
     assert!(!std::fs::read_to_string(site.file()).unwrap().contains(PASSWORD));
@@ -146,7 +151,7 @@ async fn a_browser_signs_in_and_signing_out_revokes_what_was_kept() {
     assert!(back.starts_with(&callback), "{back}");
     let done = browser.get(back).send().await.unwrap();
     assert_eq!(done.status(), StatusCode::OK);
-    assert!(login.line().await.starts_with("signed in as ann"));
+    assert!(login.line().await.ends_with(" as ann"));
     assert!(login.child.wait().await.unwrap().success());
 
     let first = site.kept().unwrap();

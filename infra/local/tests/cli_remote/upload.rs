@@ -80,11 +80,11 @@ async fn what_cannot_be_sent_is_told_and_does_not_stop_the_others() {
         .collect();
     assert_eq!(records.len(), paths.len());
     let reason = |file: &str| records[file]["reason"].as_str().unwrap_or("none").to_owned();
-    assert_eq!(reason(&paths[0]), "it is too large (413)");
+    assert_eq!(reason(&paths[0]), "it is too large");
     assert_eq!(records[&paths[1]]["state"], "labelled");
-    assert_eq!(reason(&paths[2]), "it is no JPEG, PNG or WebP picture; it was not sent");
-    assert!(reason(&paths[3]).starts_with("it cannot be read"), "{}", reason(&paths[3]));
-    assert_eq!(reason(&paths[4]), "it is no file");
+    assert_eq!(reason(&paths[2]), "not a JPEG, PNG or WebP picture; not sent");
+    assert!(reason(&paths[3]).starts_with("cannot read the file: "), "{}", reason(&paths[3]));
+    assert_eq!(reason(&paths[4]), "not a file");
     assert_eq!(server.posted(1).await.len(), 1);
 }
 

@@ -47,11 +47,11 @@ async fn a_watch_tries_again_after_what_passes_with_longer_waits_until_it_is_sub
         told = watch.tells(error["message"].as_str().unwrap()).await;
     }
     // The first wait is half a second at most, the third at least one, the fourth at least two.
-    assert!(told.contains("again in 1.") || told.contains("again in 2.0"), "{told}");
+    assert!(told.contains("retrying in 1.") || told.contains("retrying in 2.0"), "{told}");
     let (socket, _) = server.subscribed(&[], answer("labels", false, 0)).await;
     drop(socket);
     let told = watch.tells("again in").await;
-    assert!(told.contains("again in 0."), "{told}");
+    assert!(told.contains("retrying in 0."), "{told}");
     assert_eq!(watch.interrupt().await, Some(0));
 }
 
@@ -69,7 +69,7 @@ async fn a_token_that_is_not_accepted_ends_a_watch_with_status_1_and_is_not_show
     assert!(accept_hdr_async(stream, refuse).await.is_err());
     let output = watch.await.unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("token is not accepted") && !text(&output.stderr).contains(TOKEN));
+    assert!(text(&output.stderr).contains("token was not accepted") && !text(&output.stderr).contains(TOKEN));
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ impl DynamoConnections {
         match self.pusher.post(id, answer).await {
             Ok(()) => Ok(GoLive::Live),
             Err(unreached) => {
-                tracing::info!(connection = %id, %unreached, "an answer did not reach its connection, which is closed");
+                tracing::info!(connection = %id, %unreached, "a response did not reach its connection, which is closed");
                 self.close(id).await?;
                 Ok(GoLive::Gone)
             }
@@ -99,7 +99,7 @@ impl DynamoConnections {
 
     /// Closes a connection whose replay did not end in time: it resumes, where it would wait for ever.
     pub(super) async fn give_up(&self, id: &ConnectionId) -> PortResult<()> {
-        tracing::warn!(connection = %id, "a replay did not end within its lease; the connection is closed");
+        tracing::warn!(connection = %id, "a replay did not finish within its lease; closed the connection");
         metrics::counter!("labelcast_replays_over_lease_total").increment(1);
         self.close(id).await
     }

@@ -12,7 +12,7 @@ pub struct Ranges {
 
 /// The number is no power of two from 1 to 65,536, or does not grow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{0} is no number of ranges: a power of two from 1 to 65536 that only grows")]
+#[error("{0} isn't a valid number of ranges: it must be a power of two from 1 to 65536, and may only grow")]
 pub struct RangesError(u32);
 
 impl Ranges {

@@ -96,7 +96,7 @@ impl DynamoConnections {
                 if row.lease_until <= over
                     && let Err(error) = self.give_up(connection).await
                 {
-                    tracing::warn!(%connection, %error, "a connection whose replay did not end could not be closed");
+                    tracing::warn!(%connection, %error, "could not close a connection whose replay did not finish");
                 }
                 Ok(None)
             }

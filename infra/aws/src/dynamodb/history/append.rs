@@ -22,7 +22,7 @@ impl DynamoHistory {
     /// One transaction for all topics: no holes, no doubles (`docs/guarantees.md#no-holes-no-doubles`).
     pub(super) async fn append_one(&self, entry: &NewEntry) -> PortResult<Appended> {
         if entry.topics.len() > TOPICS {
-            let why = format!("an entry on {} topics; at most {TOPICS} fit into one transaction", entry.topics.len());
+            let why = format!("an entry with {} topics (limit {TOPICS} per transaction)", entry.topics.len());
             return Err(PortError::Failed { what: self.table.what, why });
         }
         let id = rows::id(&entry.notification.id);
@@ -34,7 +34,7 @@ impl DynamoHistory {
             }
             let since = self.given_up_before();
             if heads.iter().any(|head| head.pushing(since).count() >= IN_FLIGHT) {
-                let why = format!("{IN_FLIGHT} notifications of one topic wait for being pushed");
+                let why = format!("{IN_FLIGHT} notifications of one topic are waiting to be pushed");
                 return Err(PortError::Unavailable { what: self.table.what, why });
             }
             match self.table.transact(self.actions(entry, &heads)?).await? {

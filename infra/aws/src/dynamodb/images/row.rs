@@ -109,7 +109,7 @@ impl ImageRow {
             size: stored.size,
             width: stored.width,
             height: stored.height,
-            uploaded_at: uploaded_at.ok_or_else(|| broken(&"it was uploaded at no time"))?,
+            uploaded_at: uploaded_at.ok_or_else(|| broken(&"invalid upload time"))?,
             generation: stored.generation,
             uploads,
             result: match stored.result {

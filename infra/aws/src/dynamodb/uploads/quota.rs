@@ -67,7 +67,7 @@ pub(super) async fn create(table: &Table, upload: &Upload, quota: Quota) -> Port
         match table.transact(actions).await? {
             Ok(()) => return Ok(Created::Stored),
             Err(cancelled) if cancelled.condition_of(0) => {
-                let why = format!("there is an upload {} already", upload.id);
+                let why = format!("upload {} already exists", upload.id);
                 return Err(PortError::Failed { what: table.what, why });
             }
             Err(_) => backoff.wait().await?,

@@ -54,7 +54,7 @@ impl UploadRow {
 
     fn of(table: &Table, stored: Stored) -> PortResult<Self> {
         let created_at = DateTime::from_timestamp_millis(stored.created_at).ok_or_else(|| {
-            let why = format!("upload {} was created at no time: {}", stored.id, stored.created_at);
+            let why = format!("upload {} has an invalid creation time: {}", stored.id, stored.created_at);
             PortError::Failed { what: table.what, why }
         })?;
         let upload = Upload {

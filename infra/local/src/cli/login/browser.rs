@@ -12,7 +12,7 @@ pub(super) async fn sign_in(attempt: &Attempt, open_browser: bool) -> Result<(St
     let callback = Callback::listen(&attempt.redirect_uris).await.map_err(Failure::failed)?;
     let redirect_uri = callback.redirect_uri.clone();
     let address = attempt.address(&redirect_uri);
-    output::tell(&format!("sign in in a browser on this machine: {address}"));
+    output::message(&format!("open this address in a browser on this machine to sign in: {address}"));
     if open_browser {
         open(address.as_str());
     }

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
 
-/// Somebody who was asked to sign in has this long.
+/// How long the user has to sign in.
 const TIMEOUT: Duration = Duration::from_mins(10);
 /// Another `login` may just be about to end.
 const PORT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,7 +41,7 @@ struct Brought {
 #[derive(Clone)]
 struct Waiting {
     state: Arc<str>,
-    answer: Arc<Mutex<Option<oneshot::Sender<Outcome>>>>,
+    response: Arc<Mutex<Option<oneshot::Sender<Outcome>>>>,
 }
 
 /// The code, or why there is none.
@@ -53,7 +53,7 @@ impl Callback {
         let addresses: Vec<(String, Url)> =
             redirect_uris.iter().filter_map(|uri| Some((uri.clone(), loopback(uri)?))).collect();
         if addresses.is_empty() {
-            return Err("the server names no address on this machine to come back to".to_owned());
+            return Err("the server names no redirect address on this machine".to_owned());
         }
         let begun = tokio::time::Instant::now();
         loop {
@@ -66,7 +66,7 @@ impl Callback {
                 let ports: Vec<String> =
                     addresses.iter().filter_map(|(_, url)| url.port()).map(|port| port.to_string()).collect();
                 return Err(format!(
-                    "the ports that the browser can come back to are taken ({}): end what uses them, or another \
+                    "the ports for the browser's redirect are in use ({}): stop the program that uses them, or another \
                      `labelcast login`",
                     ports.join(", ")
                 ));
@@ -77,8 +77,8 @@ impl Callback {
 
     /// The code that the browser brings together with this state.
     pub(super) async fn code(self, state: &str) -> Result<String, String> {
-        let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { state: state.into(), answer: Arc::new(Mutex::new(Some(answer))) };
+        let (response, received) = oneshot::channel();
+        let waiting = Waiting { state: state.into(), response: Arc::new(Mutex::new(Some(response))) };
         let router = Router::new().route(&self.path, get(take)).with_state(waiting);
         let stop = tokio_util::sync::CancellationToken::new();
         let serving: Vec<_> = self
@@ -90,14 +90,14 @@ impl Callback {
                 AbortOnDropHandle::new(tokio::spawn(async move { serving.await }))
             })
             .collect();
-        let outcome = tokio::time::timeout(TIMEOUT, answered).await;
+        let outcome = tokio::time::timeout(TIMEOUT, received).await;
         // The page that says so is still on its way.
         stop.cancel();
         let _ = tokio::time::timeout(Duration::from_secs(2), futures_util::future::join_all(serving)).await;
         match outcome {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err("the sign-in was broken off".to_owned()),
-            Err(_) => Err(format!("nobody signed in within {} minutes", TIMEOUT.as_secs() / 60)),
+            Ok(Err(_)) => Err("the sign-in was interrupted".to_owned()),
+            Err(_) => Err(format!("timed out: no sign-in within {} minutes", TIMEOUT.as_secs() / 60)),
         }
     }
 }
@@ -120,38 +120,38 @@ async fn bind(port: u16) -> Option<Vec<TcpListener>> {
 }
 
 async fn take(State(waiting): State<Waiting>, Query(brought): Query<Brought>) -> Response {
-    // Any page can send a browser here; only the one that was asked knows the state.
+    // Any page can send a browser here; only the real sign-in knows the state.
     if brought.state.as_deref() != Some(&*waiting.state) {
-        return page(StatusCode::BAD_REQUEST, "This does not belong to the sign-in that was begun.");
+        return page(StatusCode::BAD_REQUEST, "This response doesn't belong to the sign-in in progress.");
     }
     let outcome = match (brought.code, brought.error) {
         (Some(code), None) if !code.is_empty() => Ok(code),
         (_, error) => {
-            let error = error.unwrap_or_else(|| "no code came back".to_owned());
+            let error = error.unwrap_or_else(|| "no code was returned".to_owned());
             let more = brought.error_description.map(|more| format!(": {more}")).unwrap_or_default();
             Err(format!("the sign-in was refused ({error}{more})"))
         }
     };
     let shown = match &outcome {
-        Ok(_) => page(StatusCode::OK, "You are signed in. Close this window and go back to the command line."),
-        Err(_) => page(StatusCode::OK, "The sign-in was refused. The command line says why."),
+        Ok(_) => page(StatusCode::OK, "You're signed in. Close this window and return to the command line."),
+        Err(_) => page(StatusCode::OK, "The sign-in was refused. See the command line for the reason."),
     };
-    let answer = waiting.answer.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(answer) = answer {
-        // The command may just have given up.
-        let _ = answer.send(outcome);
+    let response = waiting.response.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(response) = response {
+        // The command may just have timed out.
+        let _ = response.send(outcome);
     }
     shown
 }
 
-fn page(status: StatusCode, words: &'static str) -> Response {
+fn page(status: StatusCode, text: &'static str) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
         (header::CACHE_CONTROL, "no-store"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::CONNECTION, "close"),
     ];
-    (status, headers, words).into_response()
+    (status, headers, text).into_response()
 }
 
 #[cfg(test)]
@@ -168,19 +168,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_an_answer_with_the_state_of_the_question_is_taken() {
+    async fn only_a_response_with_the_state_of_the_request_is_accepted() {
         let (uri, code) = waiting("right").await;
         for foreign in ["?code=evil", "?code=evil&state=wrong", "?error=access_denied", ""] {
-            let answer = reqwest::get(format!("{uri}{foreign}")).await.unwrap();
-            assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{foreign}");
+            let response = reqwest::get(format!("{uri}{foreign}")).await.unwrap();
+            assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{foreign}");
         }
-        let answer = reqwest::get(format!("{uri}?code=good&state=right")).await.unwrap();
-        assert_eq!(answer.status(), StatusCode::OK);
+        let response = reqwest::get(format!("{uri}?code=good&state=right")).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(code.await.unwrap().as_deref(), Ok("good"));
     }
 
     #[tokio::test]
-    async fn a_refusal_is_said_in_its_own_words() {
+    async fn a_refusal_is_reported_with_its_reason() {
         let (uri, code) = waiting("right").await;
         reqwest::get(format!("{uri}?state=right&error=access_denied&error_description=no")).await.unwrap();
         assert_eq!(code.await.unwrap().unwrap_err(), "the sign-in was refused (access_denied: no)");

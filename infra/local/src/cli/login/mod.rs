@@ -17,22 +17,22 @@ use super::remote::{Privacy, Settings};
 
 /// Sign in, so that `watch`, `upload` and `search` need no token
 ///
-/// Opens the server's sign-in page in a browser, which comes back to this command. What is kept is a refresh token, in a file
-/// of your own (sign-ins.json in $XDG_CONFIG_HOME/labelcast or ~/.config/labelcast, 0600): the other commands renew their
-/// tokens by themselves until you sign out with `labelcast logout`, change your password, or did not use it for 30 days.
+/// Opens the server's sign-in page in a browser, which redirects back to this command. Keeps a refresh token in a file that
+/// only you can read (sign-ins.json in $XDG_CONFIG_HOME/labelcast or ~/.config/labelcast): the other commands renew their
+/// tokens with it until you sign out with `labelcast logout`, change your password, or don't use it for 30 days.
 #[derive(Debug, Args)]
 pub(super) struct LoginArguments {
     #[command(flatten)]
     server: Server,
-    /// Without a browser, at a server on one machine: the user's name; the password is read from standard input
+    /// Sign in as this user without a browser (local servers only); the password is read from standard input
     #[arg(long, value_name = "NAME")]
     user: Option<Name>,
-    /// Only print the address of the sign-in page
+    /// Print the address of the sign-in page instead of opening a browser
     #[arg(long, conflicts_with = "user")]
     no_browser: bool,
 }
 
-/// Sign out: revoke the refresh token that `login` kept, and forget it
+/// Sign out: revoke and delete the refresh token kept by `login`
 #[derive(Debug, Args)]
 pub(super) struct LogoutArguments {
     #[command(flatten)]
@@ -49,9 +49,9 @@ struct Attempt {
     token_endpoint: Url,
     revocation_endpoint: Option<Url>,
     scope: String,
-    /// Comes back with the code, or the answer is not to our question.
+    /// Comes back with the code, or the response is not to our request.
     state: String,
-    /// Shows that whoever exchanges the code is who asked for it (PKCE).
+    /// Shows that whoever exchanges the code is who requested it (PKCE).
     verifier: String,
 }
 
@@ -59,7 +59,7 @@ impl LoginArguments {
     pub(super) async fn run(self) -> Outcome {
         let server = self.server.url;
         let store = Store::of_user().map_err(Failure::failed)?;
-        // Asked for first, so that a password that cannot be read costs nobody a round trip.
+        // Read first, so that a password that cannot be read costs nobody a round trip.
         let with_password = match self.user {
             Some(user) => Some((user, super::password::read_current()?)),
             None => None,
@@ -70,9 +70,9 @@ impl LoginArguments {
             None => browser::sign_in(&attempt, !self.no_browser).await?,
         };
         let issued = attempt.exchange(&code, &redirect_uri).await?;
-        let name = name_in(&issued.id_token).unwrap_or_else(|| "somebody".to_owned());
+        let name = name_in(&issued.id_token).unwrap_or_else(|| "an unnamed user".to_owned());
         attempt.keep(&store, &server, issued).await?;
-        Ok(output::line(&format!("signed in as {name} at {server}"))?)
+        Ok(output::line(&format!("signed in to {server} as {name}"))?)
     }
 }
 
@@ -81,14 +81,16 @@ impl LogoutArguments {
         let server = self.server.url;
         let locked = Store::of_user().map_err(Failure::failed)?.lock().await?;
         let Some(kept) = locked.find(&server)? else {
-            return Err(Failure::failed(format!("nobody is signed in at {server}")));
+            return Err(Failure::failed(format!("not signed in to {server}")));
         };
         // First here: whatever the server says, this command is signed out.
         locked.set(&server, None)?;
         let privacy = Privacy::of(&server);
         let client = super::remote::client(privacy).map_err(Failure::failed)?;
         revoke(&client, privacy, &kept).await.map_err(|why| {
-            Failure::failed(format!("signed out here, but the refresh token could not be revoked at the server: {why}"))
+            Failure::failed(format!(
+                "signed out on this machine, but the server could not revoke the refresh token: {why}"
+            ))
         })
     }
 }
@@ -98,12 +100,12 @@ impl Attempt {
         let (client, privacy, settings) = Settings::fetch(server).await?;
         let lacking = || {
             Failure::failed(format!(
-                "the server at {server} cannot be signed in to from here; it is of an older version"
+                "{server} runs an older version that the command line cannot sign in to; use a token"
             ))
         };
         let (cli, metadata) = settings.cli.zip(settings.metadata).ok_or_else(lacking)?;
         let address = |text: &str| {
-            let named = |why| Failure::failed(format!("the server names an address that is not used: {why}"));
+            let named = |why| Failure::failed(format!("the server's settings contain an unsafe address: {why}"));
             privacy.http(text).map_err(named)
         };
         Ok(Self {
@@ -148,7 +150,7 @@ impl Attempt {
 
     async fn keep(self, store: &Store, server: &Url, issued: Issued) -> Outcome {
         let refresh_token = issued.refresh_token;
-        let refresh_token = refresh_token.ok_or_else(|| Failure::failed("the server gave no refresh token"))?;
+        let refresh_token = refresh_token.ok_or_else(|| Failure::failed("the server returned no refresh token"))?;
         let locked = store.lock().await?;
         let before = locked.find(server)?;
         let sign_in = SignIn {
@@ -164,13 +166,13 @@ impl Attempt {
         if let Some(before) = before
             && let Err(why) = revoke(&self.client, self.privacy, &before).await
         {
-            output::tell(&format!("the sign-in of before could not be revoked: {why}"));
+            output::message(&format!("the previous sign-in could not be revoked: {why}"));
         }
         Ok(())
     }
 }
 
-/// Revokes what was kept. A server without an endpoint for that cannot be asked to.
+/// Revokes what was kept. A server without an endpoint for that cannot revoke.
 async fn revoke(client: &Client, privacy: Privacy, kept: &SignIn) -> Result<(), String> {
     let Some(endpoint) = &kept.revocation_endpoint else { return Ok(()) };
     oauth::revoke(client, &privacy.http(endpoint)?, &kept.client_id, &kept.refresh_token).await

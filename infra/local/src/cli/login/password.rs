@@ -5,7 +5,7 @@ use reqwest::{Response, StatusCode, Url, header};
 use super::Attempt;
 use crate::cli::failure::Failure;
 use crate::cli::remote::oauth::form;
-use crate::cli::remote::told;
+use crate::cli::remote::reason;
 
 /// The cookie that ties the form to whoever was shown it, whatever the prefix of its name.
 const FORM_COOKIE: &str = "labelcast_form";
@@ -21,15 +21,15 @@ pub(super) async fn sign_in(attempt: &Attempt, user: &str, password: &str) -> Re
     let fields = form(&[("username", user), ("password", password), ("form", &value)]);
     let post = attempt.client.post(page).body(fields).header(header::COOKIE, format!("{name}={value}"));
     let post = post.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-    let answer = post.send().await.map_err(|error| unreachable(&error))?;
-    match answer.status() {
-        status if status.is_redirection() => code(attempt, &answer, &redirect_uri).map(|code| (code, redirect_uri)),
-        StatusCode::UNAUTHORIZED => Err(Failure::failed("the user name or the password is wrong")),
+    let response = post.send().await.map_err(|error| unreachable(&error))?;
+    match response.status() {
+        status if status.is_redirection() => code(attempt, &response, &redirect_uri).map(|code| (code, redirect_uri)),
+        StatusCode::UNAUTHORIZED => Err(Failure::failed("wrong user name or password")),
         StatusCode::TOO_MANY_REQUESTS => {
-            let wait = answer.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-            Err(Failure::failed(format!("too many tries; wait {} seconds and try again", wait.unwrap_or("some"))))
+            let wait = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+            Err(Failure::failed(format!("too many attempts; wait {} seconds and try again", wait.unwrap_or("some"))))
         }
-        status => Err(Failure::failed(format!("the sign-in page answered {status}"))),
+        status => Err(Failure::failed(format!("the sign-in page responded with {status}"))),
     }
 }
 
@@ -38,11 +38,11 @@ async fn get(attempt: &Attempt, url: Url) -> Result<Response, Failure> {
 }
 
 fn unreachable(error: &reqwest::Error) -> Failure {
-    Failure::failed(format!("the sign-in did not answer: {}", told(error)))
+    Failure::failed(format!("cannot reach the sign-in page ({})", reason(error)))
 }
 
 fn no_form() -> Failure {
-    Failure::failed("this server is not signed in to with --user; leave it out to sign in in a browser")
+    Failure::failed("this server does not support --user; omit it to sign in with a browser")
 }
 
 fn location(response: &Response) -> Option<String> {
@@ -56,14 +56,14 @@ fn form_cookie(response: &Response) -> Option<(String, String)> {
     Some((name.to_owned(), value.to_owned()))
 }
 
-/// The code in the address to which a browser would be sent, which must be ours and answer our question.
-fn code(attempt: &Attempt, answer: &Response, redirect_uri: &str) -> Result<String, Failure> {
-    let wrong = |why: &str| Failure::failed(format!("the sign-in did not come back as it should: {why}"));
-    let place = location(answer).filter(|place| place.split('?').next() == Some(redirect_uri));
-    let url: Url = place.and_then(|place| place.parse().ok()).ok_or_else(|| wrong("it leads elsewhere"))?;
+/// The code in the address to which a browser would be sent, which must be ours and belong to our request.
+fn code(attempt: &Attempt, response: &Response, redirect_uri: &str) -> Result<String, Failure> {
+    let wrong = |why: &str| Failure::failed(format!("the sign-in returned an unexpected response: {why}"));
+    let place = location(response).filter(|place| place.split('?').next() == Some(redirect_uri));
+    let url: Url = place.and_then(|place| place.parse().ok()).ok_or_else(|| wrong("wrong redirect address"))?;
     let value = |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
     if value("state").as_deref() != Some(&attempt.state) {
-        return Err(wrong("it answers another question"));
+        return Err(wrong("wrong state"));
     }
-    value("code").ok_or_else(|| wrong(&value("error").unwrap_or_else(|| "there is no code".to_owned())))
+    value("code").ok_or_else(|| wrong(&value("error").unwrap_or_else(|| "no code".to_owned())))
 }

@@ -30,20 +30,20 @@ impl Privacy {
     }
 
     fn address(self, text: &str, private: &str, open: &str) -> Result<Url, String> {
-        let url: Url = text.parse().map_err(|error| format!("`{text}` is no address: {error}"))?;
+        let url: Url = text.parse().map_err(|error| format!("`{text}` isn't a valid URL: {error}"))?;
         match url.scheme() {
             scheme if scheme == private => Ok(url),
             scheme if scheme == open && self == Self::TlsOrLoopback && is_loopback(&url) => Ok(url),
-            scheme if scheme == open => Err(format!(
-                "{url} is not encrypted, and others could read what is sent there; it must begin with {private}://"
-            )),
-            _ => Err(format!("{url} must begin with {private}://")),
+            scheme if scheme == open => {
+                Err(format!("{url} is not encrypted; use {private}:// so that nobody else can read what is sent"))
+            }
+            _ => Err(format!("{url} must start with {private}://")),
         }
     }
 }
 
 /// RFC 6761, section 6.3: `localhost` is this machine.
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     let Some(host) = url.host_str() else { return false };
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     address.map_or_else(|_| host == "localhost", |address| address.is_loopback())

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
+use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -15,8 +16,8 @@ use super::Service;
 use super::address::below;
 use super::oauth::OauthError;
 
-/// A call is answered within this. A picture takes as long as it moves.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// The longest a call may take. A picture takes as long as it moves.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The form to post a picture with.
 #[derive(Debug, Deserialize)]
@@ -59,14 +60,17 @@ struct BeginUpload<'a> {
 /// Why a call did not do what it should.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum ApiError {
-    /// The server answered, and refused.
-    #[error("{message} ({})", .status.as_u16())]
+    /// The server refused.
+    #[error("{message}")]
     Refused { status: StatusCode, message: String },
-    /// There was no answer, or none that can be read.
-    #[error("the server did not answer: {0}")]
-    NoAnswer(String),
-    /// It is not gone to.
-    #[error("the server names an address that is not used: {0}")]
+    /// The request did not reach the server, or the response did not come back.
+    #[error("cannot reach the server ({0})")]
+    Unreachable(String),
+    /// The response is not what the API sends.
+    #[error("the server sent an invalid response: {0}")]
+    Unreadable(String),
+    /// The server named an address that must not be used.
+    #[error("the server named an unsafe address: {0}")]
     Address(String),
     /// There is no token to show.
     #[error(transparent)]
@@ -74,10 +78,10 @@ pub(in crate::cli) enum ApiError {
 }
 
 impl ApiError {
-    /// Whether the same call may be answered later.
+    /// Whether the same call may succeed later.
     pub(in crate::cli) fn may_pass(&self) -> bool {
         match self {
-            Self::NoAnswer(_) => true,
+            Self::Unreachable(_) | Self::Unreadable(_) => true,
             Self::Refused { status, .. } => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
             Self::SignIn(error) => matches!(error, OauthError::Unavailable(_)),
             Self::Address(_) => false,
@@ -127,7 +131,7 @@ impl Api {
         let url = self.0.privacy.http(&begun.url).map_err(ApiError::Address)?;
         let form = begun.fields.iter().fold(Form::new(), |form, (name, value)| form.text(name.clone(), value.clone()));
         // The form is signed; it goes without our token, which the object store has no business to see.
-        answer(self.0.client.post(url).multipart(form.part("file", file))).await.map(drop)
+        response(self.0.client.post(url).multipart(form.part("file", file))).await.map(drop)
     }
 
     /// `GET /uploads/{upload_id}`
@@ -151,14 +155,17 @@ impl Api {
     }
 }
 
-/// Makes a call and reads its answer.
+/// Makes a call and reads its response.
 pub(super) async fn read<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, ApiError> {
-    let answer = answer(request.timeout(PATIENCE)).await?;
-    answer.json().await.map_err(|error| ApiError::NoAnswer(told(&error)))
+    let response = response(request.timeout(TIMEOUT)).await?;
+    response.json().await.map_err(|error| match error.is_decode() {
+        true => ApiError::Unreadable(reason(&error)),
+        false => ApiError::Unreachable(reason(&error)),
+    })
 }
 
-async fn answer(request: RequestBuilder) -> Result<Response, ApiError> {
-    let response = request.send().await.map_err(|error| ApiError::NoAnswer(told(&error)))?;
+async fn response(request: RequestBuilder) -> Result<Response, ApiError> {
+    let response = request.send().await.map_err(|error| ApiError::Unreachable(reason(&error)))?;
     let status = response.status();
     if status.is_success() {
         return Ok(response);
@@ -167,40 +174,49 @@ async fn answer(request: RequestBuilder) -> Result<Response, ApiError> {
         response.headers().get(header::LOCATION).map(|place| String::from_utf8_lossy(place.as_bytes()).into_owned());
     let message = match place {
         Some(place) if status.is_redirection() => {
-            format!("it redirects to {place}, which is not followed; if that is right, name it with --url")
+            format!(
+                "the server redirects to {place} ({}), which is not followed; if that is right, pass it as --url",
+                status.as_u16()
+            )
         }
-        // A text that breaks off still says more than none.
+        // A truncated text is still better than none.
         _ => message(status, &response.text().await.unwrap_or_default()),
     };
     Err(ApiError::Refused { status, message })
 }
 
-/// The words of an error: ours are JSON, those of S3 XML.
+/// The message of an error: ours are JSON, those of S3 XML.
 fn message(status: StatusCode, body: &str) -> String {
     let json: Option<serde_json::Value> = serde_json::from_str(body).ok();
     let ours = json.as_ref().and_then(|json| json["error"]["message"].as_str().or_else(|| json["message"].as_str()));
     let of_s3 = || body.split_once("<Message>")?.1.split_once("</Message>").map(|(message, _)| message);
-    let told = match ours.or_else(of_s3) {
+    let text = match ours.or_else(of_s3) {
         Some(message) => message.chars().take(1_000).collect(),
-        None => status.canonical_reason().unwrap_or("the server refused").to_owned(),
+        None => format!("{} ({})", status.canonical_reason().unwrap_or("the server refused"), status.as_u16()),
     };
     match status {
         StatusCode::UNAUTHORIZED => {
-            format!("the token is not accepted, it may have expired; get a new one and give it with --token: {told}")
+            format!("the token was not accepted; it may have expired. Pass a new one with --token: {text}")
         }
-        _ => told,
+        _ => text,
     }
 }
 
-/// An error of the client with its causes, which is where the words are.
-pub(in crate::cli) fn told(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
+/// Why a request failed, for people: `connection refused`. The innermost cause says it best.
+pub(in crate::cli) fn reason(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "timed out".to_owned();
     }
-    text
+    let mut innermost: &dyn std::error::Error = error;
+    while let Some(cause) = innermost.source() {
+        if let Some(error) = cause.downcast_ref::<io::Error>()
+            && error.kind() == ErrorKind::ConnectionRefused
+        {
+            return "connection refused".to_owned();
+        }
+        innermost = cause;
+    }
+    innermost.to_string()
 }
 
 #[cfg(test)]
@@ -208,11 +224,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_words_of_an_error_are_found_in_json_and_in_xml() {
+    fn the_message_of_an_error_is_found_in_json_and_in_xml() {
         let ours = r#"{"error":{"code":"too_large","message":"too much"}}"#;
         assert_eq!(message(StatusCode::PAYLOAD_TOO_LARGE, ours), "too much");
         let of_s3 = "<Error><Code>EntityTooLarge</Code><Message>too much</Message></Error>";
         assert_eq!(message(StatusCode::BAD_REQUEST, of_s3), "too much");
-        assert_eq!(message(StatusCode::BAD_GATEWAY, "<html>"), "Bad Gateway");
+        assert_eq!(message(StatusCode::BAD_GATEWAY, "<html>"), "Bad Gateway (502)");
     }
 }

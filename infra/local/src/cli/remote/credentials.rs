@@ -15,7 +15,7 @@ use crate::cli::arguments::Token;
 /// A token that ends within this is renewed before it is shown.
 const MARGIN: TimeDelta = TimeDelta::seconds(60);
 
-/// Who asks. Cheap to clone.
+/// Who is calling. Cheap to clone.
 #[derive(Clone)]
 pub(in crate::cli) enum Credentials {
     /// With a token that was given, as long as that is good.
@@ -72,9 +72,10 @@ impl Kept {
         if is_good(&last, refused, Utc::now()) {
             return Ok(Token::new(&last.id_token));
         }
-        let unavailable = |error: std::io::Error| OauthError::Unavailable(format!("sign-ins cannot be used: {error}"));
+        let unavailable =
+            |error: std::io::Error| OauthError::Unavailable(format!("the kept sign-in cannot be used: {error}"));
         let locked = self.store.lock().await.map_err(unavailable)?;
-        let ended = || OauthError::Ended("you are signed out; sign in again with `labelcast login`".to_owned());
+        let ended = || OauthError::Ended("you were signed out; sign in again with `labelcast login`".to_owned());
         let mut kept = locked.find(&self.server).map_err(unavailable)?.ok_or_else(ended)?;
         // Another command may have renewed it meanwhile.
         if !is_good(&kept, refused, Utc::now()) {

@@ -10,7 +10,7 @@ mod socket;
 pub(super) mod store;
 
 pub(super) use address::Privacy;
-pub(super) use api::{Api, ApiError, BegunUpload, ImageLine, told};
+pub(super) use api::{Api, ApiError, BegunUpload, ImageLine, reason};
 pub(super) use backoff::Backoff;
 pub(super) use service::{Service, Settings, client};
 pub(super) use socket::{ConnectError, Incoming, Socket};

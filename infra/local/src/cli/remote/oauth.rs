@@ -13,9 +13,9 @@ use labelcast_functions::system::SystemRandom;
 use reqwest::{Client, StatusCode, Url, header};
 use serde::Deserialize;
 
-use super::api::told;
+use super::api::reason;
 
-/// The token endpoint answers within this.
+/// The longest a call to the token endpoint may take.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Tokens as they were issued.
@@ -58,44 +58,44 @@ pub(in crate::cli) fn form(fields: &[(&str, &str)]) -> String {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct TokenResponse {
     id_token: Option<String>,
     expires_in: Option<u32>,
     refresh_token: Option<String>,
 }
 
-/// Asks the token endpoint.
+/// Requests tokens from the token endpoint.
 pub(in crate::cli) async fn tokens(
     client: &Client,
     endpoint: &Url,
     fields: &[(&str, &str)],
 ) -> Result<Issued, OauthError> {
-    let unavailable = |why: String| OauthError::Unavailable(format!("{endpoint} gave no tokens: {why}"));
-    // Before it is asked: what comes later is over sooner.
-    let asked_at = Utc::now();
-    let (status, text) = post(client, endpoint, fields).await.map_err(|error| unavailable(told(&error)))?;
+    let unavailable = |why: String| OauthError::Unavailable(format!("no tokens from {endpoint}: {why}"));
+    // Before the request: what comes later is over sooner.
+    let requested_at = Utc::now();
+    let (status, text) = post(client, endpoint, fields).await.map_err(|error| unavailable(reason(&error)))?;
     if !status.is_success() {
         return Err(refusal(endpoint, status, &text));
     }
-    let answer: Answer = serde_json::from_str(&text).map_err(|error| unavailable(error.to_string()))?;
-    let id_token = answer.id_token.ok_or_else(|| unavailable("there is no ID token in its answer".to_owned()))?;
-    let lifetime = TimeDelta::seconds(answer.expires_in.unwrap_or(300).into());
-    Ok(Issued { id_token, expires_at: asked_at + lifetime, refresh_token: answer.refresh_token })
+    let response: TokenResponse = serde_json::from_str(&text).map_err(|error| unavailable(error.to_string()))?;
+    let id_token = response.id_token.ok_or_else(|| unavailable("no ID token in the response".to_owned()))?;
+    let lifetime = TimeDelta::seconds(response.expires_in.unwrap_or(300).into());
+    Ok(Issued { id_token, expires_at: requested_at + lifetime, refresh_token: response.refresh_token })
 }
 
-/// Only the words with which a token endpoint refuses a grant for good end a sign-in; anything else may be an outage, or
-/// something in between that answers in its place.
+/// Only the error codes with which a token endpoint refuses a grant for good end a sign-in; anything else may be an outage, or
+/// something in between that responds in its place.
 fn refusal(endpoint: &Url, status: StatusCode, text: &str) -> OauthError {
     let json: Option<serde_json::Value> = serde_json::from_str(text).ok();
     let error = json.as_ref().and_then(|json| json["error"].as_str()).unwrap_or_default();
     match error {
         "invalid_grant" if status == StatusCode::BAD_REQUEST => {
-            OauthError::Ended("the sign-in has ended; sign in again with `labelcast login`".to_owned())
+            OauthError::Ended("the sign-in has expired; sign in again with `labelcast login`".to_owned())
         }
         "invalid_client" | "unauthorized_client" if status.is_client_error() => OauthError::Ended(format!(
-            "the server does not know this program any more ({error}); sign in again with `labelcast login`"
+            "the server no longer accepts this client ({error}); sign in again with `labelcast login`"
         )),
-        _ => OauthError::Unavailable(format!("{endpoint} gave no tokens ({status})")),
+        _ => OauthError::Unavailable(format!("no tokens from {endpoint} ({status})")),
     }
 }
 
@@ -108,8 +108,8 @@ pub(in crate::cli) async fn revoke(
 ) -> Result<(), String> {
     match post(client, endpoint, &[("client_id", client_id), ("token", refresh_token)]).await {
         Ok((status, _)) if status.is_success() => Ok(()),
-        Ok((status, _)) => Err(format!("{endpoint} answered {status}")),
-        Err(error) => Err(told(&error)),
+        Ok((status, _)) => Err(format!("{endpoint} responded with {status}")),
+        Err(error) => Err(reason(&error)),
     }
 }
 

@@ -5,14 +5,14 @@ use std::time::Duration;
 use reqwest::{Client, Url, redirect};
 use serde::Deserialize;
 
-use super::address::{Privacy, below};
-use super::api::{read, told};
+use super::address::{Privacy, below, is_loopback};
+use super::api::{ApiError, read, reason};
 use super::credentials::Credentials;
 use super::store::Store;
 use crate::cli::arguments::Target;
 use crate::cli::failure::Failure;
 
-/// A server, and who asks it.
+/// A server, and the credentials to use there.
 #[derive(Clone)]
 pub(in crate::cli) struct Service {
     pub(super) client: Client,
@@ -55,8 +55,7 @@ impl Settings {
         privacy.http(server.as_str()).map_err(|why| Failure::usage(format!("--url: {why}")))?;
         let client = client(privacy).map_err(Failure::failed)?;
         let settings = read(client.get(below(server, "web/settings.json"))).await;
-        let settings =
-            settings.map_err(|error| Failure::failed(format!("no Labelcast answers at {server}: {error}")))?;
+        let settings = settings.map_err(|error| Failure::failed(unavailable(server, &error)))?;
         Ok((client, privacy, settings))
     }
 }
@@ -67,11 +66,8 @@ impl Service {
         let server = &target.server.url;
         let credentials = Self::credentials(target)?;
         let (client, privacy, settings) = Settings::fetch(server).await?;
-        let named = |why| {
-            Failure::failed(format!(
-                "no Labelcast answers at {server}: its settings name an address that is not used: {why}"
-            ))
-        };
+        let named =
+            |why| Failure::failed(format!("the settings of {} contain an unsafe address: {why}", shown(server)));
         let api = privacy.http(&settings.api).map_err(named)?;
         let live = privacy.websocket(&settings.live).map_err(named)?;
         Ok(Self { client, privacy, api, live, credentials })
@@ -91,11 +87,29 @@ impl Service {
                 Ok(Credentials::kept(client, store, server.clone(), sign_in))
             }
             _ => Err(Failure::usage(format!(
-                "you are not signed in at {server}: run `labelcast login`, or give a token with --token or LABELCAST_TOKEN \
-                 (`labelcast token USER` prints one for a local user)"
+                "not signed in to {}: run `labelcast login`, or pass a token with --token or LABELCAST_TOKEN \
+                 (`labelcast token USER` prints one for a local user)",
+                shown(server)
             ))),
         }
     }
+}
+
+/// Why the settings could not be fetched, and what to do.
+fn unavailable(server: &Url, error: &ApiError) -> String {
+    let server_shown = shown(server);
+    match error {
+        ApiError::Unreachable(why) if is_loopback(server) => {
+            format!("Cannot connect to {server_shown} ({why}). Is `labelcast serve` running?")
+        }
+        ApiError::Unreachable(why) => format!("Cannot connect to {server_shown} ({why}). Check --url and the network."),
+        other => format!("{server_shown} isn't a Labelcast server: {other}. Check --url."),
+    }
+}
+
+/// As people write it: without the slash that every URL without a path ends with.
+fn shown(server: &Url) -> &str {
+    server.as_str().trim_end_matches('/')
 }
 
 /// Follows no redirect: the token and the pictures go where the server's settings say, and nowhere else.
@@ -109,5 +123,5 @@ pub(in crate::cli) fn client(privacy: Privacy) -> Result<Client, String> {
         // A proxy would read what is meant for this machine alone.
         Privacy::TlsOrLoopback => builder.no_proxy().build(),
     };
-    client.map_err(|error| told(&error))
+    client.map_err(|error| reason(&error))
 }

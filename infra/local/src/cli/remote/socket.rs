@@ -25,11 +25,11 @@ const PING_EVERY: Duration = Duration::from_secs(30);
 /// This many pings without anything coming back, and the connection is dead.
 const MAX_UNANSWERED: u32 = 2;
 /// A renewal that failed is tried again after this, and none is made sooner.
-const RENEW_AGAIN_AFTER: Duration = Duration::from_secs(5);
+const RENEWAL_RETRY: Duration = Duration::from_secs(5);
 /// Connecting and sending take no longer, or have failed.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// What is told of an error or an end that this version does not know.
-const LONGEST_WORDS: usize = 1_000;
+const TIMEOUT: Duration = Duration::from_secs(20);
+/// How much is shown of an error or an end that this version does not know, in characters.
+const MAX_MESSAGE_LEN: usize = 1_000;
 
 /// Why there is no connection.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ struct Renewal {
 impl Renewal {
     /// `None` for a token that cannot be renewed: then the connection ends with it.
     async fn of(credentials: &Credentials) -> Option<Self> {
-        let wait = credentials.renew_in().await?.max(RENEW_AGAIN_AFTER);
+        let wait = credentials.renew_in().await?.max(RENEWAL_RETRY);
         Some(Self { credentials: credentials.clone(), at: Instant::now() + wait })
     }
 }
@@ -103,16 +103,16 @@ impl Socket {
         let refused = |error: tungstenite::Error| Handshake::Failed(ConnectError::Refused(error.to_string()));
         let mut request = service.live.as_str().into_client_request().map_err(refused)?;
         let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.as_str())).map_err(|_| {
-            Handshake::Failed(ConnectError::Refused("the token holds characters that no token has".to_owned()))
+            Handshake::Failed(ConnectError::Refused("the token contains invalid characters".to_owned()))
         })?;
         bearer.set_sensitive(true);
         request.headers_mut().insert(header::AUTHORIZATION, bearer);
         let unreachable = |why: String| {
-            Handshake::Failed(ConnectError::Unreachable(format!("{} cannot be reached: {why}", service.live)))
+            Handshake::Failed(ConnectError::Unreachable(format!("Cannot connect to {} ({why})", service.live)))
         };
-        match timeout(PATIENCE, connect_async(request)).await {
-            Err(_) => Err(unreachable("it did not answer in time".to_owned())),
-            Ok(Err(tungstenite::Error::Http(answer))) => Err(refusal(answer.status())),
+        match timeout(TIMEOUT, connect_async(request)).await {
+            Err(_) => Err(unreachable("timed out".to_owned())),
+            Ok(Err(tungstenite::Error::Http(response))) => Err(refusal(response.status())),
             Ok(Err(error)) => Err(unreachable(error.to_string())),
             Ok(Ok((stream, _))) => Ok(stream),
         }
@@ -129,9 +129,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// Sends a frame; the error says in words that the connection is lost.
     pub(in crate::cli) async fn send(&mut self, frame: &ClientFrame) -> Result<(), String> {
         let text = serde_json::to_string(frame).expect("a frame is plain data, which JSON can hold");
-        match timeout(PATIENCE, self.stream.send(Message::text(text))).await {
+        match timeout(TIMEOUT, self.stream.send(Message::text(text))).await {
             Ok(sent) => sent.map_err(|error| format!("the connection was lost: {error}")),
-            Err(_) => Err("the connection was lost: the server takes nothing more".to_owned()),
+            Err(_) => Err("the connection was lost: the server stopped receiving".to_owned()),
         }
     }
 
@@ -146,12 +146,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 self.send(&ClientFrame::Refresh(refresh)).await
             }
             Err(OauthError::Unavailable(why)) => {
-                output::tell(&format!("the token could not be renewed: {why}; trying again"));
-                self.renewal = Some(Renewal { at: Instant::now() + RENEW_AGAIN_AFTER, ..renewal });
+                output::message(&format!("the token could not be renewed: {why}; retrying"));
+                self.renewal = Some(Renewal { at: Instant::now() + RENEWAL_RETRY, ..renewal });
                 Ok(())
             }
             Err(OauthError::Ended(why)) => {
-                output::tell(&why);
+                output::message(&why);
                 Ok(())
             }
         }
@@ -193,15 +193,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 }
 
-/// Tells of a frame that a newer server sent. One that ends what was asked for, in a way unknown to this version, ends the
+/// Reports a frame that a newer server sent. One that ends what was requested, in a way unknown to this version, ends the
 /// connection: waiting for more would be waiting for ever.
 fn unreadable(text: &str, error: &serde_json::Error) -> Result<(), String> {
     let frame: Value = serde_json::from_str(text).unwrap_or_default();
     if matches!(frame["type"].as_str(), Some("error" | "closing")) {
-        let words = frame["message"].as_str().unwrap_or("the server gave no reason");
-        return Err(words.chars().take(LONGEST_WORDS).collect());
+        let message = frame["message"].as_str().unwrap_or("the server gave no reason");
+        return Err(message.chars().take(MAX_MESSAGE_LEN).collect());
     }
-    output::tell(&format!("left out a message that this version cannot read: {error}"));
+    output::message(&format!("ignored a message that this version does not understand: {error}"));
     Ok(())
 }
 
@@ -217,8 +217,8 @@ impl From<Handshake> for ConnectError {
     fn from(handshake: Handshake) -> Self {
         match handshake {
             Handshake::Unauthorized => Self::Refused(
-                "the token is not accepted, it may have expired (401): sign in with `labelcast login`, or get a new one \
-                 and give it with --token"
+                "the token was not accepted (401); it may have expired. Sign in with `labelcast login`, or pass a new one \
+                 with --token"
                     .to_owned(),
             ),
             Handshake::Failed(error) => error,
@@ -226,13 +226,13 @@ impl From<Handshake> for ConnectError {
     }
 }
 
-/// What an answer other than a switch to WebSocket means.
+/// What a response other than a switch to WebSocket means.
 fn refusal(status: StatusCode) -> Handshake {
     let passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
     match status {
         StatusCode::UNAUTHORIZED => Handshake::Unauthorized,
         _ if passing => Handshake::Failed(ConnectError::Unreachable(format!(
-            "the server does not take the connection now ({status})"
+            "the server is not accepting connections right now ({status})"
         ))),
         _ => Handshake::Failed(ConnectError::Refused(format!("the server refused the connection ({status})"))),
     }

@@ -54,11 +54,11 @@ impl Store {
         let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let home = || absolute("HOME").map(|home| home.join(".config"));
         let folder = absolute("XDG_CONFIG_HOME").or_else(home);
-        let folder = folder.ok_or("there is no place for sign-ins: set HOME or XDG_CONFIG_HOME")?;
+        let folder = folder.ok_or("nowhere to keep sign-ins: set HOME or XDG_CONFIG_HOME")?;
         Ok(Self { folder: folder.join("labelcast") })
     }
 
-    /// What is kept for a server. An answer that is not there yet, or not readable, is none.
+    /// What is kept for a server. A file that does not exist yet holds none.
     pub(in crate::cli) fn find(&self, server: &Url) -> io::Result<Option<SignIn>> {
         Ok(read(&self.folder)?.servers.remove(&key(server)))
     }
@@ -74,7 +74,7 @@ impl Store {
                 Ok(()) => return Ok(Locked { folder: self.folder.clone(), _lock: lock }),
                 Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_TIMEOUT => tokio::time::sleep(LOCK_RETRY).await,
                 Err(TryLockError::WouldBlock) => {
-                    return Err(io::Error::new(io::ErrorKind::TimedOut, "another command holds the sign-ins"));
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, "another command has locked the sign-ins"));
                 }
                 Err(TryLockError::Error(error)) => return Err(error),
             }

@@ -1,4 +1,4 @@
-//! Hears of results on the socket.
+//! Receives results on the socket.
 
 use labelcast_functions::protocol::{ClientFrame, ServerFrame, Subscribe};
 use tokio::sync::mpsc;
@@ -7,13 +7,13 @@ use super::News;
 use crate::cli::failure::Failure;
 use crate::cli::remote::{ConnectError, Service, Socket};
 
-/// Subscribes to `uploads`, and passes on what comes. Without a connection there is other news: then results are asked for.
+/// Subscribes to `uploads`, and passes on what comes. Without a connection the news is that: then results are polled.
 pub(super) async fn listen(service: &Service, news: mpsc::Sender<News>) -> Result<(), Failure> {
     let mut socket = match Socket::connect(service).await {
         Ok(socket) => socket,
         Err(ConnectError::Refused(why)) => return Err(Failure::failed(why)),
         Err(ConnectError::Unreachable(why)) => {
-            deaf(&news, why).await;
+            disconnected(&news, why).await;
             return Ok(());
         }
     };
@@ -21,7 +21,7 @@ pub(super) async fn listen(service: &Service, news: mpsc::Sender<News>) -> Resul
         Ok(()) => {}
         Err(Subscribing::Refused(why)) => return Err(Failure::failed(why)),
         Err(Subscribing::Lost(why)) => {
-            deaf(&news, why).await;
+            disconnected(&news, why).await;
             return Ok(());
         }
     }
@@ -38,14 +38,14 @@ pub(super) async fn listen(service: &Service, news: mpsc::Sender<News>) -> Resul
                 Err(lost) => break lost,
             }
         };
-        deaf(&news, why).await;
+        disconnected(&news, why).await;
     });
     Ok(())
 }
 
-async fn deaf(news: &mpsc::Sender<News>, why: String) {
-    // If nobody takes it, all results are there.
-    let _ = news.send(News::Deaf { why }).await;
+async fn disconnected(news: &mpsc::Sender<News>, why: String) {
+    // If nobody receives it, all results are there.
+    let _ = news.send(News::Disconnected { why }).await;
 }
 
 enum Subscribing {

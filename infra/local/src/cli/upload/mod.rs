@@ -2,8 +2,8 @@
 
 mod follow;
 mod outcome;
+mod report;
 mod send;
-mod tell;
 
 use std::path::PathBuf;
 
@@ -16,10 +16,10 @@ use super::arguments::Target;
 use super::failure::Outcome;
 use super::remote::{Api, Service};
 
-/// Upload pictures and print their labels as they come
+/// Upload pictures and print their labels as they arrive
 ///
-/// Up to four are sent at once. Prints a line a picture, `cat.jpg: cat 98.2, grass 91.0`, in the order in which the results
-/// come; what could not be sent, was rejected or failed is told on standard error, and the exit status is 1 then.
+/// Uploads up to four files at a time. Prints one line per picture, `cat.jpg: cat 98.2, grass 91.0`, in the order in which
+/// results arrive. Files that could not be sent, were rejected or failed are reported on standard error, with exit status 1.
 #[derive(Debug, Args)]
 pub(super) struct UploadArguments {
     /// JPEG, PNG or WebP files
@@ -27,12 +27,12 @@ pub(super) struct UploadArguments {
     files: Vec<PathBuf>,
     #[command(flatten)]
     target: Target,
-    /// One JSON object a file: file, state, upload_id, and image or reason
+    /// Print one JSON object per file: file, state, upload_id, and image or reason
     #[arg(long)]
     json: bool,
 }
 
-/// What happens, in the order in which it happens: an upload has begun before anything is told of it.
+/// What happens, in the order in which it happens: an upload has begun before there is news of it.
 #[derive(Debug)]
 enum News {
     /// A file got its upload.
@@ -41,10 +41,10 @@ enum News {
     Sent { upload_id: UploadId },
     /// A file could not be sent.
     NotSent { file: usize, upload_id: Option<UploadId>, reason: String },
-    /// The server told something.
+    /// The server sent a notification.
     Notified(NotificationFrame),
-    /// The server tells nothing any more.
-    Deaf { why: String },
+    /// No more notifications will come.
+    Disconnected { why: String },
 }
 
 /// News that may wait.
@@ -55,10 +55,10 @@ impl UploadArguments {
         let service = Service::discover(&self.target).await?;
         let api = Api::new(service.clone());
         let (news, inbox) = mpsc::channel(QUEUE);
-        // Before the first upload, so that no result is told to nobody.
+        // Before the first upload, so that no result is missed.
         follow::listen(&service, news.clone()).await?;
-        let teller = tell::Teller::new(self.files.clone(), self.json);
-        tokio::spawn(send::all(api.clone(), self.files, teller.bars(), news));
-        outcome::collect(&api, inbox, teller).await
+        let reporter = report::Reporter::new(self.files.clone(), self.json);
+        tokio::spawn(send::all(api.clone(), self.files, reporter.bars(), news));
+        outcome::collect(&api, inbox, reporter).await
     }
 }

@@ -18,14 +18,14 @@ use super::News;
 use crate::cli::output;
 use crate::cli::remote::{Api, BegunUpload};
 
-/// Files sent at once.
-const AT_ONCE: usize = 4;
+/// How many files are sent at the same time.
+const MAX_CONCURRENCY: usize = 4;
 
 /// Sends all files and reports on each.
 pub(super) async fn all(api: Api, files: Vec<PathBuf>, bars: MultiProgress, news: mpsc::Sender<News>) {
     let (api, bars, news) = (&api, &bars, &news);
     stream::iter(files.iter().enumerate())
-        .for_each_concurrent(AT_ONCE, |(file, path)| async move {
+        .for_each_concurrent(MAX_CONCURRENCY, |(file, path)| async move {
             let sending = match Picture::open(path).await {
                 Ok(picture) => one(api, file, picture, bars, news).await,
                 Err(reason) => News::NotSent { file, upload_id: None, reason },
@@ -56,11 +56,11 @@ async fn post(api: &Api, begun: &BegunUpload, picture: Picture, bar: &ProgressBa
     let part = picture.part(bar.clone()).map_err(|error| error.to_string())?;
     tokio::select! {
         posted = api.post(begun, part) => posted.map_err(|error| error.to_string()),
-        () = stalled(bar) => Err("nothing more of it could be sent: the server takes nothing".to_owned()),
+        () = stalled(bar) => Err("upload stalled: the server stopped receiving".to_owned()),
     }
 }
 
-/// A slow line may take as long as it needs; one on which nothing moves is given up after one to two of these.
+/// A slow line may take as long as it needs; one on which nothing moves is aborted after one to two of these.
 const STALLED: Duration = Duration::from_mins(1);
 
 async fn stalled(bar: &ProgressBar) {
@@ -87,22 +87,22 @@ struct Picture {
 
 /// Enough for the signature of each kind.
 const SIGNATURE: u64 = 16;
-/// The longest name that the server takes, in characters.
-const LONGEST_NAME: usize = 255;
+/// The longest name that the server accepts, in characters.
+const MAX_NAME_LEN: usize = 255;
 
 impl Picture {
     async fn open(path: &Path) -> Result<Self, String> {
-        let unreadable = |error: std::io::Error| format!("it cannot be read: {error}");
+        let unreadable = |error: std::io::Error| format!("cannot read the file: {error}");
         let mut file = File::open(path).await.map_err(unreadable)?;
         let metadata = file.metadata().await.map_err(unreadable)?;
         if !metadata.is_file() {
-            return Err("it is no file".to_owned());
+            return Err("not a file".to_owned());
         }
         let mut beginning = Vec::new();
         (&mut file).take(SIGNATURE).read_to_end(&mut beginning).await.map_err(unreadable)?;
         file.rewind().await.map_err(unreadable)?;
-        let kind = kind_of(&beginning).ok_or("it is no JPEG, PNG or WebP picture; it was not sent")?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy().chars().take(LONGEST_NAME).collect();
+        let kind = kind_of(&beginning).ok_or("not a JPEG, PNG or WebP picture; not sent")?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().chars().take(MAX_NAME_LEN).collect();
         Ok(Self { file, name, kind, size: metadata.len() })
     }
 

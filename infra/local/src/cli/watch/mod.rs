@@ -13,21 +13,21 @@ use super::remote::{Backoff, ConnectError, Incoming, Service, Socket};
 use super::{output, words};
 use resume::Resume;
 
-/// Print a topic's notifications as they come, until Ctrl-C; reconnects and resumes
+/// Print a topic's notifications as they arrive, until Ctrl-C; reconnects and resumes
 ///
-/// A connection that is lost, or on which nothing comes back any more, is made again, and the server replays what came
-/// meanwhile: nothing is printed twice. What can no longer be replayed is told on standard error, and with --json as a
-/// record of its own: {"type":"missed","topic":"…"}.
+/// When the connection is lost or goes silent, it is re-established and the server replays what was sent meanwhile: nothing
+/// is printed twice. If some notifications can no longer be replayed, a message goes to standard error, and with --json a
+/// record is printed: {"type":"missed","topic":"…"}.
 #[derive(Debug, Args)]
 pub(super) struct WatchArguments {
     /// `labels`, `uploads`, `moderation`, `runs`, `device:ID` or `app:NAME`
     topic: Topic,
-    /// A query in the search language, for topics about images
+    /// Query that images must match, for topics about images
     #[arg(long, value_name = "QUERY", allow_hyphen_values = true)]
     filter: Option<String>,
     #[command(flatten)]
     target: Target,
-    /// One notification a line, as JSON
+    /// Print one notification per line, as JSON
     #[arg(long)]
     json: bool,
 }
@@ -56,7 +56,7 @@ impl WatchArguments {
                 Err(ConnectError::Unreachable(why)) => why,
             };
             let wait = backoff.next();
-            output::tell(&format!("{lost}; trying again in {:.1} s", wait.as_secs_f64()));
+            output::message(&format!("{lost}; retrying in {:.1} s", wait.as_secs_f64()));
             tokio::time::sleep(wait).await;
         }
     }
@@ -84,11 +84,11 @@ async fn listen(mut socket: Socket, resume: &mut Resume, backoff: &mut Backoff, 
                 }
             }
             ServerFrame::Subscribed { topics, .. } => {
-                // Not before: a server that takes connections and then fails must not be asked without a pause.
+                // Not before: a server that takes connections and then fails must not be retried without a pause.
                 backoff.reset();
                 if resume.subscribed(&topics) {
-                    output::tell(
-                        "some notifications were missed: the server can no longer replay all that came meanwhile",
+                    output::message(
+                        "some notifications were missed: the server can no longer replay everything sent meanwhile",
                     );
                     if json {
                         output::json(&json!({"type": "missed", "topic": resume.topic()}))?;

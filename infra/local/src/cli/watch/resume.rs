@@ -1,4 +1,4 @@
-//! Where a watch stands: what to ask for after the connection was lost, and what was printed already.
+//! Where a watch stands: what to request after the connection was lost, and what was printed already.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
@@ -40,11 +40,11 @@ impl Resume {
         })
     }
 
-    /// Takes the answer; true if something was missed for good.
+    /// Takes the server's response; true if something was missed for good.
     pub(super) fn subscribed(&mut self, topics: &[SubscribedTopic]) -> bool {
-        let Some(answer) = topics.iter().find(|answer| answer.topic == self.topic) else { return false };
-        let missed = self.cursor.is_some() && !answer.recovered;
-        self.advance(&answer.cursor);
+        let Some(subscribed) = topics.iter().find(|subscribed| subscribed.topic == self.topic) else { return false };
+        let missed = self.cursor.is_some() && !subscribed.recovered;
+        self.advance(&subscribed.cursor);
         missed
     }
 
@@ -64,7 +64,7 @@ impl Resume {
         true
     }
 
-    /// Within an epoch the highest counts, as repeats come late; another epoch is a new life of the history.
+    /// Within an epoch the highest counts, as repeats come late; another epoch is a new history.
     fn advance(&mut self, cursor: &Cursor) {
         match &self.cursor {
             Some(known) if known.epoch == cursor.epoch && known.seq >= cursor.seq => {}
@@ -96,7 +96,7 @@ mod tests {
         }
     }
 
-    fn answer(recovered: bool, cursor: Cursor) -> Vec<SubscribedTopic> {
+    fn response(recovered: bool, cursor: Cursor) -> Vec<SubscribedTopic> {
         vec![SubscribedTopic { topic: Topic::Labels, recovered, cursor }]
     }
 
@@ -106,10 +106,10 @@ mod tests {
     }
 
     #[test]
-    fn the_first_request_asks_for_no_replay_and_misses_nothing() {
+    fn the_first_request_wants_no_replay_and_misses_nothing() {
         let mut resume = Resume::new(Topic::Labels, None);
         assert_eq!(since(&resume), None);
-        assert!(!resume.subscribed(&answer(false, cursor(1, 7))));
+        assert!(!resume.subscribed(&response(false, cursor(1, 7))));
         assert_eq!(since(&resume), Some(cursor(1, 7).to_string()));
     }
 
@@ -135,9 +135,9 @@ mod tests {
     #[test]
     fn what_could_not_be_replayed_was_missed_and_a_new_history_is_followed() {
         let mut resume = Resume::new(Topic::Labels, None);
-        resume.subscribed(&answer(false, cursor(1, 7)));
-        assert!(!resume.subscribed(&answer(true, cursor(1, 9))));
-        assert!(resume.subscribed(&answer(false, cursor(2, 1))));
+        resume.subscribed(&response(false, cursor(1, 7)));
+        assert!(!resume.subscribed(&response(true, cursor(1, 9))));
+        assert!(resume.subscribed(&response(false, cursor(2, 1))));
         assert_eq!(since(&resume), Some(cursor(2, 1).to_string()));
     }
 }

@@ -18,7 +18,7 @@ async fn an_unknown_user_and_a_wrong_password_are_told_in_the_same_words() {
         let words = page.split("role=\"alert\">").nth(1).unwrap().split('<').next().unwrap();
         told.push(words.to_owned());
     }
-    assert!(told.iter().all(|words| words == "The user name or the password is wrong."), "{told:?}");
+    assert!(told.iter().all(|words| words == "Wrong user name or password."), "{told:?}");
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ fn forget_topics(group: &Transaction<'_>) -> rusqlite::Result<()> {
     }
     let delete = "DELETE FROM topics WHERE NOT EXISTS (SELECT 1 FROM entries WHERE topic = topics.id)";
     let topics = group.execute(delete, [])?;
-    tracing::info!(topics, "forgot topics that nobody used");
+    tracing::info!(topics, "removed unused topics");
     Ok(())
 }
 

@@ -36,7 +36,7 @@ pub(super) fn read(metadata: &Metadata) -> Carried {
     let mut carried = Carried::default();
     for packet in &metadata.xmp {
         if let Err(error) = xmp::read(packet, &mut carried) {
-            tracing::debug!(%error, "an XMP packet cannot be read to its end");
+            tracing::debug!(%error, "an XMP packet could not be parsed completely");
         }
     }
     for records in &metadata.iptc {

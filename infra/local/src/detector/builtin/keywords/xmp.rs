@@ -21,7 +21,7 @@ const PLUS_VOCABULARY: &str = "http://ns.useplus.org/ldf/vocab/";
 /// A packet cannot be read to its end; what came before counts.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum XmpError {
-    #[error("it is no UTF-8")]
+    #[error("not valid UTF-8")]
     Encoding(#[from] std::str::Utf8Error),
     #[error(transparent)]
     Xml(#[from] quick_xml::Error),

@@ -31,7 +31,7 @@ impl Metadata {
             ImageType::WebP => webp::read(bytes),
         };
         read.unwrap_or_else(|error| {
-            tracing::debug!(%error, "the picture's metadata cannot be read");
+            tracing::debug!(%error, "the picture's metadata could not be parsed");
             Self::default()
         })
     }
@@ -49,7 +49,7 @@ impl Budget {
     fn allows(&mut self, size: usize) -> bool {
         let left = self.0.checked_sub(size);
         if left.is_none() {
-            tracing::debug!(size, "a block of metadata is left out: the picture carries more than 1 MiB");
+            tracing::debug!(size, "ignored a block of metadata: the picture has more than 1 MiB of it");
         }
         self.0 = left.unwrap_or(self.0);
         left.is_some()

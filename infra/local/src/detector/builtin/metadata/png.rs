@@ -69,7 +69,7 @@ impl<'a> Text<'a> {
         // One byte more than allowed shows that there is too much.
         let most = budget.0 as u64 + 1;
         if let Err(error) = ZlibDecoder::new(self.content).take(most).read_to_end(&mut inflated) {
-            tracing::debug!(%error, "a compressed text of a PNG cannot be read");
+            tracing::debug!(%error, "a compressed PNG text chunk could not be decompressed");
             return None;
         }
         budget.allows(inflated.len()).then_some(inflated)

@@ -26,7 +26,7 @@ pub(super) fn find(picture: &GrayImage) -> Option<Finding> {
     let is_black = |x, y| u8::from(prepared.get_pixel_at(x, y)) != 0;
     let patterns = finder::count(width, height, is_black);
     if patterns > MOST_PATTERNS {
-        tracing::debug!(patterns, "too many finder patterns: not searched for QR codes");
+        tracing::debug!(patterns, "too many finder patterns; skipped the search for QR codes");
     }
     if !(FEWEST_PATTERNS..=MOST_PATTERNS).contains(&patterns) {
         return None;

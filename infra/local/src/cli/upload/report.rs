@@ -1,4 +1,4 @@
-//! Tells what became of each file.
+//! Reports the outcome of each file.
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
@@ -11,13 +11,13 @@ use super::outcome::Outcome;
 use crate::cli::{output, words};
 
 /// Prints the outcomes, around the bars.
-pub(super) struct Teller {
+pub(super) struct Reporter {
     files: Vec<PathBuf>,
     json: bool,
     bars: MultiProgress,
 }
 
-impl Teller {
+impl Reporter {
     pub(super) fn new(files: Vec<PathBuf>, json: bool) -> Self {
         let visible = io::stdout().is_terminal() && !json;
         let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
@@ -34,17 +34,17 @@ impl Teller {
         self.files.len()
     }
 
-    /// Tells something about the whole.
+    /// Reports something about the uploads as a whole.
     pub(super) fn warn(&self, text: &str) {
-        self.bars.suspend(|| output::tell(text));
+        self.bars.suspend(|| output::message(text));
     }
 
-    /// Tells what became of a file.
+    /// Reports the outcome of a file.
     pub(super) fn outcome(&self, file: usize, upload_id: Option<&UploadId>, outcome: &Outcome) -> io::Result<()> {
         let name = self.files[file].to_string_lossy();
         self.bars.suspend(|| {
             if let Outcome::Rejected(reason) | Outcome::Failed(reason) = outcome {
-                output::tell(&format!("{name}: {reason}"));
+                output::message(&format!("{name}: {reason}"));
             }
             match outcome {
                 _ if self.json => output::json(&record(&name, upload_id, outcome)),
