@@ -77,7 +77,7 @@ async fn original(State(api): State<ImageApi>, caller: SignedIn, Path(id): Path<
     )))
 }
 
-/// The thumbnail, a JPEG of at most 320 pixels a side.
+/// The thumbnail, a JPEG of at most 320 pixels per side.
 #[utoipa::path(get, operation_id = "fetch_thumbnail", path = "/images/{image_id}/thumbnail", tag = "images", security(("token" = [])),
     params(("image_id" = String, Path)), responses(
     (status = 302, description = "redirect to a signed URL, valid for five minutes",
@@ -95,7 +95,7 @@ fn redirect(url: &str) -> Response {
     (StatusCode::FOUND, [(header::LOCATION, url), (header::CACHE_CONTROL, "no-store")]).into_response()
 }
 
-/// Delete an image: moderators, or its only uploader.
+/// Delete an image. Moderators, or its only uploader.
 #[utoipa::path(delete, operation_id = "delete_image", path = "/images/{image_id}", tag = "images", security(("token" = [])),
     params(("image_id" = String, Path)), responses(
     (status = 204, description = "deleted; users who had seen it are notified"),

@@ -14,23 +14,23 @@ use crate::rest::{self, ErrorBody, Json, SignedIn};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct LabelsQuery {
-    /// Their beginning, at most 100 characters; nothing finds the most frequent of all.
+    /// Prefix of the label, at most 100 characters; the most frequent labels of all if omitted.
     #[serde(default)]
     #[param(value_type = Option<String>)]
     prefix: String,
-    /// 1 to 100; 20 if none is given.
+    /// Maximum number of labels, 1 to 100; 20 by default.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 100)]
     limit: Option<String>,
 }
 
-/// Labels that images of the caller's have.
+/// Labels of images that the caller may see.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LabelsPage {
     /// The labels, the most frequent first.
     labels: Vec<CountedLabel>,
 }
 
-/// A label and how many images have it.
+/// A label and the number of images that have it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CountedLabel {
     #[schema(value_type = String)]

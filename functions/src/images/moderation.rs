@@ -42,16 +42,16 @@ impl ModerationApi {
     }
 }
 
-/// Which part of the queue.
+/// Which part of the queue to list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct QueueQuery {
-    /// `pending` (if none is given), `approved` or `removed`.
+    /// `pending` (the default), `approved` or `removed`.
     status: Option<String>,
-    /// Images a page, 1 to 200; 50 if none is given.
+    /// Images per page, 1 to 200; 50 by default.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
     limit: Option<String>,
-    /// The `next` of the page before.
+    /// The `next` of the previous page.
     cursor: Option<String>,
 }
 
@@ -60,12 +60,12 @@ pub struct QueueQuery {
 pub struct QueueView {
     /// The images that wait, oldest first.
     images: Vec<QueuedImage>,
-    /// The `cursor` of the page after this one; `null` at the end.
+    /// The `cursor` of the next page; `null` at the end.
     #[schema(required)]
     next: Option<String>,
 }
 
-/// An image with what makes it offensive.
+/// An image with its moderation labels.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct QueuedImage {
     #[serde(flatten)]
@@ -74,7 +74,7 @@ pub struct QueuedImage {
     moderation: Vec<ModerationLabel>,
 }
 
-/// List offensive images by what was decided of them. Moderators only.
+/// List offensive images by moderation status. Moderators only.
 #[utoipa::path(get, operation_id = "list_moderation", path = "/moderation", tag = "moderation", params(QueueQuery), security(("token" = [])), responses(
     (status = 200, body = QueueView, description = "a page of the queue"), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
     (status = 403, body = ErrorBody, description = "moderators only"),

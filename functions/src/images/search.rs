@@ -52,26 +52,26 @@ impl SearchApi {
 #[into_params(parameter_in = Query)]
 #[serde(default)]
 pub struct SearchQuery {
-    /// In the search language; nothing finds everything.
+    /// Query in the search language; everything if omitted.
     #[param(value_type = Option<String>, example = "dog -person")]
     q: String,
-    /// Labels below this confidence do not count, in percent, 0 to 100.
+    /// Minimum confidence of a matching label, in percent, 0 to 100.
     #[param(value_type = Option<f64>, minimum = 0, maximum = 100)]
     min_confidence: Option<String>,
-    /// The language of the words in `q`, for example `nl`; English if none is given.
+    /// Language of the words in `q`, for example `nl`; English by default.
     language: Option<String>,
-    /// Images a page, 1 to 200; 50 if none is given.
+    /// Images per page, 1 to 200; 50 by default.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
     limit: Option<String>,
-    /// The `next` of the page before.
+    /// The `next` of the previous page.
     cursor: Option<String>,
 }
 
-/// What is searched for with a key.
+/// What to search for with an API key.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct KeySearchQuery {
-    /// A label, or anything else of the search language.
+    /// A label, or any other query in the search language.
     label: String,
     /// Images on a page, as in `/images`.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
@@ -85,7 +85,7 @@ pub struct KeySearchQuery {
 pub struct ImagesPage {
     /// The images found, newest first.
     images: Vec<ImageView>,
-    /// The `cursor` of the page after this one.
+    /// The `cursor` of the next page.
     #[schema(required)]
     next: Option<String>,
 }
@@ -105,7 +105,7 @@ async fn search(
     api.page(&asked, caller.audience()).await.map(Json)
 }
 
-/// Search by label with an API key, for integrators; a viewer's rights.
+/// Search by label with an API key, for integrators, with a viewer's rights.
 #[utoipa::path(get, operation_id = "search_by_key", path = "/search", tag = "search", params(KeySearchQuery), security(("key" = [])), responses(
     (status = 200, body = ImagesPage, description = "a page of images"), (status = 400, body = ErrorBody),
     (status = 403, body = ErrorBody, description = "no valid key, or one that does not allow `search`"),

@@ -99,7 +99,7 @@ impl From<Upload> for UploadView {
     }
 }
 
-/// Begin an upload: get the form to post the picture with.
+/// Begin an upload: returns the form to post the picture with.
 #[utoipa::path(post, operation_id = "begin_upload", path = "/uploads", tag = "uploads", request_body = BeginUpload, security(("token" = [])), responses(
     (status = 201, body = BegunUpload, description = "the form"),
     (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),

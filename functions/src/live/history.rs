@@ -62,13 +62,13 @@ impl HistoryApi {
     }
 }
 
-/// Which part of a topic's history.
+/// Which part of a topic's history to read.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct HistoryQuery {
-    /// A cursor: what came after it is answered. Without one, from the oldest that is kept.
+    /// A cursor: returns what came after it. If omitted, starts at the oldest notification kept.
     since: Option<String>,
-    /// Notifications looked at, 1 to 1,000; 100 if none is given. What may not be seen any more is left out.
+    /// Maximum number of notifications to read, 1 to 1,000; 100 by default. Those that the caller may no longer see are omitted.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
     limit: Option<String>,
 }
@@ -76,12 +76,12 @@ pub struct HistoryQuery {
 /// Part of a topic's history.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct HistoryView {
-    /// Ascending. Fewer than were asked for where they would be more than 1 MiB.
+    /// In ascending order. Fewer than requested if they would exceed 1 MiB.
     notifications: Vec<NotificationFrame>,
-    /// How far this answer reaches: the `since` of the next. The end is reached when it no longer moves.
+    /// How far this response reaches: the `since` of the next request. The end is reached when it no longer changes.
     #[schema(value_type = String)]
     cursor: Cursor,
-    /// Nothing between `since` and the first of these is missing. False without `since`.
+    /// True if nothing between `since` and the first of these is missing. False without `since`.
     recovered: bool,
 }
 

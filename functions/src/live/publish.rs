@@ -50,18 +50,18 @@ impl PublishApi {
     }
 }
 
-/// What is published.
+/// What to publish.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct Publish {
     /// What happened: 1 to 64 letters, digits, `.`, `_`, `-`.
     #[schema(value_type = String, example = "build.done", pattern = "^[A-Za-z0-9._-]{1,64}$")]
     event: Name,
-    /// Whatever goes with it, at most 24 KiB of JSON, nested 64 levels deep at most.
+    /// Any JSON, at most 24 KiB and 64 levels deep.
     #[serde(default)]
     data: Value,
 }
 
-/// It will reach every subscriber.
+/// The notification is stored and will reach every subscriber.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Published {
     /// The notification's id.

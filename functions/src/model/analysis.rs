@@ -35,7 +35,7 @@ pub struct Color {
 pub struct Detection {
     /// In the detector's own order of importance.
     pub labels: Vec<Label>,
-    /// Empty for a picture fit to be seen.
+    /// Empty unless the picture is offensive.
     pub moderation: Vec<ModerationLabel>,
     /// Most frequent first.
     pub colors: Vec<Color>,
@@ -45,13 +45,13 @@ pub struct Detection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// Not offensive: everyone signed in.
+    /// Not offensive: visible to everyone signed in.
     Visible,
-    /// Offensive, nobody decided yet: moderators only.
+    /// Offensive, not yet reviewed: moderators only.
     Pending,
-    /// Offensive, a moderator let it through: everyone signed in.
+    /// Offensive, approved by a moderator: visible to everyone signed in.
     Approved,
-    /// Offensive, a moderator took it away: moderators only.
+    /// Offensive, removed by a moderator: moderators only.
     Removed,
 }
 

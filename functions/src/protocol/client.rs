@@ -7,21 +7,21 @@ use utoipa::ToSchema;
 
 use super::server::ErrorCode;
 
-/// A frame from a client. `ref`, if given, comes back in the answer: at most 128 characters.
+/// A frame from a client. `ref`, if given, comes back in the response: at most 128 characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum ClientFrame {
-    /// Begins, or replaces, subscriptions.
+    /// Adds or replaces subscriptions.
     Subscribe(Subscribe),
     /// Ends subscriptions.
     Unsubscribe(Unsubscribe),
     /// Replaces the whole list of subscriptions.
     SetNotifyList(SetNotifyList),
-    /// Hands over a new token for a connection that goes on.
+    /// Presents a new token, so that the connection can stay open.
     Refresh(Refresh),
-    /// Keeps an idle connection open; answered by `pong`.
+    /// Keeps an idle connection open; the response is `pong`.
     Ping {
-        /// Comes back in the answer.
+        /// Comes back in the response.
         #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
         reference: Option<String>,
     },
@@ -35,10 +35,10 @@ pub struct Subscribe {
     /// A query in the search language; only for topics about images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<String>,
-    /// The last cursor seen of a topic: what came after it is replayed first.
+    /// The last cursor seen of each topic: what came after it is replayed first.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub since: BTreeMap<String, String>,
-    /// Comes back in the answer.
+    /// Comes back in the response.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
 }
@@ -46,9 +46,9 @@ pub struct Subscribe {
 /// `unsubscribe`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Unsubscribe {
-    /// Topics to end; one that is not subscribed to is fine.
+    /// Topics to unsubscribe from; those not subscribed to are ignored.
     pub topics: Vec<String>,
-    /// Comes back in the answer.
+    /// Comes back in the response.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
 }
@@ -58,7 +58,7 @@ pub struct Unsubscribe {
 pub struct SetNotifyList {
     /// All topics from now on; an empty list ends every subscription.
     pub topics: Vec<String>,
-    /// Comes back in the answer.
+    /// Comes back in the response.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
 }
@@ -66,9 +66,9 @@ pub struct SetNotifyList {
 /// `refresh`
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Refresh {
-    /// A new ID token of the same user.
+    /// A new ID token for the same user.
     pub token: String,
-    /// Comes back in the answer.
+    /// Comes back in the response.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
 }
@@ -79,7 +79,7 @@ impl std::fmt::Debug for Refresh {
     }
 }
 
-/// Why a frame was not understood, with what can be said to its sender.
+/// Why a frame was refused, with a message for its sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FrameError {
     /// Either `bad_request` or `unknown_action`.

@@ -10,7 +10,7 @@ use crate::model::{ImageId, ModerationLabel, Status, UploadId};
 /// `data` of `upload.received`
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UploadReceived<'a> {
-    /// Whose picture is good and is being analyzed.
+    /// The upload whose picture was accepted and is being analyzed.
     #[schema(value_type = String)]
     pub upload_id: &'a UploadId,
 }
@@ -18,10 +18,10 @@ pub struct UploadReceived<'a> {
 /// `data` of `upload.rejected` and `upload.failed`
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UploadEnded<'a> {
-    /// What ended without a result.
+    /// The upload that ended without a result.
     #[schema(value_type = String)]
     pub upload_id: &'a UploadId,
-    /// Why, in words for the uploader.
+    /// Why, for the uploader.
     pub reason: &'a str,
 }
 
@@ -42,7 +42,7 @@ pub struct ImageLabelled<'a> {
 pub enum LabelledImage {
     /// The image is fit to be seen.
     Public(Box<ImageView>),
-    /// Offensive, and this is its uploader.
+    /// Offensive, as its uploader sees it.
     Pending(PendingImage),
 }
 
@@ -58,7 +58,7 @@ pub struct PendingImage {
 }
 
 impl PendingImage {
-    /// What the uploader of this offensive image hears.
+    /// What the uploader of this offensive image is shown.
     pub const fn new(image_id: ImageId) -> Self {
         Self { image_id, status: Status::Pending }
     }
@@ -84,7 +84,7 @@ pub struct ImageOffensive<'a> {
 /// `data` of `image.removed`
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ImageRemoved<'a> {
-    /// What is gone: no longer shown, found or fetched.
+    /// The removed image: no longer shown, found or available.
     #[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
     pub image_id: &'a ImageId,
 }

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::model::{Color, Image, ImageId, ImageType, Label, Status};
 use crate::ports::{ObjectKey, Objects};
 
-/// An image, with URLs that are good for five minutes.
+/// An image, with URLs that are valid for five minutes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ImageView {
     /// SHA-256 of the uploaded bytes, in hex.
@@ -25,27 +25,27 @@ pub struct ImageView {
     pub width: u32,
     /// Height in pixels, as it is seen: after orientation.
     pub height: u32,
-    /// What the uploaded bytes were.
+    /// Media type of the uploaded bytes.
     #[schema(value_type = String, example = "image/jpeg")]
     pub content_type: ImageType,
     /// Size of the uploaded bytes.
     pub size: u64,
     /// When its first upload was accepted.
     pub uploaded_at: DateTime<Utc>,
-    /// When the detector had answered.
+    /// When the detector returned its result.
     pub labelled_at: DateTime<Utc>,
-    /// A signed URL of a JPEG of at most 320 pixels a side.
+    /// A signed URL of a JPEG of at most 320 pixels per side.
     pub thumbnail: String,
     /// A signed URL of the picture without private metadata.
     pub original: String,
     /// Dominant colours, most frequent first.
     pub colors: Vec<Color>,
-    /// Moves with every change that a reviewer must know of.
+    /// Increases with every change that matters to a reviewer.
     pub version: u64,
 }
 
 impl ImageView {
-    /// How long its URLs are good.
+    /// How long its URLs are valid.
     pub const URL_VALID: Duration = Duration::from_mins(5);
 
     /// Shows an image; `None` until it has a result.

@@ -10,15 +10,15 @@ use crate::model::{ConnectionId, Cursor, Seq, Topic};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerFrame {
-    /// Answers `subscribe`, after what was replayed.
+    /// Response to `subscribe`, sent after the replay.
     Subscribed {
         /// The `ref` of the request that this answers.
         #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
         reference: Option<String>,
-        /// One a topic of the request.
+        /// One entry per topic of the request.
         topics: Vec<SubscribedTopic>,
     },
-    /// Answers `unsubscribe`, when the subscriptions have ended.
+    /// Response to `unsubscribe`, when the subscriptions have ended.
     Unsubscribed {
         /// The `ref` of the request that this answers.
         #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
@@ -27,7 +27,7 @@ pub enum ServerFrame {
         #[schema(value_type = Vec<String>)]
         topics: Vec<Topic>,
     },
-    /// Answers `set_notify_list`, with all subscriptions of the connection.
+    /// Response to `set_notify_list`, with all subscriptions of the connection.
     NotifyList {
         /// The `ref` of the request that this answers.
         #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
@@ -35,23 +35,23 @@ pub enum ServerFrame {
         /// Every topic that is subscribed to now.
         topics: Vec<SubscribedTopic>,
     },
-    /// Answers `refresh`, when the new token counts.
+    /// Response to `refresh`, when the new token counts.
     Refreshed {
         /// The `ref` of the request that this answers.
         #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
         reference: Option<String>,
-        /// Until when the connection may go on.
+        /// When the token expires, and the connection with it.
         expires_at: DateTime<Utc>,
         /// Topics that the new token no longer allows.
         #[schema(value_type = Vec<String>)]
         dropped: Vec<Topic>,
     },
-    /// Answers `ping`: the connection and the server are alive.
+    /// Response to `ping`: the connection and the server are alive.
     Pong {
         /// The `ref` of the request that this answers.
         #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
         reference: Option<String>,
-        /// What the `@connections` API calls this connection.
+        /// The connection's id in the `@connections` API.
         #[schema(value_type = String)]
         connection_id: ConnectionId,
     },
@@ -67,13 +67,13 @@ pub enum ServerFrame {
         /// For people: what happened and what to do.
         message: String,
     },
-    /// The connection ends after this.
+    /// The connection closes after this.
     Closing {
         /// Why the connection ends, for programs.
         code: ClosingCode,
         /// What happened and what to do, for people.
         message: String,
-        /// Whether to come back, and resume by cursor.
+        /// Whether to reconnect and resume by cursor.
         retry: bool,
     },
 }
@@ -81,12 +81,12 @@ pub enum ServerFrame {
 /// A topic in `subscribed` and `notify_list`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SubscribedTopic {
-    /// As it was asked for.
+    /// As requested.
     #[schema(value_type = String)]
     pub topic: Topic,
-    /// Everything since the cursor was replayed. False without `since`.
+    /// True if everything since the cursor was replayed. False without `since`.
     pub recovered: bool,
-    /// The position reached; what comes live is after it.
+    /// The position reached; live notifications come after it.
     #[schema(value_type = String)]
     pub cursor: Cursor,
 }
@@ -100,7 +100,7 @@ pub struct NotificationFrame {
     pub event: String,
     /// When it happened.
     pub at: DateTime<Utc>,
-    /// Those of the connection's topics that it is for; at least one.
+    /// The connection's topics that it belongs to; at least one.
     pub topics: Vec<NotificationTopic>,
     /// What happened; its form depends on the event.
     pub data: serde_json::Value,
@@ -112,10 +112,10 @@ pub struct NotificationTopic {
     /// The topic that the notification is on.
     #[schema(value_type = String)]
     pub topic: Topic,
-    /// The notification's number on it.
+    /// The notification's sequence number on the topic.
     #[schema(value_type = u64)]
     pub seq: Seq,
-    /// What to show to resume; keep the highest.
+    /// Send it as `since` to resume; keep the highest.
     #[schema(value_type = String)]
     pub cursor: Cursor,
 }
@@ -126,13 +126,13 @@ pub struct NotificationTopic {
 pub enum ErrorCode {
     /// The user may not do or read this.
     Forbidden,
-    /// The request cannot be read or means nothing.
+    /// The request is invalid.
     BadRequest,
     /// `action` is missing or unknown.
     UnknownAction,
     /// More topics than a connection may have.
     TooManySubscriptions,
-    /// More messages a second than a connection may send.
+    /// More messages per second than a connection may send.
     RateLimited,
     /// A fault of the server; try again.
     Internal,
@@ -142,18 +142,18 @@ pub enum ErrorCode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClosingCode {
-    /// The client did not read fast enough; resume by cursor.
+    /// The client reads too slowly; resume by cursor.
     SlowConsumer,
-    /// The token ended and was not refreshed.
+    /// The token expired and was not refreshed.
     TokenExpired,
-    /// The server goes down for a moment.
+    /// The server is restarting.
     ServerShutdown,
     /// A limit of the connection was reached (idle for 10 minutes, open for 2 hours).
     Limit,
 }
 
 impl ClosingCode {
-    /// As it stands in JSON, for metrics and logs.
+    /// As in JSON, for metrics and logs.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::SlowConsumer => "slow_consumer",
@@ -163,12 +163,12 @@ impl ClosingCode {
         }
     }
 
-    /// The whole frame, with other words for people.
+    /// The whole frame, with another message for people.
     pub fn saying(self, message: &str) -> ServerFrame {
         ServerFrame::Closing { code: self, message: message.to_owned(), retry: true }
     }
 
-    /// The whole frame: what to tell people, and whether to come back.
+    /// The whole frame: the message for people, and whether to reconnect.
     pub fn frame(self) -> ServerFrame {
         let (message, retry) = match self {
             Self::SlowConsumer => ("you are reading too slowly; reconnect and resume with your cursors", true),

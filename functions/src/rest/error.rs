@@ -20,13 +20,13 @@ pub struct ErrorDetail {
     /// One of [`CODES`], for programs.
     #[schema(example = "bad_request")]
     pub code: &'static str,
-    /// For people: what to do about it.
+    /// For people: what happened and what to do about it.
     pub message: String,
-    /// Of a query that cannot be read: where, 0-based, in characters.
+    /// Of an invalid query: where the error is, 0-based, in characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = usize, required = false)]
     pub position: Option<usize>,
-    /// Of a query that cannot be read: what would have been right there.
+    /// Of an invalid query: what was expected there.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     pub expected: Option<String>,
