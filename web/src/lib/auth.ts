@@ -116,7 +116,7 @@ export class Auth {
         return user;
       } catch (error) {
         forgetCallback('');
-        // A reload of the page that came back, or the way back in the browser: the code is used up,
+        // A reload after the redirect, or the browser's back button: the code is used up,
         // but this tab may be signed in all the same.
         const user = await this.#manager.getUser();
         if (user && !user.expired) return user;
@@ -134,7 +134,7 @@ export class Auth {
     return user;
   }
 
-  /** Without it, whoever has read the refresh token could go on for thirty days. */
+  /** Without it, a leaked refresh token would stay valid for thirty days. */
   async #revoke(): Promise<void> {
     const late = new Promise<void>((resolve) => setTimeout(resolve, REVOCATION_TIMEOUT_MS));
     const revoked = this.#manager.revokeTokens(['refresh_token']).catch(() => {

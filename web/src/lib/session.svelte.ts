@@ -92,7 +92,7 @@ export class Session {
     this.#live.step({ kind: 'token', token });
   }
 
-  /** An image is gone, whoever removed it. */
+  /** An image was removed, by this user or another. */
   forget(imageId: string): void {
     this.feed.remove(imageId);
     this.search.remove(imageId);

@@ -5,7 +5,7 @@ const KEY = 'labelcast.theme';
 
 const system = matchMedia('(prefers-color-scheme: dark)');
 
-/** Light or dark: the system's preference until somebody chooses. */
+/** Light or dark: the system's preference until the user chooses. */
 class Theme {
   #chosen = $state<string | undefined>(document.documentElement.dataset.theme);
   #system = $state<Choice>(system.matches ? 'dark' : 'light');
@@ -24,7 +24,7 @@ class Theme {
     try {
       localStorage.setItem(KEY, choice);
     } catch {
-      // Storage is switched off: the choice holds until the page is left.
+      // Storage is switched off: the choice holds until the tab is closed.
     }
   }
 }

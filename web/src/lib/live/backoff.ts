@@ -12,7 +12,7 @@ export function backoff(attempt: number, chance: number): number {
   return Math.round(ceiling / 2 + (ceiling / 2) * chance);
 }
 
-/** The server said that it is closing and to come back: soon, but not all at once. */
+/** After the server announced a restart: reconnect soon, but not all clients in the same moment. */
 export function restartDelay(chance: number): number {
   return Math.round(100 + 400 * chance);
 }

@@ -106,7 +106,7 @@ describe('live connection', () => {
     expect(socket.pings()).toBe(360);
   });
 
-  it('says at once that it checks when the browser is offline, and within 6 s that the line is dead', async () => {
+  it('shows at once that it is checking when the browser is offline, and within 6 s that the connection is dead', async () => {
     const { connection } = await live();
     connection.step({ kind: 'offline' });
     expect(phase).toEqual({ name: 'live', checking: true });
@@ -126,7 +126,7 @@ describe('live connection', () => {
     expect(phase.name).toBe('live');
   });
 
-  it('gives up a token that does not come, and does not use it when it comes late', async () => {
+  it('times out waiting for a token, and does not use it when it comes late', async () => {
     const { promise, resolve: late } = withResolver<string>();
     await begun(() => promise);
     expect(phase.name).toBe('connecting');

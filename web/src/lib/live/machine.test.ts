@@ -123,7 +123,7 @@ describe('live machine', () => {
     expect(reconnect(machine)).toMatchObject({ filter: 'dog', since: { labels: 'e1-5' } });
   });
 
-  it('asks again after a while when the server was too busy to subscribe', () => {
+  it('retries after a while when the server was too busy to subscribe', () => {
     const machine = connected('dog');
     const [change] = sent(machine.step({ kind: 'watch', topic: 'labels', filter: 'cat' }));
     const effects = frame(machine, {
@@ -154,7 +154,7 @@ describe('live machine', () => {
     expect(machine.phase).toEqual({ name: 'waiting', delay: 375 });
   });
 
-  it('comes back soon when told to, and not at all when told not to', () => {
+  it('reconnects soon when the server says so, and not at all when it says not to', () => {
     const machine = connected();
     frame(machine, { type: 'closing', code: 'server_shutdown', message: 'bye', retry: true });
     machine.step({ kind: 'closed' });
@@ -176,7 +176,7 @@ describe('live machine', () => {
     expect(machine.step({ kind: 'timer', timer: 'pong' })).toEqual([{ kind: 'disconnect' }]);
   });
 
-  it('takes whatever comes for a sign of life, for a pong may wait behind a replay', () => {
+  it('treats any frame as a sign of life, because a pong may wait behind a replay', () => {
     const machine = connected();
     machine.step({ kind: 'timer', timer: 'ping' });
     const effects = frame(machine, labelled('n1', 'e1-6'));
@@ -200,7 +200,7 @@ describe('live machine', () => {
     expect((ping ?? 0) + (pong ?? 0)).toBeLessThan(20_000);
   });
 
-  it('pings seldom while nobody looks, and at once when somebody does', () => {
+  it('pings rarely while hidden, and immediately when visible again', () => {
     const machine = connected();
     const hidden = machine.step({ kind: 'visibility', visible: false });
     expect(hidden).toEqual([{ kind: 'set-timer', timer: 'ping', after: 240_000 }]);

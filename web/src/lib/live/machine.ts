@@ -32,7 +32,7 @@ export type Input =
   | { kind: 'timer'; timer: Timer }
   /** The network came back or changed, or the user does not want to wait. */
   | { kind: 'wake' }
-  /** The browser says that the network is gone. A server on the same machine may still answer. */
+  /** The browser says that the network is gone. A server on the same machine may still respond. */
   | { kind: 'offline' }
   /** The web app became visible or hidden. */
   | { kind: 'visibility'; visible: boolean }

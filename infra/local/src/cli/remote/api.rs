@@ -1,7 +1,6 @@
 //! The REST API.
 
 use std::collections::BTreeMap;
-use std::error::Error as _;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
