@@ -6,7 +6,7 @@ pub enum EventError {
     Foreign(String),
     /// It does not have the form that AWS documents for this event: an error, so that it ends as a dead letter that somebody
     /// looks at.
-    #[error("{what} cannot be read: {why}")]
+    #[error("{what} is malformed: {why}")]
     Unreadable {
         /// What was expected, for example `an event of the bus`.
         what: &'static str,

@@ -90,7 +90,7 @@ async fn admit(
     // Of several, the last, as API Gateway has it.
     let token = token::of_handshake(values(header::AUTHORIZATION).next_back(), offered());
     let authorized = tokio::time::timeout(limits::MESSAGE_TIME, routes.authorize(token)).await;
-    let authorized = authorized.map_err(|_| failed("the authorizer", &"it took too long"))?;
+    let authorized = authorized.map_err(|_| failed("the authorizer", &"timed out"))?;
     let caller = authorized.map_err(|error| match error {
         AuthorizeError::Unauthorized => StatusCode::UNAUTHORIZED,
         AuthorizeError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -98,9 +98,8 @@ async fn admit(
     Admission::admit(&request.extensions);
     let connection = Connection { id: gateway.new_id(), caller, connected_at: gateway.shared.clock.now() };
     let connected = tokio::time::timeout(limits::MESSAGE_TIME, routes.connect(&connection)).await;
-    let connected = connected
-        .map_err(|_| failed("`$connect`", &"it took too long"))?
-        .map_err(|error| failed("`$connect`", &error))?;
+    let connected =
+        connected.map_err(|_| failed("`$connect`", &"timed out"))?.map_err(|error| failed("`$connect`", &error))?;
     match connected {
         Connected::Accepted => {}
         Connected::TooMany => return Err(StatusCode::TOO_MANY_REQUESTS),
@@ -169,13 +168,13 @@ async fn disconnect(routes: &dyn Routes, peer: &Peer, ended: Ended) {
     match tokio::time::timeout(limits::MESSAGE_TIME, disconnected).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => failed_to_disconnect(peer, &error),
-        Err(_) => failed_to_disconnect(peer, &"it took too long"),
+        Err(_) => failed_to_disconnect(peer, &"timed out"),
     }
 }
 
 fn failed_to_disconnect(peer: &Peer, why: &dyn std::fmt::Display) {
     metrics::counter!("labelcast_disconnects_failed_total").increment(1);
-    tracing::warn!(%why, connection = %peer.id, "`$disconnect` failed; the row stays until it is swept");
+    tracing::warn!(%why, connection = %peer.id, "`$disconnect` failed; the row stays until the next sweep");
 }
 
 impl Gateway {

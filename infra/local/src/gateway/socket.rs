@@ -245,7 +245,7 @@ impl Socket {
     /// Cuts off a slow reader: what it did not read is dropped, and it is told to come back.
     pub(super) fn cut_off(&self) {
         metrics::counter!("labelcast_slow_consumers_total").increment(1);
-        tracing::info!(connection = %self.peer.id, "cut off a connection that does not read");
+        tracing::info!(connection = %self.peer.id, "dropped a connection that does not read");
         self.outbound().drop_waiting();
         self.close(Some(ClosingCode::SlowConsumer), 1008, "slow consumer");
     }

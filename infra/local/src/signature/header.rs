@@ -16,7 +16,7 @@ pub enum SignatureError {
     Missing,
     /// The header, the date or a signed header is not as it must be.
     #[error(
-        "the signature cannot be read: `Authorization` must be `AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, \
+        "invalid signature: `Authorization` must be `AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, \
          Signature=…`, with `host` and every `x-amz-` header signed and an `X-Amz-Date`"
     )]
     Malformed,

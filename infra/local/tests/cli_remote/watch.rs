@@ -50,7 +50,7 @@ async fn a_watch_tries_again_after_what_passes_with_longer_waits_until_it_is_sub
     assert!(told.contains("retrying in 1.") || told.contains("retrying in 2.0"), "{told}");
     let (socket, _) = server.subscribed(&[], answer("labels", false, 0)).await;
     drop(socket);
-    let told = watch.tells("again in").await;
+    let told = watch.tells("retrying in").await;
     assert!(told.contains("retrying in 0."), "{told}");
     assert_eq!(watch.interrupt().await, Some(0));
 }
