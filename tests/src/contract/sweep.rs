@@ -7,7 +7,7 @@ use bytes::Bytes;
 use chrono::TimeDelta;
 use labelcast_functions::live::Sweep;
 use labelcast_functions::model::{AnalysisJob, ConnectionId, ImageType, UploadState};
-use labelcast_functions::ports::{Clock, Frame, ObjectKey, PortError, PortResult, Pushed, Pusher, Unreached};
+use labelcast_functions::ports::{Frame, ObjectKey, PortError, PortResult, Pushed, Pusher, Unreached};
 use labelcast_functions::settings::Settings;
 
 use super::Home;
@@ -102,7 +102,7 @@ pub async fn an_upload_whose_job_waits_is_not_called_failed(home: impl Home) {
     home.clock().advance(TimeDelta::hours(3));
     for _ in 0..20 {
         home.clock().advance(TimeDelta::minutes(1));
-        assert_eq!(sweep.handle(schedule(&home)).await.unwrap().failed, 0, "its job waits");
+        assert_eq!(sweep.handle().await.unwrap().failed, 0, "its job waits");
     }
     assert_eq!(state_of(&home, "waits").await, UploadState::Received);
 
@@ -111,7 +111,7 @@ pub async fn an_upload_whose_job_waits_is_not_called_failed(home: impl Home) {
     let mut told = 0;
     for _ in 0..60 {
         home.clock().advance(TimeDelta::minutes(1));
-        told += sweep.handle(schedule(&home)).await.unwrap().failed;
+        told += sweep.handle().await.unwrap().failed;
     }
     assert_eq!((told, state_of(&home, "waits").await), (1, UploadState::Failed));
 }

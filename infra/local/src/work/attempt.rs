@@ -92,6 +92,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::work::payload::PayloadError;
 
     /// Takes so many seconds, in which it gets on every so many.
     struct Slow {
@@ -122,8 +123,8 @@ mod tests {
     }
 
     async fn attempted(target: Target, seconds: u64, every: u64) -> (bool, u64) {
-        let job =
-            Job { id: 1, target, payload: String::new(), attempt: 1, created_at: chrono::Utc::now(), suspect: None };
+        let (request, created_at) = (Err(PayloadError::Version(0)), chrono::Utc::now());
+        let job = Job { id: 1, target, request, bytes: 0, attempt: 1, created_at, suspect: None };
         let begun = Instant::now();
         let outcome = once(target, &Slow { seconds, every, progress: AtomicU64::new(0) }, &[job]).await.remove(0);
         (outcome.is_ok(), begun.elapsed().as_secs())

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use chrono::SubsecRound;
 use labelcast_functions::model::{BusEvent, Event, JobRequest};
 use labelcast_functions::ports::{Bus, Clock, EntryRefused, PortResult};
+use labelcast_functions::size::readable_size;
 
 use super::{Dispatcher, Kind, NewJob};
 
@@ -44,7 +45,11 @@ impl Bus for LocalBus {
         for event in events {
             let job = NewJob::from(JobRequest::from(Event { at, body: event.clone() }));
             if job.size() > MAX_ENTRY {
-                let message = format!("event too large: {} (limit {})", job.size());
+                let message = format!(
+                    "event too large: {} (limit {})",
+                    readable_size(job.size() as u64),
+                    readable_size(MAX_ENTRY as u64)
+                );
                 outcomes.push(Err(EntryRefused { code: "ValidationException".to_owned(), message }));
                 continue;
             }

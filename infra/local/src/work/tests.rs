@@ -73,7 +73,7 @@ struct Functions {
     most_running: AtomicUsize,
     /// Suspects that ran while something else did.
     not_alone: AtomicUsize,
-    /// Payloads whose attempts never end.
+    /// Names of jobs whose attempts never end.
     hanging: Mutex<BTreeSet<String>>,
     /// Each attempt needs one, if there is a bound at all.
     turns: Option<Semaphore>,
@@ -119,7 +119,7 @@ impl Steps for Functions {
             // The test ends the process while it runs.
             std::future::pending::<()>().await;
         }
-        let hangs = |job: &Job| self.hanging.lock().unwrap().contains(&job.payload);
+        let hangs = |job: &Job| self.hanging.lock().unwrap().contains(&name(job));
         if jobs.iter().any(hangs) {
             std::future::pending::<()>().await;
         }
