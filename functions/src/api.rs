@@ -8,13 +8,13 @@ use axum::routing::get;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, Responses};
 use utoipa::{Modify, OpenApi};
-use utoipa_axum::router::OpenApiRouter;
 
 use crate::asyncapi;
 use crate::contract::Deployment;
 use crate::images::{ImageApi, ModerationApi, SearchApi, UploadApi};
 use crate::live::{HistoryApi, PublishApi};
-use crate::rest::{fallback, wrong_method};
+use crate::rest::{AppState, Door, RestFunction, fallback, wrong_method};
+use crate::wiring::{FromProvider, Provider};
 
 /// The largest body, in bytes: `data` of 24 KiB can be written with escapes.
 const MAX_BODY: usize = 256 * 1024;
@@ -53,8 +53,26 @@ impl Modify for Security {
 }
 
 /// One function's routes, to be put together by [`with_fallbacks`].
-pub fn router<S: Clone + Send + Sync + 'static>(routes: OpenApiRouter<S>, function: S) -> Router {
-    Router::from(routes.with_state(function))
+///
+/// # Errors
+/// A part of the function cannot be made.
+pub fn router<F: RestFunction + FromProvider, P: Provider>(provider: &P) -> Result<Router, P::Error> {
+    let keys = if F::TAKES_KEYS { Some(provider.keys()?) } else { None };
+    let door = Door { verifier: provider.verifier()?, keys, clock: provider.clock() };
+    Ok(AppState { door, function: F::from_provider(provider)? }.into_router())
+}
+
+/// The routes of all functions, to be put together by [`with_fallbacks`].
+///
+/// # Errors
+/// A part of a function cannot be made.
+pub fn all_routes<P: Provider>(provider: &P) -> Result<Router, P::Error> {
+    Ok(router::<UploadApi, P>(provider)?
+        .merge(router::<SearchApi, P>(provider)?)
+        .merge(router::<ImageApi, P>(provider)?)
+        .merge(router::<ModerationApi, P>(provider)?)
+        .merge(router::<HistoryApi, P>(provider)?)
+        .merge(router::<PublishApi, P>(provider)?))
 }
 
 /// The whole of what is answered: within bounds, and in our words where nothing is found.

@@ -20,3 +20,4 @@ pub mod signing;
 pub mod size;
 pub mod system;
 pub mod token;
+pub mod wiring;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRef, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use utoipa_axum::router::OpenApiRouter;
@@ -14,13 +14,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Image, ImageId, ImageType};
 use crate::ports::{Bus, Images, ObjectKey, Objects};
 use crate::protocol::ImageView;
-use crate::rest::{ClientAddress, Door, ErrorBody, Json, Path, SignedIn};
+use crate::rest::{AppState, ClientAddress, ErrorBody, Json, Path, RestFunction, SignedIn};
 
 /// The endpoints of one image with the ports that they use.
 #[derive(Clone)]
 pub struct ImageApi {
-    /// Says who calls.
-    pub door: Door,
     /// Reads images, and takes requests for their removal.
     pub images: Arc<dyn Images>,
     /// Signs links to their files.
@@ -29,18 +27,13 @@ pub struct ImageApi {
     pub bus: Arc<dyn Bus>,
 }
 
-impl FromRef<ImageApi> for Door {
-    fn from_ref(api: &ImageApi) -> Self {
-        api.door.clone()
+impl RestFunction for ImageApi {
+    fn routes() -> OpenApiRouter<AppState<Self>> {
+        OpenApiRouter::new().routes(routes!(show, delete)).routes(routes!(original)).routes(routes!(thumbnail))
     }
 }
 
 impl ImageApi {
-    /// Its routes, and their contract.
-    pub fn routes() -> OpenApiRouter<Self> {
-        OpenApiRouter::new().routes(routes!(show, delete)).routes(routes!(original)).routes(routes!(thumbnail))
-    }
-
     /// An image that exists for this caller. What they may not see looks as if it did not exist.
     async fn visible(&self, caller: &SignedIn, id: &str) -> Result<Image> {
         let none = || Error::not_found("no such image");
@@ -56,7 +49,11 @@ impl ImageApi {
     params(("image_id" = String, Path)), responses(
     (status = 200, body = ImageView, description = "the image"), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
 ))]
-async fn show(State(api): State<ImageApi>, caller: SignedIn, Path(id): Path<String>) -> Result<Json<ImageView>> {
+async fn show(
+    State(AppState { function: api, .. }): State<AppState<ImageApi>>,
+    caller: SignedIn,
+    Path(id): Path<String>,
+) -> Result<Json<ImageView>> {
     let image = api.visible(&caller, &id).await?;
     ImageView::of(&image, &*api.objects).map(Json).ok_or_else(|| Error::not_found("no such image"))
 }
@@ -68,7 +65,11 @@ async fn show(State(api): State<ImageApi>, caller: SignedIn, Path(id): Path<Stri
         headers(("Location" = String, description = "the signed URL"))),
     (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
 ))]
-async fn original(State(api): State<ImageApi>, caller: SignedIn, Path(id): Path<String>) -> Result<Response> {
+async fn original(
+    State(AppState { function: api, .. }): State<AppState<ImageApi>>,
+    caller: SignedIn,
+    Path(id): Path<String>,
+) -> Result<Response> {
     let image = api.visible(&caller, &id).await?;
     Ok(redirect(&api.objects.sign_get(
         &ObjectKey::original(&image.files()),
@@ -84,7 +85,11 @@ async fn original(State(api): State<ImageApi>, caller: SignedIn, Path(id): Path<
         headers(("Location" = String, description = "the signed URL"))),
     (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
 ))]
-async fn thumbnail(State(api): State<ImageApi>, caller: SignedIn, Path(id): Path<String>) -> Result<Response> {
+async fn thumbnail(
+    State(AppState { function: api, .. }): State<AppState<ImageApi>>,
+    caller: SignedIn,
+    Path(id): Path<String>,
+) -> Result<Response> {
     let image = api.visible(&caller, &id).await?;
     let key = ObjectKey::thumbnail(&image.files());
     Ok(redirect(&api.objects.sign_get(&key, ImageType::Jpeg.media_type(), ImageView::URL_VALID)))
@@ -105,7 +110,7 @@ fn redirect(url: &str) -> Response {
     (status = 507, body = ErrorBody, description = "the server has run out of storage"),
 ))]
 async fn delete(
-    State(api): State<ImageApi>,
+    State(AppState { function: api, .. }): State<AppState<ImageApi>>,
     caller: SignedIn,
     ClientAddress(address): ClientAddress,
     Path(id): Path<String>,

@@ -8,7 +8,7 @@ use super::page;
 use super::search::SearchApi;
 use crate::error::{Error, Result};
 use crate::model::LabelName;
-use crate::rest::{self, ErrorBody, Json, SignedIn};
+use crate::rest::{self, AppState, ErrorBody, Json, SignedIn};
 
 /// Which labels are asked for.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -43,7 +43,7 @@ pub struct CountedLabel {
     (status = 200, body = LabelsPage, description = "labels with counts"), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
 ))]
 pub(super) async fn complete(
-    State(api): State<SearchApi>,
+    State(AppState { function: api, .. }): State<AppState<SearchApi>>,
     caller: SignedIn,
     rest::Query(asked): rest::Query<LabelsQuery>,
 ) -> Result<Json<LabelsPage>> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRef, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -14,13 +14,11 @@ use crate::error::{Error, Result};
 use crate::model::{ModerationLabel, Status};
 use crate::ports::{Images, Objects};
 use crate::protocol::ImageView;
-use crate::rest::{self, Door, ErrorBody, Json, SignedIn};
+use crate::rest::{self, AppState, ErrorBody, Json, RestFunction, SignedIn};
 
 /// The endpoint of the moderation queue with the ports that it uses.
 #[derive(Clone)]
 pub struct ModerationApi {
-    /// Says who calls.
-    pub door: Door,
     /// Lists images by status.
     pub images: Arc<dyn Images>,
     /// Signs links to pictures.
@@ -29,15 +27,8 @@ pub struct ModerationApi {
     pub cursors: PageCursors,
 }
 
-impl FromRef<ModerationApi> for Door {
-    fn from_ref(api: &ModerationApi) -> Self {
-        api.door.clone()
-    }
-}
-
-impl ModerationApi {
-    /// Its routes, and their contract.
-    pub fn routes() -> OpenApiRouter<Self> {
+impl RestFunction for ModerationApi {
+    fn routes() -> OpenApiRouter<AppState<Self>> {
         OpenApiRouter::new().routes(routes!(queue))
     }
 }
@@ -80,7 +71,7 @@ pub struct QueuedImage {
     (status = 403, body = ErrorBody, description = "moderators only"),
 ))]
 async fn queue(
-    State(api): State<ModerationApi>,
+    State(AppState { function: api, .. }): State<AppState<ModerationApi>>,
     caller: SignedIn,
     rest::Query(asked): rest::Query<QueueQuery>,
 ) -> Result<Json<QueueView>> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRef, State};
+use axum::extract::State;
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -17,13 +17,11 @@ use crate::model::{Confidence, Image, Position};
 use crate::ports::{Audience, Images, Objects, Translator};
 use crate::protocol::ImageView;
 use crate::query::{Conjunction, Facts, Normal, Page, Query, merge};
-use crate::rest::{self, Door, ErrorBody, Json, Reader, SignedIn};
+use crate::rest::{self, AppState, ErrorBody, Json, Reader, RestFunction, SignedIn};
 
 /// The endpoints of search with the ports that they use.
 #[derive(Clone)]
 pub struct SearchApi {
-    /// Says who calls.
-    pub door: Door,
     /// Finds images by terms.
     pub images: Arc<dyn Images>,
     /// Signs links to pictures.
@@ -34,15 +32,10 @@ pub struct SearchApi {
     pub cursors: PageCursors,
 }
 
-impl FromRef<SearchApi> for Door {
-    fn from_ref(api: &SearchApi) -> Self {
-        api.door.clone()
-    }
-}
+impl RestFunction for SearchApi {
+    const TAKES_KEYS: bool = true;
 
-impl SearchApi {
-    /// Its routes, and their contract.
-    pub fn routes() -> OpenApiRouter<Self> {
+    fn routes() -> OpenApiRouter<AppState<Self>> {
         OpenApiRouter::new().routes(routes!(search)).routes(routes!(search_by_key)).routes(routes!(labels::complete))
     }
 }
@@ -98,7 +91,7 @@ pub struct ImagesPage {
     (status = 403, body = ErrorBody, description = "only moderators may use `is:offensive`"),
 ))]
 async fn search(
-    State(api): State<SearchApi>,
+    State(AppState { function: api, .. }): State<AppState<SearchApi>>,
     caller: SignedIn,
     rest::Query(asked): rest::Query<SearchQuery>,
 ) -> Result<Json<ImagesPage>> {
@@ -111,7 +104,7 @@ async fn search(
     (status = 403, body = ErrorBody, description = "no valid key, or one that does not allow `search`"),
 ))]
 async fn search_by_key(
-    State(api): State<SearchApi>,
+    State(AppState { function: api, .. }): State<AppState<SearchApi>>,
     _: Reader,
     rest::Query(asked): rest::Query<KeySearchQuery>,
 ) -> Result<Json<ImagesPage>> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRef, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
@@ -13,16 +13,16 @@ use utoipa_axum::routes;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ImageId, ImageType, Upload, UploadId, UploadState};
-use crate::ports::{Created, ObjectKey, Objects, Quota, Random, UploadForm, Uploads};
-use crate::rest::{Door, ErrorBody, Json, Path, SignedIn, whole_field};
+use crate::ports::{Clock, Created, ObjectKey, Objects, Quota, Random, UploadForm, Uploads};
+use crate::rest::{AppState, ErrorBody, Json, Path, RestFunction, SignedIn, whole_field};
 use crate::settings::Settings;
 use crate::size::readable_size;
 
 /// The endpoints of uploads with the ports that they use.
 #[derive(Clone)]
 pub struct UploadApi {
-    /// Says who calls.
-    pub door: Door,
+    /// Says when an upload began, and until when its form is good.
+    pub clock: Arc<dyn Clock>,
     /// Keeps the rows of uploads and counts them by user and hour.
     pub uploads: Arc<dyn Uploads>,
     /// Signs forms.
@@ -33,15 +33,8 @@ pub struct UploadApi {
     pub settings: Arc<Settings>,
 }
 
-impl FromRef<UploadApi> for Door {
-    fn from_ref(api: &UploadApi) -> Self {
-        api.door.clone()
-    }
-}
-
-impl UploadApi {
-    /// Its routes, and their contract.
-    pub fn routes() -> OpenApiRouter<Self> {
+impl RestFunction for UploadApi {
+    fn routes() -> OpenApiRouter<AppState<Self>> {
         OpenApiRouter::new().routes(routes!(begin)).routes(routes!(show))
     }
 }
@@ -109,12 +102,12 @@ impl From<Upload> for UploadView {
     (status = 507, body = ErrorBody, description = "the server has run out of storage"),
 ))]
 async fn begin(
-    State(api): State<UploadApi>,
+    State(AppState { function: api, .. }): State<AppState<UploadApi>>,
     SignedIn(caller): SignedIn,
     Json(request): Json<BeginUpload>,
 ) -> Result<(StatusCode, Json<BegunUpload>)> {
     let content_type = check(&request, api.settings.max_upload_bytes)?;
-    let now = api.door.clock.now();
+    let now = api.clock.now();
     let id: UploadId = api.random.id().parse().expect("32 hex digits are an upload id");
     let upload = Upload {
         id: id.clone(),
@@ -165,7 +158,7 @@ fn check(request: &BeginUpload, max_bytes: u64) -> Result<ImageType> {
     (status = 404, body = ErrorBody, description = "the caller has no upload with this id"),
 ))]
 async fn show(
-    State(api): State<UploadApi>,
+    State(AppState { function: api, .. }): State<AppState<UploadApi>>,
     SignedIn(caller): SignedIn,
     Path(id): Path<String>,
 ) -> Result<Json<UploadView>> {

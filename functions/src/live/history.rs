@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{FromRef, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -23,14 +23,12 @@ use crate::error::{Error, Result};
 use crate::model::{Caller, Cursor, Notification, Seq, Topic, TopicKey};
 use crate::ports::{History, HistoryPage, Images, Objects, PageLimit, Placed};
 use crate::protocol::{NotificationFrame, ServerFrame};
-use crate::rest::{self, Door, ErrorBody, Path, SignedIn};
+use crate::rest::{self, AppState, ErrorBody, Path, RestFunction, SignedIn};
 use crate::settings::Settings;
 
 /// The function's parts.
 #[derive(Clone)]
 pub struct HistoryApi {
-    /// Who calls.
-    pub door: Door,
     /// What was notified.
     pub history: Arc<dyn History>,
     /// What it was about.
@@ -49,15 +47,8 @@ const MAX_BYTES: usize = 1024 * 1024;
 /// An answer that is not read by then ends: 1 MiB at 30 kbit/s. Until it is read, or ends, its bytes count.
 const READ_WITHIN: Duration = Duration::from_mins(5);
 
-impl FromRef<HistoryApi> for Door {
-    fn from_ref(api: &HistoryApi) -> Self {
-        api.door.clone()
-    }
-}
-
-impl HistoryApi {
-    /// Its routes, and their contract.
-    pub fn routes() -> OpenApiRouter<Self> {
+impl RestFunction for HistoryApi {
+    fn routes() -> OpenApiRouter<AppState<Self>> {
         OpenApiRouter::new().routes(routes!(history))
     }
 }
@@ -92,7 +83,7 @@ pub struct HistoryView {
     (status = 403, body = ErrorBody, description = "the caller may not read this topic"),
 ))]
 async fn history(
-    State(api): State<HistoryApi>,
+    State(AppState { function: api, .. }): State<AppState<HistoryApi>>,
     SignedIn(caller): SignedIn,
     Path(topic): Path<String>,
     rest::Query(asked): rest::Query<HistoryQuery>,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
-use axum::extract::{FromRef, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,8 +13,8 @@ use utoipa_axum::routes;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{BusEvent, Name, Topic};
-use crate::ports::{Bus, Claimed, Idempotency, IdempotencyClaim, Random};
-use crate::rest::{Door, ErrorBody, Json, KeyHolder, Path};
+use crate::ports::{Bus, Claimed, Clock, Idempotency, IdempotencyClaim, Random};
+use crate::rest::{AppState, ErrorBody, Json, KeyHolder, Path, RestFunction};
 use crate::size::readable_size;
 
 /// The largest `data`, in bytes of JSON: with its envelope it fits into a frame.
@@ -27,8 +27,8 @@ const MAX_DEPTH: usize = 64;
 /// The function's parts.
 #[derive(Clone)]
 pub struct PublishApi {
-    /// Who calls.
-    pub door: Door,
+    /// Says when a request was remembered.
+    pub clock: Arc<dyn Clock>,
     /// To `notify`.
     pub bus: Arc<dyn Bus>,
     /// Remembers requests.
@@ -37,15 +37,10 @@ pub struct PublishApi {
     pub random: Arc<dyn Random>,
 }
 
-impl FromRef<PublishApi> for Door {
-    fn from_ref(api: &PublishApi) -> Self {
-        api.door.clone()
-    }
-}
+impl RestFunction for PublishApi {
+    const TAKES_KEYS: bool = true;
 
-impl PublishApi {
-    /// Its routes, and their contract.
-    pub fn routes() -> OpenApiRouter<Self> {
+    fn routes() -> OpenApiRouter<AppState<Self>> {
         OpenApiRouter::new().routes(routes!(publish))
     }
 }
@@ -85,7 +80,7 @@ pub struct Published {
         (status = 507, body = ErrorBody, description = "the server has run out of storage"),
 ))]
 async fn publish(
-    State(api): State<PublishApi>,
+    State(AppState { function: api, .. }): State<AppState<PublishApi>>,
     KeyHolder(key): KeyHolder,
     Path(topic): Path<String>,
     headers: HeaderMap,
@@ -125,7 +120,7 @@ async fn publish(
     };
     let id = match &claim {
         None => id,
-        Some(claim) => match api.idempotency.claim(claim, api.door.clock.now()).await? {
+        Some(claim) => match api.idempotency.claim(claim, api.clock.now()).await? {
             Claimed::First => id,
             Claimed::Again { id, done: true } => return Ok((StatusCode::ACCEPTED, Json(Published { id }))),
             // An earlier try was cut off before it was durable: the same id, so that it is once in history at most.

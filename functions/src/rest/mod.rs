@@ -9,6 +9,7 @@ mod headers;
 mod number;
 mod origin;
 mod read;
+mod state;
 mod words;
 
 pub use admission::Admission;
@@ -20,3 +21,4 @@ pub use headers::add_safe_headers;
 pub use number::{number, whole_field, whole_number};
 pub use origin::{Origin, OriginError, cross_origin};
 pub use read::{Form, Json, Path, Query, fallback, wrong_method};
+pub use state::{AppState, RestFunction};

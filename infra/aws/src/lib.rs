@@ -9,6 +9,7 @@ pub mod functions;
 pub mod home;
 pub mod jwks;
 pub mod objects;
+mod provider;
 pub mod pusher;
 pub mod queue;
 pub mod queued_uploads;

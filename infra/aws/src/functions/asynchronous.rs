@@ -1,6 +1,5 @@
 //! The functions that nobody waits for.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use labelcast_events::{
@@ -8,14 +7,14 @@ use labelcast_events::{
     read_schedule,
 };
 use labelcast_functions::images::{Analyze, Failed, Index, Ingest};
-use labelcast_functions::live::{Abandoned, Deliver, Notify, Sweep};
+use labelcast_functions::live::{Deliver, Notify, Sweep};
 use labelcast_functions::model::{JobRequest, NewObject};
 use labelcast_functions::ports::PortResult;
+use labelcast_functions::wiring::{FromProvider, Provider};
 use lambda_runtime::Error;
 use serde_json::Value;
 
 use super::take;
-use crate::environment;
 use crate::home::Home;
 use crate::telemetry::Metrics;
 
@@ -23,18 +22,7 @@ use crate::telemetry::Metrics;
 const DELIVERY_PATIENCE: Duration = Duration::from_secs(52);
 
 pub(super) async fn ingest(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let ingest = Ingest {
-        clock: home.clock(),
-        objects: home.objects()?,
-        uploads: home.uploads()?,
-        images: home.images()?,
-        queue: home.queue()?,
-        bus: home.bus()?,
-        decoding: home.decoding()?,
-        // Rekognition looks at the stored object itself.
-        detector: None,
-        settings: home.settings()?,
-    };
+    let ingest = Ingest::from_provider(home)?;
     take(metrics, move |payload: Value| {
         let ingest = ingest.clone();
         async move {
@@ -71,14 +59,7 @@ fn ours<T>(read: Result<T, EventError>, ignored: &'static str) -> Result<Option<
 }
 
 pub(super) async fn analyze(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let analyze = Analyze {
-        clock: home.clock(),
-        detector: home.detector()?,
-        images: home.images()?,
-        uploads: home.uploads()?,
-        bus: home.bus()?,
-        settings: home.settings()?,
-    };
+    let analyze = Analyze::from_provider(home)?;
     take(metrics, move |payload: Value| {
         let analyze = analyze.clone();
         async move {
@@ -90,7 +71,7 @@ pub(super) async fn analyze(home: &Home, metrics: &'static Metrics) -> Result<()
 }
 
 pub(super) async fn index(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let index = Index { images: home.images()?, objects: home.objects()?, uploads: home.uploads()?, bus: home.bus()? };
+    let index = Index::from_provider(home)?;
     take(metrics, move |payload: Value| {
         let index = index.clone();
         async move {
@@ -104,7 +85,7 @@ pub(super) async fn index(home: &Home, metrics: &'static Metrics) -> Result<(), 
 }
 
 pub(super) async fn notify(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let notify = Notify { division: Some(home.division()?), ..pushing(home)? };
+    let notify = Notify::from_provider(home)?;
     take(metrics, move |payload: Value| {
         let notify = notify.clone();
         async move {
@@ -117,22 +98,9 @@ pub(super) async fn notify(home: &Home, metrics: &'static Metrics) -> Result<(),
     .await
 }
 
-/// What serves all receivers that it is given.
-fn pushing(home: &Home) -> environment::Result<Notify> {
-    Ok(Notify {
-        clock: home.clock(),
-        images: home.images()?,
-        objects: home.objects()?,
-        history: home.history()?,
-        connections: home.connections()?,
-        pusher: home.pusher()?,
-        division: None,
-    })
-}
-
 pub(super) async fn deliver(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
     let deliver = Deliver {
-        notify: pushing(home)?,
+        notify: Notify::undivided(home)?,
         deliveries: home.deliveries()?,
         max_attempts: home.settings()?.max_attempts,
         patience: DELIVERY_PATIENCE,
@@ -148,20 +116,7 @@ pub(super) async fn deliver(home: &Home, metrics: &'static Metrics) -> Result<()
 }
 
 pub(super) async fn sweep(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let sweep = Sweep {
-        clock: home.clock(),
-        connections: home.connections()?,
-        pusher: home.pusher()?,
-        uploads: home.uploads()?,
-        upload_jobs: home.upload_jobs()?,
-        objects: home.objects()?,
-        bus: home.bus()?,
-        history: home.history()?,
-        idempotency: home.idempotency()?,
-        // The bucket's lifecycle rules do.
-        expiry: None,
-        settings: home.settings()?,
-    };
+    let sweep = Sweep::from_provider(home)?;
     take(metrics, move |payload: Value| {
         let sweep = sweep.clone();
         async move {
@@ -174,14 +129,7 @@ pub(super) async fn sweep(home: &Home, metrics: &'static Metrics) -> Result<(), 
 
 /// The records come by way of a queue.
 pub(super) async fn failed(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let abandoned = Abandoned {
-        images: home.images()?,
-        history: home.history()?,
-        deliveries: home.deliveries()?,
-        ranges: home.ranges()?.count(),
-    };
-    let failed =
-        Failed { images: home.images()?, uploads: home.uploads()?, bus: home.bus()?, undelivered: Arc::new(abandoned) };
+    let failed = Failed::from_provider(home)?;
     take(metrics, move |payload: Value| {
         let failed = failed.clone();
         async move {

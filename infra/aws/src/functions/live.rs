@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use labelcast_events::websocket;
 use labelcast_functions::live::{Authorize, Connect, Disconnect, Route};
-use labelcast_functions::ports::CurrentUntilExpiry;
+use labelcast_functions::wiring::FromProvider;
 use lambda_runtime::Error;
 
 use super::take;
@@ -12,7 +12,7 @@ use crate::home::Home;
 use crate::telemetry::Metrics;
 
 pub(super) async fn authorize(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let authorize = Authorize { verifier: home.verifier()?, clock: home.clock() };
+    let authorize = Authorize::from_provider(home)?;
     take(metrics, move |event| {
         let authorize = authorize.clone();
         async move { websocket::authorize(&authorize, event).await.map_err(Error::from) }
@@ -21,11 +21,7 @@ pub(super) async fn authorize(home: &Home, metrics: &'static Metrics) -> Result<
 }
 
 pub(super) async fn connect(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let connect = Connect {
-        connections: home.connection_rows()?,
-        accounts: Arc::new(CurrentUntilExpiry),
-        settings: home.settings()?,
-    };
+    let connect = Connect::from_provider(home)?;
     take(metrics, move |event| {
         let connect = connect.clone();
         async move { websocket::connect(&connect, event).await.map_err(Error::from) }
@@ -34,7 +30,7 @@ pub(super) async fn connect(home: &Home, metrics: &'static Metrics) -> Result<()
 }
 
 pub(super) async fn disconnect(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let disconnect = Disconnect { connections: home.connection_rows()? };
+    let disconnect = Disconnect::from_provider(home)?;
     take(metrics, move |event| {
         let disconnect = disconnect.clone();
         async move { websocket::disconnect(&disconnect, event).await.map_err(Error::from) }
@@ -43,17 +39,7 @@ pub(super) async fn disconnect(home: &Home, metrics: &'static Metrics) -> Result
 }
 
 pub(super) async fn message(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let route = Arc::new(Route::new(
-        home.clock(),
-        home.connections()?,
-        home.pusher()?,
-        home.history()?,
-        home.images()?,
-        home.objects()?,
-        home.verifier()?,
-        home.settings()?,
-        home.replay_budget(),
-    ));
+    let route = Arc::new(Route::from_provider(home)?);
     take(metrics, move |event| {
         let route = route.clone();
         // On the heap: it is too large to be moved about.

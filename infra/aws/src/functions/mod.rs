@@ -8,6 +8,8 @@ mod rest;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use labelcast_functions::images::{ImageApi, ModerationApi, SearchApi, UploadApi};
+use labelcast_functions::live::{HistoryApi, PublishApi};
 use lambda_runtime::Error;
 
 use crate::deadline;
@@ -117,12 +119,12 @@ impl Function {
             Self::Connect => live::connect(home, metrics).await,
             Self::Disconnect => live::disconnect(home, metrics).await,
             Self::Message => live::message(home, metrics).await,
-            Self::Upload => rest::serve(rest::upload(home)?, metrics).await,
-            Self::Search => rest::serve(rest::search(home)?, metrics).await,
-            Self::Image => rest::serve(rest::image(home)?, metrics).await,
-            Self::Moderation => rest::serve(rest::moderation(home)?, metrics).await,
-            Self::History => rest::serve(rest::history(home)?, metrics).await,
-            Self::Publish => rest::serve(rest::publish(home)?, metrics).await,
+            Self::Upload => rest::serve(rest::routes::<UploadApi>(home)?, metrics).await,
+            Self::Search => rest::serve(rest::routes::<SearchApi>(home)?, metrics).await,
+            Self::Image => rest::serve(rest::routes::<ImageApi>(home)?, metrics).await,
+            Self::Moderation => rest::serve(rest::routes::<ModerationApi>(home)?, metrics).await,
+            Self::History => rest::serve(rest::routes::<HistoryApi>(home)?, metrics).await,
+            Self::Publish => rest::serve(rest::routes::<PublishApi>(home)?, metrics).await,
             Self::Web => rest::serve(rest::web(home)?, metrics).await,
             Self::Ingest => asynchronous::ingest(home, metrics).await,
             Self::Analyze => asynchronous::analyze(home, metrics).await,

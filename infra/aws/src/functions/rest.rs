@@ -1,24 +1,19 @@
 //! The functions behind the REST API.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
-use async_trait::async_trait;
 use axum::Router;
 use axum::extract::ConnectInfo;
 use labelcast_functions::api;
 use labelcast_functions::contract::Deployment;
-use labelcast_functions::images::{ImageApi, ModerationApi, PageCursors, SearchApi, UploadApi};
-use labelcast_functions::live::{HistoryApi, PublishApi};
-use labelcast_functions::ports::{ApiKey, Keys, PortResult};
-use labelcast_functions::rest::{self, Door};
+use labelcast_functions::rest::{self, RestFunction};
+use labelcast_functions::wiring::{FromProvider, Provider};
 use labelcast_web::{CliSettings, WebApp, WebSettings};
 use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
 use lambda_runtime::Error;
 use serde_json::json;
 use tower::ServiceExt;
-use utoipa_axum::router::OpenApiRouter;
 
 use super::cross_origin;
 use crate::environment;
@@ -53,88 +48,10 @@ fn source_ip(request: &lambda_http::Request) -> Option<IpAddr> {
     }
 }
 
-/// For people and for programs.
-fn door(home: &Home) -> environment::Result<Door> {
-    Ok(Door { verifier: home.verifier()?, keys: home.keys()?, clock: home.clock() })
-}
-
-/// For people alone: the function has no right to look up the keys of programs.
-fn door_for_people(home: &Home) -> environment::Result<Door> {
-    Ok(Door { verifier: home.verifier()?, keys: Arc::new(NoKeys), clock: home.clock() })
-}
-
-struct NoKeys;
-
-#[async_trait]
-impl Keys for NoKeys {
-    async fn find(&self, _sha256: &[u8; 32]) -> PortResult<Option<ApiKey>> {
-        Ok(None)
-    }
-}
-
-fn of<S: Clone + Send + Sync + 'static>(
-    home: &Home,
-    routes: OpenApiRouter<S>,
-    function: S,
-) -> environment::Result<Router> {
+/// The routes of one function, as pages of other origins may call them too.
+pub(super) fn routes<F: RestFunction + FromProvider>(home: &Home) -> environment::Result<Router> {
     let origins = cross_origin::layer(&home.environment)?;
-    Ok(api::with_fallbacks(api::router(routes, function)).layer(origins))
-}
-
-pub(super) fn upload(home: &Home) -> environment::Result<Router> {
-    let function = UploadApi {
-        door: door_for_people(home)?,
-        uploads: home.uploads()?,
-        objects: home.objects()?,
-        random: home.random(),
-        settings: home.settings()?,
-    };
-    of(home, UploadApi::routes(), function)
-}
-
-pub(super) fn search(home: &Home) -> environment::Result<Router> {
-    let function = SearchApi {
-        door: door(home)?,
-        images: home.images()?,
-        objects: home.objects()?,
-        translator: home.translator(),
-        cursors: PageCursors::plain(),
-    };
-    of(home, SearchApi::routes(), function)
-}
-
-pub(super) fn image(home: &Home) -> environment::Result<Router> {
-    let function =
-        ImageApi { door: door_for_people(home)?, images: home.images()?, objects: home.objects()?, bus: home.bus()? };
-    of(home, ImageApi::routes(), function)
-}
-
-pub(super) fn moderation(home: &Home) -> environment::Result<Router> {
-    let function = ModerationApi {
-        door: door_for_people(home)?,
-        images: home.images()?,
-        objects: home.objects()?,
-        cursors: PageCursors::plain(),
-    };
-    of(home, ModerationApi::routes(), function)
-}
-
-pub(super) fn history(home: &Home) -> environment::Result<Router> {
-    let function = HistoryApi {
-        door: door_for_people(home)?,
-        history: home.history()?,
-        images: home.images()?,
-        objects: home.objects()?,
-        settings: home.settings()?,
-        budget: home.replay_budget(),
-    };
-    of(home, HistoryApi::routes(), function)
-}
-
-pub(super) fn publish(home: &Home) -> environment::Result<Router> {
-    let function =
-        PublishApi { door: door(home)?, bus: home.bus()?, idempotency: home.idempotency()?, random: home.random() };
-    of(home, PublishApi::routes(), function)
+    Ok(api::with_fallbacks(api::router::<F, Home>(home)?).layer(origins))
 }
 
 pub(super) fn web(home: &Home) -> environment::Result<Router> {
@@ -158,7 +75,7 @@ pub(super) fn web(home: &Home) -> environment::Result<Router> {
             "jwks_uri": home.jwks_url()?,
         }),
         scope: "openid email profile".to_owned(),
-        languages: home.translator().languages(),
+        languages: home.translator()?.languages(),
         max_upload_bytes: home.settings()?.max_upload_bytes,
         live_ping_seconds: WebSettings::PAID_PING_SECONDS,
     };
@@ -166,7 +83,7 @@ pub(super) fn web(home: &Home) -> environment::Result<Router> {
         api: home.api_url()?,
         live: home.live_url()?,
         max_upload_bytes: home.settings()?.max_upload_bytes,
-        languages: home.translator().languages(),
+        languages: home.translator()?.languages(),
     };
     let contracts = api::contracts(&deployment).layer(cross_origin::layer(&home.environment)?);
     Ok(WebApp::new(settings).router().merge(contracts))

@@ -117,7 +117,7 @@ pub(crate) fn remove_left_over(folder: &Path) {
         match remove(&path) {
             Ok(()) => tracing::info!(path = %path.display(), "removed the remains of an interrupted backup"),
             Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "could not remove the remains of an interrupted backup")
+                tracing::warn!(path = %path.display(), %error, "could not remove the remains of an interrupted backup");
             }
         }
     }

@@ -9,50 +9,38 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
+use labelcast_functions::api;
 use labelcast_functions::contract::Deployment;
-use labelcast_functions::images::{ImageApi, ModerationApi, PageCursors, SearchApi, UploadApi};
-use labelcast_functions::live::{HistoryApi, PublishApi, ReplayBudget};
-use labelcast_functions::ports::Ports;
-use labelcast_functions::rest::{Door, Origin, cross_origin, error, wrong_method};
-use labelcast_functions::settings::Settings;
-use labelcast_functions::token::Verifier;
-use labelcast_functions::{api, ports};
+use labelcast_functions::rest::{Origin, cross_origin, error, wrong_method};
 use labelcast_web::{CliSettings, WebApp, WebSettings};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::machine::Place;
+use super::provider::LocalProvider;
 use super::socket;
 use super::steps::CreatedSteps;
 use crate::gateway::Gateway;
 use crate::objects::{self, FileObjects};
 use crate::sign_in::{SignIn, TokenIssuer};
-use crate::users::LocalAccounts;
 use crate::work::Dispatcher;
 
 /// What stands behind the endpoints.
 pub(super) struct Backend<'a> {
-    pub(super) ports: &'a Ports,
-    pub(super) settings: &'a Arc<Settings>,
-    pub(super) verifier: &'a Arc<Verifier>,
-    pub(super) accounts: &'a LocalAccounts,
+    pub(super) provider: &'a LocalProvider,
     pub(super) place: &'a Place,
     pub(super) sign_in: &'a SignIn,
     pub(super) issuer: &'a TokenIssuer,
     pub(super) objects: &'a FileObjects,
     pub(super) gateway: &'a Gateway,
-    pub(super) replays: &'a ReplayBudget,
     pub(super) dispatcher: &'a Dispatcher,
-    pub(super) cursors: PageCursors,
-    /// The bus for programs that publish.
-    pub(super) publishing: Arc<dyn ports::Bus>,
 }
 
 pub(super) fn router(backend: &Backend<'_>) -> Router {
     let home = format!("{}/web/", backend.place.public_url);
     let objects = objects::router(backend.objects.clone(), Arc::new(CreatedSteps(backend.dispatcher.clone())));
     let shared = Router::new().nest("/api", rest(backend)).merge(backend.sign_in.clone().router());
-    let origins = &backend.settings.allowed_origins;
+    let origins = &backend.provider.settings.allowed_origins;
     let shared = if origins.is_empty() {
         shared.merge(objects)
     } else {
@@ -89,44 +77,14 @@ pub(super) fn return_urls(public_url: &str, allowed: &[Origin]) -> Vec<String> {
 }
 
 fn rest(backend: &Backend<'_>) -> Router {
-    let Ports { clock, random, uploads, images, objects, bus, translator, history, keys, idempotency, .. } =
-        backend.ports.clone();
-    let door = Door { verifier: backend.verifier.clone(), keys, clock };
-    let settings = backend.settings.clone();
-    let upload = UploadApi {
-        door: door.clone(),
-        uploads,
-        objects: objects.clone(),
-        random: random.clone(),
-        settings: settings.clone(),
-    };
-    let cursors = backend.cursors.clone();
-    let search = SearchApi {
-        door: door.clone(),
-        images: images.clone(),
-        objects: objects.clone(),
-        translator,
-        cursors: cursors.clone(),
-    };
-    let image = ImageApi { door: door.clone(), images: images.clone(), objects: objects.clone(), bus: bus.clone() };
-    let moderation = ModerationApi { door: door.clone(), images: images.clone(), objects: objects.clone(), cursors };
-    let budget = backend.replays.clone();
-    let history = HistoryApi { door: door.clone(), history, images, objects, settings, budget };
-    let publish = PublishApi { door, bus: backend.publishing.clone(), idempotency, random };
     let deployment = Deployment {
         api: backend.place.api(),
         live: backend.place.live(),
-        max_upload_bytes: backend.settings.max_upload_bytes,
-        languages: backend.ports.translator.languages(),
+        max_upload_bytes: backend.provider.settings.max_upload_bytes,
+        languages: backend.provider.ports.translator.languages(),
     };
-    let functions = api::contracts(&deployment)
-        .merge(api::router(UploadApi::routes(), upload))
-        .merge(api::router(SearchApi::routes(), search))
-        .merge(api::router(ImageApi::routes(), image))
-        .merge(api::router(ModerationApi::routes(), moderation))
-        .merge(api::router(HistoryApi::routes(), history))
-        .merge(api::router(PublishApi::routes(), publish));
-    api::with_fallbacks(functions)
+    let Ok(functions) = api::all_routes(backend.provider);
+    api::with_fallbacks(api::contracts(&deployment).merge(functions))
 }
 
 fn web(backend: &Backend<'_>) -> Router {
@@ -139,8 +97,8 @@ fn web(backend: &Backend<'_>) -> Router {
         cli: CliSettings::of(backend.issuer.cli_client_id()),
         metadata: backend.sign_in.metadata(),
         scope: "openid email profile".to_owned(),
-        languages: backend.ports.translator.languages(),
-        max_upload_bytes: backend.settings.max_upload_bytes,
+        languages: backend.provider.ports.translator.languages(),
+        max_upload_bytes: backend.provider.settings.max_upload_bytes,
         live_ping_seconds: WebSettings::PING_SECONDS,
     };
     // The web app's addresses are of one origin, and so are its sign-in and its storage: `localhost` is led to it.

@@ -15,8 +15,8 @@ use labelcast_functions::token::{KeySource, Verifier};
 use super::ServeError;
 use super::detector::BuiltinDetector;
 use super::endpoints::{self, Backend};
-use super::functions;
 use super::health::{self, Health};
+use super::provider::LocalProvider;
 use super::recover::Recovery;
 use super::steps::FunctionSteps;
 use crate::data::{DataDirectory, Secrets};
@@ -157,20 +157,24 @@ impl Machine {
             random.clone(),
             place.sign_in(&settings),
         );
+        let provider = LocalProvider {
+            ports: ports.clone(),
+            settings,
+            verifier,
+            accounts: accounts.clone(),
+            cursors,
+            decoding,
+            replays: ReplayBudget::of(memory),
+            publishing: Arc::new(bus.bounded()),
+        };
         let router = endpoints::router(&Backend {
-            ports: &ports,
-            settings: &settings,
-            verifier: &verifier,
-            accounts: &accounts,
+            provider: &provider,
             place: &place,
             sign_in: &sign_in,
             issuer: &issuer,
             objects: &objects,
             gateway: &gateway,
-            replays: &ReplayBudget::of(memory),
             dispatcher: &dispatcher,
-            cursors,
-            publishing: Arc::new(bus.bounded()),
         })
         .merge(health::router(Health::new(
             database.clone(),
@@ -178,9 +182,6 @@ impl Machine {
         )));
         let router =
             router.method_not_allowed_fallback(wrong_method).fallback(fallback).layer(endpoints::catch_panics());
-        let for_jobs = functions::of_jobs(&ports, &database);
-        let steps = Arc::new(functions::steps(&for_jobs, &settings, decoding, progress));
-        let sweep = functions::sweep(&ports, &settings);
         let recovery = Recovery { database: database.clone(), objects, clock };
         Ok(Self {
             router,
@@ -190,9 +191,9 @@ impl Machine {
             dispatcher,
             ports,
             accounts,
+            steps: Arc::new(FunctionSteps::new(&provider.for_jobs(&database), progress)),
             database,
-            steps,
-            sweep,
+            sweep: provider.make(),
             recovery,
             directory,
         })

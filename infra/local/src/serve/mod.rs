@@ -3,9 +3,9 @@
 mod background;
 mod detector;
 mod endpoints;
-mod functions;
 mod health;
 mod machine;
+mod provider;
 mod recover;
 mod routes;
 mod run;

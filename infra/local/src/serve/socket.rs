@@ -6,8 +6,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::get;
-use labelcast_functions::live::{Authorize, Connect, Disconnect, Route};
-use labelcast_functions::ports::{Clock, Ports};
+use labelcast_functions::ports::Clock;
 use labelcast_functions::rest::Origin;
 
 use super::endpoints::Backend;
@@ -18,27 +17,15 @@ use crate::server::split_url;
 use crate::signature::{Received, check_signed_headers};
 
 pub(super) fn router(backend: &Backend<'_>) -> Router {
-    let Ports { clock, images, objects, history, connections, pusher, .. } = backend.ports.clone();
-    let (verifier, settings) = (backend.verifier.clone(), backend.settings.clone());
-    let accounts = Arc::new(backend.accounts.clone());
+    let provider = backend.provider;
     let routes: Arc<dyn gateway::Routes> = Arc::new(LiveRoutes {
-        authorize: Authorize { verifier: verifier.clone(), clock: clock.clone() },
-        connect: Connect { connections: connections.clone(), accounts, settings: settings.clone() },
-        route: Route::new(
-            clock.clone(),
-            connections.clone(),
-            pusher,
-            history,
-            images,
-            objects,
-            verifier,
-            settings,
-            backend.replays.clone(),
-        ),
-        disconnect: Disconnect { connections },
+        authorize: provider.make(),
+        connect: provider.make(),
+        route: provider.make(),
+        disconnect: provider.make(),
     });
     let gateway = backend.gateway.clone();
-    let pages = Pages::new(&backend.place.public_url, &backend.settings.allowed_origins);
+    let pages = Pages::new(&backend.place.public_url, &provider.settings.allowed_origins);
     let upgrade = move |request: Request| {
         let (gateway, routes, allowed) = (gateway.clone(), routes.clone(), pages.allow(request.headers()));
         async move {
@@ -48,7 +35,11 @@ pub(super) fn router(backend: &Backend<'_>) -> Router {
             }
         }
     };
-    let check = signature_check(backend.objects.clone(), clock, split_url(&backend.place.public_url).1.to_owned());
+    let check = signature_check(
+        backend.objects.clone(),
+        provider.ports.clock.clone(),
+        split_url(&backend.place.public_url).1.to_owned(),
+    );
     Router::new()
         .route("/live", get(upgrade))
         .nest("/live", gateway::management_router(backend.gateway.clone(), check))

@@ -6,17 +6,31 @@ use labelcast_functions::live::Notify;
 use labelcast_functions::model::{Event, JobRequest, NewObject};
 use labelcast_functions::ports::{PortError, PortResult};
 
+use super::provider::LocalProvider;
 use crate::objects::ObjectCreated;
 use crate::progress::Progress;
 use crate::work::{Cause, Dispatcher, Failure, Job, Kind, Outcome, Reservation, Steps, Target};
 
 pub(super) struct FunctionSteps {
-    pub(super) ingest: Ingest,
-    pub(super) analyze: Analyze,
-    pub(super) index: Index,
-    pub(super) notify: Notify,
-    pub(super) failed: Failed,
-    pub(super) progress: [Progress; 2],
+    ingest: Ingest,
+    analyze: Analyze,
+    index: Index,
+    notify: Notify,
+    failed: Failed,
+    progress: [Progress; 2],
+}
+
+impl FunctionSteps {
+    pub(super) fn new(provider: &LocalProvider, progress: [Progress; 2]) -> Self {
+        Self {
+            ingest: provider.make(),
+            analyze: provider.make(),
+            index: provider.make(),
+            notify: provider.make(),
+            failed: provider.make(),
+            progress,
+        }
+    }
 }
 
 /// What a failure of a port says of the job: on one machine, what does not answer now does not answer for any job.
