@@ -1,4 +1,4 @@
-import { errorMessage, type Api } from './api';
+import { errorMessage, isOffline, type Api } from './api';
 import type { Image, ModerationLabel } from './protocol';
 
 const MAX_ALERTS = 200;
@@ -19,12 +19,14 @@ export class Alerts {
   more = $state(false);
   announcement = $state('');
   #load = 0;
+  #offline = false;
 
   constructor(private readonly api: Api) {}
 
   async reload(): Promise<void> {
     this.#load += 1;
     const load = this.#load;
+    this.#offline = false;
     try {
       const listed: Alert[] = [];
       let cursor: string | undefined;
@@ -40,15 +42,17 @@ export class Alerts {
       this.items = sort(listed.map((alert) => ({ ...known.get(alert.image.image_id), ...alert })));
       this.error = undefined;
     } catch (error) {
-      if (load === this.#load) this.error = errorMessage(error);
+      if (load !== this.#load) return;
+      this.error = errorMessage(error);
+      this.#offline = isOffline(error);
     } finally {
       if (load === this.#load) this.loading = false;
     }
   }
 
-  /** Loads again what failed while the server was out of reach. */
+  /** Loads again what failed because the server could not be reached. */
   retry(): void {
-    if (this.error !== undefined) void this.reload();
+    if (this.#offline) void this.reload();
   }
 
   arrive(image: Image, moderation: ModerationLabel[]): void {

@@ -9,7 +9,9 @@ import type {
   UploadStatus,
 } from './protocol';
 
-/** Shown for what is loaded again by itself: `Session` does so as soon as the connection is back. */
+/** How often what failed offline is tried again, in milliseconds. */
+export const RETRY_MS = 5_000;
+/** Shown for what is loaded again by itself. */
 export const OFFLINE_RETRYING = "You're offline. We'll retry.";
 /** Shown for what only the user can repeat. */
 const OFFLINE = "You're offline. Try again once you're connected.";
@@ -154,6 +156,11 @@ async function failure(response: Response): Promise<ApiError> {
 /** What to show for any failure. */
 export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : 'Something went wrong. Please try again.';
+}
+
+/** Whether the server could not be reached at all. */
+export function isOffline(error: unknown): boolean {
+  return error instanceof ApiError && error.code === 'unreachable';
 }
 
 /** Whether a request was aborted because a newer one replaced it. */

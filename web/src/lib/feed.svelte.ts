@@ -1,4 +1,4 @@
-import { ApiError, errorMessage, type Api } from './api';
+import { ApiError, errorMessage, isOffline, type Api } from './api';
 import { arrive, type FeedItem, reload, without } from './feed-items';
 import { median, plural } from './format';
 import type { Image } from './protocol';
@@ -21,6 +21,7 @@ export class Feed {
   #times = $state.raw<number[]>([]);
   #arrivals = $state.raw<number[]>([]);
   #generation = 0;
+  #offline = false;
   #load = 0;
   /** The filter last requested, whether or not it could be applied. */
   #requestedFilter = '';
@@ -81,22 +82,25 @@ export class Feed {
   async reload(): Promise<void> {
     this.#load += 1;
     const load = this.#load;
+    this.#offline = false;
     try {
       const page = await this.api.images({ q: this.filter, limit: FIRST_PAGE });
       if (load !== this.#load) return;
       this.items = reload(this.items, page.images, this.#generation);
       this.error = undefined;
     } catch (error) {
-      if (load === this.#load) this.error = errorMessage(error);
+      if (load !== this.#load) return;
+      this.error = errorMessage(error);
+      this.#offline = isOffline(error);
     } finally {
       if (load === this.#load) this.loading = false;
     }
   }
 
-  /** Loads again what failed while the server was out of reach. */
+  /** Loads again what failed because the server could not be reached. */
   retry(): void {
-    if (this.filterError?.status === 0) void this.setFilter(this.#requestedFilter);
-    else if (this.error !== undefined) void this.reload();
+    if (isOffline(this.filterError)) void this.setFilter(this.#requestedFilter);
+    else if (this.#offline) void this.reload();
   }
 
   arrive(image: Image): void {

@@ -1,4 +1,4 @@
-import { ApiError, errorMessage, wasAborted, type Api } from './api';
+import { ApiError, errorMessage, isOffline, wasAborted, type Api } from './api';
 import type { Image } from './protocol';
 import type { SearchAddress } from './route';
 
@@ -75,9 +75,9 @@ export class Search {
     }
   }
 
-  /** Loads again what failed while the server was out of reach. */
+  /** Loads again what failed because the server could not be reached. */
   retry(): void {
-    if (this.error?.status === 0) void this.more();
+    if (isOffline(this.error)) void this.more();
   }
 
   remove(imageId: string): void {

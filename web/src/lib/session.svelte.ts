@@ -1,5 +1,5 @@
 import { Alerts } from './alerts.svelte';
-import { Api } from './api';
+import { Api, RETRY_MS } from './api';
 import type { Auth, Identity } from './auth';
 import { Feed } from './feed.svelte';
 import { LiveConnection, type LiveListener } from './live/connection';
@@ -28,6 +28,7 @@ export class Session {
   missed = $state(false);
   readonly #live: LiveConnection;
   #caughtUpTimer: ReturnType<typeof setTimeout> | undefined;
+  #retryTimer: ReturnType<typeof setInterval> | undefined;
 
   constructor(
     readonly settings: Settings,
@@ -71,10 +72,12 @@ export class Session {
       this.#live.step({ kind: 'watch', topic: 'moderation' });
       void this.alerts.reload();
     }
+    this.#retryTimer = setInterval(() => this.#retryFailed(), RETRY_MS);
     this.#live.step({ kind: 'start' });
   }
 
   stop(): void {
+    clearInterval(this.#retryTimer);
     this.#live.step({ kind: 'stop' });
   }
 
@@ -102,12 +105,13 @@ export class Session {
   #phase(phase: Phase): void {
     if (phase === this.phase) return;
     if (phase.name === 'waiting') this.retryAt = Date.now() + phase.delay;
-    const reconnected = phase.name === 'live' && this.phase.name !== 'live';
     this.phase = phase;
-    if (reconnected) this.#retryFailed();
+    this.#retryFailed();
   }
 
+  /** While the connection is known to be gone there is no point in trying. */
   #retryFailed(): void {
+    if (this.phase.name !== 'live' || this.phase.checking) return;
     this.feed.retry();
     this.search.retry();
     this.alerts?.retry();
