@@ -45,9 +45,15 @@ test('those who only read may only read', () => {
   for (const name of ['search', 'moderation']) assert.deepEqual(writes(name), [], name);
 });
 
-test('whoever reads a history may begin it, and not change it', () => {
+test('whoever reads a history may begin it and say that it is used, and not remove from it', () => {
   const actions = writes('history').map(([action]) => action);
-  assert.deepEqual(actions, ['dynamodb:PutItem']);
+  assert.deepEqual(actions, ['dynamodb:PutItem', 'dynamodb:UpdateItem']);
+});
+
+test('sweep sees how many analyses wait, and neither sends nor takes any', () => {
+  assert.ok(template.may('sweep', 'sqs:GetQueueAttributes', 'AnalysisQueue'));
+  for (const action of ['sqs:SendMessage', 'sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:PurgeQueue'])
+    assert.ok(!template.may('sweep', action, 'AnalysisQueue'), action);
 });
 
 // What a function is told of, it may use; what it may use, it is told of.
@@ -64,7 +70,9 @@ const uses = [
 for (const [setting, action, id] of uses) {
   test(`whoever is told of ${setting} may use it, and nobody else`, () => {
     // DynamoDB forgets old idempotency keys itself: `sweep` has the table's name and nothing to do there.
-    const but = setting === 'LABELCAST_PROGRAMS_TABLE' ? ['sweep'] : [];
+    // And it only looks at the queue of analyses.
+    const looks = ['LABELCAST_PROGRAMS_TABLE', 'LABELCAST_ANALYSIS_QUEUE'];
+    const but = looks.includes(setting) ? ['sweep'] : [];
     const told = functions.filter(
       (name) => setting in template.functions.get(name).Environment.Variables,
     );
