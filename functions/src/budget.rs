@@ -195,7 +195,7 @@ mod tests {
         assert!(poll(waiting.as_mut()).is_pending());
         let error = budget.acquire(10 * MIB + 1).await.unwrap_err();
         assert_eq!(error.total, ByteSize::mib(10));
-        assert_eq!(error.to_string(), "10 MiB of memory are needed, and only 10 MiB may be used in all");
+        assert_eq!(error.to_string(), "10 MiB of memory needed, but the limit is 10 MiB");
     }
 
     #[tokio::test]

@@ -235,7 +235,7 @@ mod tests {
         assert_eq!(bounds::TOPICS_PER_CONNECTION.read::<usize>("200"), Ok(200));
         for bad in ["0", "201", "475", "-1", "1.5", "", "many", "99999999999999999999999"] {
             let error = bounds::TOPICS_PER_CONNECTION.read::<usize>(bad).unwrap_err();
-            assert_eq!(error.to_string(), "it must be a whole number from 1 to 200", "{bad}");
+            assert_eq!(error.to_string(), "must be a whole number from 1 to 200", "{bad}");
         }
     }
 

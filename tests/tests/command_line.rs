@@ -77,11 +77,11 @@ async fn what_the_server_refuses_is_told_in_its_words_with_status_1() {
     let server = Server::start(&[]).await;
     let (token, url) = (server.token("viewer").await, format!("http://{}", server.address()));
     for (token, arguments, words) in [
-        ("no.good.token", &["watch", "labels"][..], "token is not accepted"),
-        ("no.good.token", &["search", "dog"], "token is not accepted"),
-        ("no.good.token", &["upload", "cat.jpg"], "token is not accepted"),
+        ("no.good.token", &["watch", "labels"][..], "the token was not accepted"),
+        ("no.good.token", &["search", "dog"], "the token was not accepted"),
+        ("no.good.token", &["upload", "cat.jpg"], "the token was not accepted"),
         (&token, &["watch", "moderation"], "moderat"),
-        (&token, &["watch", "labels", "--filter", "(dog"], "expected"),
+        (&token, &["watch", "labels", "--filter", "(dog"], "Expected"),
         (&token, &["search", "dog:101"], "100"),
     ] {
         let output = run(&url, token, arguments).await;
