@@ -387,7 +387,7 @@ async fn notifications_keep_their_order_whoever_hands_them_over_and_across_a_kil
     let (place, clock) = place();
     let functions = Functions::blocked();
     let process = Process::new(&place, &functions, &clock);
-    for some in numbered(3_000).chunks(7) {
+    for some in numbered(3_000).chunks(50) {
         process.accept(Target::Notify, some.to_vec()).await;
     }
     functions.go(3);
