@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::model::{BusEvent, Caller, Image, ImageId, RemovalRequest, RemovedImage, UploadRef};
+use crate::model::{Audience, BusEvent, Caller, Image, ImageId, RemovalRequest, RemovedImage, UploadRef};
 use crate::ports::{Bus, Images, Removal};
 
 /// Deletes images on behalf of people.
@@ -24,8 +24,7 @@ impl Delete {
         let only_uploader = if caller.is_moderator() { None } else { Some(&caller.user) };
         if only_uploader.is_some_and(|user| !image.is_only_uploaded_by(user)) {
             // Whoever may not even see it must not learn that it is there.
-            let seen = image.result.as_ref().is_some_and(|stored| stored.status.is_public());
-            return Err(if seen { not_alone() } else { none() });
+            return Err(if Audience::of(caller).sees(&image) { not_alone() } else { none() });
         }
         // Durable before anything is gone: if we are cut off now, `index` removes it and tells those who had seen it.
         let unwanted =
@@ -53,7 +52,7 @@ fn removed(image: &Image) -> RemovedImage {
         generation: image.generation.clone(),
         uploaded_at: image.uploaded_at,
         uploaders: image.uploads.iter().map(|upload| upload.user.clone()).collect(),
-        was_public: image.result.as_ref().is_some_and(|stored| stored.status.is_public()),
+        was_public: image.is_public(),
         waiting,
     }
 }

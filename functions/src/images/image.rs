@@ -39,8 +39,7 @@ impl ImageApi {
         let none = || Error::not_found("no such image");
         let id: ImageId = id.parse().map_err(|_| none())?;
         let image = self.images.get(&id).await?.ok_or_else(none)?;
-        let seen = image.result.as_ref().is_some_and(|stored| caller.audience().may_see(stored.status));
-        if seen { Ok(image) } else { Err(none()) }
+        if caller.audience().sees(&image) { Ok(image) } else { Err(none()) }
     }
 }
 

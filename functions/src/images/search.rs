@@ -13,10 +13,10 @@ use super::cursor::PageCursors;
 use super::labels;
 use super::page;
 use crate::error::{Error, Result};
-use crate::model::{Confidence, Image, Position};
-use crate::ports::{Audience, Images, Objects, Translator};
+use crate::model::{Audience, Confidence, Image, Position};
+use crate::ports::{Images, Objects, Translator};
 use crate::protocol::ImageView;
-use crate::query::{Conjunction, Facts, Normal, Page, Query, merge};
+use crate::query::{Conjunction, Normal, Page, Query, merge};
 use crate::rest::{self, AppState, ErrorBody, Json, Reader, RestFunction, SignedIn};
 
 /// The endpoints of search with the ports that they use.
@@ -109,7 +109,7 @@ async fn search_by_key(
     rest::Query(asked): rest::Query<KeySearchQuery>,
 ) -> Result<Json<ImagesPage>> {
     let asked = SearchQuery { q: asked.label, limit: asked.limit, cursor: asked.cursor, ..SearchQuery::default() };
-    api.page(&asked, Audience::Viewer(None)).await.map(Json)
+    api.page(&asked, Audience::EVERYONE).await.map(Json)
 }
 
 impl SearchApi {
@@ -117,7 +117,7 @@ impl SearchApi {
         let limit = page::limit(asked.limit.as_deref(), 50, 1..=200)?;
         let before = page::cursor(asked.cursor.as_deref(), &self.cursors)?.unwrap_or(Position::NEWEST);
         let query = self.query(asked).await?;
-        if query.uses_offensive() && !matches!(audience, Audience::Moderator(_)) {
+        if !query.may_be_asked_by(audience) {
             return Err(Error::forbidden("only moderators may use `is:offensive`"));
         }
         let found = self.find(&query, audience, before, limit).await?;
@@ -165,19 +165,9 @@ impl SearchApi {
             conjunctions.iter().map(|conjunction| self.images.candidates(conjunction, audience, before, limit));
         let mut streams = try_join_all(streams).await?;
         for stream in &mut streams {
-            stream.found.retain(|(_, image)| matches(query, image, audience));
+            // The whole query, by the same code that evaluates live filters.
+            stream.found.retain(|(_, image)| query.finds(image, audience));
         }
         Ok(merge(streams, limit))
     }
-}
-
-/// The whole query, by the same code that evaluates live filters.
-fn matches(query: &Query, image: &Image, audience: Audience<'_>) -> bool {
-    let Some(stored) = &image.result else { return false };
-    let facts = Facts {
-        labels: &stored.analysis.labels,
-        offensive: stored.analysis.is_offensive(),
-        mine: audience.user().is_some_and(|user| image.is_uploaded_by(user)),
-    };
-    audience.may_see(stored.status) && query.matches(&facts)
 }

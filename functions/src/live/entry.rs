@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::model::{BusEvent, Event, Notification, NotificationId, RemovedImage, Status, Subject, Topic, TopicKey};
+use crate::model::{BusEvent, Event, Notification, NotificationId, RemovedImage, Subject, Topic, TopicKey};
 use crate::ports::{Images, NewEntry, PortResult};
 
 /// What these events become, in order; those that nobody is notified of are passed over.
@@ -32,11 +32,11 @@ async fn of(event: BusEvent, at: DateTime<Utc>, images: &dyn Images) -> PortResu
         BusEvent::ImageLabelled { image_id, upload, first } => {
             let id = NotificationId::derive(&["image.labelled", &image_id.to_string(), upload.upload_id.as_str()]);
             let mine = TopicKey::Uploads(upload.user);
-            let public = match first {
-                true => images.get(&image_id).await?.and_then(|image| image.result).map(|stored| stored.status),
+            let shown = match first {
+                true => images.get(&image_id).await?,
                 false => None,
             };
-            let topics = match public.is_some_and(Status::is_public) {
+            let topics = match shown.is_some_and(|image| image.is_public()) {
                 true => vec![TopicKey::Shared(Topic::Labels), mine],
                 false => vec![mine],
             };

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use crate::model::{Image, ImageId, Notification, Status, Subject, Topic, TopicKey};
+use crate::model::{Audience, Image, ImageId, Notification, Subject, Topic, TopicKey};
 use crate::ports::{Images, Objects, Placed, PortResult};
 use crate::protocol::event::{
     ImageLabelled, ImageOffensive, ImageRemoved, LabelledImage, PendingImage, UploadEnded, UploadReceived,
@@ -38,10 +38,12 @@ impl Shown {
 
 /// Whether a notification still is something to show on this topic. What was redacted, hidden or deleted since is not.
 pub(super) fn may_be_seen(notification: &Notification, topic: &TopicKey, image: Option<&Image>) -> bool {
-    let status = image.and_then(|image| image.result.as_ref()).map(|stored| stored.status);
     match (&notification.subject, topic) {
-        (Subject::ImageLabelled { .. }, TopicKey::Uploads(_)) | (Subject::ImageOffensive { .. }, _) => status.is_some(),
-        (Subject::ImageLabelled { .. }, TopicKey::Shared(_)) => status.is_some_and(Status::is_public),
+        // An uploader hears of a picture that they may not see, but not what is on it.
+        (Subject::ImageLabelled { .. }, TopicKey::Uploads(_)) => image.is_some_and(|image| image.result.is_some()),
+        (Subject::ImageLabelled { .. } | Subject::ImageOffensive { .. }, topic) => {
+            image.is_some_and(|image| Audience::reading(topic).sees(image))
+        }
         _ => true,
     }
 }
@@ -81,8 +83,7 @@ fn data(
         }
         Subject::ImageLabelled { upload_id, .. } => {
             let image = image?;
-            let public = image.result.as_ref()?.status.is_public();
-            let shown = match public {
+            let shown = match image.is_public() {
                 true => LabelledImage::Public(Box::new(view(image)?)),
                 false => LabelledImage::Pending(PendingImage::new(image.id)),
             };

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::render::{self, Shown};
 use super::replay_budget::{PART_BYTES, PART_ENTRIES, READING, ReplayBudget};
 use super::replay_order::{self, Order};
-use crate::model::{Caller, ConnectionId, Cursor, Image, Notification, Seq, Topic, TopicKey};
+use crate::model::{Audience, Caller, ConnectionId, Cursor, Image, Notification, Seq, Topic, TopicKey};
 use crate::ports::{
     Frame, History, HistoryEntry, HistoryPage, Images, Objects, PageLimit, Placed, PortResult, Pusher, Unreached,
 };
@@ -285,19 +285,9 @@ pub(super) fn wanted(
         }
 }
 
-/// The whole filter, by the code that also searches.
-///
-/// It sees what the subscriber may see: of a picture that is hidden from them, which an uploader still hears of, neither
-/// labels nor that it is offensive. Otherwise `dog` and `-dog` on `uploads` would tell what is on it.
+/// The whole filter, by the code that also searches. It knows of the image what the subscriber may know.
 pub(super) fn matches(filter: &Query, image: &Image, caller: &Caller) -> bool {
-    image.result.as_ref().is_some_and(|stored| {
-        let seen = stored.status.is_public() || caller.is_moderator();
-        filter.matches(&Facts {
-            labels: if seen { &stored.analysis.labels } else { &[] },
-            offensive: seen && stored.analysis.is_offensive(),
-            mine: image.is_uploaded_by(&caller.user),
-        })
-    })
+    Facts::of(image, Audience::of(caller)).is_some_and(|facts| filter.matches(&facts))
 }
 
 #[cfg(test)]
@@ -306,7 +296,8 @@ mod tests {
 
     use super::*;
     use crate::model::{
-        Analysis, AttachedUpload, Confidence, ImageId, ImageType, Label, MODERATORS, Status, StoredResult, UserId,
+        Analysis, AttachedUpload, Confidence, ImageId, ImageType, Label, MODERATORS, NotificationId, Status,
+        StoredResult, Subject, UserId,
     };
 
     fn caller(groups: &[&str]) -> Caller {
@@ -352,6 +343,25 @@ mod tests {
                     .map(|labels| matches(&filter, &picture(status, labels), &caller(&[])));
                 assert!(answers.iter().all(|answer| *answer == answers[0]), "{filter:?} {status:?} {answers:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_topic_says_of_an_image_what_its_readers_may_see() {
+        let image_id = ImageId::from_digest([0; 32]);
+        let labelled = Subject::ImageLabelled { image_id, upload_id: "1".parse().unwrap() };
+        let wanted_on = |subject: &Subject, topic: &str, image: Option<&Image>| {
+            let (id, at) = (NotificationId::given("x"), DateTime::UNIX_EPOCH);
+            let notification = Notification { id, at, subject: subject.clone() };
+            wanted(&notification, &topic.parse().unwrap(), image, &caller(&[]), None)
+        };
+        for status in [Status::Visible, Status::Approved, Status::Pending, Status::Removed] {
+            let image = picture(status, &["dog"]);
+            let image = Some(&image);
+            assert_eq!(wanted_on(&labelled, "labels", image), Audience::EVERYONE.may_see(status), "{status:?}");
+            assert!(wanted_on(&labelled, "uploads:ada", image), "{status:?}: that it is done is no secret");
+            assert!(wanted_on(&Subject::ImageOffensive { image_id }, "moderation", image), "{status:?}");
+            assert!(!wanted_on(&labelled, "uploads:ada", None), "what was deleted is not shown any more");
         }
     }
 

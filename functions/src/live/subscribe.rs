@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::replay::{Reader, ReplayedTopic, Replayer};
 use crate::error::{Error, Result};
-use crate::model::{Connection, Cursor, Subscription, SubscriptionState, Topic, TopicKey};
+use crate::model::{Audience, Connection, Cursor, Subscription, SubscriptionState, Topic, TopicKey};
 use crate::ports::{Connections, Frame, GoLive, PortResult, Replacing, Subscribed, Unreached};
 use crate::protocol::{ServerFrame, Subscribe};
 use crate::query::Query;
@@ -123,7 +123,7 @@ fn filter(text: &str, topics: &[(Topic, Option<Cursor>)], connection: &Connectio
         return Err(Error::bad_request(format!("`filter` does not apply to `{topic}`, which has no images")));
     }
     let query = Query::parse(text)?;
-    if query.uses_offensive() && !connection.caller.is_moderator() {
+    if !query.may_be_asked_by(Audience::of(&connection.caller)) {
         return Err(Error::forbidden("only moderators may use `is:offensive`"));
     }
     Ok(query)

@@ -41,7 +41,7 @@ pub struct Detection {
     pub colors: Vec<Color>,
 }
 
-/// Who may see an image.
+/// What was decided of an image; [`Audience::may_see`](super::Audience::may_see) says who sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -56,11 +56,6 @@ pub enum Status {
 }
 
 impl Status {
-    /// Whether those who are no moderators may see the image.
-    pub const fn is_public(self) -> bool {
-        matches!(self, Self::Visible | Self::Approved)
-    }
-
     /// As it stands in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {

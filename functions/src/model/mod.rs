@@ -12,6 +12,7 @@ mod name;
 mod notification;
 mod topic;
 mod upload;
+mod visibility;
 
 pub use analysis::{Analysis, Color, Detection, ModerationLabel, Status};
 pub use caller::{Caller, MODERATORS};
@@ -25,3 +26,4 @@ pub use name::{ConnectionId, ImageId, Name, NameError, UploadId, UserId};
 pub use notification::{Notification, NotificationId, Subject};
 pub use topic::{Topic, TopicKey};
 pub use upload::{Upload, UploadState};
+pub use visibility::Audience;

@@ -2,7 +2,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::PortResult;
-use crate::model::{Analysis, Image, ImageFiles, ImageId, ImageType, LabelName, Position, Status, UploadId, UserId};
+use crate::model::{
+    Analysis, Audience, Image, ImageFiles, ImageId, ImageType, LabelName, Position, Status, UploadId, UserId,
+};
 use crate::query::{Candidates, Conjunction};
 
 /// A picture that `ingest` accepted.
@@ -20,30 +22,6 @@ pub struct NewImage {
     pub height: u32,
     /// When the object was created.
     pub uploaded_at: DateTime<Utc>,
-}
-
-/// For whom one looks: what others may not see does not exist for them, not in pages, not in counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Audience<'a> {
-    /// Someone signed in: visible and approved images. The user is whom `by:me` means.
-    Viewer(Option<&'a UserId>),
-    /// A moderator, who sees all images.
-    Moderator(&'a UserId),
-}
-
-impl<'a> Audience<'a> {
-    /// Whether an image of this status exists for them.
-    pub const fn may_see(self, status: Status) -> bool {
-        matches!(self, Self::Moderator(_)) || status.is_public()
-    }
-
-    /// Whom `by:me` means; a program's key stands for nobody.
-    pub const fn user(self) -> Option<&'a UserId> {
-        match self {
-            Self::Viewer(user) => user,
-            Self::Moderator(user) => Some(user),
-        }
-    }
 }
 
 /// A label and how many images of the audience's have it.

@@ -30,7 +30,7 @@ pub use detector::{Detector, DetectorError};
 pub use error::{PortError, PortResult};
 pub use history::{Appended, Expiry, Head, History, HistoryEntry, HistoryPage, NewEntry, PageLimit, Placed};
 pub use idempotency::{Claimed, Idempotency, IdempotencyClaim};
-pub use images::{Audience, Images, LabelCount, NewImage, QueuePage, Removal};
+pub use images::{Images, LabelCount, NewImage, QueuePage, Removal};
 pub use keys::{ApiKey, Keys, Scope};
 pub use objects::{ListedObject, MAX_LISTED, ObjectInfo, ObjectKey, ObjectRead, Objects, UploadForm};
 pub use push::{Frame, Pushed, Pusher, Unreached};

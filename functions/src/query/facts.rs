@@ -1,6 +1,6 @@
 //! What a query is held against.
 
-use crate::model::{Confidence, Label};
+use crate::model::{Audience, Confidence, Image, Label};
 
 /// What there is to know of one image, for the user who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +11,22 @@ pub struct Facts<'a> {
     pub offensive: bool,
     /// Whether the user who asks uploaded it.
     pub mine: bool,
+}
+
+impl<'a> Facts<'a> {
+    /// What there is to know of an image for an audience; `None` before it has a result.
+    ///
+    /// Of a picture that is hidden from them, which its uploader still hears of, they know neither labels nor that it is
+    /// offensive: otherwise the filters `dog` and `-dog` on `uploads` would tell what is on it.
+    pub fn of(image: &'a Image, audience: Audience<'_>) -> Option<Self> {
+        let analysis = &image.result.as_ref()?.analysis;
+        let seen = audience.sees(image);
+        Some(Self {
+            labels: if seen { &analysis.labels } else { &[] },
+            offensive: seen && analysis.is_offensive(),
+            mine: audience.user().is_some_and(|user| image.is_uploaded_by(user)),
+        })
+    }
 }
 
 /// The labels that a term speaks of: those of one name, or of one beginning, with at least a confidence.

@@ -42,7 +42,7 @@ pub use grammar::pattern;
 pub use merge::{Candidates, Page, merge};
 pub use normal::{Conjunction, LabelTerm, Normal, PrefixTerm, Prohibited};
 
-use crate::model::{Confidence, LabelName};
+use crate::model::{Audience, Confidence, Image, LabelName};
 use expression::{Expression, Pattern, Term};
 
 /// A query that was read. It is written, by `Display` and by serde, as a canonical text: without needless parentheses
@@ -76,9 +76,14 @@ impl Query {
         *self == Self::everything()
     }
 
-    /// Whether it has `is:offensive`, which only moderators may ask.
-    pub fn uses_offensive(&self) -> bool {
-        self.0.uses_offensive()
+    /// Whether this audience may ask it: `is:offensive` is for moderators.
+    pub fn may_be_asked_by(&self, audience: Audience<'_>) -> bool {
+        audience.is_moderator() || !self.0.uses_offensive()
+    }
+
+    /// Whether a search of this audience's finds the image.
+    pub fn finds(&self, image: &Image, audience: Audience<'_>) -> bool {
+        audience.sees(image) && Facts::of(image, audience).is_some_and(|facts| self.matches(&facts))
     }
 
     /// Whether the image is one that is asked for.

@@ -3,7 +3,7 @@
 
 use super::expression::{Expression, Pattern, Term};
 use super::facts::{Facts, Reach};
-use crate::model::{Confidence, LabelName};
+use crate::model::{Audience, Confidence, Image, LabelName};
 
 /// A query's disjunctive normal form.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +68,11 @@ pub enum Prohibited {
 }
 
 impl Conjunction {
+    /// Whether the image meets every demand of this audience's.
+    pub fn finds(&self, image: &Image, audience: Audience<'_>) -> bool {
+        audience.sees(image) && Facts::of(image, audience).is_some_and(|facts| self.matches(&facts))
+    }
+
     /// Whether the image meets every demand.
     pub fn matches(&self, facts: &Facts) -> bool {
         self.wanted().all(|reach| reach.finds(facts.labels))

@@ -10,8 +10,8 @@ use axum::http::request::Parts;
 use super::{Admission, ClientAddress};
 use crate::audit::{Action, Outcome, Record};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Caller, MODERATORS};
-use crate::ports::{ApiKey, Audience, Clock, Keys};
+use crate::model::{Audience, Caller, MODERATORS};
+use crate::ports::{ApiKey, Clock, Keys};
 use crate::token::{self, TokenError, Verifier};
 
 /// What is checked at every REST door.
@@ -57,7 +57,7 @@ pub struct SignedIn(pub Caller);
 impl SignedIn {
     /// For whom images are searched: what the caller may see.
     pub fn audience(&self) -> Audience<'_> {
-        if self.0.is_moderator() { Audience::Moderator(&self.0.user) } else { Audience::Viewer(Some(&self.0.user)) }
+        Audience::of(&self.0)
     }
 
     /// Refuses everybody but moderators.

@@ -1,7 +1,7 @@
 //! [`labelcast_functions::ports::Images::candidates`], paged as `search` pages it, against a naive reading of all images.
 
-use labelcast_functions::model::{Analysis, Image, Label, ModerationLabel, Position};
-use labelcast_functions::ports::{Audience, Clock};
+use labelcast_functions::model::{Analysis, Audience, Image, Label, ModerationLabel, Position};
+use labelcast_functions::ports::Clock;
 use labelcast_functions::query::{Conjunction, Facts, Normal, Query, merge};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -96,7 +96,7 @@ pub async fn pages_are_what_a_reading_of_all_images_finds(home: impl Home) {
     let mut added = 100;
     for query in QUERIES {
         let parsed = Query::parse(query).expect(query);
-        for audience in [Audience::Viewer(Some(&anna)), Audience::Viewer(None), Audience::Moderator(&anna)] {
+        for audience in [Audience::Viewer(Some(&anna)), Audience::EVERYONE, Audience::Moderator(Some(&anna))] {
             let expected: Vec<Position> =
                 images.iter().rev().filter(|image| matches(&parsed, image, audience)).map(position).collect();
             let mut seen = Vec::new();

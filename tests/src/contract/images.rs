@@ -1,8 +1,8 @@
 //! [`labelcast_functions::ports::Images`]: rows, results, the moderation queue.
 
 use chrono::TimeDelta;
-use labelcast_functions::model::{Position, Status, UploadState};
-use labelcast_functions::ports::{Audience, Clock, Removal};
+use labelcast_functions::model::{Audience, Position, Status, UploadState};
+use labelcast_functions::ports::{Clock, Removal};
 use labelcast_functions::query::Conjunction;
 
 use super::Home;

@@ -1,7 +1,7 @@
 //! [`labelcast_functions::ports::Images::labels`]: counts and what they begin with.
 
-use labelcast_functions::model::{Confidence, Position};
-use labelcast_functions::ports::{Audience, Clock};
+use labelcast_functions::model::{Audience, Confidence, Position};
+use labelcast_functions::ports::Clock;
 use labelcast_functions::query::{Conjunction, LabelTerm};
 
 use super::Home;
@@ -21,7 +21,7 @@ pub async fn labels_come_most_frequent_first(home: impl Home) {
     let now = home.clock().now();
     labelled(&home, 1, "anna", &analysis(&["dog", "dome", "cat"], now)).await;
     labelled(&home, 2, "anna", &analysis(&["dog", "door"], now)).await;
-    let all = Audience::Viewer(None);
+    let all = Audience::EVERYONE;
     assert_eq!(labels(&home, "do", all, 10).await, counted(&[("dog", 2), ("dome", 1), ("door", 1)]));
     assert_eq!(labels(&home, "do", all, 2).await, counted(&[("dog", 2), ("dome", 1)]));
     assert_eq!(labels(&home, "dog", all, 10).await, counted(&[("dog", 2)]));
@@ -36,7 +36,7 @@ pub async fn labels_of_what_one_may_not_see_do_not_exist(home: impl Home) {
     labelled(&home, 2, "anna", &offensive(&["dog", "knife"], now)).await;
     let anna = user("anna");
     assert_eq!(labels(&home, "", Audience::Viewer(Some(&anna)), 10).await, counted(&[("dog", 1)]));
-    let moderator = labels(&home, "", Audience::Moderator(&anna), 10).await;
+    let moderator = labels(&home, "", Audience::Moderator(Some(&anna)), 10).await;
     assert_eq!(moderator, counted(&[("dog", 2), ("knife", 1)]));
 }
 
@@ -46,7 +46,7 @@ pub async fn every_image_counts_once(home: impl Home) {
     let first = labelled(&home, 1, "anna", &found).await;
     let second = labelled(&home, 2, "anna", &found).await;
     home.ports().images.store_result(&image_id(1), &found).await.unwrap();
-    let all = Audience::Viewer(None);
+    let all = Audience::EVERYONE;
     assert_eq!(labels(&home, "d", all, 10).await, counted(&[("dog", 2)]));
     home.ports().images.remove(&first.files(), first.uploaded_at, None).await.unwrap();
     assert_eq!(labels(&home, "d", all, 10).await, counted(&[("dog", 1)]));
@@ -59,7 +59,7 @@ pub async fn an_image_of_very_many_labels_counts_for_each(home: impl Home) {
     let names: Vec<String> = (0..60).map(|n| format!("{n:02} label")).collect();
     let found = analysis(&names.iter().map(String::as_str).collect::<Vec<_>>(), home.clock().now());
     let image = labelled(&home, 1, "anna", &found).await;
-    let all = Audience::Viewer(None);
+    let all = Audience::EVERYONE;
     let each: Vec<_> = names.iter().map(|name| (name.as_str(), 1)).collect();
     assert_eq!(labels(&home, "", all, 100).await, counted(&each));
     let images = &home.ports().images;

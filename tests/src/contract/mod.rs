@@ -25,5 +25,6 @@ pub mod removal;
 pub mod sweep;
 pub mod translation;
 pub mod uploads;
+pub mod visibility;
 
 pub use home::Home;

@@ -52,6 +52,9 @@ macro_rules! contract {
             candidates: [
                 pages_are_what_a_reading_of_all_images_finds,
             ],
+            visibility: [
+                the_index_of_a_store_is_what_an_audience_may_see,
+            ],
             history: [
                 entries_are_numbered_without_holes,
                 an_entry_is_read_as_it_was_appended,
@@ -167,6 +170,7 @@ mod tests {
             include_str!("lifecycle.rs"),
             include_str!("sweep.rs"),
             include_str!("candidates.rs"),
+            include_str!("visibility.rs"),
             include_str!("history.rs"),
             include_str!("parts.rs"),
             include_str!("idempotency.rs"),

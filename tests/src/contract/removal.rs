@@ -1,8 +1,8 @@
 //! [`labelcast_functions::ports::Images::remove`]
 
 use chrono::TimeDelta;
-use labelcast_functions::model::Position;
-use labelcast_functions::ports::{Audience, Clock, Removal};
+use labelcast_functions::model::{Audience, Position};
+use labelcast_functions::ports::{Clock, Removal};
 use labelcast_functions::query::Conjunction;
 
 use super::Home;
@@ -19,7 +19,7 @@ pub async fn a_removed_image_is_gone(home: impl Home) {
     assert_eq!(*removed, image, "what it was");
     assert_eq!(home.ports().images.get(&image.id).await.unwrap(), None);
     let everything = Conjunction::default();
-    let page = home.ports().images.candidates(&everything, Audience::Viewer(None), Position::NEWEST, 10).await.unwrap();
+    let page = home.ports().images.candidates(&everything, Audience::EVERYONE, Position::NEWEST, 10).await.unwrap();
     assert!(page.found.is_empty());
     assert_eq!(home.ports().images.remove(&image.files(), image.uploaded_at, None).await.unwrap(), Removal::NotFound);
     let upload = home.ports().uploads.get(&upload_id("anna-1")).await.unwrap().unwrap();

@@ -7,11 +7,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use labelcast_functions::model::{
-    Analysis, BusEvent, Image, ImageFiles, ImageId, Position, Status, Upload, UploadId, UploadState, UserId,
+    Analysis, Audience, BusEvent, Image, ImageFiles, ImageId, Position, Status, Upload, UploadId, UploadState, UserId,
 };
 use labelcast_functions::ports::{
-    AnalysisJob, Audience, Bus, Created, EntryRefused, Images, LabelCount, ListedObject, NewImage, ObjectInfo,
-    ObjectKey, ObjectRead, Objects, PortResult, Ports, Queue, QueuePage, Quota, Removal, UploadForm, Uploads,
+    AnalysisJob, Bus, Created, EntryRefused, Images, LabelCount, ListedObject, NewImage, ObjectInfo, ObjectKey,
+    ObjectRead, Objects, PortResult, Ports, Queue, QueuePage, Quota, Removal, UploadForm, Uploads,
 };
 use labelcast_functions::query::{Candidates, Conjunction};
 use labelcast_functions::signing::PresignedPost;

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use labelcast::database::Database;
 use labelcast::store::SqliteImages;
-use labelcast_functions::model::{Image, Position};
-use labelcast_functions::ports::{Audience, Images};
+use labelcast_functions::model::{Audience, Image, Position};
+use labelcast_functions::ports::Images;
 use labelcast_functions::query::{Conjunction, Normal, Page, Query, merge};
 
 use super::search_data::{DAY_AND_NIGHT, fill, label};
@@ -82,7 +82,7 @@ fn milliseconds(time: Duration) -> String {
 async fn ask(images: &SqliteImages, conjunctions: &[Conjunction], before: Position) -> Page<Image> {
     let mut streams = Vec::with_capacity(conjunctions.len());
     for conjunction in conjunctions {
-        let found = images.candidates(conjunction, Audience::Viewer(None), before, PAGE + 1).await;
+        let found = images.candidates(conjunction, Audience::EVERYONE, before, PAGE + 1).await;
         streams.push(found.expect("the database answers"));
     }
     merge(streams, PAGE)

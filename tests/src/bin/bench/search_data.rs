@@ -156,8 +156,8 @@ fn insert_term(
 #[cfg(test)]
 mod tests {
     use labelcast::store::{SqliteImages, SqliteUploads};
-    use labelcast_functions::model::{Position, Upload, UploadState};
-    use labelcast_functions::ports::{Audience, Images, NewImage, Quota, Uploads};
+    use labelcast_functions::model::{Audience, Position, Upload, UploadState};
+    use labelcast_functions::ports::{Images, NewImage, Quota, Uploads};
     use labelcast_functions::query::Conjunction;
 
     use super::*;
@@ -179,7 +179,7 @@ mod tests {
         fill(filled.path(), 200, 7).unwrap();
         let images = SqliteImages::new(Database::open(filled.path()).unwrap());
         let everything = Conjunction::default();
-        let page = images.candidates(&everything, Audience::Viewer(None), Position::NEWEST, 1_000).await.unwrap();
+        let page = images.candidates(&everything, Audience::EVERYONE, Position::NEWEST, 1_000).await.unwrap();
         assert_eq!(page.found.len(), 200);
 
         let database = Database::open(stored.path()).unwrap();

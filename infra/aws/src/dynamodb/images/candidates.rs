@@ -1,6 +1,6 @@
-use labelcast_functions::model::{Image, Position, StoredResult};
-use labelcast_functions::ports::{Audience, PortResult};
-use labelcast_functions::query::{Candidates, Conjunction, Facts};
+use labelcast_functions::model::{Audience, Image, Position};
+use labelcast_functions::ports::PortResult;
+use labelcast_functions::query::{Candidates, Conjunction};
 
 use super::posting::Posting;
 use super::{listing, plan, position};
@@ -78,8 +78,9 @@ impl Search<'_> {
             let (some, others) = left.split_at(left.len().min(at_once));
             self.spent += some.len() * IMAGE;
             for image in listing::read(self.table, some).await? {
+                // What postings leave open, and whether the image exists for the audience.
                 if let Some(result) = &image.result
-                    && self.matches(result, &image)
+                    && self.conjunction.finds(&image, self.audience)
                 {
                     self.found.push((result.position, image));
                 }
@@ -91,16 +92,6 @@ impl Search<'_> {
             at_once = (at_once * 2).min(MOST_AT_ONCE);
         }
         Ok(None)
-    }
-
-    /// What postings leave open, and whether the image exists for the audience.
-    fn matches(&self, result: &StoredResult, image: &Image) -> bool {
-        self.audience.may_see(result.status)
-            && self.conjunction.matches(&Facts {
-                labels: &result.analysis.labels,
-                offensive: result.analysis.is_offensive(),
-                mine: self.audience.user().is_some_and(|user| image.is_uploaded_by(user)),
-            })
     }
 }
 
@@ -136,7 +127,7 @@ impl Part {
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
-    use labelcast_functions::model::{Analysis, ImageId, ImageType, Status};
+    use labelcast_functions::model::{Analysis, ImageId, ImageType, Status, StoredResult};
 
     use super::*;
     use crate::dynamodb::images::term::Term;

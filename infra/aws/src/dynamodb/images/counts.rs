@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use labelcast_functions::model::{Image, LabelName};
-use labelcast_functions::ports::{Audience, LabelCount, PortResult};
+use labelcast_functions::model::{Audience, Image, LabelName};
+use labelcast_functions::ports::{LabelCount, PortResult};
 use serde::{Deserialize, Serialize};
 
 use crate::dynamodb::action::update;
@@ -28,7 +28,7 @@ struct Count {
 
 impl Count {
     fn of(&self, audience: Audience<'_>) -> i64 {
-        if matches!(audience, Audience::Moderator(_)) { self.every } else { self.public }
+        if audience.is_moderator() { self.every } else { self.public }
     }
 }
 
@@ -36,7 +36,7 @@ impl Count {
 pub(super) fn counted(table: &Table, image: &Image, by: i64) -> PortResult<Vec<TransactWriteItem>> {
     let Some(result) = &image.result else { return Ok(Vec::new()) };
     let partition = sharded(LABELS, shard_of(image.id.digest()));
-    let public = if result.status.is_public() { by } else { 0 };
+    let public = if image.is_public() { by } else { 0 };
     let names: BTreeSet<&LabelName> = result.analysis.labels.iter().map(|label| &label.name).collect();
     let count = |name: &LabelName| {
         let update = update(table, &partition, name.as_str())

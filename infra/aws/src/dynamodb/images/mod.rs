@@ -24,8 +24,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use labelcast_functions::model::{Analysis, Image, ImageFiles, ImageId, Position, Status, UploadId, UserId};
-use labelcast_functions::ports::{Audience, Images, LabelCount, NewImage, PortResult, QueuePage, Removal};
+use labelcast_functions::model::{Analysis, Audience, Image, ImageFiles, ImageId, Position, Status, UploadId, UserId};
+use labelcast_functions::ports::{Images, LabelCount, NewImage, PortResult, QueuePage, Removal};
 use labelcast_functions::query::{Candidates, Conjunction};
 
 use self::position::Positions;

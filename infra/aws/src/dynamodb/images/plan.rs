@@ -1,6 +1,7 @@
 //! Which postings a search walks.
 
-use labelcast_functions::ports::{Audience, PortResult};
+use labelcast_functions::model::Audience;
+use labelcast_functions::ports::PortResult;
 use labelcast_functions::query::Conjunction;
 
 use super::counts;

@@ -1,5 +1,5 @@
 use labelcast_functions::model::{Image, Position};
-use labelcast_functions::query::{Candidates, Conjunction, Facts};
+use labelcast_functions::query::{Candidates, Conjunction};
 use rusqlite::Connection;
 
 use super::conjunction::{Step, Walk};
@@ -44,22 +44,12 @@ pub(super) fn candidates(
                 let image = rows::by_number(connection, number)?;
                 found.extend(
                     image
-                        .filter(|image| matches(conjunction, viewer, image))
+                        // What the index leaves open.
+                        .filter(|image| conjunction.finds(image, viewer.audience()))
                         .map(|image| (rows::position(number), image)),
                 );
                 from = number - 1;
             }
         }
     }
-}
-
-/// What the index leaves open.
-fn matches(conjunction: &Conjunction, viewer: &Viewer, image: &Image) -> bool {
-    image.result.as_ref().is_some_and(|result| {
-        conjunction.matches(&Facts {
-            labels: &result.analysis.labels,
-            offensive: result.analysis.is_offensive(),
-            mine: viewer.user.as_ref().is_some_and(|user| image.is_uploaded_by(user)),
-        })
-    })
 }

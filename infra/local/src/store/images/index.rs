@@ -1,6 +1,6 @@
 //! Terms, their counts and their postings.
 
-use labelcast_functions::model::{Confidence, Image, Status};
+use labelcast_functions::model::{Confidence, Image};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::rows;
@@ -74,9 +74,5 @@ pub(super) fn remove_all(group: &Transaction<'_>, image: &Image) -> rusqlite::Re
 /// An image's number, and whether it is for moderators only; `None` before it has a result.
 fn place(image: &Image) -> Option<(i64, bool)> {
     let result = image.result.as_ref()?;
-    Some((rows::number(result.position), is_hidden(result.status)))
-}
-
-fn is_hidden(status: Status) -> bool {
-    !status.is_public()
+    Some((rows::number(result.position), !image.is_public()))
 }

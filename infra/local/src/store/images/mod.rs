@@ -18,8 +18,8 @@ mod term;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use labelcast_functions::model::{Analysis, Image, ImageFiles, ImageId, Position, Status, UploadId, UserId};
-use labelcast_functions::ports::{Audience, Images, LabelCount, NewImage, PortResult, QueuePage, Removal};
+use labelcast_functions::model::{Analysis, Audience, Image, ImageFiles, ImageId, Position, Status, UploadId, UserId};
+use labelcast_functions::ports::{Images, LabelCount, NewImage, PortResult, QueuePage, Removal};
 use labelcast_functions::query::{Candidates, Conjunction};
 
 use crate::database::Database;
@@ -44,9 +44,16 @@ struct Viewer {
     user: Option<UserId>,
 }
 
+impl Viewer {
+    fn audience(&self) -> Audience<'_> {
+        let user = self.user.as_ref();
+        if self.sees_hidden { Audience::Moderator(user) } else { Audience::Viewer(user) }
+    }
+}
+
 impl From<Audience<'_>> for Viewer {
     fn from(audience: Audience<'_>) -> Self {
-        Self { sees_hidden: matches!(audience, Audience::Moderator(_)), user: audience.user().cloned() }
+        Self { sees_hidden: audience.is_moderator(), user: audience.user().cloned() }
     }
 }
 
