@@ -9,6 +9,7 @@ pub mod contract;
 pub mod error;
 pub mod images;
 pub mod imaging;
+pub mod limits;
 pub mod live;
 pub mod model;
 pub mod ports;

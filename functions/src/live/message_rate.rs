@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::limits::BURST_SECONDS;
 use crate::ports::MessageAllowed;
 
 /// Seconds over the rate, one soon after the other, before the connection is closed.
@@ -70,7 +71,7 @@ impl MessageRate {
         let passed = u64::try_from(now.saturating_sub(self.counted_at).as_millis()).unwrap_or(u64::MAX);
         let used = self.used.saturating_sub(passed.saturating_mul(per_second.into()));
         self.counted_at = now;
-        if used + 1_000 <= u64::from(per_second) * 2_000 {
+        if used + 1_000 <= u64::from(per_second) * u64::from(BURST_SECONDS) * 1_000 {
             self.used = used + 1_000;
             return MessageAllowed::Yes;
         }

@@ -4,11 +4,12 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 
 use super::render::may_be_seen;
 use super::replay::matches;
-use crate::model::{Connection, ConnectionId, Image, Notification, Subscription, TopicKey};
+use crate::limits::TOKEN_GRACE;
+use crate::model::{ConnectionId, Image, Notification, Subscription, TopicKey};
 use crate::ports::{Connections, Placed, PortResult, Which};
 use crate::query::Filing;
 
@@ -31,7 +32,7 @@ pub(super) async fn find(
     // Where filters do not hold back, everyone is asked for (`docs/guarantees.md#offensive-pictures`).
     let which = filings.as_ref().map_or(Which::All, Which::FiledUnder);
     // The grace is over for those whose token ended before this.
-    let ended = now - Duration::seconds(Connection::GRACE_SECONDS);
+    let ended = now - TOKEN_GRACE;
     let receives = |subscription: &Subscription| {
         subscription.caller.expires_at >= ended
             && match (&subscription.filter, image) {

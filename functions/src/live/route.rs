@@ -9,6 +9,7 @@ use super::replay::Replayer;
 use super::replay_budget::ReplayBudget;
 use super::subscribe::{Outcome, Request, Subscriber};
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits::FRAME_BYTES;
 use crate::model::{Connection, ConnectionId, Topic, TopicKey};
 use crate::ports::{Clock, Connections, Frame, History, Images, MessageAllowed, Objects, Pusher};
 use crate::protocol::{self, ClientFrame, ClosingCode, ErrorCode, Refresh, ServerFrame, Unsubscribe};
@@ -242,7 +243,7 @@ fn shortened(mut message: String) -> String {
 fn encode(outcome: Result<Answer>, reference: Option<String>) -> Option<String> {
     let frame = outcome.unwrap_or_else(|error| Some(refusal(error, reference)))?;
     let text = serde_json::to_string(&frame).expect("frames are plain data, which JSON can hold");
-    if text.len() <= Frame::MAX_BYTES {
+    if text.len() <= FRAME_BYTES {
         return Some(text);
     }
     // Everything that is answered is bounded, so this is a fault of ours.

@@ -19,7 +19,7 @@ pub struct Caller {
     pub username: String,
     /// The token's `cognito:groups`; they decide which topics may be read.
     pub groups: BTreeSet<String>,
-    /// The token's `exp`: a connection is served until 25 s after it.
+    /// The token's `exp`: a connection is served until [`TOKEN_GRACE`](crate::limits::TOKEN_GRACE) after it.
     pub expires_at: DateTime<Utc>,
     /// The version of the user's account under which the token was issued: it grows when the password or the groups
     /// change. 0 in tokens that name none, such as Cognito's.

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 
 use super::{Caller, ConnectionId, TopicKey};
+use crate::limits::TOKEN_GRACE;
 use crate::query::Query;
 
 /// An open socket. After `$connect` this row rules, not the authorizer's context, which never changes.
@@ -19,12 +20,9 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// How long after its token's end a connection may still be served, in seconds.
-    pub const GRACE_SECONDS: i64 = 25;
-
     /// Whether it may still be served.
     pub fn is_served(&self, now: DateTime<Utc>) -> bool {
-        now <= self.caller.expires_at + Duration::seconds(Self::GRACE_SECONDS)
+        now <= self.caller.expires_at + TOKEN_GRACE
     }
 }
 

@@ -2,20 +2,18 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::PortResult;
+use crate::limits::FRAME_BYTES;
 use crate::model::ConnectionId;
 
-/// A text frame's payload, encoded once and shared by all its receivers. At most 32 KiB.
+/// A text frame's payload, encoded once and shared by all its receivers. At most [`FRAME_BYTES`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame(Bytes);
 
 impl Frame {
-    /// API Gateway's limit for a frame, which holds for posts too.
-    pub const MAX_BYTES: usize = 32 * 1024;
-
-    /// Encodes a message. `None` if it is larger than [`Frame::MAX_BYTES`].
+    /// Encodes a message. `None` if it is larger than a frame may be.
     pub fn encode(message: &impl serde::Serialize) -> Option<Self> {
         let text = serde_json::to_vec(message).expect("messages are plain data, which JSON can hold");
-        (text.len() <= Self::MAX_BYTES).then(|| Self(text.into()))
+        (text.len() <= FRAME_BYTES).then(|| Self(text.into()))
     }
 
     /// The frame's text, which is JSON.

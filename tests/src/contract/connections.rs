@@ -1,6 +1,7 @@
 //! [`labelcast_functions::ports::Connections`]: rows.
 
 use chrono::TimeDelta;
+use labelcast_functions::limits::TOKEN_GRACE;
 use labelcast_functions::model::{Connection, ConnectionId, Topic, TopicKey};
 use labelcast_functions::ports::{Added, Clock, MessageAllowed, Replacing, Subscribed};
 
@@ -193,7 +194,7 @@ pub async fn connections_whose_grace_is_over_are_found(home: impl Home) {
     let anna = connect(&home, "a1", "anna").await;
     let expiry = anna.caller.expires_at;
     let port = &home.ports().connections;
-    let grace = TimeDelta::seconds(Connection::GRACE_SECONDS);
+    let grace = TOKEN_GRACE;
     assert!(port.expired(expiry + grace, 10).await.unwrap().is_empty(), "within its grace");
     let over = expiry + grace + TimeDelta::seconds(1);
     assert_eq!(port.expired(over, 10).await.unwrap(), std::slice::from_ref(&anna));

@@ -1,5 +1,6 @@
 //! [`labelcast_functions::ports::Pusher`], over real sockets.
 
+use labelcast_functions::limits::FRAME_BYTES;
 use labelcast_functions::ports::{Frame, Pushed, Unreached};
 use serde_json::{Value, json};
 
@@ -45,9 +46,9 @@ pub async fn who_is_gone_is_named(home: impl Home) {
 /// As large as API Gateway takes them.
 pub async fn a_frame_of_32_kib_arrives_whole(home: impl Home) {
     let (one, mut socket) = home.open().await;
-    let text = "x".repeat(Frame::MAX_BYTES - 2);
+    let text = "x".repeat(FRAME_BYTES - 2);
     let large = Frame::encode(&Value::String(text.clone())).expect("exactly as large as allowed");
-    assert_eq!(large.bytes().len(), Frame::MAX_BYTES);
+    assert_eq!(large.bytes().len(), FRAME_BYTES);
     home.ports().pusher.post(&one, large).await.unwrap();
     assert_eq!(socket.frame().await, Value::String(text));
 }

@@ -1,7 +1,8 @@
 //! The port `Connections`, in memory.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
+use labelcast_functions::limits::TOKEN_GRACE;
 use labelcast_functions::model::{Caller, Connection, ConnectionId, Cursor, Seq, Subscription, Topic, TopicKey};
 use labelcast_functions::ports::{
     Added, Connections, Frame, GoLive, MessageAllowed, PortResult, Replacing, Subscribed, Which,
@@ -77,7 +78,7 @@ impl Connections for Gateway {
     }
 
     async fn expired(&self, now: DateTime<Utc>, limit: usize) -> PortResult<Vec<Connection>> {
-        Ok(self.rows().expired(now - Duration::seconds(Connection::GRACE_SECONDS), limit))
+        Ok(self.rows().expired(now - TOKEN_GRACE, limit))
     }
 
     async fn visit(

@@ -13,6 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
 use bytes::Bytes;
 use hyper::upgrade::OnUpgrade;
+use labelcast_functions::limits::MESSAGE_TIMEOUT;
 use labelcast_functions::live::{AuthorizeError, Connected};
 use labelcast_functions::model::{Connection, ConnectionId};
 use labelcast_functions::protocol::{ClosingCode, choose_subprotocol};
@@ -24,7 +25,7 @@ use tokio::sync::oneshot;
 use super::peer::Peer;
 use super::socket::{Ended, Socket};
 use super::transport::Transport;
-use super::{Gateway, Routes, handshake, limits, message, session};
+use super::{Gateway, Routes, handshake, message, session};
 use crate::server::ConnectionPermit;
 
 /// Answers a handshake.
@@ -89,7 +90,7 @@ async fn admit(
     let offered = || values(header::SEC_WEBSOCKET_PROTOCOL);
     // Of several, the last, as API Gateway has it.
     let token = token::of_handshake(values(header::AUTHORIZATION).next_back(), offered());
-    let authorized = tokio::time::timeout(limits::MESSAGE_TIME, routes.authorize(token)).await;
+    let authorized = tokio::time::timeout(MESSAGE_TIMEOUT, routes.authorize(token)).await;
     let authorized = authorized.map_err(|_| failed("the authorizer", &"timed out"))?;
     let caller = authorized.map_err(|error| match error {
         AuthorizeError::Unauthorized => StatusCode::UNAUTHORIZED,
@@ -97,7 +98,7 @@ async fn admit(
     })?;
     Admission::admit(&request.extensions);
     let connection = Connection { id: gateway.new_id(), caller, connected_at: gateway.shared.clock.now() };
-    let connected = tokio::time::timeout(limits::MESSAGE_TIME, routes.connect(&connection)).await;
+    let connected = tokio::time::timeout(MESSAGE_TIMEOUT, routes.connect(&connection)).await;
     let connected =
         connected.map_err(|_| failed("`$connect`", &"timed out"))?.map_err(|error| failed("`$connect`", &error))?;
     match connected {
@@ -165,7 +166,7 @@ async fn open(gateway: &Gateway, peer: &Arc<Peer>, upgrade: OnUpgrade) -> Option
 async fn disconnect(routes: &dyn Routes, peer: &Peer, ended: Ended) {
     metrics::counter!("labelcast_disconnected_total", "code" => ended.code.to_string()).increment(1);
     let disconnected = routes.disconnect(&peer.id, peer.connected_at, &ended);
-    match tokio::time::timeout(limits::MESSAGE_TIME, disconnected).await {
+    match tokio::time::timeout(MESSAGE_TIMEOUT, disconnected).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => failed_to_disconnect(peer, &error),
         Err(_) => failed_to_disconnect(peer, &"timed out"),

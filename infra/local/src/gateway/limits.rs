@@ -1,19 +1,8 @@
-//! The bounds of the gateway, and why.
+//! The bounds of the gateway that are its own, and why. Those that it shares with API Gateway stand in
+//! [`labelcast_functions::limits`].
 
 use std::time::Duration;
 
-/// API Gateway's limit for a frame, in bytes; a larger one closes with 1009.
-pub(super) const MAX_FRAME: usize = 32 * 1024;
-/// API Gateway's limit for a message, in bytes.
-pub(super) const MAX_MESSAGE: usize = 128 * 1024;
-/// Idle connections are closed after this. Messages in either direction count, and a client's own pings; the server's pings
-/// and what answers them do not.
-pub(super) const IDLE: Duration = Duration::from_mins(10);
-/// No connection lives longer.
-pub(super) const AGE: Duration = Duration::from_hours(2);
-/// API Gateway's longest integration. Handling a message may take longer only while its replay makes progress, and a replay
-/// may wait as long for a reader that takes nothing.
-pub(super) const MESSAGE_TIME: Duration = Duration::from_secs(29);
 /// How often the server pings, unless the operator says otherwise: often enough for proxies that close what is quiet for
 /// 60 s (nginx, HAProxy, load balancers).
 pub(super) const PING_EVERY: Duration = Duration::from_secs(25);
@@ -41,8 +30,6 @@ pub(super) const CLOSING: Duration = Duration::from_secs(5);
 pub(super) const SEND_BUFFER: usize = 32 * 1024;
 /// Handshakes under way at once; further ones are told 429. API Gateway's own figure is a quota of the account.
 pub(super) const HANDSHAKES: usize = 1_024;
-/// Closes a connection this long after its token's end: before the grace of 25 s is over.
-pub(super) const EXPIRY_GRACE_SECONDS: i64 = 22;
 /// Sockets flushed before other tasks have their turn.
 pub(super) const FLUSHED_AT_ONCE: usize = 128;
 /// Sockets queued to before the first of them are flushed.

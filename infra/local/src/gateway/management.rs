@@ -15,13 +15,14 @@ use base64::alphabet::URL_SAFE as ALPHABET;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use chrono::SecondsFormat;
 use labelcast_functions::audit::{Action, Outcome, Record};
+use labelcast_functions::limits::{FRAME_BYTES, MESSAGE_BYTES};
 use labelcast_functions::model::ConnectionId;
 use labelcast_functions::ports::{Connections, Pusher};
 use labelcast_functions::rest::{Admission, ClientAddress};
 use serde_json::json;
 
 use super::outbound::Queued;
-use super::{Gateway, frame, limits};
+use super::{Gateway, frame};
 
 /// Whether a request (its parts and its whole body) is signed by somebody who may.
 pub type SignatureCheck = Arc<dyn Fn(&axum::http::request::Parts, &[u8]) -> bool + Send + Sync>;
@@ -39,13 +40,13 @@ pub fn router(gateway: Gateway, check: SignatureCheck) -> Router {
         // As the documentation's own example writes it.
         .route("/%40connections/{id}", post(send).get(show).delete(close))
         .layer(from_fn_with_state(check, signed))
-        .layer(DefaultBodyLimit::max(limits::MAX_MESSAGE + 1))
+        .layer(DefaultBodyLimit::max(MESSAGE_BYTES + 1))
         .with_state(gateway)
 }
 
 async fn signed(State(check): State<SignatureCheck>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let body = match axum::body::to_bytes(body, limits::MAX_MESSAGE).await {
+    let body = match axum::body::to_bytes(body, MESSAGE_BYTES).await {
         Ok(body) => body,
         Err(failure) if is_too_long(&failure) => return too_large(),
         Err(_) => {
@@ -110,7 +111,7 @@ async fn send(State(gateway): State<Gateway>, id: Result<Path<String>, PathRejec
     };
     let Some(socket) = gateway.socket(&id) else { return gone() };
     // The frame's limit holds for posts too.
-    if body.len() > limits::MAX_FRAME {
+    if body.len() > FRAME_BYTES {
         return too_large();
     }
     if std::str::from_utf8(&body).is_err() {

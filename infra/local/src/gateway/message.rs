@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
+use labelcast_functions::limits::MESSAGE_TIMEOUT;
 use labelcast_functions::live::Admission;
 
 use super::peer::Peer;
-use super::{Gateway, Routes, frame, limits};
+use super::{Gateway, Routes, frame};
 
 /// Has a message handled; what comes back is the frame to answer with.
 pub(super) async fn handle(gateway: Gateway, routes: Arc<dyn Routes>, peer: Arc<Peer>, text: String) -> Option<Bytes> {
@@ -50,11 +51,11 @@ pub(super) async fn handle(gateway: Gateway, routes: Arc<dyn Routes>, peer: Arc<
     }
 }
 
-/// Waits for a message to be handled; `None` after [`limits::MESSAGE_TIME`]. A replay has no deadline: it waits for its turn
+/// Waits for a message to be handled; `None` after [`MESSAGE_TIMEOUT`]. A replay has no deadline: it waits for its turn
 /// among the others and for a link that may be slow, and what it posts is given up after the same time without progress.
 async fn in_time<T>(gateway: &Gateway, peer: &Peer, mut handled: impl Future<Output = T> + Unpin) -> Option<T> {
     loop {
-        match tokio::time::timeout(limits::MESSAGE_TIME, &mut handled).await {
+        match tokio::time::timeout(MESSAGE_TIMEOUT, &mut handled).await {
             Ok(handled) => return Some(handled),
             Err(_) if gateway.rows().is_replaying(&peer.id) => {}
             Err(_) => return None,

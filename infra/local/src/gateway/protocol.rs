@@ -3,10 +3,9 @@
 use std::io::{self, Read, Write};
 
 use bytes::Bytes;
+use labelcast_functions::limits::{FRAME_BYTES, MESSAGE_BYTES};
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Error, Message};
-
-use super::limits;
 
 /// What was read.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,8 +41,8 @@ impl Reader {
         let config = WebSocketConfig::default()
             .read_buffer_size(256)
             .write_buffer_size(0)
-            .max_frame_size(Some(limits::MAX_FRAME))
-            .max_message_size(Some(limits::MAX_MESSAGE));
+            .max_frame_size(Some(FRAME_BYTES))
+            .max_message_size(Some(MESSAGE_BYTES));
         let context = WebSocketContext::new(Role::Server, Some(config));
         Self { context, stream: Fed { input: input.to_vec(), read: 0, output: Vec::new() }, failed: false }
     }
@@ -191,7 +190,7 @@ mod tests {
     #[test]
     fn a_violation_has_the_code_of_the_rfc() {
         assert_eq!(code(&frame(0x82, b"binary")), Some(1003));
-        assert_eq!(code(&frame(0x81, &vec![b'x'; limits::MAX_FRAME + 1])), Some(1009));
+        assert_eq!(code(&frame(0x81, &vec![b'x'; FRAME_BYTES + 1])), Some(1009));
         assert_eq!(code(&frame(0x81, b"\xff")), Some(1007));
         assert_eq!(code(&frame(0x83, b"reserved")), Some(1002));
         assert_eq!(code(&frame(0xc1, b"rsv")), Some(1002));
@@ -201,12 +200,12 @@ mod tests {
 
     #[test]
     fn a_message_has_128_kib_in_frames_of_32() {
-        let part = vec![b'x'; limits::MAX_FRAME];
+        let part = vec![b'x'; FRAME_BYTES];
         let all = |last: &[u8]| {
             let parts = [frame(0x01, &part), frame(0x00, &part), frame(0x00, &part), frame(0x00, &part)];
             [parts.concat(), frame(0x80, last)].concat()
         };
-        assert!(matches!(&read(&all(b"")).0[..], [Incoming::Text(text)] if text.len() == limits::MAX_MESSAGE));
+        assert!(matches!(&read(&all(b"")).0[..], [Incoming::Text(text)] if text.len() == MESSAGE_BYTES));
         assert_eq!(code(&all(b"x")), Some(1009));
     }
 

@@ -4,11 +4,12 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use labelcast_functions::limits::TOKEN_GRACE_UNTIL_CLOSED;
 use labelcast_functions::model::Caller;
 use labelcast_functions::protocol::ClosingCode;
 
+use super::Gateway;
 use super::uptime::Moment;
-use super::{Gateway, limits};
 
 /// Whose token still is good by its own time.
 const REVOKED: &str =
@@ -20,7 +21,7 @@ impl Gateway {
         let now = Moment::of(&*self.shared.clock);
         self.shared.now.set(now);
         // When a token ends is a matter of the wall clock; everything else here is a duration.
-        let ended = self.shared.clock.now() - chrono::Duration::seconds(limits::EXPIRY_GRACE_SECONDS);
+        let ended = self.shared.clock.now() - TOKEN_GRACE_UNTIL_CLOSED;
         let expired = self.rows().expired(ended, usize::MAX);
         for connection in expired {
             if let Some(socket) = self.socket(&connection.id) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use labelcast_functions::limits::{CONNECTION_TTL, IDLE_TIMEOUT, MESSAGE_TIMEOUT};
 use labelcast_functions::protocol::{ClosingCode, ServerFrame};
 use tokio::sync::Notify;
 
@@ -179,7 +180,7 @@ impl Socket {
         }
     }
 
-    /// Waits for room, or the end. False if the stream took nothing at all for [`limits::MESSAGE_TIME`].
+    /// Waits for room, or the end. False if the stream took nothing at all for [`MESSAGE_TIMEOUT`].
     pub(super) async fn room(&self, room: Room) -> bool {
         loop {
             let moved = self.room.notified();
@@ -196,7 +197,7 @@ impl Socket {
                     return true;
                 }
             }
-            if tokio::time::timeout(limits::MESSAGE_TIME, moved).await.is_err() {
+            if tokio::time::timeout(MESSAGE_TIMEOUT, moved).await.is_err() {
                 return false;
             }
         }
@@ -298,8 +299,8 @@ impl Socket {
             }
             return;
         }
-        let idle = self.active_at.get().is_some_and(|active| now.since(active) >= limits::IDLE);
-        if idle || now.since(self.opened_at) >= limits::AGE {
+        let idle = self.active_at.get().is_some_and(|active| now.since(active) >= IDLE_TIMEOUT);
+        if idle || now.since(self.opened_at) >= CONNECTION_TTL {
             return self.close(Some(ClosingCode::Limit), 1001, "Going away");
         }
         let blocked = self.outbound().is_blocked();

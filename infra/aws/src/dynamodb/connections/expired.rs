@@ -1,5 +1,6 @@
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use labelcast_functions::limits::TOKEN_GRACE;
 use labelcast_functions::model::{Connection, ConnectionId};
 use labelcast_functions::ports::PortResult;
 
@@ -17,7 +18,7 @@ const READ_AT_ONCE: usize = 16;
 impl DynamoConnections {
     /// Goes through the minutes in order, and remembers up to which there is nothing left.
     pub(super) async fn find_expired(&self, now: DateTime<Utc>, limit: usize) -> PortResult<Vec<Connection>> {
-        let before = now - TimeDelta::seconds(Connection::GRACE_SECONDS);
+        let before = now - TOKEN_GRACE;
         let last = rows::minute(before);
         let reached: Option<ReachedRow> = self.table.get(EXPIRY, REACHED).await?;
         let first = reached.map_or(last - FIRST, |reached| reached.minute);

@@ -4,6 +4,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::ReturnValue;
 use chrono::{DateTime, Utc};
+use labelcast_functions::limits::BURST_SECONDS;
 use labelcast_functions::live::Excess;
 use labelcast_functions::model::{Connection, ConnectionId};
 use labelcast_functions::ports::{MessageAllowed, PortResult};
@@ -40,7 +41,7 @@ impl DynamoConnections {
     ) -> PortResult<Option<(Connection, MessageAllowed)>> {
         let per_second = per_second.max(1);
         let (each, now) = (SECOND / i64::from(per_second), now.timestamp_micros());
-        let message = Message { id, per_second, now, latest: now + 2 * SECOND - each };
+        let message = Message { id, per_second, now, latest: now + i64::from(BURST_SECONDS) * SECOND - each };
         let mut backoff = Backoff::new(self.table.what);
         if self.is_flooding(id)
             && let Some(counted) = self.ignore(&message).await?
