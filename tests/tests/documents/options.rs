@@ -40,7 +40,9 @@ fn list(command: &Command, above: &str, all: &mut String) {
             all,
             "\n### {name}\n\n{about}.\n\n| option | default | variable | meaning |\n| --- | --- | --- | --- |\n"
         );
-        options.iter().for_each(|option| row(option, all));
+        for option in options {
+            row(option, all);
+        }
     }
     for inner in command.get_subcommands() {
         list(inner, &name, all);
