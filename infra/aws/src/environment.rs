@@ -4,14 +4,7 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use chrono::TimeDelta;
-use labelcast_functions::model::Confidence;
-use labelcast_functions::settings::{Bounds, ReaderRule, Readers, Settings, bounds};
-
-/// A post takes some 10 ms and dozens run at once, so this is a second or two.
-const RECEIVERS_AT_ONCE: usize = 5_000;
-
-/// Seconds after which cursors pass what nobody has finished pushing, unless set otherwise: 20 minutes.
-const WATERMARK_SECONDS: u32 = 1_200;
+use labelcast_functions::settings::{ReaderRule, Readers, Setting, Settings, table};
 
 /// 4 days, as SQS keeps messages by default.
 const ANALYSES_KEPT_SECONDS: u32 = 4 * 24 * 3_600;
@@ -77,73 +70,32 @@ impl Environment {
         }
     }
 
-    /// A number within its bounds, or what it is by default.
-    pub fn within<T: TryFrom<u64>>(&self, name: &'static str, bounds: Bounds, default: T) -> Result<T> {
-        match self.optional(name) {
-            None => Ok(default),
-            Some(value) => bounds.read(&value).map_err(|error| unreadable(name, &value, &error)),
-        }
+    /// A setting of the table; `None` where it is not set, or no function reads it.
+    fn given(&self, setting: &'static Setting) -> Result<Option<u32>> {
+        let Some(name) = setting.variable else { return Ok(None) };
+        let read = |value: String| setting.read(&value).map_err(|error| unreadable(name, &value, &error));
+        self.optional(name).map(read).transpose()
+    }
+
+    /// What a setting is: as it is set, or as it is by default.
+    pub fn number(&self, setting: &'static Setting) -> Result<u32> {
+        self.given(setting).map(|given| given.unwrap_or(setting.default))
     }
 
     /// What an operator sets in `infra/config.yml`; what is not set is as documented.
     pub fn settings(&self) -> Result<Settings> {
-        let default = Settings::default();
-        let percent = self.or("LABELCAST_MIN_CONFIDENCE", default.min_confidence.percent())?;
-        let min_confidence = Confidence::from_percent(percent)
-            .ok_or_else(|| unreadable("LABELCAST_MIN_CONFIDENCE", &percent.to_string(), &"not a percentage"))?;
-        let days: u32 = self.within("LABELCAST_UNUSED_TOPIC_DAYS", bounds::UNUSED_TOPIC_DAYS, 90)?;
-        let hours: u32 = self.within("LABELCAST_HISTORY_HOURS", bounds::HISTORY_HOURS, 24)?;
-        Ok(Settings {
-            max_upload_bytes: self.within(
-                "LABELCAST_MAX_UPLOAD_BYTES",
-                bounds::MAX_UPLOAD_BYTES,
-                default.max_upload_bytes,
-            )?,
-            uploads_per_hour: self.within(
-                "LABELCAST_UPLOADS_PER_HOUR",
-                bounds::UPLOADS_PER_HOUR,
-                default.uploads_per_hour,
-            )?,
-            max_labels: self.within("LABELCAST_MAX_LABELS", bounds::MAX_LABELS, default.max_labels)?,
-            min_confidence,
-            max_attempts: self.within("LABELCAST_MAX_ATTEMPTS", bounds::MAX_ATTEMPTS, default.max_attempts)?,
-            topics_per_connection: self.within(
-                "LABELCAST_TOPICS_PER_CONNECTION",
-                bounds::TOPICS_PER_CONNECTION,
-                default.topics_per_connection,
-            )?,
-            connections_per_user: self.within(
-                "LABELCAST_CONNECTIONS_PER_USER",
-                bounds::CONNECTIONS_PER_USER,
-                default.connections_per_user,
-            )?,
-            messages_per_second: self.within(
-                "LABELCAST_MESSAGES_PER_SECOND",
-                bounds::MESSAGES_PER_SECOND,
-                default.messages_per_second,
-            )?,
-            replay_limit: self.within("LABELCAST_REPLAY_LIMIT", bounds::REPLAY_LIMIT, default.replay_limit)?,
-            history_age: chrono::Duration::hours(hours.into()),
-            unused_topics_kept: chrono::Duration::days(days.into()),
-            history_entries: self.within(
-                "LABELCAST_HISTORY_ENTRIES",
-                bounds::HISTORY_ENTRIES,
-                default.history_entries,
-            )?,
-            readers: self.readers()?,
-            ..default
-        })
+        Ok(Settings { readers: self.readers()?, ..Settings::read(|setting| self.given(setting))? })
     }
 
-    /// Receivers of a notification that one run of `notify` serves: 1 to 20,000.
+    /// Receivers of a notification that one run of `notify` serves.
     pub fn receivers_at_once(&self) -> Result<usize> {
-        self.within("LABELCAST_RECEIVERS_AT_ONCE", bounds::RECEIVERS_AT_ONCE, RECEIVERS_AT_ONCE)
+        self.number(&table::RECEIVERS_AT_ONCE).map(|receivers| receivers as usize)
     }
 
     /// How long the delivered watermark waits for a notification that nobody has finished pushing. `serverless.yml` knows how
     /// long attempts at it may take, and packages nothing that could take longer.
     pub fn watermark(&self) -> Result<TimeDelta> {
-        self.or("LABELCAST_WATERMARK_SECONDS", WATERMARK_SECONDS).map(|seconds| TimeDelta::seconds(seconds.into()))
+        self.number(&table::WATERMARK_SECONDS).map(|seconds| TimeDelta::seconds(seconds.into()))
     }
 
     /// How long a job may wait in the queue before `analyze`; `serverless.yml` gives the queue the same.
@@ -154,9 +106,7 @@ impl Environment {
 
     /// Posts a second to sockets that all runs share; `None` where none is set.
     pub fn posts_per_second(&self) -> Result<Option<NonZeroU32>> {
-        const NAME: &str = "LABELCAST_POSTS_PER_SECOND";
-        let read = |value: String| value.parse().map_err(|error| unreadable(NAME, &value, &error));
-        self.optional(NAME).map(read).transpose()
+        self.given(&table::POSTS_PER_SECOND).map(|given| given.and_then(NonZeroU32::new))
     }
 
     fn readers(&self) -> Result<Readers> {
@@ -203,20 +153,6 @@ mod tests {
     }
 
     #[test]
-    fn receivers_of_one_run_are_within_its_time() {
-        assert_eq!(with(&[]).receivers_at_once(), Ok(5_000));
-        assert_eq!(with(&[("LABELCAST_RECEIVERS_AT_ONCE", "3")]).receivers_at_once(), Ok(3));
-        for pairs in [
-            &[("LABELCAST_RECEIVERS_AT_ONCE", "0")][..],
-            &[("LABELCAST_RECEIVERS_AT_ONCE", "20001")],
-            &[("LABELCAST_RECEIVERS_AT_ONCE", "all")],
-        ] {
-            let error = with(pairs).receivers_at_once().unwrap_err().to_string();
-            assert!(error.contains(pairs[0].0) && error.contains(pairs[0].1), "{error}");
-        }
-    }
-
-    #[test]
     fn the_watermark_waits_as_long_as_was_set() {
         assert_eq!(with(&[]).watermark(), Ok(TimeDelta::minutes(20)));
         assert_eq!(with(&[("LABELCAST_WATERMARK_SECONDS", "60")]).watermark(), Ok(TimeDelta::minutes(1)));
@@ -234,24 +170,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_named_with_its_value() {
-        for pairs in [
-            &[("LABELCAST_MAX_LABELS", "many")][..],
-            &[("LABELCAST_MAX_LABELS", "0")],
-            &[("LABELCAST_MAX_UPLOAD_BYTES", "15728641")],
-            &[("LABELCAST_UPLOADS_PER_HOUR", "-1")],
-            &[("LABELCAST_MAX_ATTEMPTS", "0")],
-            &[("LABELCAST_TOPICS_PER_CONNECTION", "475")],
-            &[("LABELCAST_CONNECTIONS_PER_USER", "0")],
-            &[("LABELCAST_MESSAGES_PER_SECOND", "0")],
-            &[("LABELCAST_REPLAY_LIMIT", "100001")],
-            &[("LABELCAST_HISTORY_HOURS", "0")],
-            &[("LABELCAST_UNUSED_TOPIC_DAYS", "0")],
-            &[("LABELCAST_HISTORY_ENTRIES", "1000000001")],
-            &[("LABELCAST_MIN_CONFIDENCE", "101")],
-            &[("LABELCAST_READERS", "labels=*")],
-        ] {
-            let error = with(pairs).settings().unwrap_err().to_string();
-            assert!(error.contains(pairs[0].0) && error.contains(pairs[0].1), "{error}");
-        }
+        let error = with(&[("LABELCAST_READERS", "labels=*")]).settings().unwrap_err().to_string();
+        assert!(error.contains("LABELCAST_READERS") && error.contains("labels=*"), "{error}");
     }
 }

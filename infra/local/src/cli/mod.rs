@@ -14,6 +14,7 @@ mod password;
 mod remote;
 mod search;
 mod serve;
+mod settings;
 mod token;
 mod upload;
 mod users;

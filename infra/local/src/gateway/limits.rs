@@ -3,9 +3,11 @@
 
 use std::time::Duration;
 
+use labelcast_functions::settings::table::PING_SECONDS;
+
 /// How often the server pings, unless the operator says otherwise: often enough for proxies that close what is quiet for
 /// 60 s (nginx, HAProxy, load balancers).
-pub(super) const PING_EVERY: Duration = Duration::from_secs(25);
+pub(super) const PING_EVERY: Duration = Duration::from_secs(PING_SECONDS.default as u64);
 /// A ping must be answered within this, by anything.
 pub(super) const PONG_TIMEOUT: Duration = Duration::from_secs(20);
 /// The same for a reader that was slow a moment ago: the ping waits behind what the system still holds for it, about 128 KB

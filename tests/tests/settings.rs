@@ -1,0 +1,184 @@
+//! Every setting through both of its readers: the options of `labelcast serve`, and the environment of a function.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use clap::FromArgMatches;
+use labelcast::cli::{self, ServeArguments};
+use labelcast_aws::environment::Environment;
+use labelcast_functions::settings::{ReaderRule, Readers, Setting, Settings, table};
+
+/// Name, default, least, most, the backends that read it. Whoever changes one changes what operators rely on.
+const DECLARED: &str = "\
+MAX_CONNECTIONS 15000 1 1000000 option
+UNAUTHENTICATED_PER_ADDRESS 1000 1 1000000 option
+UPLOADS_PER_HOUR 5000 1 1000000000 option variable
+CONNECTIONS_PER_USER 10000 1 1000000 option variable
+TOPICS_PER_CONNECTION 100 1 200 option variable
+MESSAGES_PER_SECOND 50 1 100000 option variable
+PING_SECONDS 25 1 600 option
+MAX_LABELS 20 1 50 option variable
+MIN_CONFIDENCE 85 0 100 option variable
+MAX_ATTEMPTS 3 1 100 option variable
+MAX_BACKLOG 10000 1 1000000 option
+REPLAY_LIMIT 1000 0 100000 option variable
+HISTORY_HOURS 24 1 87600 option variable
+HISTORY_ENTRIES 10000 0 1000000000 option variable
+UNUSED_TOPIC_DAYS 90 1 3650 option variable
+NEW_DAYS 1 1 3650 option
+REJECTED_DAYS 7 1 3650 option
+MAX_UPLOAD_BYTES 15728640 1 15728640 variable
+RECEIVERS_AT_ONCE 5000 1 20000 variable
+WATERMARK_SECONDS 1200 1 86400 variable
+POSTS_PER_SECOND 5000 1 1000000 variable
+";
+
+/// What `labelcast serve` reads, or the sentence that it refuses with.
+fn from_options(given: &[(&'static Setting, &str)]) -> Result<ServeArguments, String> {
+    let options = given.iter().map(|(setting, value)| format!("--{}={value}", setting.option.expect("it has one")));
+    let arguments = ["labelcast", "serve"].map(str::to_owned).into_iter().chain(options);
+    let matches = cli::command().try_get_matches_from(arguments).map_err(|error| error.to_string())?;
+    let serve = matches.subcommand_matches("serve").expect("serve was asked for");
+    ServeArguments::from_arg_matches(serve).map_err(|error| error.to_string())
+}
+
+/// The environment of a function for which this is set.
+fn environment(given: &[(&'static Setting, &str)]) -> Environment {
+    let variables: Vec<(&str, String)> =
+        given.iter().map(|(setting, value)| (setting.variable.expect("it has one"), (*value).to_owned())).collect();
+    Environment::new(move |name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone()))
+}
+
+/// What each reader of a setting makes of a value, with the words that it calls the setting by.
+fn readings(setting: &'static Setting, value: &str) -> Vec<(String, Result<u32, String>)> {
+    let by_option = setting.option.map(|option| {
+        let read = from_options(&[(setting, value)]).map(|arguments| arguments.number(setting));
+        (format!("--{option} <"), read)
+    });
+    let by_variable = setting.variable.map(|variable| {
+        let read = environment(&[(setting, value)]).number(setting).map_err(|error| error.to_string());
+        (variable.to_owned(), read)
+    });
+    by_option.into_iter().chain(by_variable).collect()
+}
+
+#[test]
+fn what_is_declared_is_what_operators_rely_on() {
+    let mut declared = String::new();
+    for setting in table::ALL {
+        let [default, least, most] = [setting.default, setting.least, setting.most].map(|value| setting.write(value));
+        let _ = write!(declared, "{} {default} {least} {most}", setting.name);
+        let _ = write!(declared, "{}", setting.option.map(|_| " option").unwrap_or_default());
+        let _ = writeln!(declared, "{}", setting.variable.map(|_| " variable").unwrap_or_default());
+    }
+    assert_eq!(declared, DECLARED);
+}
+
+#[test]
+fn a_setting_is_called_the_same_by_all() {
+    let mut names = BTreeSet::new();
+    for setting in table::ALL {
+        assert!(names.insert(setting.name), "{} is declared twice", setting.name);
+        assert!(setting.option.is_some() || setting.variable.is_some(), "nobody reads {}", setting.name);
+        if let Some(option) = setting.option {
+            assert_eq!(option.replace('-', "_").to_uppercase(), setting.name);
+        }
+        if let Some(variable) = setting.variable {
+            assert_eq!(variable, format!("LABELCAST_{}", setting.name));
+        }
+        assert!(!setting.about.is_empty() && !setting.about.ends_with('.'), "{}", setting.about);
+    }
+}
+
+#[test]
+fn the_least_and_the_highest_value_are_read_and_those_beyond_are_refused_with_the_bounds() {
+    for setting in table::ALL {
+        for value in [setting.least, setting.default, setting.most] {
+            for (name, read) in readings(setting, &setting.write(value)) {
+                assert_eq!(read, Ok(value), "{name}");
+            }
+        }
+        let below = setting.least.checked_sub(1).map_or_else(|| "-1".to_owned(), |value| setting.write(value));
+        let above = setting.write(setting.most + 1);
+        let [least, most] = [setting.least, setting.most].map(|value| setting.write(value));
+        let kind = if setting.name == "MIN_CONFIDENCE" { "number" } else { "whole number" };
+        let sentence = format!("must be a {kind} from {least} to {most}");
+        for wrong in [below.as_str(), &above, "-1", "many", "1e", "99999999999999999999999", " 1"] {
+            for (name, read) in readings(setting, wrong) {
+                let error = read.expect_err(&format!("{name} is {wrong}"));
+                for part in [name.as_str(), wrong, &sentence] {
+                    assert!(error.contains(part), "`{part}` is not in: {error}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn both_readers_make_the_same_settings_of_the_same_values() {
+    let shared: Vec<&'static Setting> =
+        table::ALL.iter().copied().filter(|setting| setting.option.is_some() && setting.variable.is_some()).collect();
+    let settings_of = |value: fn(&Setting) -> u32| {
+        let texts: Vec<(&'static Setting, String)> =
+            shared.iter().map(|setting| (*setting, setting.write(value(setting)))).collect();
+        let given: Vec<(&'static Setting, &str)> =
+            texts.iter().map(|(setting, text)| (*setting, text.as_str())).collect();
+        let one_machine = from_options(&given).expect("all are within their bounds").settings();
+        let function = environment(&given).settings().expect("all are within their bounds");
+        let [one_machine, function] = [one_machine, function].map(|settings| format!("{settings:#?}"));
+        assert_eq!(one_machine, function);
+        one_machine
+    };
+    let least = settings_of(|setting| setting.least);
+    let most = settings_of(|setting| setting.most);
+    let default = settings_of(|setting| setting.default);
+    assert_eq!(default, format!("{:#?}", Settings::default()));
+    // Each of them reaches a field of its own.
+    let differing = |other: &str| default.lines().zip(other.lines()).filter(|(one, other)| one != other).count();
+    assert!(differing(&least) >= shared.len(), "{default}\n{least}");
+    assert!(differing(&most) >= shared.len(), "{default}\n{most}");
+}
+
+#[test]
+fn what_is_not_set_is_as_it_is_by_default() {
+    let arguments = from_options(&[]).expect("every option has a default");
+    let function = environment(&[]);
+    for setting in table::ALL {
+        assert_eq!(arguments.number(setting), setting.default, "{}", setting.name);
+        assert_eq!(function.number(setting), Ok(setting.default), "{}", setting.name);
+    }
+}
+
+#[test]
+fn both_readers_take_the_same_rules_for_readers() {
+    let arguments = ["labelcast", "serve", "--reader", "device:*=technicians", "--reader", "runs=*"];
+    let matches = cli::command().try_get_matches_from(arguments).expect("rules are taken");
+    let serve = matches.subcommand_matches("serve").expect("serve was asked for");
+    let one_machine = ServeArguments::from_arg_matches(serve).expect("rules are taken").settings().readers;
+    let variable = |name: &str| (name == "LABELCAST_READERS").then(|| "device:*=technicians; runs=*".to_owned());
+    let function = Environment::new(variable).settings().expect("rules are taken").readers;
+    let rule = |text: &str| text.parse::<ReaderRule>().expect("a rule");
+    let expected = format!("{:?}", Readers::new(vec![rule("device:*=technicians"), rule("runs=*")]));
+    assert_eq!(format!("{one_machine:?}"), expected);
+    assert_eq!(format!("{function:?}"), expected);
+}
+
+/// A place more that says the defaults: `infra/config.yml`, by which stacks are deployed.
+#[test]
+fn a_stack_is_deployed_with_the_same_defaults() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let read = |path: &str| std::fs::read_to_string(format!("{root}/{path}")).expect(path);
+    let config = read("infra/config.yml");
+    let given = ["infra/functions/images.yml", "infra/functions/live.yml"].map(read).concat();
+    let mut found = 0;
+    for setting in table::ALL {
+        let Some(variable) = setting.variable else { continue };
+        let begin = format!("{variable}: ${{self:custom.config.");
+        let Some((_, rest)) = given.split_once(&begin) else { continue };
+        let name = rest.split('}').next().unwrap_or_default();
+        let line = config.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")));
+        assert_eq!(line, Some(setting.write(setting.default).as_str()), "{name}");
+        found += 1;
+    }
+    assert!(found > 10, "only {found} were compared");
+}
