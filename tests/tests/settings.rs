@@ -175,7 +175,7 @@ fn a_stack_is_deployed_with_the_same_defaults() {
         let Some(variable) = setting.variable else { continue };
         let begin = format!("{variable}: ${{self:custom.config.");
         let Some((_, rest)) = given.split_once(&begin) else { continue };
-        let name = rest.split('}').next().unwrap_or_default();
+        let name = rest.split(['}', ',']).next().unwrap_or_default();
         let line = config.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")));
         assert_eq!(line, Some(setting.write(setting.default).as_str()), "{name}");
         found += 1;
