@@ -19,8 +19,11 @@ fn main() -> io::Result<()> {
         lock.lock_shared()?;
         built_before(built, started - Duration::from_secs(2))?;
     }
-    // A path that is missing would count as changed each time.
-    let watched = if built.exists() { built } else { Path::new("../../web/package.json") };
+    // A path that is missing would count as changed each time; an empty folder is noticed once something comes into it.
+    let watched = match fs::create_dir_all(built) {
+        Ok(()) => built,
+        Err(_) => Path::new("../../web/package.json"),
+    };
     println!("cargo::rerun-if-changed={}", watched.display());
 
     let notices = Path::new("../../THIRD-PARTY-NOTICES.txt");
