@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::live::Undelivered;
 use crate::model::{BusEvent, ImageId, IndexRequest, JobRequest, UploadId, UploadRef, UploadState};
-use crate::ports::{Bus, Images, PortResult, Uploads};
+use crate::ports::{Bus, Images, PortResult, Undelivered, Uploads};
 
 /// The function's parts.
 #[derive(Clone)]

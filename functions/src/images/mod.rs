@@ -9,7 +9,6 @@ mod failed;
 mod image;
 mod index;
 mod ingest;
-mod labels;
 mod leftovers;
 mod moderation;
 mod object_expiry;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Undelivered, entry};
+use super::entry;
 use crate::model::{ConnectionId, Event, Notification};
-use crate::ports::{Connections, Deliveries, Delivery, History, Images, Placed, PortResult};
+use crate::ports::{Connections, Deliveries, Delivery, History, Images, Placed, PortResult, Undelivered};
 
 /// When `notify` divides, and to whom.
 #[derive(Clone)]

@@ -33,4 +33,4 @@ pub use publish::PublishApi;
 pub use replay_budget::ReplayBudget;
 pub use route::{Admission, Route};
 pub use sweep::{Sweep, Swept};
-pub use undelivered::{CloseSubscribers, Undelivered};
+pub use undelivered::CloseSubscribers;

@@ -9,8 +9,8 @@ use chrono::{DateTime, Utc};
 use super::render::may_be_seen;
 use super::replay::matches;
 use crate::limits::TOKEN_GRACE;
-use crate::model::{ConnectionId, Image, Notification, Subscription, TopicKey};
-use crate::ports::{Connections, Placed, PortResult, Which};
+use crate::model::{ConnectionId, Image, Notification, TopicKey};
+use crate::ports::{Connections, Placed, PortResult, Subscription, Which};
 use crate::query::Filing;
 
 /// Those of a notification's topics that somebody receives it on, as bits by index. A notification has few topics.

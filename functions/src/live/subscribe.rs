@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use super::replay::{Reader, ReplayedTopic, Replayer};
 use crate::error::{Error, Result};
-use crate::model::{Audience, Connection, Cursor, Subscription, SubscriptionState, Topic, TopicKey};
-use crate::ports::{Connections, Frame, GoLive, PortResult, Replacing, Subscribed, Unreached};
+use crate::model::{Audience, Connection, Cursor, Topic, TopicKey};
+use crate::ports::{
+    Connections, Frame, GoLive, PortResult, Replacing, Subscribed, Subscription, SubscriptionState, Unreached,
+};
 use crate::protocol::{ServerFrame, Subscribe};
 use crate::query::Query;
 use crate::settings::Settings;

@@ -7,14 +7,7 @@ use async_trait::async_trait;
 
 use super::entry;
 use crate::model::{ConnectionId, Event};
-use crate::ports::{Connections, History, Images, PortResult, Pusher, Which};
-
-/// Who sees to the receivers of an event whose attempts are exhausted.
-#[async_trait]
-pub trait Undelivered: Send + Sync {
-    /// Takes such an event. Once it is answered, later notifications may be pushed.
-    async fn take(&self, event: Event) -> PortResult<()>;
-}
+use crate::ports::{Connections, History, Images, PortResult, Pusher, Undelivered, Which};
 
 /// Closes everyone who is subscribed to a topic of the notification, so that they resume from history. For one process, where
 /// nothing is pushed before this is done. It looks neither at filters nor at images: they may be why it could not be pushed.
@@ -39,7 +32,7 @@ impl Undelivered for CloseSubscribers {
             let mut subscribed: Vec<ConnectionId> = Vec::new();
             for placed in &appended.placed {
                 let mut gather =
-                    |subscription: &crate::model::Subscription| subscribed.push(subscription.connection.clone());
+                    |subscription: &crate::ports::Subscription| subscribed.push(subscription.connection.clone());
                 self.connections.visit(&placed.topic, placed.seq, Which::All, &mut gather).await?;
             }
             for connection in &subscribed {

@@ -16,7 +16,7 @@ mod visibility;
 
 pub use analysis::{Analysis, Color, Detection, ModerationLabel, Status};
 pub use caller::{Caller, MODERATORS};
-pub use connection::{Connection, Subscription, SubscriptionState};
+pub use connection::Connection;
 pub use cursor::{Cursor, Epoch, Seq};
 pub use event::{BusEvent, ImageAnalyzed, RemovalRequest, RemovedImage, UploadRef};
 pub use image::{AttachedUpload, Image, ImageFiles, ImageType, Position, PositionError, StoredResult};

@@ -4,8 +4,8 @@ use std::ops::Range;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{Frame, PortResult};
-use crate::model::{Caller, Connection, ConnectionId, Cursor, Seq, Subscription, Topic, TopicKey};
+use super::{Frame, PortResult, Subscription};
+use crate::model::{Caller, Connection, ConnectionId, Cursor, Seq, Topic, TopicKey};
 use crate::query::Filing;
 
 /// What became of a new connection.

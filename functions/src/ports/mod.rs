@@ -15,7 +15,9 @@ mod keys;
 mod objects;
 mod push;
 mod queue;
+mod subscription;
 mod translator;
+mod undelivered;
 mod upload_jobs;
 mod uploads;
 
@@ -35,7 +37,9 @@ pub use keys::{ApiKey, Keys, Scope};
 pub use objects::{ListedObject, MAX_LISTED, ObjectInfo, ObjectKey, ObjectRead, Objects, UploadForm};
 pub use push::{Frame, Pushed, Pusher, Unreached};
 pub use queue::{AnalysisJob, Queue};
+pub use subscription::{Subscription, SubscriptionState};
 pub use translator::Translator;
+pub use undelivered::Undelivered;
 pub use upload_jobs::UploadJobs;
 pub use uploads::{Created, Quota, Uploads};
 

@@ -4,8 +4,10 @@ use std::fmt::{self, Display};
 
 use super::facts::{Facts, Reach};
 use super::lexer::is_plain;
-use super::parser::KEYWORDS;
 use crate::model::{Confidence, LabelName};
+
+/// Words that mean something else before a colon.
+pub(super) const KEYWORDS: [&str; 2] = ["is", "by"];
 
 /// A label or a beginning of labels, with or without a confidence of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -23,9 +23,6 @@ const MAX_DEPTH: usize = 32;
 const SOMETHING: &str = "a word, a phrase in quotation marks or `(`";
 const CONFIDENCE: &str = "a number from 0 to 100";
 
-/// Words that mean something else before a colon.
-pub(super) const KEYWORDS: [&str; 2] = ["is", "by"];
-
 /// Reads a text of at most `max_chars`.
 pub(super) fn parse(text: &str, max_chars: usize) -> Result<Expression, QueryError> {
     let chars: Vec<char> = text.chars().take(max_chars + 1).collect();

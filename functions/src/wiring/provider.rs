@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::images::{Decoding, PageCursors};
-use crate::live::{Division, ReplayBudget, Undelivered};
+use crate::live::{Division, ReplayBudget};
 use crate::ports::{
     Accounts, Bus, Clock, Connections, Detector, History, Idempotency, Images, Keys, Objects, Pusher, Queue, Random,
-    Translator, UploadJobs, Uploads,
+    Translator, Undelivered, UploadJobs, Uploads,
 };
 use crate::settings::Settings;
 use crate::token::Verifier;

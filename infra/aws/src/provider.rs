@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use labelcast_functions::budget::{ByteSize, MemoryBudget};
 use labelcast_functions::images::{Decoding, PageCursors};
-use labelcast_functions::live::{Abandoned, Division, ReplayBudget, Undelivered};
+use labelcast_functions::live::{Abandoned, Division, ReplayBudget};
 use labelcast_functions::ports::{
     Accounts, Bus, Clock, Connections, CurrentUntilExpiry, Detector, History, Idempotency, Images, Keys, Objects,
-    Pusher, Queue, Random, Translator, UploadJobs, Uploads,
+    Pusher, Queue, Random, Translator, Undelivered, UploadJobs, Uploads,
 };
 use labelcast_functions::settings::Settings;
 use labelcast_functions::system::{SystemClock, SystemRandom};

@@ -10,6 +10,7 @@ pub mod fsck;
 pub mod gateway;
 pub mod memory;
 pub mod objects;
+mod permissions;
 pub mod progress;
 pub mod serve;
 pub mod server;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use labelcast_functions::model::{Connection, Cursor, Epoch, Label, Seq, Subscription, Topic, TopicKey};
-use labelcast_functions::ports::{Frame, GoLive, Replacing, Which};
+use labelcast_functions::model::{Connection, Cursor, Epoch, Label, Seq, Topic, TopicKey};
+use labelcast_functions::ports::{Frame, GoLive, Replacing, Subscription, Which};
 use labelcast_functions::query::Filing;
 use serde_json::json;
 

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use labelcast_functions::model::{
     Analysis, Caller, Color, Confidence, Connection, ConnectionId, Image, ImageFiles, ImageId, ImageType, Label,
-    LabelName, ModerationLabel, Status, Subscription, SubscriptionState, Topic, TopicKey, Upload, UploadId,
-    UploadState, UserId,
+    LabelName, ModerationLabel, Status, Topic, TopicKey, Upload, UploadId, UploadState, UserId,
 };
-use labelcast_functions::ports::{Added, Clock, Created, NewImage, Quota};
+use labelcast_functions::ports::{Added, Clock, Created, NewImage, Quota, Subscription, SubscriptionState};
 use labelcast_functions::query::Query;
 
 use super::Home;

@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use labelcast_aws::dynamodb::{DynamoConnections, Ranges};
-use labelcast_functions::model::{
-    Caller, Connection, ConnectionId, Cursor, Epoch, Seq, Subscription, SubscriptionState, TopicKey,
+use labelcast_functions::model::{Caller, Connection, ConnectionId, Cursor, Epoch, Seq, TopicKey};
+use labelcast_functions::ports::{
+    Added, Clock, Connections, Frame, GoLive, Pusher, Replacing, Subscribed, Subscription, SubscriptionState, Which,
 };
-use labelcast_functions::ports::{Added, Clock, Connections, Frame, GoLive, Pusher, Replacing, Subscribed, Which};
 use labelcast_functions::query::Query;
 use serde_json::json;
 

@@ -2,11 +2,10 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use futures_util::future::{join, join_all};
-use labelcast_functions::model::{
-    Caller, Connection, ConnectionId, Cursor, Seq, Subscription, SubscriptionState, TopicKey,
-};
+use labelcast_functions::model::{Caller, Connection, ConnectionId, Cursor, Seq, TopicKey};
 use labelcast_functions::ports::{
-    Added, Clock, Connections, Frame, GoLive, History, PageLimit, Pushed, Pusher, Replacing, Subscribed, Which,
+    Added, Clock, Connections, Frame, GoLive, History, PageLimit, Pushed, Pusher, Replacing, Subscribed, Subscription,
+    SubscriptionState, Which,
 };
 use rand::RngExt;
 use rand::rngs::StdRng;

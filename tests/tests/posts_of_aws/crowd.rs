@@ -10,12 +10,11 @@ use aws_lambda_events::sqs::SqsBatchResponse;
 use chrono::{DateTime, TimeDelta, Utc};
 use labelcast_events::read_deliveries;
 use labelcast_functions::live::{Deliver, Division, Notify};
-use labelcast_functions::model::{
-    BusEvent, Caller, Connection, ConnectionId, Cursor, Event, Seq, Subscription, SubscriptionState, Topic, TopicKey,
-};
+use labelcast_functions::model::{BusEvent, Caller, Connection, ConnectionId, Cursor, Event, Seq, Topic, TopicKey};
 use labelcast_functions::ports::{
     Added, Appended, Connections, Deliveries, Delivery, Expiry, Frame, GoLive, Head, History, HistoryPage,
-    MessageAllowed, NewEntry, PageLimit, Placed, PortError, PortResult, Ports, Replacing, Subscribed, Which,
+    MessageAllowed, NewEntry, PageLimit, Placed, PortError, PortResult, Ports, Replacing, Subscribed, Subscription,
+    SubscriptionState, Which,
 };
 use labelcast_functions::settings::Settings;
 use labelcast_tests::TestMachine;

@@ -4,6 +4,7 @@
 //! is scanned. Reads are strong.
 
 mod action;
+mod cancelled;
 mod change;
 mod conditional;
 mod connections;

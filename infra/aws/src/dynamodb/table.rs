@@ -7,7 +7,7 @@ use labelcast_functions::ports::{PortError, PortResult};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::action::{Cancelled, Reason};
+use super::cancelled::{Cancelled, Reason};
 use super::port_error;
 
 /// A row as DynamoDB has it.

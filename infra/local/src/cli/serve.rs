@@ -13,7 +13,8 @@ use super::arguments::Data;
 use super::failure::Outcome;
 use super::settings::SettingOptions;
 use crate::memory;
-use crate::server::{Options, Tls, read_public_url};
+use crate::serve::ServeOptions;
+use crate::server::{Tls, read_public_url};
 
 /// Run the server on this machine until Ctrl-C or SIGTERM
 #[derive(Debug, Args)]
@@ -93,16 +94,25 @@ fn memory_budget(text: &str) -> Result<ByteSize, String> {
 impl ServeArguments {
     pub(super) async fn run(self) -> Outcome {
         start_logging(self.log_format);
-        Ok(crate::serve::run(self).await?)
+        Ok(crate::serve::run(self.options()).await?)
     }
 
-    /// The data directory.
-    pub fn data(&self) -> &std::path::Path {
-        &self.data_arguments.data
+    fn options(&self) -> ServeOptions {
+        ServeOptions {
+            data: self.data_arguments.data.clone(),
+            listen: self.listen,
+            tls: self.tls(),
+            public_url: self.public_url.clone(),
+            metrics: self.metrics,
+            max_connections: self.number(&table::MAX_CONNECTIONS) as usize,
+            unauthenticated_per_address: self.number(&table::UNAUTHENTICATED_PER_ADDRESS) as usize,
+            ping_every: std::time::Duration::from_secs(self.number(&table::PING_SECONDS).into()),
+            memory: self.memory(),
+            settings: self.settings(),
+        }
     }
 
-    /// How TLS is done.
-    pub fn tls(&self) -> Tls {
+    fn tls(&self) -> Tls {
         match (&self.tls_cert, &self.tls_key) {
             (Some(certificate), Some(key)) => Tls::Own { certificate: certificate.clone(), key: key.clone() },
             _ if self.behind_proxy => Tls::BehindProxy,
@@ -110,32 +120,16 @@ impl ServeArguments {
         }
     }
 
-    /// What decoded pictures and replays may take at once.
-    pub fn memory(&self) -> MemoryBudget {
+    fn memory(&self) -> MemoryBudget {
         MemoryBudget::new(self.memory_budget.unwrap_or_else(|| memory::default_budget().max(MIN_MEMORY_BUDGET)))
     }
 
-    /// How often each open socket is pinged.
-    pub fn ping_every(&self) -> std::time::Duration {
-        std::time::Duration::from_secs(self.number(&table::PING_SECONDS).into())
-    }
-
-    /// What the server takes that is reached at this URL.
-    pub fn server(&self, public_url: &str) -> Options {
-        Options {
-            public_url: public_url.to_owned(),
-            max_connections: self.number(&table::MAX_CONNECTIONS) as usize,
-            unauthenticated_per_address: self.number(&table::UNAUTHENTICATED_PER_ADDRESS) as usize,
-        }
-    }
-
     /// What a setting is: as given, or as it is by default.
-    pub fn number(&self, setting: &Setting) -> u32 {
+    fn number(&self, setting: &Setting) -> u32 {
         self.numbers.number(setting)
     }
 
-    /// The settings of the functions.
-    pub fn settings(&self) -> Settings {
+    fn settings(&self) -> Settings {
         // There is one detector so far; the match says where another would go.
         match self.detector {
             DetectorSpec::Builtin => {}

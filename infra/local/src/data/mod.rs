@@ -11,6 +11,7 @@ pub(crate) use secrets::letters;
 pub use secrets::{REGION, Secrets};
 
 use crate::database;
+use crate::permissions::close_file;
 
 /// Set on folders in which everybody may keep something.
 const STICKY: u32 = 0o1000;
@@ -130,12 +131,6 @@ fn own(path: &Path, owner: u32, me: u32) -> Result<(), DataError> {
 /// the database and its log, which SQLite makes, too. Called before there are threads.
 pub fn close_to_others() {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-}
-
-/// Closes a file to all but its owner: an earlier version may have made it.
-pub(crate) fn close_file(file: &File) -> io::Result<()> {
-    let others = file.metadata()?.permissions().mode() & 0o077;
-    if others == 0 { Ok(()) } else { file.set_permissions(Permissions::from_mode(0o600)) }
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use rusqlite::{Connection, Transaction};
 pub use error::{OpenError, port_error};
 pub use schema::VERSION;
 
-use crate::data;
+use crate::permissions::close_file;
 
 /// The file within a data directory.
 pub const FILE_NAME: &str = "labelcast.db";
@@ -139,12 +139,12 @@ impl Database {
 fn close(path: &Path) -> Result<(), OpenError> {
     let failed = |why| OpenError::File { path: path.to_owned(), why };
     let file = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
-    data::close_file(&file.map_err(failed)?).map_err(failed)?;
+    close_file(&file.map_err(failed)?).map_err(failed)?;
     for log in ["-wal", "-shm"] {
         let mut log_path = path.as_os_str().to_owned();
         log_path.push(log);
         match File::open(&log_path) {
-            Ok(file) => data::close_file(&file).map_err(failed)?,
+            Ok(file) => close_file(&file).map_err(failed)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
         }

@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use labelcast_functions::limits::TOKEN_GRACE;
-use labelcast_functions::model::{Caller, Connection, ConnectionId, Cursor, Seq, Subscription, Topic, TopicKey};
+use labelcast_functions::model::{Caller, Connection, ConnectionId, Cursor, Seq, Topic, TopicKey};
 use labelcast_functions::ports::{
-    Added, Connections, Frame, GoLive, MessageAllowed, PortResult, Replacing, Subscribed, Which,
+    Added, Connections, Frame, GoLive, MessageAllowed, PortResult, Replacing, Subscribed, Subscription, Which,
 };
 
 use super::{Gateway, frame};

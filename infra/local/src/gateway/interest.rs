@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use labelcast_functions::model::{Caller, ConnectionId, Seq, Subscription, SubscriptionState};
-use labelcast_functions::ports::Which;
+use labelcast_functions::model::{Caller, ConnectionId, Seq};
+use labelcast_functions::ports::{Subscription, SubscriptionState, Which};
 use labelcast_functions::query::Filing;
 
 /// A subscription in memory.

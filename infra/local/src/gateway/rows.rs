@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use labelcast_functions::live::MessageRate;
-use labelcast_functions::model::{Caller, Connection, ConnectionId, Cursor, Seq, Subscription, TopicKey, UserId};
-use labelcast_functions::ports::{MessageAllowed, Replacing, Subscribed, Which};
+use labelcast_functions::model::{Caller, Connection, ConnectionId, Cursor, Seq, TopicKey, UserId};
+use labelcast_functions::ports::{MessageAllowed, Replacing, Subscribed, Subscription, Which};
 
 use super::interest::Interest;
 

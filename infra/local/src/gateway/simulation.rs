@@ -6,10 +6,10 @@ use std::io::Read;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use labelcast_functions::model::{
-    Caller, Connection, ConnectionId, Cursor, Epoch, Seq, Subscription, SubscriptionState, TopicKey,
+use labelcast_functions::model::{Caller, Connection, ConnectionId, Cursor, Epoch, Seq, TopicKey};
+use labelcast_functions::ports::{
+    Connections, Frame, GoLive, Pushed, Pusher, Replacing, Subscription, SubscriptionState, Which,
 };
-use labelcast_functions::ports::{Connections, Frame, GoLive, Pushed, Pusher, Replacing, Which};
 use labelcast_functions::query::{Filing, Query};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};

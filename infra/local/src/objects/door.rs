@@ -1,19 +1,15 @@
-//! The bucket's door: forms in, signed links out.
+//! What the handlers of forms and links share.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use labelcast_functions::model::NewObject;
 use labelcast_functions::ports::PortResult;
 
 use super::FileObjects;
-use super::{posted, served};
 use crate::server::{ConnectionPermit, FilePermit};
 use crate::signature::S3Error;
 use crate::work::Reservation;
@@ -33,17 +29,6 @@ pub trait ObjectCreated: Send + Sync {
 pub(super) struct Bucket {
     pub(super) objects: FileObjects,
     pub(super) created: Arc<dyn ObjectCreated>,
-}
-
-/// The routes of forms and links.
-pub fn router(objects: FileObjects, created: Arc<dyn ObjectCreated>) -> Router {
-    Router::new()
-        .route("/objects", post(posted::post))
-        .route("/objects/", post(posted::post))
-        .route("/objects/{*key}", get(served::get))
-        // The form's own policy bounds the file while it is read.
-        .layer(DefaultBodyLimit::disable())
-        .with_state(Bucket { objects, created })
 }
 
 pub(super) fn refused(error: &S3Error) -> Response {

@@ -7,7 +7,8 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use labelcast_functions::ports::{ListedObject, MAX_LISTED};
 
-use super::store::PLACES;
+/// The folders of the bucket. Nothing else is a key.
+pub(super) const PLACES: [&str; 5] = ["new", "processed", "original", "thumbnail", "rejected"];
 
 /// See [`labelcast_functions::ports::Objects::list`].
 pub(super) fn list(root: &Path, prefix: &str, after: Option<&str>) -> io::Result<Vec<ListedObject>> {

@@ -5,11 +5,13 @@ mod file;
 mod listing;
 mod paced;
 mod posted;
+mod routes;
 mod served;
 mod space;
 mod store;
 
-pub use door::{ObjectCreated, router};
+pub use door::ObjectCreated;
+pub use routes::router;
 pub use store::{BUCKET, FileObjects};
 
 #[cfg(test)]

@@ -17,15 +17,13 @@ use tokio_util::io::ReaderStream;
 
 use super::file::{self, Writing};
 use super::listing;
+use super::listing::PLACES;
 use super::space;
 use crate::data::REGION;
 use crate::server::split_url;
 
 /// The name of the bucket, as forms and events have it.
 pub const BUCKET: &str = "labelcast";
-
-/// The folders of the bucket. Nothing else is a key.
-pub(super) const PLACES: [&str; 5] = ["new", "processed", "original", "thumbnail", "rejected"];
 
 /// The bucket as files under a folder of the data directory.
 #[derive(Clone)]

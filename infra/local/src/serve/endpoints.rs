@@ -11,30 +11,15 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use labelcast_functions::api;
 use labelcast_functions::contract::Deployment;
-use labelcast_functions::rest::{Origin, cross_origin, error, wrong_method};
+use labelcast_functions::rest::{cross_origin, error, wrong_method};
 use labelcast_web::{CliSettings, WebApp, WebSettings};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use super::machine::Place;
-use super::provider::LocalProvider;
+use super::backend::Backend;
 use super::socket;
 use super::steps::CreatedSteps;
-use crate::gateway::Gateway;
-use crate::objects::{self, FileObjects};
-use crate::sign_in::{SignIn, TokenIssuer};
-use crate::work::Dispatcher;
-
-/// What stands behind the endpoints.
-pub(super) struct Backend<'a> {
-    pub(super) provider: &'a LocalProvider,
-    pub(super) place: &'a Place,
-    pub(super) sign_in: &'a SignIn,
-    pub(super) issuer: &'a TokenIssuer,
-    pub(super) objects: &'a FileObjects,
-    pub(super) gateway: &'a Gateway,
-    pub(super) dispatcher: &'a Dispatcher,
-}
+use crate::objects;
 
 pub(super) fn router(backend: &Backend<'_>) -> Router {
     let home = format!("{}/web/", backend.place.public_url);
@@ -68,12 +53,6 @@ pub(super) fn catch_panics() -> CatchPanicLayer<impl Fn(Box<dyn Any + Send>) -> 
         let message = "internal error; the operator can find the reason in the log";
         error(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
     })
-}
-
-/// Where the sign-in may send people: to our web app, and to pages of the allowed origins.
-pub(super) fn return_urls(public_url: &str, allowed: &[Origin]) -> Vec<String> {
-    let pages = allowed.iter().flat_map(|origin| [format!("{origin}/"), format!("{origin}/web/")]);
-    std::iter::once(format!("{public_url}/web/")).chain(pages).collect()
 }
 
 fn rest(backend: &Backend<'_>) -> Router {

@@ -12,10 +12,12 @@ use labelcast_functions::rest::{fallback, wrong_method};
 use labelcast_functions::settings::Settings;
 use labelcast_functions::token::{KeySource, Verifier};
 
-use super::ServeError;
+use super::backend::Backend;
 use super::detector::BuiltinDetector;
-use super::endpoints::{self, Backend};
+use super::endpoints;
+use super::error::ServeError;
 use super::health::{self, Health};
+use super::place::Place;
 use super::provider::LocalProvider;
 use super::recover::Recovery;
 use super::steps::FunctionSteps;
@@ -23,33 +25,11 @@ use crate::data::{DataDirectory, Secrets};
 use crate::database::Database;
 use crate::gateway::Gateway;
 use crate::objects::FileObjects;
-use crate::sign_in::{self, SignIn, TokenIssuer};
+use crate::sign_in::{SignIn, TokenIssuer};
 use crate::store::{SqliteHistory, SqliteIdempotency, SqliteImages, SqliteKeys, SqliteUploads};
 use crate::translator::Glossary;
 use crate::users::{LocalAccounts, Users};
 use crate::work::{Dispatcher, LocalBus, LocalQueue, UnfinishedJobs, WorkTable};
-
-/// Where the machine is found.
-#[derive(Debug, Clone)]
-pub struct Place {
-    /// `scheme://host:port`, without a slash at the end.
-    pub public_url: String,
-}
-
-impl Place {
-    pub(super) fn api(&self) -> String {
-        format!("{}/api", self.public_url)
-    }
-
-    fn sign_in(&self, settings: &Settings) -> sign_in::Place {
-        let return_urls = endpoints::return_urls(&self.public_url, &settings.allowed_origins);
-        sign_in::Place { public_url: self.public_url.clone(), return_urls }
-    }
-
-    pub(super) fn live(&self) -> String {
-        format!("{}/live", self.public_url.replacen("http", "ws", 1))
-    }
-}
 
 /// What a machine is made of, so that tests bring their own.
 pub struct Parts {

@@ -1,10 +1,14 @@
 //! One machine, put together: the ports embedded, the functions on them, the endpoints in front.
 
+mod backend;
 mod background;
 mod detector;
 mod endpoints;
+mod error;
 mod health;
 mod machine;
+mod options;
+mod place;
 mod provider;
 mod recover;
 mod routes;
@@ -14,5 +18,8 @@ mod steps;
 mod translator;
 
 pub use detector::BuiltinDetector;
-pub use machine::{Machine, Parts, Place};
-pub use run::{ServeError, run};
+pub use error::ServeError;
+pub use machine::{Machine, Parts};
+pub use options::ServeOptions;
+pub use place::Place;
+pub use run::run;

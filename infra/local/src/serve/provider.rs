@@ -4,10 +4,10 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use labelcast_functions::images::{Decoding, PageCursors};
-use labelcast_functions::live::{CloseSubscribers, Division, ReplayBudget, Undelivered};
+use labelcast_functions::live::{CloseSubscribers, Division, ReplayBudget};
 use labelcast_functions::ports::{
     Accounts, Bus, Clock, Connections, Detector, History, Idempotency, Images, Keys, Objects, Ports, Pusher, Queue,
-    Random, Translator, UploadJobs, Uploads,
+    Random, Translator, Undelivered, UploadJobs, Uploads,
 };
 use labelcast_functions::settings::Settings;
 use labelcast_functions::token::Verifier;

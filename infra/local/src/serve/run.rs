@@ -6,18 +6,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use labelcast_functions::ports::PortError;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::error::ServeError;
 use super::health;
-use super::machine::{Machine, Parts, Place};
-use crate::cli::ServeArguments;
-use crate::data::{DataDirectory, DataError};
-use crate::database::{Database, OpenError};
-use crate::server::{ListenError, Options, Server, Tls};
+use super::machine::{Machine, Parts};
+use super::options::ServeOptions;
+use super::place::Place;
+use crate::data::DataDirectory;
+use crate::database::Database;
+use crate::server::{Options, Server, Tls};
 use crate::store::note_clean_end;
-use crate::users::PasswordError;
 use labelcast_functions::system::{SystemClock, SystemRandom};
 
 /// Enough for a few collectors.
@@ -25,44 +25,21 @@ const METRICS: Options = Options { public_url: String::new(), max_connections: 6
 /// How long clients have to leave.
 const LEAVING: Duration = Duration::from_secs(5);
 
-/// Why serving did not begin, or ended.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each is told by its own words")]
-pub enum ServeError {
-    #[error(transparent)]
-    Data(#[from] DataError),
-    #[error(transparent)]
-    Database(#[from] OpenError),
-    #[error(transparent)]
-    Listen(#[from] ListenError),
-    #[error(transparent)]
-    Port(#[from] PortError),
-    #[error(transparent)]
-    Password(#[from] PasswordError),
-    #[error("the folder of objects is not accessible: {0}")]
-    Objects(std::io::Error),
-    #[error("cannot read the key that signs tokens: {0}")]
-    SigningKey(String),
-    #[error("the server could not run: {0}")]
-    System(#[from] std::io::Error),
-}
-
 /// Serves until Ctrl-C or SIGTERM.
-pub async fn run(arguments: ServeArguments) -> Result<(), ServeError> {
-    let directory = DataDirectory::open(arguments.data())?;
+pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
+    let ServeOptions { data, listen, tls, public_url: named_url, metrics, memory, settings, ping_every, .. } = options;
+    let directory = DataDirectory::open(&data)?;
     let _lock = directory.lock()?;
-    let tls = arguments.tls();
-    let server = Server::listen(arguments.listen, &tls)?;
+    let server = Server::listen(listen, &tls)?;
     let address = server.address()?;
     let scheme = if matches!(tls, Tls::Own { .. }) { "https" } else { "http" };
-    let public_url = arguments.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
-    if arguments.public_url.is_none() && (address.ip().is_unspecified() || matches!(tls, Tls::BehindProxy)) {
+    let public_url = named_url.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
+    if named_url.is_none() && (address.ip().is_unspecified() || matches!(tls, Tls::BehindProxy)) {
         tracing::warn!(
             public_url,
             "browsers cannot sign in at this address; set the URL that they use with --public-url"
         );
     }
-    let memory = arguments.memory();
     tracing::info!(budget = %memory.total(), "memory for decoded pictures and replays");
     let database = Database::open(directory.path())?;
     let machine = Machine::build(Parts {
@@ -70,21 +47,25 @@ pub async fn run(arguments: ServeArguments) -> Result<(), ServeError> {
         directory: directory.clone(),
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
-        settings: arguments.settings(),
+        settings,
         place: Place { public_url: public_url.trim_end_matches('/').to_owned() },
         memory,
         detector: None,
         keys: None,
-        ping_every: arguments.ping_every(),
+        ping_every,
     })
     .await?;
     let new_users = machine.users.first().await?;
-    let metrics = arguments.metrics.map(Server::listen_in_clear).transpose()?;
+    let metrics = metrics.map(Server::listen_in_clear).transpose()?;
     let metrics_address = metrics.as_ref().map(Server::address).transpose()?;
-    let listens_on = arguments.public_url.is_some().then_some(address);
+    let listens_on = named_url.is_some().then_some(address);
     greet(&public_url, directory.path(), listens_on, metrics_address, &new_users);
     let stop = CancellationToken::new();
-    let server = server.with(arguments.server(&public_url));
+    let server = server.with(Options {
+        public_url,
+        max_connections: options.max_connections,
+        unauthenticated_per_address: options.unauthenticated_per_address,
+    });
     let served = serve(&machine, &database, server, metrics, stop).await;
     tracing::info!("stopped");
     served

@@ -9,7 +9,7 @@ use axum::routing::get;
 use labelcast_functions::ports::Clock;
 use labelcast_functions::rest::Origin;
 
-use super::endpoints::Backend;
+use super::backend::Backend;
 use super::routes::LiveRoutes;
 use crate::gateway::{self, SignatureCheck};
 use crate::objects::FileObjects;

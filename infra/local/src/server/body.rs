@@ -9,7 +9,7 @@ use hyper::body::{Frame, Incoming, SizeHint};
 use tokio::time::{Sleep, sleep};
 use tower_http::timeout::{DeadlineBody, TimeoutBody};
 
-use super::connection::Timeouts;
+use super::timeouts::Timeouts;
 use super::unauthenticated::Ticket;
 
 /// A request's body within the time that its sender has.

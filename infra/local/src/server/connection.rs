@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
@@ -24,6 +24,7 @@ use super::descriptors::ConnectionPermit;
 use super::explained::Explained;
 use super::hosts::Hosts;
 use super::public_url::without_prefix;
+use super::timeouts::Timeouts;
 use super::unauthenticated::{Ticket, Unauthenticated};
 use super::{body, forwarded};
 
@@ -34,31 +35,6 @@ const MAX_URL: usize = 16 << 10;
 
 /// Names and values of all headers: a token of 8 KiB several times over.
 const MAX_HEADERS: usize = 32 << 10;
-
-/// How long clients have.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Timeouts {
-    /// For TLS to begin, and for the head of a request, the next one too.
-    pub(super) head: Duration,
-    /// For the next piece of a body, in either direction.
-    pub(super) piece: Duration,
-    /// For a whole body: as long as an upload's form is good.
-    pub(super) body: Duration,
-    /// For the body of a request that is not known to be allowed yet.
-    pub(super) unauthenticated: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            head: Duration::from_secs(10),
-            piece: Duration::from_secs(30),
-            body: Duration::from_mins(15),
-            // More than the fields of a form have, whose end is told in S3's words.
-            unauthenticated: Duration::from_secs(12),
-        }
-    }
-}
 
 /// What all connections share.
 pub(super) struct Shared {

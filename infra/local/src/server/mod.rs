@@ -9,6 +9,7 @@ mod forwarded;
 mod hosts;
 mod public_url;
 mod stall;
+mod timeouts;
 mod tls;
 mod unauthenticated;
 
@@ -26,12 +27,13 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use connection::{Shared, Timeouts};
+use connection::Shared;
 use descriptors::Descriptors;
 pub use descriptors::{ConnectionPermit, FilePermit};
 pub use explained::Explained;
 use hosts::Hosts;
 pub use public_url::{read_public_url, split_url};
+use timeouts::Timeouts;
 use unauthenticated::Unauthenticated;
 
 /// Refusals that are written at once; beyond that connections are closed without a word.

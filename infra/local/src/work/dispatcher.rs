@@ -13,6 +13,7 @@ use super::attempt::Steps;
 use super::backlog::Backlog;
 use super::lease::JobQueue;
 use super::running::RunningFile;
+use super::shared::Shared;
 use super::worker::Worker;
 use super::{Job, Kind, NewJob, Reservation, Target, WorkTable};
 
@@ -23,26 +24,6 @@ const POLL_EVERY: Duration = Duration::from_millis(500);
 #[derive(Clone)]
 pub struct Dispatcher {
     shared: Arc<Shared>,
-}
-
-/// What the workers share.
-pub(super) struct Shared {
-    pub(super) table: WorkTable,
-    queues: [Arc<JobQueue>; Target::ALL.len()],
-    pub(super) backlog: Backlog,
-    /// Jobs run beside each other, suspects alone.
-    pub(super) gate: RwLock<()>,
-    /// Jobs that are done and not ended in the table yet.
-    pub(super) ending: TaskTracker,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) random: Arc<dyn Random>,
-    pub(super) max_attempts: u32,
-}
-
-impl Shared {
-    pub(super) fn queue(&self, target: Target) -> &Arc<JobQueue> {
-        &self.queues[target as usize]
-    }
 }
 
 impl Dispatcher {

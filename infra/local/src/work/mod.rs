@@ -14,6 +14,7 @@ pub(crate) mod payload;
 mod queue;
 mod retry;
 mod running;
+mod shared;
 mod table;
 mod target;
 #[cfg(test)]

@@ -8,9 +8,9 @@ use labelcast_functions::ports::PortResult;
 use tokio_util::sync::CancellationToken;
 
 use super::attempt::{self, Cause, Failure, Outcome, Steps};
-use super::dispatcher::Shared;
 use super::lease::Taken;
 use super::running::RunningFile;
+use super::shared::Shared;
 use super::{Job, Target, retry};
 
 /// How often the process may end while a job runs alone before the job becomes a dead letter.

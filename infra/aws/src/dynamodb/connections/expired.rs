@@ -4,9 +4,9 @@ use labelcast_functions::limits::TOKEN_GRACE;
 use labelcast_functions::model::{Connection, ConnectionId};
 use labelcast_functions::ports::PortResult;
 
-use super::super::{Order, Range, action, number, transaction};
 use super::DynamoConnections;
 use super::rows::{self, CONNECTION, COUNT, ConnectionRow, EXPIRY, EXPIRY_PARTS, ExpiryRow, REACHED, ReachedRow};
+use crate::dynamodb::{Order, Range, action, number, transaction};
 
 /// Minutes that are looked at again although they were empty: clocks differ, and a connection may come late.
 const AGAIN: i64 = 5;

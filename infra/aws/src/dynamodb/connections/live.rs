@@ -4,10 +4,10 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use labelcast_functions::model::{ConnectionId, Cursor, TopicKey};
 use labelcast_functions::ports::{Frame, GoLive, PortResult};
 
-use super::super::contention::Backoff;
-use super::super::{action, number, text, transaction};
 use super::DynamoConnections;
 use super::rows::SubscriptionRow;
+use crate::dynamodb::contention::Backoff;
+use crate::dynamodb::{action, number, text, transaction};
 
 /// How far a replay came on the topics of one request.
 enum Reached {

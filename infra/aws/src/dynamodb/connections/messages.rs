@@ -9,10 +9,10 @@ use labelcast_functions::live::Excess;
 use labelcast_functions::model::{Connection, ConnectionId};
 use labelcast_functions::ports::{MessageAllowed, PortResult};
 
-use super::super::contention::Backoff;
-use super::super::{Item, number};
 use super::DynamoConnections;
 use super::rows::{self, CONNECTION, ConnectionRow};
+use crate::dynamodb::contention::Backoff;
+use crate::dynamodb::{Item, number};
 
 /// A second, in microseconds.
 const SECOND: i64 = 1_000_000;

@@ -21,9 +21,10 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use labelcast_functions::model::{Caller, Connection, ConnectionId, Cursor, Seq, Subscription, Topic, TopicKey};
+use labelcast_functions::model::{Caller, Connection, ConnectionId, Cursor, Seq, Topic, TopicKey};
 use labelcast_functions::ports::{
-    Added, Clock, Connections, Frame, GoLive, MessageAllowed, PortResult, Pusher, Replacing, Subscribed, Which,
+    Added, Clock, Connections, Frame, GoLive, MessageAllowed, PortResult, Pusher, Replacing, Subscribed, Subscription,
+    Which,
 };
 
 pub use self::ranges::{Ranges, RangesError};

@@ -2,10 +2,10 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use labelcast_functions::model::{Caller, ConnectionId, Topic, TopicKey};
 use labelcast_functions::ports::PortResult;
 
-use super::super::contention::Backoff;
-use super::super::{action, number, text, transaction};
 use super::DynamoConnections;
 use super::rows::{self, CONNECTION, ConnectionRow, SubscriptionRow};
+use crate::dynamodb::contention::Backoff;
+use crate::dynamodb::{action, number, text, transaction};
 
 /// The connection's row, and its place by expiry: the old and the new.
 const OWN_ACTIONS: usize = 3;

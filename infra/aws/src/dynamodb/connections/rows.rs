@@ -11,15 +11,14 @@
 //!
 //! DynamoDB forgets by itself what a clean-up that was cut off left behind, long after the token's end.
 
+use labelcast_functions::ports::{Subscription, SubscriptionState};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use labelcast_functions::live::Excess;
-use labelcast_functions::model::{
-    Caller, Connection, ConnectionId, Seq, Subscription, SubscriptionState, TopicKey, UserId,
-};
+use labelcast_functions::model::{Caller, Connection, ConnectionId, Seq, TopicKey, UserId};
 use labelcast_functions::query::{Filing, Query};
 use serde::{Deserialize, Serialize};
 

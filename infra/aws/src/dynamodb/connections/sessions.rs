@@ -1,10 +1,10 @@
 use labelcast_functions::model::Connection;
 use labelcast_functions::ports::{Added, PortResult};
 
-use super::super::contention::Backoff;
-use super::super::{action, number, text, transaction};
 use super::DynamoConnections;
 use super::rows::{self, CONNECTION, COUNT, ConnectionRow};
+use crate::dynamodb::contention::Backoff;
+use crate::dynamodb::{action, number, text, transaction};
 
 impl DynamoConnections {
     /// Stores a connection, and counts it as its user's.

@@ -2,13 +2,13 @@ use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use labelcast_functions::model::{ConnectionId, Subscription, TopicKey};
-use labelcast_functions::ports::{PortResult, Replacing, Subscribed};
+use labelcast_functions::model::{ConnectionId, TopicKey};
+use labelcast_functions::ports::{PortResult, Replacing, Subscribed, Subscription};
 
-use super::super::contention::Backoff;
-use super::super::{action, number, text, transaction};
 use super::DynamoConnections;
 use super::rows::{CONNECTION, ConnectionRow, SubscriptionRow};
+use crate::dynamodb::contention::Backoff;
+use crate::dynamodb::{action, number, text, transaction};
 
 /// Rows deleted at a time.
 const DELETED_AT_ONCE: usize = 16;

@@ -3,12 +3,12 @@ use std::ops::Range;
 
 use chrono::TimeDelta;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use labelcast_functions::model::{ConnectionId, Seq, Subscription, TopicKey};
-use labelcast_functions::ports::{PortResult, Which};
+use labelcast_functions::model::{ConnectionId, Seq, TopicKey};
+use labelcast_functions::ports::{PortResult, Subscription, Which};
 
-use super::super::number;
 use super::DynamoConnections;
 use super::rows::{self, FiledRow, SubscriptionRow};
+use crate::dynamodb::number;
 
 /// Partitions and filings read at a time.
 const READ_AT_ONCE: usize = 16;

@@ -5,10 +5,10 @@ use futures_util::future::{try_join, try_join_all};
 use labelcast_functions::model::{Cursor, Seq, TopicKey};
 use labelcast_functions::ports::{Appended, NewEntry, Placed, PortError, PortResult};
 
-use super::super::contention::Backoff;
-use super::super::{action, number, text, transaction};
 use super::DynamoHistory;
 use super::rows::{self, EntryRow, HEAD, HeadRow, ID, IdRow};
+use crate::dynamodb::contention::Backoff;
+use crate::dynamodb::{action, number, text, transaction};
 
 /// Numbers of one topic in flight at once: what keeps the head small. Nobody is meant to meet it; if no notifier can
 /// push, appending waits, and is retried by whoever asked.

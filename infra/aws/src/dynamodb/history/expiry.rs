@@ -1,9 +1,9 @@
 use futures_util::{StreamExt, TryStreamExt, stream};
 use labelcast_functions::ports::{Expiry, PortResult};
 
-use super::super::{Order, Range, action, number, text, transaction};
 use super::DynamoHistory;
 use super::rows::{self, EntryRow, HEAD, HeadRow, ID, PlaceRow, SHARED_TOPICS, SWEEP, TopicRow, USERS_TOPICS};
+use crate::dynamodb::{Order, Range, action, number, text, transaction};
 
 /// Topics of a list looked at in one sweep; the next goes on where this one ended.
 const TOPICS_AT_ONCE: usize = 500;

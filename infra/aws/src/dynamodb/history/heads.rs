@@ -3,10 +3,10 @@ use futures_util::future::try_join_all;
 use labelcast_functions::model::{Epoch, Seq, TopicKey};
 use labelcast_functions::ports::{Head, PortResult};
 
-use super::super::contention::Backoff;
-use super::super::{action, number, text, transaction};
 use super::DynamoHistory;
 use super::rows::{self, HEAD, HeadRow, TopicRow};
+use crate::dynamodb::contention::Backoff;
+use crate::dynamodb::{action, number, text, transaction};
 
 /// How often a reader's use of a topic is written down.
 const NOTED_EVERY: TimeDelta = TimeDelta::days(1);

@@ -9,9 +9,9 @@ use chrono::TimeDelta;
 use futures_util::future::try_join_all;
 use labelcast_functions::ports::{Placed, PortResult};
 
-use super::super::{number, text};
 use super::DynamoHistory;
 use super::rows::{self, HEAD, PartsRow};
+use crate::dynamodb::{number, text};
 
 /// Parts that never end are forgotten, long after the number counts as given up.
 const KEPT: TimeDelta = TimeDelta::days(1);

@@ -1,10 +1,10 @@
 use labelcast_functions::model::{Seq, TopicKey};
 use labelcast_functions::ports::{HistoryEntry, HistoryPage, PageLimit, PortResult};
 
-use super::super::contention::Backoff;
-use super::super::{Order, Range};
 use super::rows::{self, EntryRow};
 use super::{DynamoHistory, heads};
+use crate::dynamodb::contention::Backoff;
+use crate::dynamodb::{Order, Range};
 
 /// Entries queried first where bytes are bounded: a few of the largest.
 const FIRST_PIECE: u64 = 8;

@@ -1,5 +1,6 @@
 //! The rows of uploads, in the table of images.
 
+mod ageing;
 mod listing;
 mod quota;
 mod row;
@@ -76,11 +77,11 @@ impl Uploads for DynamoUploads {
     }
 
     async fn stale(&self, state: UploadState, before: DateTime<Utc>, limit: usize) -> PortResult<Vec<Upload>> {
-        listing::stale(&self.table, state, before, limit).await
+        ageing::stale(&self.table, state, before, limit).await
     }
 
     async fn forget(&self, before: DateTime<Utc>) -> PortResult<u64> {
-        listing::forget(&self.table, before).await
+        ageing::forget(&self.table, before).await
     }
 
     async fn count_since(&self, user: &UserId, since: DateTime<Utc>) -> PortResult<u64> {

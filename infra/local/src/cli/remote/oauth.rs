@@ -13,7 +13,7 @@ use labelcast_functions::system::SystemRandom;
 use reqwest::{Client, StatusCode, Url, header};
 use serde::Deserialize;
 
-use super::api::reason;
+use super::reason::reason;
 
 /// The longest a call to the token endpoint may take.
 const TIMEOUT: Duration = Duration::from_secs(20);

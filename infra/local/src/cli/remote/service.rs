@@ -6,8 +6,9 @@ use reqwest::{Client, Url, redirect};
 use serde::Deserialize;
 
 use super::address::{Privacy, below, is_loopback};
-use super::api::{ApiError, read, reason};
+use super::call::{ApiError, read};
 use super::credentials::Credentials;
+use super::reason::reason;
 use super::store::Store;
 use crate::cli::arguments::Target;
 use crate::cli::failure::Failure;

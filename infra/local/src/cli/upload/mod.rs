@@ -1,5 +1,6 @@
 //! `upload`.
 
+mod collect;
 mod follow;
 mod outcome;
 mod report;
@@ -59,6 +60,6 @@ impl UploadArguments {
         follow::listen(&service, news.clone()).await?;
         let reporter = report::Reporter::new(self.files.clone(), self.json);
         tokio::spawn(send::all(api.clone(), self.files, reporter.bars(), news));
-        outcome::collect(&api, inbox, reporter).await
+        collect::collect(&api, inbox, reporter).await
     }
 }

@@ -4,9 +4,9 @@ use labelcast_functions::ports::{Frame, Pushed, Pusher};
 use serde_json::json;
 use std::net::SocketAddr;
 
-use super::super::limits;
 use super::liveness::mute;
 use super::{House, soon};
+use crate::gateway::limits;
 
 /// How much waits on the server's side of a connection, as Linux has it; `None` once it keeps nothing of it.
 fn held(server: SocketAddr, client: SocketAddr) -> Option<usize> {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use labelcast_functions::live::{Admission, AuthorizeError, Connected};
-use labelcast_functions::model::{
-    Caller, Connection, ConnectionId, Cursor, Epoch, Seq, Subscription, SubscriptionState, TopicKey,
+use labelcast_functions::model::{Caller, Connection, ConnectionId, Cursor, Epoch, Seq, TopicKey};
+use labelcast_functions::ports::{
+    Connections, Frame, PortError, PortResult, Pusher, Replacing, Subscription, SubscriptionState,
 };
-use labelcast_functions::ports::{Connections, Frame, PortError, PortResult, Pusher, Replacing};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;

@@ -6,8 +6,8 @@ use labelcast_functions::model::{Cursor, Epoch, Seq, TopicKey};
 use labelcast_functions::ports::{Appended, NewEntry, Placed};
 use rusqlite::{CachedStatement, Transaction, params};
 
-use super::super::columns::{json, to_json};
 use super::read;
+use crate::store::columns::{json, to_json};
 
 /// What is written of an entry, made ready before the writer is asked.
 pub(super) struct EncodedEntry {

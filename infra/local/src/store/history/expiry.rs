@@ -1,10 +1,10 @@
 use labelcast_functions::ports::{Expiry, PortResult};
 use rusqlite::{Connection, Transaction, params};
 
-use super::super::batches::{BATCH, until_done};
 use super::heads::Heads;
 use super::read;
 use crate::database::Database;
+use crate::store::batches::{BATCH, until_done};
 
 /// Forgets from the oldest number upwards, topic by topic, so that what is kept has no holes.
 pub(super) async fn expire(database: &Database, heads: &Heads, expiry: Expiry) -> PortResult<u64> {

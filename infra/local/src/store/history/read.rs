@@ -2,7 +2,7 @@ use labelcast_functions::model::{Epoch, NotificationId, Seq};
 use labelcast_functions::ports::{Head, HistoryEntry, HistoryPage, PageLimit};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::super::columns::{json, limit};
+use crate::store::columns::{json, limit};
 
 /// A topic's id in this database and its newest number; `None` if nothing was ever appended.
 pub(super) fn topic(connection: &Connection, topic: &str) -> rusqlite::Result<Option<(i64, Seq)>> {

@@ -2,8 +2,8 @@ use labelcast_functions::ports::LabelCount;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 
-use super::super::columns::{limit, parsed};
 use super::index::Known;
+use crate::store::columns::{limit, parsed};
 
 /// Up to here all labels with a prefix are sorted by their counts. More are found faster by walking the labels in the
 /// order of their counts: one in a few has that prefix then.

@@ -1,7 +1,7 @@
 use labelcast_functions::model::{AttachedUpload, Image, ImageId, Position, StoredResult};
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
-use super::super::columns::{image_id, json, moment, optional_parsed, parsed};
+use crate::store::columns::{image_id, json, moment, optional_parsed, parsed};
 
 /// A row's key in this database, and the image.
 pub(super) type Keyed = (i64, Image);

@@ -1,10 +1,10 @@
 //! Rekognition's simplified colours, and which of them a colour is.
 
-use super::super::oklab::Oklch;
+use crate::detector::builtin::oklab::Oklch;
 
 /// A simplified colour name. There is no cyan: turquoise is green or blue, whichever it is nearer to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum ColorName {
+pub(in crate::detector::builtin) enum ColorName {
     Red,
     Orange,
     Yellow,
@@ -19,7 +19,7 @@ pub(in super::super) enum ColorName {
 }
 
 impl ColorName {
-    pub(in super::super) const ALL: [Self; 11] = [
+    pub(in crate::detector::builtin) const ALL: [Self; 11] = [
         Self::Red,
         Self::Orange,
         Self::Yellow,
@@ -33,7 +33,7 @@ impl ColorName {
         Self::White,
     ];
 
-    pub(in super::super) const fn as_str(self) -> &'static str {
+    pub(in crate::detector::builtin) const fn as_str(self) -> &'static str {
         match self {
             Self::Red => "red",
             Self::Orange => "orange",

@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
-use super::super::oklab::Oklch;
 use super::name::ColorName;
+use crate::detector::builtin::oklab::Oklch;
 
 const STEPS: usize = 32;
 /// A pixel with less chroma is grey to the eye. One step of one channel is just below it.

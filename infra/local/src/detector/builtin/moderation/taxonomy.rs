@@ -2,7 +2,7 @@
 //! Source: AWS, "Using the image and video moderation APIs", Amazon Rekognition Developer Guide.
 
 /// Name and parent; the parent of a top-level name is empty. Parents stand before their children.
-pub(in super::super) const TAXONOMY: &[(&str, &str)] = &[
+pub(in crate::detector::builtin) const TAXONOMY: &[(&str, &str)] = &[
     ("Explicit", ""),
     ("Explicit Nudity", "Explicit"),
     ("Exposed Male Genitalia", "Explicit Nudity"),

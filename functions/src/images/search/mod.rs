@@ -1,5 +1,7 @@
 //! `search`: finds images by their labels.
 
+mod labels;
+
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -10,7 +12,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::cursor::PageCursors;
-use super::labels;
 use super::page;
 use crate::error::{Error, Result};
 use crate::model::{Audience, Confidence, Image, Position};

@@ -4,8 +4,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::page;
-use super::search::SearchApi;
+use super::{SearchApi, page};
 use crate::error::{Error, Result};
 use crate::model::LabelName;
 use crate::rest::{self, AppState, ErrorBody, Json, SignedIn};

@@ -1,0 +1,19 @@
+//! What endpoints share.
+
+use super::place::Place;
+use super::provider::LocalProvider;
+use crate::gateway::Gateway;
+use crate::objects::FileObjects;
+use crate::sign_in::{SignIn, TokenIssuer};
+use crate::work::Dispatcher;
+
+/// What stands behind the endpoints.
+pub(super) struct Backend<'a> {
+    pub(super) provider: &'a LocalProvider,
+    pub(super) place: &'a Place,
+    pub(super) sign_in: &'a SignIn,
+    pub(super) issuer: &'a TokenIssuer,
+    pub(super) objects: &'a FileObjects,
+    pub(super) gateway: &'a Gateway,
+    pub(super) dispatcher: &'a Dispatcher,
+}

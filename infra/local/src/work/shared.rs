@@ -1,0 +1,31 @@
+//! What workers share.
+
+use std::sync::Arc;
+
+use labelcast_functions::ports::{Clock, Random};
+use tokio::sync::RwLock;
+use tokio_util::task::TaskTracker;
+
+use super::backlog::Backlog;
+use super::lease::JobQueue;
+use super::{Target, WorkTable};
+
+/// What the workers share.
+pub(super) struct Shared {
+    pub(super) table: WorkTable,
+    pub(super) queues: [Arc<JobQueue>; Target::ALL.len()],
+    pub(super) backlog: Backlog,
+    /// Jobs run beside each other, suspects alone.
+    pub(super) gate: RwLock<()>,
+    /// Jobs that are done and not ended in the table yet.
+    pub(super) ending: TaskTracker,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) random: Arc<dyn Random>,
+    pub(super) max_attempts: u32,
+}
+
+impl Shared {
+    pub(super) fn queue(&self, target: Target) -> &Arc<JobQueue> {
+        &self.queues[target as usize]
+    }
+}
