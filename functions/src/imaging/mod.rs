@@ -17,6 +17,7 @@ mod rejection;
 #[cfg(test)]
 mod samples;
 mod thumbnail;
+mod vp8l;
 
 pub use container::without_private_metadata;
 pub use decode::decode;

@@ -5,9 +5,9 @@ use img_parts::jpeg::{Jpeg, markers};
 use img_parts::webp::{CHUNK_ALPH, CHUNK_ANMF, CHUNK_VP8L, WebP};
 use img_parts::{Bytes, ImageEXIF};
 
-use super::container::png;
+use super::container::{png, webp};
 use super::memory::WebPKind;
-use super::{Rejection, exif, memory};
+use super::{Rejection, exif, memory, vp8l};
 use crate::model::ImageType;
 
 /// What a file says that it is, checked against the bounds.
@@ -107,7 +107,24 @@ fn webp_header(bytes: Bytes) -> Result<Header, Rejection> {
     } else {
         WebPKind::Lossy
     };
-    Ok(Header { size, exif: webp.exif(), decoding: memory::of_webp(size, &kind) })
+    let codes = webp_codes(&webp, size)?;
+    Ok(Header { size, exif: webp.exif(), decoding: memory::of_webp(size, &kind) + codes })
+}
+
+/// What the codes of a WebP take, beside its pixels.
+fn webp_codes(webp: &WebP, canvas: (u32, u32)) -> Result<u64, Rejection> {
+    let webp::Pixels { size, chunks } = webp::decoded(webp, canvas)?;
+    let mut memory = 0;
+    for chunk in &chunks {
+        let data = chunk.content().data().ok_or(Rejection::Damaged)?;
+        let groups = match chunk.id() {
+            CHUNK_VP8L => vp8l::of_picture(data),
+            CHUNK_ALPH => vp8l::of_alpha(data, size),
+            _ => continue,
+        };
+        memory += groups.map_err(|vp8l::Broken| Rejection::Damaged)?.memory();
+    }
+    Ok(memory)
 }
 
 /// Magic bytes: JPEG (ITU T.81 §B.1.1.3), PNG (PNG 3rd edition §5.2), WebP (RFC 9649 §2.4).

@@ -4,7 +4,7 @@ mod jpeg;
 pub(super) mod png;
 mod profile;
 mod standard_tables;
-mod webp;
+pub(super) mod webp;
 
 use image::metadata::Orientation;
 

@@ -43,31 +43,69 @@ pub(super) fn cleaned(bytes: &[u8], orientation: Orientation) -> Result<Vec<u8>,
     if flags & ANIMATION == 0 {
         chunks.extend(pixels(webp.chunks(), canvas)?);
     } else {
-        chunks.extend(first_frame(&webp)?);
+        chunks.extend(animation_of_one(&webp, &first_frame(&webp, canvas)?)?);
     }
     chunks.extend(exif.map(|block| data_chunk(CHUNK_EXIF, block)));
     Ok(file(chunks)?.encoder().bytes().into())
 }
 
-/// An animation of the first frame alone: it has its place on the canvas, which a still picture cannot say.
-fn first_frame(webp: &WebP) -> Result<[RiffChunk; 2], Rejection> {
-    let contents = |id| webp.chunk_by_id(id).and_then(|chunk| chunk.content().data()).ok_or(Rejection::Damaged);
-    let control = contents(CHUNK_ANIM)?;
-    let control = control.get(..6).map(|_| control.slice(..6)).ok_or(Rejection::Damaged)?;
-    let frame = contents(CHUNK_ANMF)?;
-    let header = frame.get(..FRAME_HEADER).ok_or(Rejection::Damaged)?;
+/// The pixels of a file that are decoded.
+pub(in crate::imaging) struct Pixels {
+    /// At most that of the canvas.
+    pub(in crate::imaging) size: (u32, u32),
+    /// A VP8 or VP8L chunk, and before it, there may be an ALPH chunk.
+    pub(in crate::imaging) chunks: Vec<RiffChunk>,
+}
+
+/// What is decoded of a file that has been cleaned, found in one that has not.
+pub(in crate::imaging) fn decoded(webp: &WebP, canvas: (u32, u32)) -> Result<Pixels, Rejection> {
+    let header = webp.chunk_by_id(CHUNK_VP8X).and_then(|chunk| chunk.content().data());
+    if header.and_then(|header| header.first()).is_some_and(|flags| flags & ANIMATION != 0) {
+        Ok(first_frame(webp, canvas)?.pixels)
+    } else {
+        Ok(Pixels { size: canvas, chunks: pixels(webp.chunks(), canvas)? })
+    }
+}
+
+struct Frame {
+    header: Bytes,
+    pixels: Pixels,
+}
+
+fn first_frame(webp: &WebP, canvas: (u32, u32)) -> Result<Frame, Rejection> {
+    let frame = contents(webp, CHUNK_ANMF)?;
+    if frame.len() < FRAME_HEADER {
+        return Err(Rejection::Damaged);
+    }
+    let header = frame.slice(..FRAME_HEADER);
     let side = |at: usize| 1 + u32::from_le_bytes([header[at], header[at + 1], header[at + 2], 0]);
+    let size = (side(6), side(9));
+    if size.0 > canvas.0 || size.1 > canvas.1 {
+        return Err(Rejection::Damaged);
+    }
 
     // The frame's chunks are those of a file: the file's parser reads them.
     let inner = &frame[FRAME_HEADER..];
     let length = u32::try_from(inner.len() + 4).map_err(|_| Rejection::Damaged)?;
     let inner = [b"RIFF".as_slice(), &length.to_le_bytes(), b"WEBP", inner].concat();
     let inner = WebP::from_bytes(inner.into()).map_err(|_| Rejection::Damaged)?;
-    let mut plain = header.to_vec();
-    for chunk in pixels(inner.chunks(), (side(6), side(9)))? {
-        plain.extend_from_slice(&chunk.encoder().bytes());
+    let chunks = pixels(inner.chunks(), size)?;
+    Ok(Frame { header, pixels: Pixels { size, chunks } })
+}
+
+/// An animation of this frame alone: it has its place on the canvas, which a still picture cannot say.
+fn animation_of_one(webp: &WebP, frame: &Frame) -> Result<[RiffChunk; 2], Rejection> {
+    let control = contents(webp, CHUNK_ANIM)?;
+    let control = control.get(..6).map(|_| control.slice(..6)).ok_or(Rejection::Damaged)?;
+    let mut plain = frame.header.to_vec();
+    for chunk in &frame.pixels.chunks {
+        plain.extend_from_slice(&chunk.clone().encoder().bytes());
     }
     Ok([data_chunk(CHUNK_ANIM, control), data_chunk(CHUNK_ANMF, plain.into())])
+}
+
+fn contents(webp: &WebP, id: [u8; 4]) -> Result<Bytes, Rejection> {
+    webp.chunk_by_id(id).and_then(|chunk| chunk.content().data()).cloned().ok_or(Rejection::Damaged)
 }
 
 /// The chunks of one frame's pixels, which must have the size that was announced: the decoder makes room by what they
