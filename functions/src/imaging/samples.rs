@@ -28,12 +28,15 @@ pub fn all() -> Vec<Sample> {
         file("lossy WebP", ImageType::WebP, LOSSY_WEBP),
         file("lossy transparent WebP", ImageType::WebP, include_bytes!("testdata/lossy-alpha.webp")),
         file("animated WebP", ImageType::WebP, ANIMATED_WEBP),
+        file("lossless WebP with several groups of codes", ImageType::WebP, LOSSLESS_WEBP),
     ]
 }
 
 pub const PROGRESSIVE_JPEG: &[u8] = include_bytes!("testdata/progressive.jpg");
 pub const ANIMATED_PNG: &[u8] = include_bytes!("testdata/animated.png");
 pub const LOSSY_WEBP: &[u8] = include_bytes!("testdata/lossy.webp");
+/// By libwebp 1.2.4, at its greatest effort.
+pub const LOSSLESS_WEBP: &[u8] = include_bytes!("testdata/lossless.webp");
 pub const ANIMATED_WEBP: &[u8] = include_bytes!("testdata/animated.webp");
 
 pub fn jpeg(width: u32, height: u32) -> Vec<u8> {

@@ -96,7 +96,7 @@ impl Code {
 
     /// The most bytes that the decoder allocates for it: for one symbol none; otherwise a table of as many bits as the
     /// longest code has, up to 10, and a tree with room for two nodes for each symbol whose code is longer than that.
-    /// For example 2,048 codes of 11 bits, which a stream says in 7 bytes: 4,096 + 2 × 2,048 × 16 bytes.
+    /// For example 2,048 codes of 11 bits, which a stream says in 9 bytes: 4,096 + 2 × 2,048 × 16 bytes.
     pub(super) fn memory(&self) -> u64 {
         let Self::Many { counts, .. } = self else { return 0 };
         let longest = counts.iter().rposition(|count| *count > 0).unwrap_or(0);
