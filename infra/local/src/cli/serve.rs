@@ -125,11 +125,12 @@ impl ServeArguments {
     }
 
     /// What a setting is: as given, or as it is by default.
-    fn number(&self, setting: &Setting) -> u32 {
+    pub fn number(&self, setting: &Setting) -> u32 {
         self.numbers.number(setting)
     }
 
-    fn settings(&self) -> Settings {
+    /// The settings of the functions.
+    pub fn settings(&self) -> Settings {
         // There is one detector so far; the match says where another would go.
         match self.detector {
             DetectorSpec::Builtin => {}
