@@ -22,7 +22,7 @@ struct Writer {
 impl Writer {
     fn put(&mut self, number: u32, bits: u32) {
         for bit in 0..bits {
-            if self.used % 8 == 0 {
+            if self.used.is_multiple_of(8) {
                 self.bytes.push(0);
             }
             *self.bytes.last_mut().unwrap() |= u8::from(number >> bit & 1 == 1) << (self.used % 8);
