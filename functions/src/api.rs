@@ -13,7 +13,7 @@ use crate::asyncapi;
 use crate::contract::Deployment;
 use crate::images::{ImageApi, ModerationApi, SearchApi, UploadApi};
 use crate::live::{HistoryApi, PublishApi};
-use crate::rest::{AppState, Door, RestFunction, fallback, wrong_method};
+use crate::rest::{AppState, Authentication, RestFunction, fallback, wrong_method};
 use crate::wiring::{FromProvider, Provider};
 
 /// The largest body, in bytes: `data` of 24 KiB can be written with escapes.
@@ -58,8 +58,8 @@ impl Modify for Security {
 /// A part of the function cannot be made.
 pub fn router<F: RestFunction + FromProvider, P: Provider>(provider: &P) -> Result<Router, P::Error> {
     let keys = if F::TAKES_KEYS { Some(provider.keys()?) } else { None };
-    let door = Door { verifier: provider.verifier()?, keys, clock: provider.clock() };
-    Ok(AppState { door, function: F::from_provider(provider)? }.into_router())
+    let authentication = Authentication { verifier: provider.verifier()?, keys, clock: provider.clock() };
+    Ok(AppState { authentication, function: F::from_provider(provider)? }.into_router())
 }
 
 /// The routes of all functions, to be put together by [`with_fallbacks`].

@@ -218,8 +218,8 @@ mod tests {
         let budget = of_mib(10);
         let held = budget.acquire(6 * MIB).await.unwrap();
         {
-            let mut abandoned = pin!(budget.acquire(10 * MIB));
-            assert!(poll(abandoned.as_mut()).is_pending());
+            let mut undispatched = pin!(budget.acquire(10 * MIB));
+            assert!(poll(undispatched.as_mut()).is_pending());
         }
         assert!(budget.try_acquire(4 * MIB).is_some());
         drop(held);

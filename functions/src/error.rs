@@ -1,4 +1,4 @@
-//! What can go wrong, said so that people and programs know what to do. The doors turn it into their own form:
+//! What can go wrong, said so that people and programs know what to do. The endpoints turn it into their own form:
 //! [`crate::rest`] into a status and JSON, [`crate::live`] into an `error` frame.
 
 use crate::ports::PortError;
@@ -80,7 +80,7 @@ impl Error {
 }
 
 impl From<PortError> for Error {
-    /// What the home could not do is logged and counted here, once; whoever asked hears no more than helps them.
+    /// What the backend could not do is logged and counted here, once; whoever asked hears no more than helps them.
     fn from(error: PortError) -> Self {
         if let PortError::Overloaded { retry_after, .. } = error {
             // No fault of anybody, and counted where it was refused: a flood of them is not logged one by one.

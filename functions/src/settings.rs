@@ -33,9 +33,9 @@ pub struct Settings {
     /// have no such bound.
     pub max_backlog: usize,
     /// How long the detector may take with one picture; then the attempt has failed.
-    pub detector_patience: std::time::Duration,
+    pub detector_timeout: std::time::Duration,
     /// An upload that got no result within this time is told to have failed.
-    pub upload_patience: Duration,
+    pub upload_timeout: Duration,
     /// Objects of forms that nothing came of are kept this long. On AWS the bucket's lifecycle rules see to it.
     pub new_kept: Duration,
     /// The bytes of rejected uploads are kept this long. On AWS the bucket's lifecycle rules see to it.
@@ -91,8 +91,8 @@ impl Settings {
             min_confidence: percent(&table::MIN_CONFIDENCE)?,
             max_attempts: number(&table::MAX_ATTEMPTS)?,
             max_backlog: size(&table::MAX_BACKLOG)?,
-            detector_patience: std::time::Duration::from_secs(20),
-            upload_patience: Duration::minutes(15),
+            detector_timeout: std::time::Duration::from_secs(20),
+            upload_timeout: Duration::minutes(15),
             new_kept: days(&table::NEW_DAYS)?,
             rejected_kept: days(&table::REJECTED_DAYS)?,
             uploads_kept: Duration::days(30),
@@ -123,7 +123,7 @@ mod tests {
         let one = SubscribedTopic { topic, recovered: false, cursor };
         let most = table::TOPICS_PER_CONNECTION.most as usize;
         let reference = Some("\u{1}".repeat(128));
-        let answer = ServerFrame::NotifyList { reference, topics: vec![one; most] };
-        assert!(Frame::encode(&answer).is_some());
+        let response = ServerFrame::NotifyList { reference, topics: vec![one; most] };
+        assert!(Frame::encode(&response).is_some());
     }
 }

@@ -1,4 +1,4 @@
-//! The clock and the randomness of the system, as every home has them outside of tests.
+//! The clock and the randomness of the system, as every backend has them outside of tests.
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};

@@ -51,7 +51,7 @@ impl Emulator {
     async fn ready(&self) {
         let health = format!("{}/_ministack/health", self.endpoint);
         let ready = async {
-            while !reqwest::get(&health).await.is_ok_and(|answer| answer.status().is_success()) {
+            while !reqwest::get(&health).await.is_ok_and(|response| response.status().is_success()) {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };

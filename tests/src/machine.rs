@@ -11,7 +11,7 @@ use chrono::{DateTime, Duration, Utc};
 use jsonwebtoken::jwk::JwkSet;
 use labelcast::data::{DataDirectory, Secrets};
 use labelcast::database::Database;
-use labelcast::serve::{Machine, Parts, Place};
+use labelcast::serve::{Components, Machine, Place};
 use labelcast::server::{Server, Tls};
 use labelcast::sign_in::TokenIssuer;
 use labelcast_functions::budget::{ByteSize, MemoryBudget};
@@ -48,13 +48,13 @@ impl Clock for SetClock {
 
 /// A stand-in for a detector that does what the test says. The built-in one never fails so.
 #[derive(Default)]
-pub struct ToldDetector {
-    mood: Mutex<Mood>,
+pub struct ScriptedDetector {
+    health: Mutex<Health>,
 }
 
 /// What a detector does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Mood {
+pub enum Health {
     /// Finds nothing, which is a result.
     #[default]
     Well,
@@ -64,30 +64,30 @@ pub enum Mood {
     Hanging,
 }
 
-impl ToldDetector {
+impl ScriptedDetector {
     /// From now on.
-    pub fn be(&self, mood: Mood) {
-        *self.mood.lock().unwrap_or_else(PoisonError::into_inner) = mood;
+    pub fn be(&self, health: Health) {
+        *self.health.lock().unwrap_or_else(PoisonError::into_inner) = health;
     }
 }
 
 #[async_trait]
-impl Detector for ToldDetector {
+impl Detector for ScriptedDetector {
     async fn detect(&self, _: &ImageFiles, _: ImageType) -> Result<Detection, DetectorError> {
-        let mood = *self.mood.lock().unwrap_or_else(PoisonError::into_inner);
-        match mood {
-            Mood::Well => Ok(Detection::default()),
-            Mood::Failing => Err(DetectorError::Unavailable("it was told to fail".to_owned())),
-            Mood::Hanging => std::future::pending().await,
+        let health = *self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        match health {
+            Health::Well => Ok(Detection::default()),
+            Health::Failing => Err(DetectorError::Unavailable("it was told to fail".to_owned())),
+            Health::Hanging => std::future::pending().await,
         }
     }
 }
 
 /// Where the machine's verifier gets its keys from: there, or not.
 #[derive(Default)]
-pub struct ToldKeys(Mutex<Option<JwkSet>>);
+pub struct ScriptedKeys(Mutex<Option<JwkSet>>);
 
-impl ToldKeys {
+impl ScriptedKeys {
     /// From now on these.
     pub fn are(&self, issuer: &TokenIssuer) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(issuer.jwks());
@@ -100,7 +100,7 @@ impl ToldKeys {
 }
 
 #[async_trait]
-impl KeySource for ToldKeys {
+impl KeySource for ScriptedKeys {
     async fn keys(&self) -> Result<JwkSet, KeySourceError> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         known.ok_or_else(|| KeySourceError("it was told to fail".to_owned()))
@@ -114,9 +114,9 @@ pub struct TestMachine {
     /// Its time.
     pub clock: Arc<SetClock>,
     /// Its detector.
-    pub detector: Arc<ToldDetector>,
+    pub detector: Arc<ScriptedDetector>,
     /// The keys that its tokens are verified with.
-    pub keys: Arc<ToldKeys>,
+    pub keys: Arc<ScriptedKeys>,
     address: SocketAddr,
     directory: TempDir,
     stop: CancellationToken,
@@ -136,9 +136,9 @@ impl TestMachine {
         let server = Server::listen("127.0.0.1:0".parse().expect("an address"), &Tls::None).expect("a free port");
         let address = server.address().expect("it listens");
         let clock = Arc::new(SetClock::at(Utc::now()));
-        let detector = Arc::new(ToldDetector::default());
-        let keys = Arc::new(ToldKeys::default());
-        let parts = Parts {
+        let detector = Arc::new(ScriptedDetector::default());
+        let keys = Arc::new(ScriptedKeys::default());
+        let components = Components {
             database: Database::open(directory.path()).expect("a new database"),
             directory,
             clock: clock.clone(),
@@ -150,7 +150,7 @@ impl TestMachine {
             keys: Some(keys.clone()),
             ping_every: std::time::Duration::from_secs(25),
         };
-        let machine = Arc::new(Machine::build(parts).await.expect("it can be put together"));
+        let machine = Arc::new(Machine::build(components).await.expect("it can be put together"));
         keys.are(&machine.issuer);
         let ann: Name = "ann".parse().expect("a name");
         machine.users.add(&ann, &BTreeSet::new(), "a password".to_owned()).await.expect("a user");

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 
 /// What came back.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct Response {
     /// 0 if the connection was closed without a word.
     pub status: u16,
     /// Names in lower case.
@@ -17,7 +17,7 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl Response {
     /// A header's value.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
@@ -49,12 +49,12 @@ impl Answer {
 }
 
 /// Sends these bytes on a connection of their own, and reads one answer: to the end of its body, or of the connection.
-pub async fn send(address: &str, bytes: &[u8]) -> Answer {
+pub async fn send(address: &str, bytes: &[u8]) -> Response {
     send_on(TcpStream::connect(address).await.expect("the server listens"), bytes).await
 }
 
 /// The same, on a connection that is open, an encrypted one for instance.
-pub async fn send_on(mut stream: impl AsyncRead + AsyncWrite + Unpin, bytes: &[u8]) -> Answer {
+pub async fn send_on(mut stream: impl AsyncRead + AsyncWrite + Unpin, bytes: &[u8]) -> Response {
     // The server may answer and close before it has read everything.
     let _ = stream.write_all(bytes).await;
     let mut received = Vec::new();
@@ -62,21 +62,21 @@ pub async fn send_on(mut stream: impl AsyncRead + AsyncWrite + Unpin, bytes: &[u
         let mut buffer = [0; 4096];
         while let Ok(read) = stream.read(&mut buffer).await {
             received.extend_from_slice(&buffer[..read]);
-            let answer = Answer::read(&received);
-            let length = answer.header("content-length").and_then(|length| length.parse().ok());
-            let bodiless = bytes.starts_with(b"HEAD") || matches!(answer.status, 101 | 204 | 304);
+            let response = Response::read(&received);
+            let length = response.header("content-length").and_then(|length| length.parse().ok());
+            let bodiless = bytes.starts_with(b"HEAD") || matches!(response.status, 101 | 204 | 304);
             let whole = received.windows(4).any(|four| four == b"\r\n\r\n")
-                && (bodiless || length.is_some_and(|length: usize| answer.body.len() >= length));
+                && (bodiless || length.is_some_and(|length: usize| response.body.len() >= length));
             if read == 0 || whole {
                 return;
             }
         }
     };
     tokio::time::timeout(Duration::from_mins(1), read).await.expect("an answer, or the end");
-    Answer::read(&received)
+    Response::read(&received)
 }
 
 /// A `GET` with these further header lines, each with its line end.
-pub async fn get(address: &str, target: &str, headers: &str) -> Answer {
+pub async fn get(address: &str, target: &str, headers: &str) -> Response {
     send(address, format!("GET {target} HTTP/1.1\r\nHost: {address}\r\n{headers}\r\n").as_bytes()).await
 }

@@ -119,8 +119,8 @@ impl Server {
 
     /// The metrics as they are now.
     pub async fn metrics(&self) -> String {
-        let answer = HTTP.get(format!("http://{}/metrics", self.metrics)).send().await.expect("an answer");
-        answer.text().await.expect("text")
+        let response = HTTP.get(format!("http://{}/metrics", self.metrics)).send().await.expect("an answer");
+        response.text().await.expect("text")
     }
 
     /// Runs another command on the same directory and answers what it printed.
@@ -160,9 +160,9 @@ impl Server {
 
     /// Gets JSON with a token.
     pub async fn get(&self, path: &str, token: &str) -> (StatusCode, Value) {
-        let answer = self.request(Method::GET, path).bearer_auth(token).send().await.expect("an answer");
-        let status = answer.status();
-        (status, answer.json().await.unwrap_or(Value::Null))
+        let response = self.request(Method::GET, path).bearer_auth(token).send().await.expect("an answer");
+        let status = response.status();
+        (status, response.json().await.unwrap_or(Value::Null))
     }
 
     /// Begins an upload: its id, and its form.

@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 /// What should come comes within this, or the test fails.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An open socket.
 pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
@@ -21,8 +21,8 @@ impl Socket {
         let mut request = format!("ws://{address}/live").into_client_request()?;
         let offered = format!("labelcast.v1, bearer.{token}").parse().expect("a token fits into a header");
         request.headers_mut().insert("sec-websocket-protocol", offered);
-        let (stream, answer) = connect_async(request).await?;
-        assert_eq!(answer.headers()["sec-websocket-protocol"], "labelcast.v1");
+        let (stream, response) = connect_async(request).await?;
+        assert_eq!(response.headers()["sec-websocket-protocol"], "labelcast.v1");
         Ok(Self(stream))
     }
 
@@ -46,7 +46,7 @@ impl Socket {
 
     /// The next message, whatever it is.
     pub async fn next(&mut self) -> Option<Message> {
-        let next = tokio::time::timeout(PATIENCE, self.0.next()).await.expect("something should have come");
+        let next = tokio::time::timeout(TIMEOUT, self.0.next()).await.expect("something should have come");
         next.and_then(Result::ok)
     }
 
@@ -81,9 +81,9 @@ impl Socket {
 
     /// Subscribes without a past.
     pub async fn subscribe(&mut self, topics: &[&str]) -> Value {
-        let (_, answer) = self.ask(json!({"action": "subscribe", "topics": topics, "ref": "s"})).await;
-        assert_eq!(answer["type"], "subscribed", "{answer}");
-        answer
+        let (_, response) = self.ask(json!({"action": "subscribe", "topics": topics, "ref": "s"})).await;
+        assert_eq!(response["type"], "subscribed", "{response}");
+        response
     }
 
     /// The next notification of an event; others are passed over.

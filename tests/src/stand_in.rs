@@ -46,7 +46,7 @@ impl StandIn {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let endpoint = format!("http://{}", listener.local_addr().expect("it listens"));
         let behind = Behind { s3, glossary: Arc::new(Glossary::new()) };
-        let router = Router::new().route("/", post(answer)).with_state(behind);
+        let router = Router::new().route("/", post(response)).with_state(behind);
         let task = tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves") }).abort_handle();
         Self { endpoint, task }
     }
@@ -63,22 +63,22 @@ impl Drop for StandIn {
     }
 }
 
-async fn answer(State(behind): State<Behind>, headers: HeaderMap, body: Bytes) -> Result<Response, Fault> {
+async fn response(State(behind): State<Behind>, headers: HeaderMap, body: Bytes) -> Result<Response, Fault> {
     let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let asked: Value =
+    let request: Value =
         serde_json::from_slice(&body).map_err(|error| Fault("SerializationException", error.to_string()))?;
-    let answer = match target {
-        "RekognitionService.DetectLabels" => labels(&detection(&behind, &asked).await?),
-        "RekognitionService.DetectModerationLabels" => moderation(&detection(&behind, &asked).await?),
-        "AWSShineFrontendService_20170701.TranslateText" => translation(&behind, &asked).await?,
+    let response = match target {
+        "RekognitionService.DetectLabels" => labels(&detection(&behind, &request).await?),
+        "RekognitionService.DetectModerationLabels" => moderation(&detection(&behind, &request).await?),
+        "AWSShineFrontendService_20170701.TranslateText" => translation(&behind, &request).await?,
         _ => return Err(Fault("UnknownOperationException", target.to_owned())),
     };
-    Ok(([("content-type", "application/x-amz-json-1.1")], answer.to_string()).into_response())
+    Ok(([("content-type", "application/x-amz-json-1.1")], response.to_string()).into_response())
 }
 
-async fn detection(behind: &Behind, asked: &Value) -> Result<Detection, Fault> {
+async fn detection(behind: &Behind, request: &Value) -> Result<Detection, Fault> {
     let invalid = |why: &dyn std::fmt::Display| Fault("InvalidImageFormatException", why.to_string());
-    let image = &asked["Image"];
+    let image = &request["Image"];
     let bytes = match image["Bytes"].as_str() {
         Some(encoded) => STANDARD.decode(encoded).map_err(|error| invalid(&error))?,
         None => {
@@ -119,8 +119,8 @@ fn moderation(found: &Detection) -> Value {
     json!({"ModerationLabels": labels, "ModerationModelVersion": "7.0"})
 }
 
-async fn translation(behind: &Behind, asked: &Value) -> Result<Value, Fault> {
-    let text = |name: &str| asked[name].as_str().unwrap_or_default();
+async fn translation(behind: &Behind, request: &Value) -> Result<Value, Fault> {
+    let text = |name: &str| request[name].as_str().unwrap_or_default();
     let words = [text("Text").to_owned()];
     let english = behind.glossary.to_english(text("SourceLanguageCode"), &words).await;
     let english = english.map_err(|error| Fault("InternalServerException", error.to_string()))?;

@@ -16,9 +16,9 @@ pub static HTTP: LazyLock<Client> = LazyLock::new(|| {
 pub async fn begin(address: &str, token: &str, kind: &str, size: usize) -> Value {
     let wish = json!({"name": "picture", "content_type": kind, "size": size});
     let begin = HTTP.post(format!("http://{address}/api/uploads")).bearer_auth(token).json(&wish);
-    let answer = begin.send().await.expect("an answer");
-    assert_eq!(answer.status(), StatusCode::CREATED);
-    answer.json().await.expect("JSON")
+    let response = begin.send().await.expect("an answer");
+    assert_eq!(response.status(), StatusCode::CREATED);
+    response.json().await.expect("JSON")
 }
 
 /// Posts a file with a form. The server may have come back on another port; the form's signature does not name it.
@@ -34,7 +34,7 @@ pub async fn post(address: &str, begun: &Value, bytes: Vec<u8>) -> reqwest::Resu
 /// Uploads a picture; answers its upload's id once it is accepted.
 pub async fn upload(address: &str, token: &str, kind: &str, bytes: Vec<u8>) -> String {
     let begun = begin(address, token, kind, bytes.len()).await;
-    let answer = post(address, &begun, bytes).await.expect("an answer");
-    assert_eq!(answer.status(), StatusCode::NO_CONTENT, "{:?}", answer.text().await);
+    let response = post(address, &begun, bytes).await.expect("an answer");
+    assert_eq!(response.status(), StatusCode::NO_CONTENT, "{:?}", response.text().await);
     begun["upload_id"].as_str().expect("an id").to_owned()
 }

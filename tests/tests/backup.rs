@@ -14,12 +14,12 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// Uploads that are under way at any time.
-const AT_ONCE: usize = 4;
+const MAX_CONCURRENCY: usize = 4;
 
 /// Uploads until it is told to stop; answers the ids of what was accepted, in order.
 async fn upload_on(server: Arc<Server>, token: String, accepted: watch::Sender<Vec<String>>, stop: CancellationToken) {
     let number = Arc::new(AtomicU32::new(0));
-    let uploads = (0..AT_ONCE).map(|_| async {
+    let uploads = (0..MAX_CONCURRENCY).map(|_| async {
         while !stop.is_cancelled() {
             let picture = picture::jpeg(number.fetch_add(1, Ordering::Relaxed));
             let id = server.upload(&token, "image/jpeg", picture).await;
@@ -83,9 +83,9 @@ async fn what_was_accepted_before_a_backup_is_in_it_with_its_pictures_and_users_
             let image = image_of(&restored, &token, upload).await;
             for url in [&image["thumbnail"], &image["original"]] {
                 let path = url.as_str().unwrap().split_once(restored.address()).unwrap().1;
-                let answer = restored.request(Method::GET, path).send().await.unwrap();
-                assert_eq!(answer.status(), StatusCode::OK, "{url}");
-                image::load_from_memory(&answer.bytes().await.unwrap()).unwrap();
+                let response = restored.request(Method::GET, path).send().await.unwrap();
+                assert_eq!(response.status(), StatusCode::OK, "{url}");
+                image::load_from_memory(&response.bytes().await.unwrap()).unwrap();
             }
         }
     }

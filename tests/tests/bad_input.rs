@@ -1,4 +1,4 @@
-//! Every door gives a clear error and keeps working.
+//! Every endpoint gives a clear error and keeps working.
 
 use labelcast_tests::{Server, picture};
 use reqwest::{Method, StatusCode};
@@ -23,12 +23,12 @@ async fn the_socket_answers_nonsense_and_stays() {
         (r#"{"action":"refresh","token":"x"}"#, "forbidden"),
     ] {
         socket.send(text).await;
-        let answer = socket.frame().await;
-        assert_eq!((&answer["type"], &answer["code"]), (&json!("error"), &json!(code)), "{text}");
+        let response = socket.frame().await;
+        assert_eq!((&response["type"], &response["code"]), (&json!("error"), &json!(code)), "{text}");
     }
     let thousand: Vec<String> = (0..1_000).map(|number| format!("app:{number}")).collect();
-    let (_, answer) = socket.ask(json!({"action": "subscribe", "topics": thousand, "ref": "t"})).await;
-    assert_eq!((&answer["code"], &answer["ref"]), (&json!("too_many_subscriptions"), &json!("t")));
+    let (_, response) = socket.ask(json!({"action": "subscribe", "topics": thousand, "ref": "t"})).await;
+    assert_eq!((&response["code"], &response["ref"]), (&json!("too_many_subscriptions"), &json!("t")));
     let (_, pong) = socket.ask(json!({"action": "ping", "ref": "p"})).await;
     assert_eq!((&pong["type"], &pong["ref"]), (&json!("pong"), &json!("p")));
 }
@@ -73,16 +73,16 @@ async fn a_flood_is_answered_by_a_warning_and_the_end() {
     for _ in 0..2_000 {
         socket.send("this is no JSON").await;
     }
-    let mut answers = 0;
+    let mut responses = 0;
     loop {
-        let answer = socket.frame().await;
-        if answer["type"] == "closing" {
-            assert_eq!((&answer["code"], &answer["retry"]), (&json!("limit"), &json!(true)));
+        let response = socket.frame().await;
+        if response["type"] == "closing" {
+            assert_eq!((&response["code"], &response["retry"]), (&json!("limit"), &json!(true)));
             break;
         }
-        answers += 1;
+        responses += 1;
     }
-    assert!(answers < 100, "{answers} answers to 2,000 frames");
+    assert!(responses < 100, "{responses} answers to 2,000 frames");
 }
 
 #[tokio::test]
@@ -93,11 +93,11 @@ async fn the_answer_to_a_long_list_of_topics_fits_into_a_frame() {
     let topic = |number: usize| format!("app:{number:060}");
     for action in ["unsubscribe", "subscribe", "set_notify_list"] {
         let topics: Vec<String> = (0..450).map(topic).collect();
-        let (_, answer) = socket.ask(json!({"action": action, "topics": topics, "ref": "r"})).await;
-        assert_eq!(answer["type"], "error", "{action}: {answer}");
+        let (_, response) = socket.ask(json!({"action": action, "topics": topics, "ref": "r"})).await;
+        assert_eq!(response["type"], "error", "{action}: {response}");
         let topics: Vec<String> = (0..400).map(|_| topic(1)).collect();
-        let (_, answer) = socket.ask(json!({"action": action, "topics": topics, "ref": "r"})).await;
-        assert_eq!(answer["topics"].as_array().map(Vec::len), Some(1), "{action}: {answer}");
+        let (_, response) = socket.ask(json!({"action": action, "topics": topics, "ref": "r"})).await;
+        assert_eq!(response["topics"].as_array().map(Vec::len), Some(1), "{action}: {response}");
     }
 }
 
@@ -107,17 +107,17 @@ async fn rest_answers_what_is_wrong_and_what_to_do() {
     let token = server.token("viewer").await;
     let begin = async |body: Value| {
         let request = server.request(Method::POST, "/api/uploads").bearer_auth(&token).json(&body);
-        let answer = request.send().await.unwrap();
-        (answer.status(), answer.json::<Value>().await.unwrap())
+        let response = request.send().await.unwrap();
+        (response.status(), response.json::<Value>().await.unwrap())
     };
     let upload = |kind: &str, size: u64| json!({"name": "a", "content_type": kind, "size": size});
     assert_eq!(begin(upload("image/jpeg", 16 << 20)).await.0, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(begin(upload("image/gif", 10)).await.0, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     assert_eq!(begin(upload("image/png", 0)).await.0, StatusCode::BAD_REQUEST);
     assert_eq!(begin(json!({"name": 1})).await.0, StatusCode::BAD_REQUEST);
-    let (status, answer) = server.get("/api/images?q=dog:101", &token).await;
-    assert_eq!((status, &answer["error"]["position"]), (StatusCode::BAD_REQUEST, &json!(4)));
-    assert!(answer["error"]["expected"].is_string());
+    let (status, response) = server.get("/api/images?q=dog:101", &token).await;
+    assert_eq!((status, &response["error"]["position"]), (StatusCode::BAD_REQUEST, &json!(4)));
+    assert!(response["error"]["expected"].is_string());
     for path in [
         "/api/images?limit=0",
         "/api/images?limit=x",
@@ -127,9 +127,9 @@ async fn rest_answers_what_is_wrong_and_what_to_do() {
         "/api/history/cats",
         "/api/history/labels?since=x",
     ] {
-        let (status, answer) = server.get(path, &token).await;
+        let (status, response) = server.get(path, &token).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{path}");
-        assert!(answer["error"]["message"].as_str().is_some_and(|message| !message.is_empty()), "{path}");
+        assert!(response["error"]["message"].as_str().is_some_and(|message| !message.is_empty()), "{path}");
     }
     assert_eq!(server.get("/api/nothing", &token).await.1["error"]["code"], "not_found");
     assert_eq!(server.get(&format!("/api/images/{}", "0".repeat(64)), &token).await.0, StatusCode::NOT_FOUND);
@@ -148,9 +148,9 @@ async fn a_form_takes_what_was_signed_and_nothing_else() {
     let mut forged = begun.clone();
     forged["fields"]["x-amz-signature"] = json!("0".repeat(64));
     assert_eq!(server.post(&forged, picture::jpeg(1)).await.unwrap().status(), StatusCode::FORBIDDEN);
-    let answer = server.post(&begun, vec![0; (15 << 20) + 1]).await.unwrap();
-    assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
-    assert!(answer.text().await.unwrap().contains("EntityTooLarge"));
+    let response = server.post(&begun, vec![0; (15 << 20) + 1]).await.unwrap();
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    assert!(response.text().await.unwrap().contains("EntityTooLarge"));
     let unsigned = server.request(Method::GET, "/objects/new/x").send().await.unwrap();
     assert_eq!(unsigned.status(), StatusCode::FORBIDDEN);
     assert_eq!(server.post(&begun, picture::jpeg(1)).await.unwrap().status(), StatusCode::NO_CONTENT);
@@ -163,8 +163,8 @@ async fn programs_need_a_key_for_what_they_do() {
     let publish = async |topic: &str, key: &str, idempotency: &str, data: Value| {
         let request = server.request(Method::POST, &format!("/api/topics/{topic}")).header("x-api-key", key);
         let request = request.header("idempotency-key", idempotency).json(&json!({"event": "e", "data": data}));
-        let answer = request.send().await.unwrap();
-        (answer.status(), answer.json::<Value>().await.unwrap_or_default())
+        let response = request.send().await.unwrap();
+        (response.status(), response.json::<Value>().await.unwrap_or_default())
     };
     assert_eq!(publish("app:one", "wrong", "1", json!(1)).await.0, StatusCode::FORBIDDEN);
     assert_eq!(publish("app:two", &key, "2", json!(1)).await.0, StatusCode::FORBIDDEN);

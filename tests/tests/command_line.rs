@@ -159,7 +159,7 @@ async fn a_watch_prints_everything_once_though_the_server_is_killed_meanwhile() 
     let mut command = labelcast(&["watch", "labels", "--json", "--url", &url]);
     let mut watch = command.env("LABELCAST_TOKEN", &token).spawn().unwrap();
     let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines();
-    let mut told = BufReader::new(watch.stderr.take().unwrap()).lines();
+    let mut reported = BufReader::new(watch.stderr.take().unwrap()).lines();
     passage.subscribed.wait_for(|subscribed| *subscribed).await.unwrap();
     let mut number = 0;
     for _ in 0..4 {
@@ -178,7 +178,7 @@ async fn a_watch_prints_everything_once_though_the_server_is_killed_meanwhile() 
     }
     // One picture is one notification.
     assert_eq!(seqs, (1..=u64::from(number)).collect::<Vec<_>>());
-    assert!(told.next_line().await.unwrap().unwrap().contains("retrying in"));
+    assert!(reported.next_line().await.unwrap().unwrap().contains("retrying in"));
     let id = watch.id().unwrap().to_string();
     assert!(Command::new("kill").args(["-INT", &id]).status().await.unwrap().success());
     assert_eq!(watch.wait().await.unwrap().code(), Some(0));

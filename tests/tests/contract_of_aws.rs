@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{TimeDelta, Utc};
 use labelcast_aws::bus::EventBus;
 use labelcast_aws::dynamodb::{
-    DynamoConnections, DynamoHistory, DynamoIdempotency, DynamoImages, DynamoKeys, DynamoUploads, Ranges, Table,
+    DynamoConnections, DynamoHistory, DynamoIdempotency, DynamoImages, DynamoKeys, DynamoUploads, Shards, Table,
 };
 use labelcast_aws::objects::{BucketPlace, S3Objects};
 use labelcast_aws::queue::SqsQueue;
@@ -16,7 +16,7 @@ use labelcast_functions::ports::{AnalysisJob, ApiKey, Ports};
 use labelcast_functions::settings::Settings;
 use labelcast_functions::signing::Credentials;
 use labelcast_tests::aws::{ACCESS_KEY, REGION, SECRET_KEY, config, table};
-use labelcast_tests::contract::Home;
+use labelcast_tests::contract::Backend;
 use labelcast_tests::emulator::Emulator;
 use labelcast_tests::machine::SetClock;
 use labelcast_tests::{Socket, TestMachine};
@@ -47,8 +47,8 @@ impl Aws {
     async fn message(&self, queue: &str) -> String {
         loop {
             let call = self.sqs.receive_message().queue_url(queue).wait_time_seconds(5).max_number_of_messages(1);
-            let answer = call.send().await.expect("the queue answers");
-            if let Some(message) = answer.messages().first() {
+            let response = call.send().await.expect("the queue answers");
+            if let Some(message) = response.messages().first() {
                 let receipt = message.receipt_handle().expect("a message that was received has a receipt");
                 self.sqs.delete_message().queue_url(queue).receipt_handle(receipt).send().await.expect("it is deleted");
                 return message.body().expect("messages have bodies").to_owned();
@@ -85,7 +85,7 @@ async fn queue(client: &aws_sdk_sqs::Client, name: &str) -> (String, String) {
 }
 
 #[async_trait]
-impl Home for Aws {
+impl Backend for Aws {
     const ROUNDS: u64 = 6;
 
     async fn fresh() -> Self {
@@ -105,7 +105,7 @@ impl Home for Aws {
             table(&dynamodb, &named(what)).await;
         }
         let (jobs, _) = queue(&sqs, &named("jobs")).await;
-        let (told, told_arn) = queue(&sqs, &named("events")).await;
+        let (reported, reported_arn) = queue(&sqs, &named("events")).await;
         let (created, created_arn) = queue(&sqs, &named("created")).await;
         events.create_event_bus().name(named("bus")).send().await.expect("a bus");
         let pattern = format!("{{\"source\":[\"{}\"]}}", BusEvent::SOURCE);
@@ -117,7 +117,8 @@ impl Home for Aws {
             .send()
             .await
             .expect("a rule");
-        let target = aws_sdk_eventbridge::types::Target::builder().id("queue").arn(told_arn).build().expect("a target");
+        let target =
+            aws_sdk_eventbridge::types::Target::builder().id("queue").arn(reported_arn).build().expect("a target");
         events
             .put_targets()
             .rule(named("rule"))
@@ -147,8 +148,8 @@ impl Home for Aws {
         let history = Table::new(dynamodb.clone(), named("history"), "the table of history");
         let history = DynamoHistory::new(history, clock.clone(), machine.machine.ports.random.clone());
         let live = Table::new(dynamodb.clone(), named("live"), "the table of connections");
-        let ranges = Ranges::new(1).and_then(|one| one.grown_to(4)).expect("powers of two");
-        let connections = DynamoConnections::new(live, machine.machine.ports.pusher.clone(), clock.clone(), ranges);
+        let shards = Shards::new(1).and_then(|one| one.grown_to(4)).expect("powers of two");
+        let connections = DynamoConnections::new(live, machine.machine.ports.pusher.clone(), clock.clone(), shards);
         let place = BucketPlace {
             bucket: named("bucket"),
             origin: emulator.endpoint().to_owned(),
@@ -174,7 +175,7 @@ impl Home for Aws {
             objects: Arc::new(S3Objects::new(s3, place, clock.clone())),
             ..machine.machine.ports.clone()
         };
-        let arrivals = Arrivals { jobs, events: told, created };
+        let arrivals = Arrivals { jobs, events: reported, created };
         Self { ports, clock, keys, sqs, arrivals, secrets: Mutex::default(), machine, _emulator: emulator }
     }
 

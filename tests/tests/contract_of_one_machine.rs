@@ -7,18 +7,18 @@ use async_trait::async_trait;
 use chrono::Utc;
 use labelcast::data::DataDirectory;
 use labelcast::database::Database;
-use labelcast::serve::{Machine, Parts, Place};
+use labelcast::serve::{Components, Machine, Place};
 use labelcast::server::{Server, Tls};
 use labelcast::store::api_keys;
 use labelcast::users::Operator;
-use labelcast::work::{Failure, Job, Outcome, Steps, Target};
+use labelcast::work::{Failure, Job, JobHandler, Outcome, Target};
 use labelcast_functions::budget::{ByteSize, MemoryBudget};
 use labelcast_functions::model::{AnalysisJob, BusEvent, ConnectionId, IndexRequest, JobRequest, Name};
 use labelcast_functions::ports::{ApiKey, Clock, ObjectKey, Ports};
 use labelcast_functions::settings::Settings;
 use labelcast_functions::system::SystemRandom;
 use labelcast_tests::Socket;
-use labelcast_tests::contract::Home;
+use labelcast_tests::contract::Backend;
 use labelcast_tests::machine::SetClock;
 use serde_json::json;
 use tempfile::TempDir;
@@ -36,7 +36,7 @@ struct Arrivals {
 }
 
 #[async_trait]
-impl Steps for Arrivals {
+impl JobHandler for Arrivals {
     async fn run(&self, target: Target, jobs: &[Job]) -> Vec<Outcome> {
         if target == Target::Analyze {
             // Until nothing is held any more, or the test has ended.
@@ -53,7 +53,7 @@ impl Steps for Arrivals {
         0
     }
 
-    async fn gave_up(&self, _: &Job) -> Outcome {
+    async fn on_exhausted(&self, _: &Job) -> Outcome {
         Ok(())
     }
 }
@@ -76,7 +76,7 @@ impl OneMachine {
         let database = Database::open(data.path()).unwrap();
         let server = Server::listen("127.0.0.1:0".parse().unwrap(), &Tls::None).unwrap();
         let address = server.address().unwrap();
-        let machine = Machine::build(Parts {
+        let machine = Machine::build(Components {
             database: database.clone(),
             directory: data,
             clock: clock.clone(),
@@ -116,7 +116,7 @@ impl OneMachine {
 }
 
 #[async_trait]
-impl Home for OneMachine {
+impl Backend for OneMachine {
     const ROUNDS: u64 = 60;
 
     async fn fresh() -> Self {
@@ -159,7 +159,7 @@ impl Home for OneMachine {
     async fn next_event(&self) -> BusEvent {
         let event = |request| match request {
             JobRequest::Index(IndexRequest::Store(analyzed)) => Some(BusEvent::ImageAnalyzed(analyzed)),
-            JobRequest::Index(IndexRequest::Remove(removal)) => Some(BusEvent::ImageUnwanted(removal)),
+            JobRequest::Index(IndexRequest::Remove(removal)) => Some(BusEvent::ImageRemovalRequested(removal)),
             JobRequest::Notify(event) => Some(event.body),
             JobRequest::Ingest(_) | JobRequest::Analyze(_) => None,
         };

@@ -60,7 +60,7 @@ fn index(ports: &Ports) -> Index {
 
 fn notify(ports: &Ports) -> Notify {
     let Ports { clock, images, objects, history, connections, pusher, .. } = ports.clone();
-    Notify { clock, images, objects, history, connections, pusher, division: None }
+    Notify { clock, images, objects, history, connections, pusher, partitioning: None }
 }
 
 /// On one machine everybody is served in time.
@@ -86,11 +86,11 @@ fn verifier(machine: &TestMachine) -> Arc<Verifier> {
 
 /// Begins an upload and puts its object there, as if a form had; answers its id.
 async fn uploaded(machine: &TestMachine, bytes: Vec<u8>) -> UploadId {
-    let answer = reqwest::Client::new()
+    let response = reqwest::Client::new()
         .post(format!("http://{}/api/uploads", machine.address()))
         .bearer_auth(machine.token().await)
         .json(&json!({"name": "cat.jpg", "content_type": "image/jpeg", "size": bytes.len()}));
-    let begun: Value = answer.send().await.unwrap().json().await.unwrap();
+    let begun: Value = response.send().await.unwrap().json().await.unwrap();
     let id: UploadId = begun["upload_id"].as_str().unwrap().parse().unwrap();
     let key = ObjectKey::new_upload(&id);
     machine.machine.ports.objects.write(&key, "image/jpeg", Bytes::from(bytes)).await.unwrap();
@@ -121,7 +121,7 @@ async fn a_created_object_is_taken_once_whether_put_or_posted_and_however_its_ke
     let machine = TestMachine::start(Settings::default()).await;
     let mut socket = machine.connect().await;
     socket.subscribe(&["uploads"]).await;
-    let mut told: HashMap<String, Value> = HashMap::new();
+    let mut notified: HashMap<String, Value> = HashMap::new();
     for (number, mut event) in [sample!("s3-put-2018.json"), sample!("s3-post.json")].into_iter().enumerate() {
         let id = uploaded(&machine, picture::jpeg(u32::try_from(number).unwrap())).await;
         event["Records"][0]["s3"]["object"]["key"] = json!(format!("new%2F{id}"));
@@ -132,8 +132,8 @@ async fn a_created_object_is_taken_once_whether_put_or_posted_and_however_its_ke
             let labelled = socket.notification("image.labelled").await;
             let upload = labelled["data"]["upload_id"].as_str().unwrap().to_owned();
             // A repeat may be told again, under the same id.
-            let told = told.entry(upload.clone()).or_insert_with(|| labelled["id"].clone());
-            assert_eq!(*told, labelled["id"]);
+            let notified = notified.entry(upload.clone()).or_insert_with(|| labelled["id"].clone());
+            assert_eq!(*notified, labelled["id"]);
             if upload == id.as_str() {
                 break;
             }
@@ -161,9 +161,9 @@ async fn of_a_batch_only_the_broken_message_is_answered_as_failed() {
     batch["Records"][0]["body"] = json!(serde_json::to_string(&job).unwrap());
     let analyze = analyze(&machine.machine.ports);
     let each = async |job, attempt| analyze.handle(&job, attempt).await;
-    let answer = read_analysis_jobs(batch).unwrap().handle_each("labelcast_analysis_failures_total", each).await;
-    let answer = serde_json::to_value(answer).unwrap();
-    assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "2e1424d4-f796-459a-8184-9c92662be6da"}]}));
+    let response = read_analysis_jobs(batch).unwrap().handle_each("labelcast_analysis_failures_total", each).await;
+    let response = serde_json::to_value(response).unwrap();
+    assert_eq!(response, json!({"batchItemFailures": [{"itemIdentifier": "2e1424d4-f796-459a-8184-9c92662be6da"}]}));
     let again = socket.notification("image.labelled").await;
     assert_eq!(again["id"], first["id"], "a repeat is told under the same id");
 }
@@ -208,8 +208,8 @@ async fn an_upload_that_failed_is_told_of_again() {
     created["Records"][0]["s3"]["object"]["key"] = json!(format!("new/{id}"));
     let failed = failed(&machine.machine.ports);
     report_all(&failed, read_exhausted(json!({"requestPayload": created})).unwrap()).await.unwrap();
-    let told = socket.notification("upload.failed").await;
-    assert_eq!(told["data"]["reason"], "the first reason");
+    let notified = socket.notification("upload.failed").await;
+    assert_eq!(notified["data"]["reason"], "the first reason");
 }
 
 /// Beside one that is none, as a range of connections hears of it from a run of its own.
@@ -223,22 +223,23 @@ async fn a_delivery_reaches_its_range_and_a_broken_one_holds_it_up_not() {
     let notification = Notification { id: NotificationId::given("divided"), at: ports.clock.now(), subject };
     let entry =
         NewEntry { notification: notification.clone(), topics: vec![TopicKey::Shared("app:builds".parse().unwrap())] };
-    let placed = ports.history.append(&[entry]).await.unwrap().remove(0).placed;
+    let positions = ports.history.append(&[entry]).await.unwrap().remove(0).positions;
     let mut batch = sample!("sqs-batch.json");
     let broken = batch["Records"][1]["messageId"].clone();
-    batch["Records"][0]["body"] = json!(serde_json::to_string(&Delivery::of_range(notification, placed, 0)).unwrap());
+    batch["Records"][0]["body"] =
+        json!(serde_json::to_string(&Delivery::of_shard(notification, positions, 0)).unwrap());
     let deliver = Deliver {
         notify: notify(ports),
         deliveries: Arc::new(NobodyIsPutBack),
         max_attempts: 3,
-        patience: std::time::Duration::from_mins(1),
+        timeout: std::time::Duration::from_mins(1),
     };
     let each = async |delivery, attempt| deliver.handle(delivery, attempt).await;
-    let answer = read_deliveries(batch).unwrap().handle_each("labelcast_delivery_failures_total", each).await;
-    let answer = serde_json::to_value(answer).unwrap();
-    assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": broken}]}));
-    let told = socket.notification("build.done").await;
-    assert_eq!((&told["id"], &told["topics"][0]["seq"]), (&json!("divided"), &json!(1)));
+    let response = read_deliveries(batch).unwrap().handle_each("labelcast_delivery_failures_total", each).await;
+    let response = serde_json::to_value(response).unwrap();
+    assert_eq!(response, json!({"batchItemFailures": [{"itemIdentifier": broken}]}));
+    let notified = socket.notification("build.done").await;
+    assert_eq!((&notified["id"], &notified["topics"][0]["seq"]), (&json!("divided"), &json!(1)));
 }
 
 /// The others' uploaders are told all the same.
@@ -256,9 +257,9 @@ async fn a_broken_record_of_what_was_given_up_holds_up_none_of_the_others() {
     batch["Records"][1]["body"] = json!(json!({"requestPayload": created}).to_string());
     let failed = failed(&machine.machine.ports);
     let each = async |exhausted, _| report_all(&failed, exhausted).await;
-    let answer = read_failures(batch).unwrap().handle_each("labelcast_given_up_failures_total", each).await;
-    let answer = serde_json::to_value(answer).unwrap();
-    assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": broken}]}));
+    let response = read_failures(batch).unwrap().handle_each("labelcast_exhausted_failures_total", each).await;
+    let response = serde_json::to_value(response).unwrap();
+    assert_eq!(response, json!({"batchItemFailures": [{"itemIdentifier": broken}]}));
     assert_eq!(socket.notification("upload.failed").await["data"]["upload_id"], json!(id));
 }
 
@@ -273,8 +274,8 @@ async fn an_image_that_is_unwanted_goes_and_is_told_of_once() {
     let mut created = sample!("s3-post.json");
     created["Records"][0]["s3"]["object"]["key"] = json!(format!("new/{id}"));
     ingest_all(ports, &created).await;
-    let told = socket.notification("image.labelled").await;
-    let image_id = told["data"]["image"]["image_id"].as_str().unwrap().parse().unwrap();
+    let notified = socket.notification("image.labelled").await;
+    let image_id = notified["data"]["image"]["image_id"].as_str().unwrap().parse().unwrap();
     let stored = ports.images.get(&image_id).await.unwrap().unwrap();
     let files = stored.files();
     let image = RemovedImage {
@@ -285,10 +286,10 @@ async fn an_image_that_is_unwanted_goes_and_is_told_of_once() {
         was_public: true,
         waiting: Vec::new(),
     };
-    let unwanted = BusEvent::ImageUnwanted(RemovalRequest { image, only_uploader: None });
+    let removal_requested = BusEvent::ImageRemovalRequested(RemovalRequest { image, only_uploader: None });
     let mut event = sample!("bus.json");
-    event["detail-type"] = json!(unwanted.detail_type());
-    event["detail"] = unwanted.detail();
+    event["detail-type"] = json!(removal_requested.detail_type());
+    event["detail"] = removal_requested.detail();
     let mut ids = Vec::new();
     for _ in 0..2 {
         index(ports).handle(read_index_request(event.clone()).unwrap()).await.unwrap();
@@ -309,8 +310,8 @@ async fn an_event_of_an_image_that_is_gone_shows_nothing() {
     let mut created = sample!("s3-post.json");
     created["Records"][0]["s3"]["object"]["key"] = json!(format!("new/{id}"));
     ingest_all(&machine.machine.ports, &created).await;
-    let told = socket.notification("image.labelled").await;
-    let image = told["data"]["image"]["image_id"].as_str().unwrap().parse().unwrap();
+    let notified = socket.notification("image.labelled").await;
+    let image = notified["data"]["image"]["image_id"].as_str().unwrap().parse().unwrap();
     let images = &machine.machine.ports.images;
     let stored = images.get(&image).await.unwrap().unwrap();
     images.remove(&stored.files(), stored.uploaded_at, None).await.unwrap();
@@ -370,12 +371,12 @@ async fn the_authorizer_answers_a_policy_for_what_was_asked() {
     ] {
         let mut event = sample!("authorizer.json");
         event["headers"][name] = json!(value);
-        let answer = serde_json::to_value(websocket::authorize(&authorize, read(&event)).await.unwrap()).unwrap();
+        let response = serde_json::to_value(websocket::authorize(&authorize, read(&event)).await.unwrap()).unwrap();
         let allow = json!({"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": event["methodArn"].as_str().unwrap()});
-        assert_eq!(answer["policyDocument"], json!({"Version": "2012-10-17", "Statement": [allow]}));
-        assert!(answer["principalId"].is_string());
-        assert_eq!(answer["context"]["username"], "ann");
-        assert!(answer["context"].as_object().unwrap().values().all(Value::is_string), "no lists, no objects");
+        assert_eq!(response["policyDocument"], json!({"Version": "2012-10-17", "Statement": [allow]}));
+        assert!(response["principalId"].is_string());
+        assert_eq!(response["context"]["username"], "ann");
+        assert!(response["context"].as_object().unwrap().values().all(Value::is_string), "no lists, no objects");
     }
     let mut in_the_url = sample!("authorizer.json");
     in_the_url["queryStringParameters"] = json!({"token": token});
@@ -390,9 +391,10 @@ async fn a_connection_lives_by_the_events_of_api_gateway() {
     let machine = TestMachine::start(Settings::default()).await;
     let ports = machine.machine.ports.clone();
     let authorize = Authorize { verifier: verifier(&machine), clock: machine.clock.clone() };
-    let mut asked = sample!("authorizer.json");
-    asked["headers"]["Authorization"] = json!(machine.token().await);
-    let context = serde_json::to_value(websocket::authorize(&authorize, read(&asked)).await.unwrap().context).unwrap();
+    let mut request = sample!("authorizer.json");
+    request["headers"]["Authorization"] = json!(machine.token().await);
+    let context =
+        serde_json::to_value(websocket::authorize(&authorize, read(&request)).await.unwrap().context).unwrap();
     let authorized = |mut event: Value, connected_at: i64| -> ApiGatewayWebsocketProxyRequest {
         event["requestContext"]["connectedAt"] = json!(connected_at);
         for (name, value) in context.as_object().unwrap() {
@@ -406,10 +408,10 @@ async fn a_connection_lives_by_the_events_of_api_gateway() {
         accounts: Arc::new(CurrentUntilExpiry),
         settings: settings(),
     };
-    let answer =
+    let response =
         websocket::connect(&connect, authorized(sample!("websocket-connect.json"), connected_at)).await.unwrap();
     assert_eq!(
-        (answer.status_code, &answer.headers["sec-websocket-protocol"]),
+        (response.status_code, &response.headers["sec-websocket-protocol"]),
         (200, &"labelcast.v1".parse().unwrap())
     );
     // What the authorizer did not let through is let through by nobody.
@@ -438,10 +440,10 @@ async fn a_connection_lives_by_the_events_of_api_gateway() {
     ] {
         let mut event = sample!("websocket-message.json");
         event["body"] = json!(body);
-        let answer = websocket::message(&route, authorized(event, connected_at)).await;
-        let text = answer.body.map(|body| String::from_utf8(body.to_vec()).unwrap()).unwrap_or_default();
+        let response = websocket::message(&route, authorized(event, connected_at)).await;
+        let text = response.body.map(|body| String::from_utf8(body.to_vec()).unwrap()).unwrap_or_default();
         let frame: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!((answer.status_code, &frame["type"]), (200, &json!(kind)), "{body}");
+        assert_eq!((response.status_code, &frame["type"]), (200, &json!(kind)), "{body}");
     }
 
     let disconnect = Disconnect { connections: ports.connections.clone() };

@@ -10,7 +10,7 @@ use labelcast::work::WorkTable;
 use labelcast_functions::model::{BusEvent, JobRequest, NewObject, Upload, UploadRef, UploadState};
 use labelcast_functions::ports::{ApiKey, Clock, NewImage, ObjectKey, Quota};
 use labelcast_functions::settings::Settings;
-use labelcast_tests::machine::Mood;
+use labelcast_tests::machine::Health;
 use labelcast_tests::uploads::{self, HTTP};
 use labelcast_tests::{TestMachine, picture};
 use serde_json::json;
@@ -44,7 +44,7 @@ async fn a_detector_that_fails_is_tried_again_then_the_uploader_is_told_and_the_
     let test = TestMachine::start(Settings::default()).await;
     let mut socket = test.connect().await;
     socket.subscribe(&["uploads"]).await;
-    test.detector.be(Mood::Failing);
+    test.detector.be(Health::Failing);
     let upload = upload(&test, 1).await;
     let database = Database::open(test.directory()).unwrap();
     let table = WorkTable::new(&database);
@@ -64,7 +64,7 @@ async fn a_detector_that_fails_is_tried_again_then_the_uploader_is_told_and_the_
     assert_eq!(failed["data"]["upload_id"], json!(upload.id));
     let dead = table.dead().await.unwrap();
     assert_eq!((dead.len(), dead[0].target.as_str(), dead[0].attempts), (1, "analyze", 3));
-    test.detector.be(Mood::Well);
+    test.detector.be(Health::Well);
     assert_eq!(table.redrive(Vec::new(), test.clock.now()).await.unwrap().count, 1);
     test.poll().await;
     let labelled = socket.notification("image.labelled").await;
@@ -73,11 +73,11 @@ async fn a_detector_that_fails_is_tried_again_then_the_uploader_is_told_and_the_
 
 #[tokio::test]
 async fn a_detector_that_hangs_is_cut_off_and_the_uploader_is_told() {
-    let settings = Settings { detector_patience: Real::from_millis(20), max_attempts: 1, ..Settings::default() };
+    let settings = Settings { detector_timeout: Real::from_millis(20), max_attempts: 1, ..Settings::default() };
     let test = TestMachine::start(settings).await;
     let mut socket = test.connect().await;
     socket.subscribe(&["uploads"]).await;
-    test.detector.be(Mood::Hanging);
+    test.detector.be(Health::Hanging);
     let upload = upload(&test, 2).await;
     assert_eq!(socket.notification("upload.failed").await["data"]["upload_id"], json!(upload.id));
 }
@@ -221,9 +221,9 @@ async fn a_notification_that_cannot_be_pushed_closes_its_receivers_who_resume_an
     // What it is about cannot be read any more. What comes after it could be pushed.
     analysis("UPDATE results SET analysis = 'x' || analysis").await;
     let image_id = serde_json::from_value(labelled["data"]["image"]["image_id"].clone()).unwrap();
-    let concerned = UploadRef { upload_id: "upload-2".parse().unwrap(), user: first.user.clone() };
-    let cannot_be_pushed = BusEvent::ImageLabelled { image_id, upload: concerned.clone(), first: false };
-    let after_it = BusEvent::UploadFailed { upload: concerned, reason: "after it".to_owned() };
+    let affected = UploadRef { upload_id: "upload-2".parse().unwrap(), user: first.user.clone() };
+    let cannot_be_pushed = BusEvent::ImageLabelled { image_id, upload: affected.clone(), first: false };
+    let after_it = BusEvent::UploadFailed { upload: affected, reason: "after it".to_owned() };
     test.machine.ports.bus.publish_all(&[cannot_be_pushed, after_it]).await.unwrap();
     // Closed before any later notification, whose cursor would pass it.
     loop {
@@ -287,8 +287,8 @@ async fn a_notification_that_fits_into_no_frame_leaves_no_silent_gap() {
     publish("after", 10).await;
     let mut socket = test.connect().await;
     let subscribe = json!({"action": "subscribe", "topics": ["app:large"], "since": {"app:large": since}});
-    let (mut replayed, answer) = socket.ask(subscribe).await;
-    assert_eq!(answer["topics"][0]["recovered"], false, "{answer}");
+    let (mut replayed, response) = socket.ask(subscribe).await;
+    assert_eq!(response["topics"][0]["recovered"], false, "{response}");
     if replayed.is_empty() {
         // It was not notified yet when the replay began.
         replayed.push(socket.notification("e").await);

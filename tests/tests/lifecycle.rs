@@ -55,8 +55,12 @@ async fn twelve_pictures_posted_at_once_to_one_form_are_one_image_and_leave_noth
     let size = pictures.iter().map(Vec::len).max().unwrap();
     let begun = server.begin(&token, "image/jpeg", size).await;
     let posts = pictures.iter().map(|bytes| server.post(&begun, bytes.clone()));
-    let answers = futures_util::future::join_all(posts).await;
-    assert!(answers.into_iter().any(|answer| answer.is_ok_and(|answer| answer.status() == StatusCode::NO_CONTENT)));
+    let responses = futures_util::future::join_all(posts).await;
+    assert!(
+        responses
+            .into_iter()
+            .any(|response| response.is_ok_and(|response| response.status() == StatusCode::NO_CONTENT))
+    );
     let upload = begun["upload_id"].as_str().unwrap().to_owned();
     until("it is labelled", async || state(&server, &token, &upload).await == "labelled").await;
     let objects = server.directory().join("objects");

@@ -1,7 +1,7 @@
 //! Whatever is sent to whichever address: an error in our shape, with the headers that every answer has, and a server that
 //! goes on.
 
-use labelcast_tests::raw::{self, Answer};
+use labelcast_tests::raw::{self, Response};
 use labelcast_tests::{Server, picture};
 use serde_json::{Value, json};
 
@@ -39,25 +39,25 @@ const OTHERS: [(&str, &str); 13] = [
     ("POST", "/objects"),
 ];
 
-fn is_safe(answer: &Answer, what: &str) {
-    assert_ne!(answer.status, 0, "no answer: {what}");
-    assert!(answer.status < 500, "{}: {what}", answer.status);
-    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{what}: {answer:?}");
-    assert_eq!(answer.header("cross-origin-opener-policy"), Some("same-origin"), "{what}");
-    assert_eq!(answer.header("strict-transport-security"), None, "without TLS: {what}");
+fn is_safe(response: &Response, what: &str) {
+    assert_ne!(response.status, 0, "no answer: {what}");
+    assert!(response.status < 500, "{}: {what}", response.status);
+    assert_eq!(response.header("x-content-type-options"), Some("nosniff"), "{what}: {response:?}");
+    assert_eq!(response.header("cross-origin-opener-policy"), Some("same-origin"), "{what}");
+    assert_eq!(response.header("strict-transport-security"), None, "without TLS: {what}");
 }
 
-fn is_ours(answer: &Answer, status: u16, what: &str) {
-    is_safe(answer, what);
-    assert_eq!(answer.status, status, "{what}: {}", String::from_utf8_lossy(&answer.body));
-    assert!(answer.code().is_some(), "{what}: {}", String::from_utf8_lossy(&answer.body));
-    let text = String::from_utf8_lossy(&answer.body).to_lowercase();
+fn is_ours(response: &Response, status: u16, what: &str) {
+    is_safe(response, what);
+    assert_eq!(response.status, status, "{what}: {}", String::from_utf8_lossy(&response.body));
+    assert!(response.code().is_some(), "{what}: {}", String::from_utf8_lossy(&response.body));
+    let text = String::from_utf8_lossy(&response.body).to_lowercase();
     for word in ["deserialize", "u64", "usize", "serde", "expected struct", "invalid utf-8 sequence", "rejection"] {
         assert!(!text.contains(word), "{what}: the words of a parser: {text}");
     }
 }
 
-async fn ask(server: &Server, method: &str, target: &str, headers: &str, body: &str) -> Answer {
+async fn ask(server: &Server, method: &str, target: &str, headers: &str, body: &str) -> Response {
     let address = server.address();
     let request = format!(
         "{method} {target} HTTP/1.1\r\nHost: {address}\r\n{headers}Content-Length: {}\r\n\r\n{body}",
@@ -71,12 +71,15 @@ async fn every_address_refuses_what_it_does_not_take_in_our_shape() {
     let server = Server::start(&[]).await;
     let token = format!("Authorization: Bearer {}\r\n", server.token("viewer").await);
     for (method, path) in REST.into_iter().chain(OTHERS) {
-        let answer = ask(&server, method, path, "", "").await;
-        is_safe(&answer, &format!("{method} {path}"));
+        let response = ask(&server, method, path, "", "").await;
+        is_safe(&response, &format!("{method} {path}"));
         for wrong in ["PUT", "PATCH", "TRACE", "BREW", "OPTIONS"] {
-            let answer = ask(&server, wrong, path, &token, "").await;
-            is_ours(&answer, 405, &format!("{wrong} {path}"));
-            assert!(answer.header("allow").is_some_and(|allow| allow.contains(method)), "{wrong} {path}: {answer:?}");
+            let response = ask(&server, wrong, path, &token, "").await;
+            is_ours(&response, 405, &format!("{wrong} {path}"));
+            assert!(
+                response.header("allow").is_some_and(|allow| allow.contains(method)),
+                "{wrong} {path}: {response:?}"
+            );
         }
     }
     for path in [
@@ -92,10 +95,10 @@ async fn every_address_refuses_what_it_does_not_take_in_our_shape() {
         "//",
         "*",
     ] {
-        let answer = ask(&server, "GET", path, &token, "").await;
-        is_safe(&answer, path);
-        assert!(matches!(answer.status, 400 | 403 | 404), "{path}: {answer:?}");
-        assert!(answer.code().is_some() || path.starts_with("/objects"), "{path}: {answer:?}");
+        let response = ask(&server, "GET", path, &token, "").await;
+        is_safe(&response, path);
+        assert!(matches!(response.status, 400 | 403 | 404), "{path}: {response:?}");
+        assert!(response.code().is_some() || path.starts_with("/objects"), "{path}: {response:?}");
     }
 }
 
@@ -159,12 +162,16 @@ async fn urls_and_headers_that_are_too_long_are_refused_in_our_shape() {
     let token = format!("Authorization: Bearer {}\r\n", server.token("viewer").await);
     for (length, expected) in [(2_000, 400), (20_000, 414), (60_000, 414), (100_000, 414), (1_000_000, 414)] {
         let target = format!("/api/images?q={}", "a".repeat(length));
-        let answer = ask(&server, "GET", &target, &token, "").await;
-        assert!(answer.status == expected || length > 60_000 && answer.status == 431, "{length}: {}", answer.status);
-        is_ours(&answer, answer.status, &format!("{length} characters"));
+        let response = ask(&server, "GET", &target, &token, "").await;
+        assert!(
+            response.status == expected || length > 60_000 && response.status == 431,
+            "{length}: {}",
+            response.status
+        );
+        is_ours(&response, response.status, &format!("{length} characters"));
     }
-    let answer = ask(&server, "GET", "/api/images", &format!("x-long: {}\r\n", "a".repeat(100_000)), "").await;
-    is_ours(&answer, 431, "a long header");
+    let response = ask(&server, "GET", "/api/images", &format!("x-long: {}\r\n", "a".repeat(100_000)), "").await;
+    is_ours(&response, 431, "a long header");
     let many = "x-many: x\r\n".repeat(200);
     is_ours(&ask(&server, "GET", "/api/images", &many, "").await, 431, "many headers");
     for target in [format!("/live?x={}", "a".repeat(4_096)), format!("/live?{}", "a".repeat(30_000))] {
@@ -235,8 +242,8 @@ async fn a_body_that_cannot_be_read_is_refused_in_words() {
             (json, &"[".repeat(10_000), 400),
             (json, &format!("{{\"name\":\"{}\"}}", "x".repeat(300_000)), 413),
         ] {
-            let answer = ask(&server, "POST", path, &format!("{who}{headers}"), body).await;
-            is_ours(&answer, expected, &format!("{path} {headers} {}", &body[..body.len().min(40)]));
+            let response = ask(&server, "POST", path, &format!("{who}{headers}"), body).await;
+            is_ours(&response, expected, &format!("{path} {headers} {}", &body[..body.len().min(40)]));
         }
     }
     let begin =
@@ -247,9 +254,9 @@ async fn a_body_that_cannot_be_read_is_refused_in_words() {
         (json!({"name": 1, "content_type": "image/png", "size": 1}), "name"),
         (json!({"content_type": "image/png", "size": 1}), "name"),
     ] {
-        let answer = begin(body).await;
-        is_ours(&answer, 400, field);
-        assert!(String::from_utf8_lossy(&answer.body).contains(&format!("`{field}`")), "{answer:?}");
+        let response = begin(body).await;
+        is_ours(&response, 400, field);
+        assert!(String::from_utf8_lossy(&response.body).contains(&format!("`{field}`")), "{response:?}");
     }
 }
 
@@ -285,13 +292,13 @@ async fn a_handshake_that_is_none_is_told_why() {
         (get, &host, format!("{upgrade}{connection}{version}Sec-WebSocket-Key: short\r\n"), 400),
         (get, &host, format!("{upgrade}{connection}{version}Sec-WebSocket-Key: \r\n"), 400),
     ] {
-        let answer = shake(first, host, &rest).await;
+        let response = shake(first, host, &rest).await;
         let what = format!("{first}, {host:?}, {rest:?}");
-        is_safe(&answer, &what);
-        assert_eq!(answer.status, expected, "{what}");
-        assert!(first.starts_with("HEAD") || answer.code().is_some(), "{what}: {answer:?}");
+        is_safe(&response, &what);
+        assert_eq!(response.status, expected, "{what}");
+        assert!(first.starts_with("HEAD") || response.code().is_some(), "{what}: {response:?}");
         if expected == 426 {
-            assert_eq!(answer.header("sec-websocket-version"), Some("13"), "{what}");
+            assert_eq!(response.header("sec-websocket-version"), Some("13"), "{what}");
         }
     }
     let unauthorized = raw::send(&address, format!("{get}\r\n{host}{right}\r\n").as_bytes()).await;
@@ -391,14 +398,14 @@ async fn a_link_serves_conditions_and_ranges_as_the_standard_wants_them() {
         (format!("Range: bytes={size}-\r\n"), 416),
         ("Range: bytes=-0\r\n".to_owned(), 416),
     ] {
-        let answer = get(&headers).await;
-        is_safe(&answer, &headers);
-        assert_eq!(answer.status, expected, "{headers}");
+        let response = get(&headers).await;
+        is_safe(&response, &headers);
+        assert_eq!(response.status, expected, "{headers}");
         if expected == 304 {
-            assert_eq!(answer.header("etag"), Some(etag.as_str()), "{headers}");
+            assert_eq!(response.header("etag"), Some(etag.as_str()), "{headers}");
         }
         if expected == 416 {
-            assert_eq!(answer.header("content-range"), Some(format!("bytes */{size}").as_str()), "{headers}");
+            assert_eq!(response.header("content-range"), Some(format!("bytes */{size}").as_str()), "{headers}");
         }
     }
     let part = get("Range: bytes=-5\r\n").await;
@@ -416,10 +423,10 @@ async fn the_management_api_answers_as_api_gateway() {
         "/live/@connections/x",
     ] {
         for method in ["POST", "GET", "DELETE"] {
-            let answer = ask(&server, method, path, "", "").await;
-            is_safe(&answer, path);
-            assert_eq!((answer.status, answer.json()), (403, json!({"message": "Forbidden"})), "{method} {path}");
-            assert_eq!(answer.header("x-amzn-errortype"), Some("ForbiddenException"), "{method} {path}");
+            let response = ask(&server, method, path, "", "").await;
+            is_safe(&response, path);
+            assert_eq!((response.status, response.json()), (403, json!({"message": "Forbidden"})), "{method} {path}");
+            assert_eq!(response.header("x-amzn-errortype"), Some("ForbiddenException"), "{method} {path}");
         }
     }
 }

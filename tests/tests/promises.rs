@@ -80,9 +80,9 @@ async fn a_duplicates_uploader_hears_the_known_result_and_the_others_hear_nothin
     let labelled = one.notification("image.labelled").await;
     assert_eq!(labelled["data"].get("upload_id"), None, "an upload's id is its uploader's");
     let upload = server.upload(&second, "image/jpeg", picture::jpeg(1)).await;
-    let told = other.notification("image.labelled").await;
-    assert_eq!(told["data"]["upload_id"], upload);
-    assert_eq!(told["data"]["image"]["image_id"], labelled["data"]["image"]["image_id"]);
+    let notified = other.notification("image.labelled").await;
+    assert_eq!(notified["data"]["upload_id"], upload);
+    assert_eq!(notified["data"]["image"]["image_id"], labelled["data"]["image"]["image_id"]);
     // The next thing on `labels` is the next image.
     server.upload(&first, "image/jpeg", picture::jpeg(2)).await;
     assert_eq!(one.frame().await["topics"][0]["seq"], 2);
@@ -135,8 +135,8 @@ async fn who_comes_back_is_replayed_what_was_missed_before_the_answer() {
     drop(socket);
     let publish = async |server: &Server, number: u32| {
         let request = server.request(Method::POST, "/api/topics/app:builds").header("x-api-key", &key);
-        let answer = request.json(&json!({"event": "build.done", "data": {"number": number}})).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::ACCEPTED);
+        let response = request.json(&json!({"event": "build.done", "data": {"number": number}})).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::ACCEPTED);
     };
     for number in 1..=3 {
         publish(&server, number).await;
@@ -147,8 +147,8 @@ async fn who_comes_back_is_replayed_what_was_missed_before_the_answer() {
     let mut socket = server.connect(&token).await;
     let mut heard = Vec::new();
     let ask = json!({"action": "subscribe", "topics": ["app:builds"], "since": {"app:builds": cursor}, "ref": "r"});
-    let (replayed, answer) = socket.ask(ask).await;
-    assert_eq!(answer["topics"][0]["recovered"], true, "{answer}");
+    let (replayed, response) = socket.ask(ask).await;
+    assert_eq!(response["topics"][0]["recovered"], true, "{response}");
     heard.extend(replayed.iter().map(|frame| frame["data"]["number"].as_u64().unwrap()));
     while heard.len() < 4 {
         heard.push(socket.notification("build.done").await["data"]["number"].as_u64().unwrap());
@@ -174,10 +174,10 @@ async fn a_gap_that_cannot_be_filled_is_called_one() {
     for (since, recovered) in [(json!(cursor_at(&cursor, 1)), true), (cursor, false), (foreign, false), (future, false)]
     {
         let ask = json!({"action": "subscribe", "topics": ["app:builds"], "since": {"app:builds": since}});
-        let (replayed, answer) = socket.ask(ask).await;
-        assert_eq!(answer["topics"][0]["recovered"], recovered, "{since}");
+        let (replayed, response) = socket.ask(ask).await;
+        assert_eq!(response["topics"][0]["recovered"], recovered, "{since}");
         assert_eq!(replayed.len(), if recovered { 2 } else { 0 });
-        assert!(answer["topics"][0]["cursor"].as_str().unwrap().ends_with("-3"));
+        assert!(response["topics"][0]["cursor"].as_str().unwrap().ends_with("-3"));
     }
 }
 
@@ -201,8 +201,8 @@ async fn a_filter_is_a_search_that_is_left_running() {
     assert_eq!(heard.len(), 1, "only the third matches: {heard:?}");
     assert!(heard[0]["data"]["image"]["labels"].to_string().contains("\"beach\""));
     for (topics, filter) in [(json!(["app:x"]), "dog"), (json!(["labels"]), "dog:101"), (json!(["labels"]), "(")] {
-        let (_, answer) = socket.ask(json!({"action": "subscribe", "topics": topics, "filter": filter})).await;
-        assert_eq!(answer["code"], "bad_request", "{filter}");
+        let (_, response) = socket.ask(json!({"action": "subscribe", "topics": topics, "filter": filter})).await;
+        assert_eq!(response["code"], "bad_request", "{filter}");
     }
 }
 
@@ -211,7 +211,7 @@ async fn nobody_gets_in_without_a_good_token_or_to_what_is_not_theirs() {
     let server = Server::start(&[]).await;
     for token in ["", "nonsense", "eyJhbGciOiJub25lIn0.e30."] {
         match Socket::open(server.address(), token).await {
-            Err(Error::Http(answer)) => assert_eq!(answer.status(), 401),
+            Err(Error::Http(response)) => assert_eq!(response.status(), 401),
             _ => panic!("`{token}` opened a socket"),
         }
         assert_eq!(server.get("/api/images", token).await.0, StatusCode::UNAUTHORIZED);
@@ -219,8 +219,8 @@ async fn nobody_gets_in_without_a_good_token_or_to_what_is_not_theirs() {
     let token = server.token("viewer").await;
     let mut socket = server.connect(&token).await;
     for topic in ["moderation", "device:1", "runs"] {
-        let (_, answer) = socket.ask(json!({"action": "subscribe", "topics": ["labels", topic], "ref": "f"})).await;
-        assert_eq!((&answer["code"], &answer["ref"]), (&json!("forbidden"), &json!("f")), "{topic}");
+        let (_, response) = socket.ask(json!({"action": "subscribe", "topics": ["labels", topic], "ref": "f"})).await;
+        assert_eq!((&response["code"], &response["ref"]), (&json!("forbidden"), &json!("f")), "{topic}");
     }
     let plain = server.request(Method::GET, "/live").send().await.unwrap();
     assert_eq!(plain.status(), StatusCode::UPGRADE_REQUIRED);

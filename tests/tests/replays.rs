@@ -20,7 +20,7 @@ async fn publish(server: &Server, key: &str, topic: &str, count: usize) {
 }
 
 /// A cursor before everything: of the topic's life, at its beginning.
-async fn beginning(server: &Server, token: &str, topic: &str) -> String {
+async fn prefix(server: &Server, token: &str, topic: &str) -> String {
     let (_, page) = server.get(&format!("/api/history/{topic}?limit=1"), token).await;
     let first =
         page["notifications"][0]["topics"][0]["cursor"].as_str().unwrap_or_else(|| page["cursor"].as_str().unwrap());
@@ -38,15 +38,15 @@ async fn a_hundred_clients_resume_a_hundred_large_notifications_each_within_a_bo
     let token = server.token("viewer").await;
     let key = server.command(&["keys", "add", "test", "--allow", "publish:app:test"]).await;
     publish(&server, &key, "app:test", COUNT).await;
-    let since = beginning(&server, &token, "app:test").await;
+    let since = prefix(&server, &token, "app:test").await;
     let before = server.peak_memory();
     let clients = (0..CLIENTS).map(|_| {
         let (address, token, since) = (server.address().to_owned(), token.clone(), since.clone());
         tokio::spawn(async move {
             let mut socket = labelcast_tests::Socket::open(&address, &token).await.unwrap();
             let request = json!({"action": "subscribe", "topics": ["app:test"], "since": {"app:test": since}});
-            let (replayed, answer) = socket.ask(request).await;
-            assert_eq!(answer["topics"][0]["recovered"], true, "{answer}");
+            let (replayed, response) = socket.ask(request).await;
+            assert_eq!(response["topics"][0]["recovered"], true, "{response}");
             let seqs: Vec<u64> = replayed.iter().map(|frame| frame["topics"][0]["seq"].as_u64().unwrap()).collect();
             assert!(seqs.iter().copied().eq(1..=COUNT as u64), "{seqs:?}");
         })
@@ -65,14 +65,14 @@ async fn pages_of_history_are_bounded_in_bytes_and_their_cursors_lead_through_al
     let token = server.token("viewer").await;
     let key = server.command(&["keys", "add", "test", "--allow", "publish:app:test"]).await;
     publish(&server, &key, "app:test", COUNT).await;
-    let mut since = beginning(&server, &token, "app:test").await;
+    let mut since = prefix(&server, &token, "app:test").await;
     let mut seqs: Vec<u64> = Vec::new();
     let mut pages = 0;
     loop {
         let path = format!("/api/history/app:test?limit=1000&since={since}");
-        let answer = server.request(Method::GET, &path).bearer_auth(&token).send().await.unwrap();
-        assert_eq!(answer.headers()["content-type"], "application/json");
-        let body = answer.bytes().await.unwrap();
+        let response = server.request(Method::GET, &path).bearer_auth(&token).send().await.unwrap();
+        assert_eq!(response.headers()["content-type"], "application/json");
+        let body = response.bytes().await.unwrap();
         assert!(body.len() < 1_100_000, "{} bytes", body.len());
         let page: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(page["recovered"], true);
@@ -102,11 +102,11 @@ async fn a_replay_of_several_topics_is_longer_than_a_part_and_keeps_each_order()
     }
     let mut since = serde_json::Map::new();
     for topic in topics {
-        since.insert(topic.to_owned(), json!(beginning(&server, &token, topic).await));
+        since.insert(topic.to_owned(), json!(prefix(&server, &token, topic).await));
     }
     let mut socket = server.connect(&token).await;
-    let (replayed, answer) = socket.ask(json!({"action": "subscribe", "topics": topics, "since": since})).await;
-    assert!(answer["topics"].as_array().unwrap().iter().all(|topic| topic["recovered"] == true), "{answer}");
+    let (replayed, response) = socket.ask(json!({"action": "subscribe", "topics": topics, "since": since})).await;
+    assert!(response["topics"].as_array().unwrap().iter().all(|topic| topic["recovered"] == true), "{response}");
     for (topic, count) in topics.iter().zip([150, 3, 70]) {
         let on_topic = replayed.iter().filter(|frame| frame["topics"][0]["topic"] == **topic);
         let seqs: Vec<u64> = on_topic.map(|frame| frame["topics"][0]["seq"].as_u64().unwrap()).collect();

@@ -20,14 +20,14 @@ use labelcast_tests::aws::{ACCESS_KEY, REGION, SECRET_KEY, client_config};
 /// The SHA-256 of `picture`, which S3 holds against what came.
 const OF_PICTURE: &str = "2cea274d0bedc39ec4ab6ba9e59ec889e3ed6fb56a1cf088a64d9b383378dc97";
 
-/// Answers so many times that it is busy, and then `answer`.
+/// Answers so many times that it is busy, and then `response`.
 #[derive(Clone)]
 struct Bucket {
     busy: Arc<AtomicU32>,
-    answer: StatusCode,
+    response: StatusCode,
 }
 
-async fn answer(State(bucket): State<Bucket>, Path(_): Path<String>, headers: HeaderMap, body: Body) -> Response {
+async fn response(State(bucket): State<Bucket>, Path(_): Path<String>, headers: HeaderMap, body: Body) -> Response {
     if bucket.busy.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
         return (StatusCode::SERVICE_UNAVAILABLE, "<Code>SlowDown</Code>").into_response();
     }
@@ -37,12 +37,12 @@ async fn answer(State(bucket): State<Bucket>, Path(_): Path<String>, headers: He
         assert_eq!(headers["x-amz-content-sha256"], OF_PICTURE);
         assert_eq!(headers["content-type"], "image/png");
     }
-    (bucket.answer, [("etag", "\"tag\"")], "picture").into_response()
+    (bucket.response, [("etag", "\"tag\"")], "picture").into_response()
 }
 
-async fn objects(busy: u32, answered: StatusCode) -> S3Objects {
-    let bucket = Bucket { busy: Arc::new(AtomicU32::new(busy)), answer: answered };
-    let router = Router::new().route("/bucket/{*key}", get(answer).put(answer)).with_state(bucket);
+async fn objects(busy: u32, responded: StatusCode) -> S3Objects {
+    let bucket = Bucket { busy: Arc::new(AtomicU32::new(busy)), response: responded };
+    let router = Router::new().route("/bucket/{*key}", get(response).put(response)).with_state(bucket);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let origin = format!("http://{}", listener.local_addr().expect("it listens"));
     tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves") });

@@ -41,8 +41,8 @@ async fn slow_requests_of_one_address_give_way_and_those_who_are_signed_in_stay(
     let mut served = false;
     for _ in 0..600 {
         match server.request(Method::GET, "/healthz").send().await {
-            Ok(answer) if answer.status() == StatusCode::OK => served = true,
-            Ok(answer) => assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS),
+            Ok(response) if response.status() == StatusCode::OK => served = true,
+            Ok(response) => assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS),
             Err(_) => {}
         }
         if served {

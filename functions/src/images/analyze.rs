@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::decide;
-use super::failed::tell_uploaders;
+use super::failed::notify_uploaders;
 use crate::model::{AnalysisJob, BusEvent, Detection, ImageAnalyzed, ImageFiles, ImageType};
 use crate::ports::{Bus, Clock, Detector, DetectorError, Images, PortError, Uploads};
 use crate::settings::Settings;
@@ -45,7 +45,7 @@ impl Analyze {
             if attempt >= self.settings.max_attempts {
                 // The last attempt speaks; the job becomes a dead letter all the same.
                 let reason = format!("the picture could not be analyzed: {}", in_words(error));
-                tell_uploaders(&*self.images, &*self.uploads, &*self.bus, &job.image_id, &reason).await?;
+                notify_uploaders(&*self.images, &*self.uploads, &*self.bus, &job.image_id, &reason).await?;
             }
         }
         outcome
@@ -78,7 +78,7 @@ impl Analyze {
 
     /// A detector that hangs must fail within the function's own time, so that the last attempt can speak.
     async fn detect(&self, files: &ImageFiles, content_type: ImageType) -> Result<Detection, DetectorError> {
-        let timeout = self.settings.detector_patience;
+        let timeout = self.settings.detector_timeout;
         let late = |_| DetectorError::Unavailable(format!("timed out after {} s", timeout.as_secs()));
         tokio::time::timeout(timeout, self.detector.detect(files, content_type)).await.map_err(late)?
     }

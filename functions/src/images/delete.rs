@@ -27,9 +27,11 @@ impl Delete {
             return Err(if Audience::of(caller).sees(&image) { not_alone() } else { none() });
         }
         // Durable before anything is gone: if we are cut off now, `index` removes it and tells those who had seen it.
-        let unwanted =
-            BusEvent::ImageUnwanted(RemovalRequest { image: removed(&image), only_uploader: only_uploader.cloned() });
-        self.bus.publish_all(&[unwanted]).await?;
+        let removal_requested = BusEvent::ImageRemovalRequested(RemovalRequest {
+            image: removed(&image),
+            only_uploader: only_uploader.cloned(),
+        });
+        self.bus.publish_all(&[removal_requested]).await?;
         if self.images.remove(&image.files(), image.uploaded_at, only_uploader).await? == Removal::SharedWithOthers {
             return Err(not_alone());
         }

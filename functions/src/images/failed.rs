@@ -24,26 +24,26 @@ impl Failed {
     /// Takes a job whose attempts are exhausted: a picture's uploaders hear that it failed, a notification's receivers are
     /// seen to.
     pub async fn handle(&self, exhausted: JobRequest) -> PortResult<()> {
-        metrics::counter!("labelcast_given_up_total").increment(1);
+        metrics::counter!("labelcast_exhausted_total").increment(1);
         let outcome = match exhausted {
-            JobRequest::Ingest(object) => self.tell(&object.upload_id).await,
-            JobRequest::Analyze(job) => self.tell_all(&job.image_id).await,
-            JobRequest::Index(IndexRequest::Store(analyzed)) => self.tell_all(&analyzed.image_id).await,
+            JobRequest::Ingest(object) => self.report(&object.upload_id).await,
+            JobRequest::Analyze(job) => self.notify_all(&job.image_id).await,
+            JobRequest::Index(IndexRequest::Store(analyzed)) => self.notify_all(&analyzed.image_id).await,
             // Whoever asked was answered; the sweep and a redrive see to the files.
             JobRequest::Index(IndexRequest::Remove(_)) => Ok(()),
             JobRequest::Notify(event) => self.undelivered.take(event).await,
         };
         if outcome.is_err() {
-            metrics::counter!("labelcast_given_up_failures_total").increment(1);
+            metrics::counter!("labelcast_exhausted_failures_total").increment(1);
         }
         outcome
     }
 
-    async fn tell_all(&self, image: &ImageId) -> PortResult<()> {
-        tell_uploaders(&*self.images, &*self.uploads, &*self.bus, image, REASON).await
+    async fn notify_all(&self, image: &ImageId) -> PortResult<()> {
+        notify_uploaders(&*self.images, &*self.uploads, &*self.bus, image, REASON).await
     }
 
-    async fn tell(&self, id: &UploadId) -> PortResult<()> {
+    async fn report(&self, id: &UploadId) -> PortResult<()> {
         match fail(&*self.uploads, id, REASON).await? {
             Some(failed) => self.bus.publish_all(&[failed]).await,
             None => Ok(()),
@@ -64,7 +64,7 @@ async fn fail(uploads: &dyn Uploads, id: &UploadId, reason: &str) -> PortResult<
 }
 
 /// Moves the uploads of an image that waits for its result to `failed` and tells those who wait.
-pub(super) async fn tell_uploaders(
+pub(super) async fn notify_uploaders(
     images: &dyn Images,
     uploads: &dyn Uploads,
     bus: &dyn Bus,

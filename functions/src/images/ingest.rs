@@ -192,7 +192,7 @@ impl Ingest {
             // It had failed, or another picture was taken first.
             return self.objects.delete(posted).await;
         }
-        self.tell_rejected(upload, reason).await?;
+        self.notify_rejected(upload, reason).await?;
         self.objects.delete(posted).await
     }
 
@@ -202,12 +202,12 @@ impl Ingest {
         let (here, kept) = tokio::try_join!(self.objects.head(&posted), self.objects.head(&rejected))?;
         // Kept for some days only.
         if here.is_some() && (kept.is_none() || here == kept) {
-            self.tell_rejected(upload, upload.reason.clone().unwrap_or_default()).await?;
+            self.notify_rejected(upload, upload.reason.clone().unwrap_or_default()).await?;
         }
         self.clear(&upload.id).await
     }
 
-    async fn tell_rejected(&self, upload: &Upload, reason: String) -> PortResult<()> {
+    async fn notify_rejected(&self, upload: &Upload, reason: String) -> PortResult<()> {
         let upload = UploadRef { upload_id: upload.id.clone(), user: upload.user.clone() };
         self.bus.publish_all(&[BusEvent::UploadRejected { upload, reason }]).await
     }

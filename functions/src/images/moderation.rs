@@ -73,18 +73,18 @@ pub struct QueuedImage {
 async fn queue(
     State(AppState { function: api, .. }): State<AppState<ModerationApi>>,
     caller: SignedIn,
-    rest::Query(asked): rest::Query<QueueQuery>,
+    rest::Query(request): rest::Query<QueueQuery>,
 ) -> Result<Json<QueueView>> {
     caller.moderator()?;
-    let limit = page::limit(asked.limit.as_deref(), 50, 1..=200)?;
-    let status = match asked.status.as_deref() {
+    let limit = page::limit(request.limit.as_deref(), 50, 1..=200)?;
+    let status = match request.status.as_deref() {
         None => Status::Pending,
         Some(text) => match text.parse() {
             Ok(status @ (Status::Pending | Status::Approved | Status::Removed)) => status,
             _ => return Err(Error::bad_request("`status` must be pending, approved or removed")),
         },
     };
-    let after = page::cursor(asked.cursor.as_deref(), &api.cursors)?;
+    let after = page::cursor(request.cursor.as_deref(), &api.cursors)?;
     let page = api.images.with_status(status, after, limit).await?;
     let shown = page.images.iter().filter_map(|image| {
         let moderation = image.result.as_ref()?.analysis.moderation.clone();

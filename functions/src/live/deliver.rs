@@ -1,4 +1,4 @@
-//! `deliver`: pushes a notification to one range of its receivers (`docs/guarantees.md#shards`).
+//! `deliver`: pushes a notification to one shard of its receivers (`docs/guarantees.md#shards`).
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,11 +16,11 @@ pub struct Deliver {
     pub notify: Notify,
     /// The queue that deliveries come from: who was not served in time is put back there, alone.
     pub deliveries: Arc<dyn Deliveries>,
-    /// Attempts at a range before it becomes a dead letter; the last one closes whom it concerns.
+    /// Attempts at a shard before it becomes a dead letter; the last one closes whom it concerns.
     pub max_attempts: u32,
-    /// How long a range may take; then the attempt has failed. Shorter than the function's own time, so that the last attempt
+    /// How long a shard may take; then the attempt has failed. Shorter than the function's own time, so that the last attempt
     /// can close those whom it did not reach. Pushing itself ends earlier, and names who is left.
-    pub patience: Duration,
+    pub timeout: Duration,
 }
 
 impl Deliver {
@@ -35,8 +35,8 @@ impl Deliver {
 
     async fn take(&self, delivery: Delivery, attempt: u32) -> PortResult<()> {
         let is_last = attempt >= self.max_attempts.saturating_sub(delivery.attempts);
-        let outcome = tokio::time::timeout(self.patience, self.push(&delivery)).await.unwrap_or_else(|_| {
-            let why = format!("timed out after {} s", self.patience.as_secs());
+        let outcome = tokio::time::timeout(self.timeout, self.push(&delivery)).await.unwrap_or_else(|_| {
+            let why = format!("timed out after {} s", self.timeout.as_secs());
             Err(PortError::Unavailable { what: "a range of receivers", why })
         });
         match outcome {
@@ -46,7 +46,7 @@ impl Deliver {
             Err(error) => {
                 if is_last {
                     // The message becomes a dead letter all the same.
-                    self.give_up(&delivery).await?;
+                    self.exhaust(&delivery).await?;
                 }
                 Err(error)
             }
@@ -55,28 +55,28 @@ impl Deliver {
 
     /// Answers who was not served in time, and is still to be.
     async fn push(&self, delivery: &Delivery) -> PortResult<Vec<ConnectionId>> {
-        let Delivery { notification, placed, range, only, .. } = delivery;
+        let Delivery { notification, positions, shard, only, .. } = delivery;
         let notify = &self.notify;
         let mut unreached = Vec::new();
         if only.as_ref().is_none_or(|only| !only.is_empty()) {
             let shown = Shown::of(&[notification], &*notify.images).await?;
             let image = shown.image(notification);
-            let frames = notify.frames(notification, placed, image, *range..range + 1, notify.clock.now()).await?;
+            let frames = notify.frames(notification, positions, image, *shard..shard + 1, notify.clock.now()).await?;
             unreached = notify.pusher.push(some_of(frames, only.as_deref())).await;
         }
         let left: Vec<ConnectionId> = unserved(&unreached);
         if left.is_empty() {
-            notify.history.settle_part(placed, *range).await?;
+            notify.history.mark_partition_delivered(positions, *shard).await?;
         }
         notify.clean_up(unreached).await;
         Ok(left)
     }
 
-    /// Another run goes on with those who are left. The part is theirs: the range is not settled before.
+    /// Another run goes on with those who are left. The part is theirs: the shard is not delivered before.
     async fn put_back(&self, delivery: Delivery, left: Vec<ConnectionId>, attempt: u32) -> PortResult<()> {
         let count = left.len();
         let attempts = delivery.attempts + attempt;
-        tracing::warn!(id = %delivery.notification.id, range = delivery.range, count, "some receivers are left for another run");
+        tracing::warn!(id = %delivery.notification.id, shard = delivery.shard, count, "some receivers are left for another run");
         metrics::counter!("labelcast_receivers_put_back_total").increment(count as u64);
         self.deliveries.send(&[Delivery { attempts, ..delivery.for_rest(left) }]).await
     }
@@ -84,26 +84,27 @@ impl Deliver {
     /// Closes who was not served in the last attempt, so that they resume from history, and only then lets the mark pass.
     async fn close(
         &self,
-        Delivery { notification, placed, range, .. }: &Delivery,
+        Delivery { notification, positions, shard, .. }: &Delivery,
         left: Vec<ConnectionId>,
     ) -> PortResult<()> {
         let closed = left.len();
         self.notify.close_all(left).await?;
-        self.notify.history.settle_part(placed, *range).await?;
-        tracing::error!(id = %notification.id, range, closed, "closed receivers that could not be served in time");
-        metrics::counter!("labelcast_ranges_given_up_total").increment(1);
+        self.notify.history.mark_partition_delivered(positions, *shard).await?;
+        tracing::error!(id = %notification.id, shard, closed, "closed receivers that could not be served in time");
+        metrics::counter!("labelcast_shards_exhausted_total").increment(1);
         Ok(())
     }
 
-    /// Closes the receivers of the range, who resume from history, and only then lets the mark pass. Where even that
+    /// Closes the receivers of the shard, who resume from history, and only then lets the mark pass. Where even that
     /// fails, the mark stays below for as long as history waits for what is in flight.
-    async fn give_up(&self, Delivery { notification, placed, range, .. }: &Delivery) -> PortResult<()> {
+    async fn exhaust(&self, Delivery { notification, positions, shard, .. }: &Delivery) -> PortResult<()> {
         let notify = &self.notify;
         let shown = Shown::of(&[notification], &*notify.images).await?;
-        let closed = notify.close_receivers(notification, placed, shown.image(notification), *range..range + 1).await?;
-        notify.history.settle_part(placed, *range).await?;
-        tracing::error!(id = %notification.id, range, closed, "attempts exhausted; closed a range of receivers");
-        metrics::counter!("labelcast_ranges_given_up_total").increment(1);
+        let closed =
+            notify.close_receivers(notification, positions, shown.image(notification), *shard..shard + 1).await?;
+        notify.history.mark_partition_delivered(positions, *shard).await?;
+        tracing::error!(id = %notification.id, shard, closed, "attempts exhausted; closed a range of receivers");
+        metrics::counter!("labelcast_shards_exhausted_total").increment(1);
         Ok(())
     }
 }

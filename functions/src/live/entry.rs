@@ -89,7 +89,7 @@ async fn of(event: BusEvent, at: DateTime<Utc>, images: &dyn Images) -> PortResu
             (NotificationId::given(&id), vec![TopicKey::Shared(topic)], Subject::Published { name: event, data })
         }
         // `index` tells of it again once it is stored.
-        BusEvent::ImageAnalyzed(_) | BusEvent::ImageUnwanted(_) => return Ok(None),
+        BusEvent::ImageAnalyzed(_) | BusEvent::ImageRemovalRequested(_) => return Ok(None),
     };
     Ok(Some(NewEntry { notification: Notification { id, at, subject }, topics }))
 }

@@ -18,10 +18,10 @@ use utoipa_axum::routes;
 
 use super::render::{self, Shown};
 use super::replay::wanted;
-use super::replay_budget::{InFlight, PART_BYTES, PART_ENTRIES, READING, ReplayBudget};
+use super::replay_budget::{CHUNK_BYTES, CHUNK_ENTRIES, InFlight, READING, ReplayBudget};
 use crate::error::{Error, Result};
 use crate::model::{Caller, Cursor, Notification, Seq, Topic, TopicKey};
-use crate::ports::{History, HistoryPage, Images, Objects, PageLimit, Placed};
+use crate::ports::{History, HistoryPage, Images, Objects, PageLimit, TopicPosition};
 use crate::protocol::{NotificationFrame, ServerFrame};
 use crate::rest::{self, AppState, ErrorBody, Path, RestFunction, SignedIn};
 use crate::settings::Settings;
@@ -86,18 +86,18 @@ async fn history(
     State(AppState { function: api, .. }): State<AppState<HistoryApi>>,
     SignedIn(caller): SignedIn,
     Path(topic): Path<String>,
-    rest::Query(asked): rest::Query<HistoryQuery>,
+    rest::Query(request): rest::Query<HistoryQuery>,
 ) -> Result<Response> {
     let topic: Topic = topic.parse().map_err(|error| Error::bad_request(format!("{error}")))?;
     if !api.settings.readers.allow(&caller, &topic) {
         return Err(Error::forbidden(format!("You may not read `{topic}`.")));
     }
-    let limit = match asked.limit.as_deref().map(rest::whole_number) {
+    let limit = match request.limit.as_deref().map(rest::whole_number) {
         None => 100,
         Some(Some(limit @ 1..=1_000)) => usize::try_from(limit).expect("at most 1,000"),
         Some(_) => return Err(Error::bad_request("`limit` must be a number from 1 to 1000")),
     };
-    let since: Option<Cursor> = match asked.since.as_deref().filter(|text| !text.is_empty()) {
+    let since: Option<Cursor> = match request.since.as_deref().filter(|text| !text.is_empty()) {
         None => None,
         Some(text) => Some(text.parse().map_err(|error| Error::bad_request(format!("`since`: {error}")))?),
     };
@@ -107,8 +107,8 @@ async fn history(
     let after = since.filter(|since| since.epoch == head.epoch && since.seq <= head.newest).map(|since| since.seq);
     // Reading, and what is answered.
     let mut in_flight = api.budget.acquire(&caller.user, READING + MAX_BYTES).await;
-    let answer = api.collect(&key, &caller, after, limit).await?;
-    let body = answer.into_json();
+    let response = api.collect(&key, &caller, after, limit).await?;
+    let body = response.into_json();
     in_flight.shrink_to(body.len());
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
@@ -118,14 +118,14 @@ async fn history(
 }
 
 /// An answer in the making: a [`HistoryView`] that holds text instead of values.
-struct Answer {
+struct HistoryBody {
     /// Notifications as JSON, separated by commas.
     notifications: String,
     reached: Cursor,
     recovered: bool,
 }
 
-impl Answer {
+impl HistoryBody {
     fn into_json(self) -> Bytes {
         let Self { notifications, reached, recovered } = self;
         format!("{{\"notifications\":[{notifications}],\"cursor\":\"{reached}\",\"recovered\":{recovered}}}").into()
@@ -134,11 +134,11 @@ impl Answer {
 
 impl HistoryApi {
     /// Reads on from `after`, in parts, until there are enough notifications, or bytes, or no more.
-    async fn collect(&self, key: &TopicKey, caller: &Caller, after: Option<Seq>, limit: usize) -> Result<Answer> {
+    async fn collect(&self, key: &TopicKey, caller: &Caller, after: Option<Seq>, limit: usize) -> Result<HistoryBody> {
         let mut reached = after.unwrap_or(Seq(0));
         let mut left = limit;
         let mut page = self.page(key, reached, left).await?;
-        let mut answer = Answer {
+        let mut response = HistoryBody {
             notifications: String::new(),
             reached: Cursor { epoch: page.head.epoch.clone(), seq: page.head.newest },
             recovered: after.is_some_and(|after| page.reaches_back_to(after)),
@@ -148,32 +148,32 @@ impl HistoryApi {
             let rendered = self.render(key, caller, &page).await?;
             for (seq, json) in rendered {
                 if let Some(json) = json {
-                    if !answer.notifications.is_empty() {
-                        if answer.notifications.len() + json.len() >= MAX_BYTES {
-                            answer.reached.seq = reached;
-                            return Ok(answer);
+                    if !response.notifications.is_empty() {
+                        if response.notifications.len() + json.len() >= MAX_BYTES {
+                            response.reached.seq = reached;
+                            return Ok(response);
                         }
-                        answer.notifications.push(',');
+                        response.notifications.push(',');
                     }
-                    answer.notifications.push_str(&json);
+                    response.notifications.push_str(&json);
                 }
                 reached = seq;
             }
-            answer.reached.seq = reached;
+            response.reached.seq = reached;
             if left == 0 || reached >= page.head.newest {
                 break;
             }
             page = self.page(key, reached, left).await?;
-            if !page.reaches_back_to(reached) || page.head.epoch != answer.reached.epoch {
+            if !page.reaches_back_to(reached) || page.head.epoch != response.reached.epoch {
                 // Something was forgotten meanwhile. The next request hears of it; this one has no gap.
                 break;
             }
         }
-        Ok(answer)
+        Ok(response)
     }
 
     async fn page(&self, key: &TopicKey, after: Seq, left: usize) -> Result<HistoryPage> {
-        let limit = PageLimit { entries: left.min(PART_ENTRIES), bytes: PART_BYTES };
+        let limit = PageLimit { entries: left.min(CHUNK_ENTRIES), bytes: CHUNK_BYTES };
         Ok(self.history.read(key, after, limit).await?)
     }
 
@@ -187,8 +187,8 @@ impl HistoryApi {
                 return (entry.seq, None);
             }
             let cursor = Cursor { epoch: page.head.epoch.clone(), seq: entry.seq };
-            let placed = Placed { topic: key.clone(), seq: entry.seq, cursor };
-            let frame = match render::frame(&entry.notification, &[&placed], image, &*self.objects) {
+            let positions = TopicPosition { topic: key.clone(), seq: entry.seq, cursor };
+            let frame = match render::frame(&entry.notification, &[&positions], image, &*self.objects) {
                 Some(ServerFrame::Notification(frame)) => Some(frame),
                 _ => None,
             };
@@ -239,7 +239,7 @@ mod tests {
     use crate::budget::{ByteSize, MemoryBudget};
     use crate::model::UserId;
 
-    async fn answer(budget: &ReplayBudget, user: &UserId) -> Body {
+    async fn response(budget: &ReplayBudget, user: &UserId) -> Body {
         let mut in_flight = budget.acquire(user, READING + MAX_BYTES).await;
         let body = Bytes::from(vec![b'x'; MAX_BYTES]);
         in_flight.shrink_to(body.len());
@@ -250,17 +250,17 @@ mod tests {
     async fn an_answer_is_counted_for_as_long_as_any_of_it_is_held() {
         let budget = ReplayBudget::of(MemoryBudget::new(ByteSize::mib(64)));
         let user: UserId = "ada".parse().unwrap();
-        let unread = answer(&budget, &user).await;
+        let unread = response(&budget, &user).await;
         let mut others = Vec::new();
-        while let Some(another) = answer(&budget, &user).now_or_never() {
+        while let Some(another) = response(&budget, &user).now_or_never() {
             others.push(another);
         }
         assert!(!others.is_empty());
         tokio::time::advance(Duration::from_hours(1)).await;
-        assert!(answer(&budget, &user).now_or_never().is_none(), "nobody has read anything, so all of it is there");
+        assert!(response(&budget, &user).now_or_never().is_none(), "nobody has read anything, so all of it is there");
         let piece = others.remove(0).into_data_stream().next().await;
         assert!(piece.unwrap().is_err(), "it was not read in time");
-        assert!(answer(&budget, &user).now_or_never().is_some(), "and is given back with its body");
+        assert!(response(&budget, &user).now_or_never().is_some(), "and is given back with its body");
         drop(unread);
     }
 
@@ -268,7 +268,7 @@ mod tests {
     async fn a_piece_that_waits_to_be_sent_counts_for_the_whole_answer() {
         let budget = ReplayBudget::of(MemoryBudget::new(ByteSize::mib(64)));
         let user: UserId = "ada".parse().unwrap();
-        let mut body = answer(&budget, &user).await.into_data_stream();
+        let mut body = response(&budget, &user).await.into_data_stream();
         let piece = body.next().await.unwrap().unwrap();
         drop(body);
         let held = budget.held();

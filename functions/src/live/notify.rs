@@ -6,13 +6,13 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 
-use super::division::{self, Division};
 use super::entry;
+use super::partition::{self, PartitionedFanOut};
 use super::receivers::{self, TopicSet};
 use super::render::{self, Shown};
 use crate::model::{ConnectionId, Event, Image, Notification, Subject};
 use crate::ports::{
-    Clock, Connections, Frame, History, Images, Objects, Placed, PortResult, Pushed, Pusher, Unreached,
+    Clock, Connections, Frame, History, Images, Objects, PortResult, Pushed, Pusher, TopicPosition, Unreached,
 };
 
 /// The function's parts.
@@ -31,7 +31,7 @@ pub struct Notify {
     /// What reaches them.
     pub pusher: Arc<dyn Pusher>,
     /// Who serves receivers that are too many for one run; `None` where one process serves all.
-    pub division: Option<Division>,
+    pub partitioning: Option<PartitionedFanOut>,
 }
 
 /// Connections closed, or whose rows are removed, at the same time.
@@ -58,9 +58,9 @@ impl Notify {
         for (entry, appended) in entries.iter().zip(appended) {
             let notification = &entry.notification;
             let image = shown.image(notification);
-            if let Some(few) = self.frames_unless_divided(notification, &appended.placed, image, now).await? {
+            if let Some(few) = self.frames_unless_partitioned(notification, &appended.positions, image, now).await? {
                 frames.extend(few);
-                pushed.push((notification, appended.placed));
+                pushed.push((notification, appended.positions));
             }
             if let (Some(image), Subject::ImageLabelled { .. }, false) =
                 (image, &notification.subject, appended.repeated)
@@ -70,49 +70,53 @@ impl Notify {
             }
         }
         let unreached = self.pusher.push(frames).await;
-        self.settle(&pushed, unserved(&unreached)).await?;
+        self.mark_delivered(&pushed, unserved(&unreached)).await?;
         self.clean_up(unreached).await;
         Ok(())
     }
 
     /// Lets the watermark pass what was pushed, unless somebody was not served in time: `deliver` goes on with them.
-    async fn settle(&self, pushed: &[(&Notification, Vec<Placed>)], left: Vec<ConnectionId>) -> PortResult<()> {
-        match &self.division {
-            Some(division) if !left.is_empty() => {
-                for (notification, placed) in pushed {
-                    let (history, deliveries) = (&*self.history, &*division.deliveries);
-                    let what = (*notification, placed.as_slice());
-                    division::hand_over_rest(history, deliveries, what, &left, &*self.connections).await?;
+    async fn mark_delivered(
+        &self,
+        pushed: &[(&Notification, Vec<TopicPosition>)],
+        left: Vec<ConnectionId>,
+    ) -> PortResult<()> {
+        match &self.partitioning {
+            Some(partitioning) if !left.is_empty() => {
+                for (notification, positions) in pushed {
+                    let (history, deliveries) = (&*self.history, &*partitioning.deliveries);
+                    let what = (*notification, positions.as_slice());
+                    partition::dispatch_rest(history, deliveries, what, &left, &*self.connections).await?;
                 }
                 metrics::counter!("labelcast_receivers_put_back_total").increment(left.len() as u64);
                 return Ok(());
             }
             _ => self.close_all(left).await?,
         }
-        let settled: Vec<Placed> = pushed.iter().flat_map(|(_, placed)| placed.clone()).collect();
-        self.history.settle(&settled).await
+        let watermark: Vec<TopicPosition> = pushed.iter().flat_map(|(_, positions)| positions.clone()).collect();
+        self.history.mark_delivered(&watermark).await
     }
 
-    /// The frames of all receivers, or `None` if they are so many that `deliver` serves them, a range at a time. Ranges are
+    /// The frames of all receivers, or `None` if they are so many that `deliver` serves them, a shard at a time. Ranges are
     /// alike, so the first tells how many there are.
-    async fn frames_unless_divided(
+    async fn frames_unless_partitioned(
         &self,
         notification: &Notification,
-        placed: &[Placed],
+        positions: &[TopicPosition],
         image: Option<&Image>,
         now: DateTime<Utc>,
     ) -> PortResult<Option<Vec<Pushed>>> {
-        let ranges = self.connections.ranges();
-        let Some(division) = self.division.as_ref().filter(|_| ranges > 1) else {
-            return self.frames(notification, placed, image, 0..ranges, now).await.map(Some);
+        let shards = self.connections.shards();
+        let Some(partitioning) = self.partitioning.as_ref().filter(|_| shards > 1) else {
+            return self.frames(notification, positions, image, 0..shards, now).await.map(Some);
         };
-        let mut frames = self.frames(notification, placed, image, 0..1, now).await?;
+        let mut frames = self.frames(notification, positions, image, 0..1, now).await?;
         let receivers: usize = frames.iter().map(|pushed| pushed.to.len()).sum();
-        if receivers.saturating_mul(ranges as usize) <= division.receivers_at_once {
-            frames.extend(self.frames(notification, placed, image, 1..ranges, now).await?);
+        if receivers.saturating_mul(shards as usize) <= partitioning.max_receivers {
+            frames.extend(self.frames(notification, positions, image, 1..shards, now).await?);
             return Ok(Some(frames));
         }
-        division::hand_over(&*self.history, &*division.deliveries, notification, placed, ranges).await?;
+        partition::dispatch(&*self.history, &*partitioning.deliveries, notification, positions, shards).await?;
         Ok(None)
     }
 
@@ -120,15 +124,15 @@ impl Notify {
     pub(super) async fn frames(
         &self,
         notification: &Notification,
-        placed: &[Placed],
+        positions: &[TopicPosition],
         image: Option<&Image>,
-        ranges: Range<u32>,
+        shards: Range<u32>,
         now: DateTime<Utc>,
     ) -> PortResult<Vec<Pushed>> {
-        let groups = receivers::find(notification, placed, image, &*self.connections, ranges, now).await?;
+        let groups = receivers::find(notification, positions, image, &*self.connections, shards, now).await?;
         let mut frames = Vec::with_capacity(groups.len());
         for (topics, to) in groups {
-            let Some(message) = render::frame(notification, &of(topics, placed), image, &*self.objects) else {
+            let Some(message) = render::frame(notification, &of(topics, positions), image, &*self.objects) else {
                 continue;
             };
             match Frame::encode(&message) {
@@ -150,12 +154,12 @@ impl Notify {
     pub(super) async fn close_receivers(
         &self,
         notification: &Notification,
-        placed: &[Placed],
+        positions: &[TopicPosition],
         image: Option<&Image>,
-        ranges: Range<u32>,
+        shards: Range<u32>,
     ) -> PortResult<usize> {
         let now = self.clock.now();
-        let groups = receivers::find(notification, placed, image, &*self.connections, ranges, now).await?;
+        let groups = receivers::find(notification, positions, image, &*self.connections, shards, now).await?;
         let all: Vec<ConnectionId> = groups.into_values().flatten().collect();
         let count = all.len();
         self.close_all(all).await?;
@@ -207,8 +211,13 @@ pub(super) fn unserved(unreached: &[(ConnectionId, Unreached)]) -> Vec<Connectio
     unreached.iter().filter(|(_, why)| *why == Unreached::Unserved).map(|(id, _)| id.clone()).collect()
 }
 
-fn of(topics: TopicSet, placed: &[Placed]) -> Vec<&Placed> {
-    placed.iter().enumerate().filter(|(index, _)| topics & (1 << index) != 0).map(|(_, placed)| placed).collect()
+fn of(topics: TopicSet, positions: &[TopicPosition]) -> Vec<&TopicPosition> {
+    positions
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| topics & (1 << index) != 0)
+        .map(|(_, positions)| positions)
+        .collect()
 }
 
 const fn reason(why: Unreached) -> &'static str {

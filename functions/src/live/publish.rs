@@ -84,7 +84,7 @@ async fn publish(
     KeyHolder(key): KeyHolder,
     Path(topic): Path<String>,
     headers: HeaderMap,
-    Json(asked): Json<Publish>,
+    Json(request): Json<Publish>,
 ) -> Result<(StatusCode, Json<Published>)> {
     let topic: Topic = topic.parse().map_err(|error| Error::bad_request(format!("{error}")))?;
     if !matches!(topic, Topic::App(_)) {
@@ -94,7 +94,7 @@ async fn publish(
     if !key.allows_publish(&name) {
         return Err(Error::forbidden(format!("the key `{}` does not allow `publish:{name}`", key.name)));
     }
-    let data = asked.data.to_string();
+    let data = request.data.to_string();
     if data.len() > MAX_DATA {
         let message = format!(
             "`data` is too large: {} (limit {})",
@@ -103,7 +103,7 @@ async fn publish(
         );
         return Err(Error::new(ErrorKind::TooLarge, message));
     }
-    if depth(&asked.data) > MAX_DEPTH {
+    if depth(&request.data) > MAX_DEPTH {
         return Err(Error::bad_request(format!("`data` is nested too deeply (limit {MAX_DEPTH} levels)")));
     }
     let id = api.random.id();
@@ -114,7 +114,7 @@ async fn publish(
             let value = value.to_str().ok().filter(|value| (1..=255).contains(&value.len())).filter(printable);
             let wrong = || Error::bad_request("`Idempotency-Key` must have 1 to 255 printable ASCII characters");
             let value = value.ok_or_else(wrong)?;
-            let request = request_digest(&name, asked.event.as_str(), &data);
+            let request = request_digest(&name, request.event.as_str(), &data);
             Some(IdempotencyClaim { api_key: key.name, key: value.to_owned(), request, id: id.clone() })
         }
     };
@@ -132,7 +132,8 @@ async fn publish(
             }
         },
     };
-    let event = BusEvent::TopicPublished { id: id.clone(), topic, event: asked.event.to_string(), data: asked.data };
+    let event =
+        BusEvent::TopicPublished { id: id.clone(), topic, event: request.event.to_string(), data: request.data };
     api.bus.publish_all(&[event]).await?;
     if let Some(claim) = &claim {
         api.idempotency.done(&claim.api_key, &claim.key).await?;

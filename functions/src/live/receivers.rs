@@ -10,8 +10,8 @@ use super::render::may_be_seen;
 use super::replay::matches;
 use crate::limits::TOKEN_GRACE;
 use crate::model::{ConnectionId, Image, Notification, TopicKey};
-use crate::ports::{Connections, Placed, PortResult, Subscription, Which};
-use crate::query::Filing;
+use crate::ports::{Connections, PortResult, Subscription, TopicPosition, Which};
+use crate::query::Bucket;
 
 /// Those of a notification's topics that somebody receives it on, as bits by index. A notification has few topics.
 pub(super) type TopicSet = u32;
@@ -19,18 +19,19 @@ pub(super) type TopicSet = u32;
 /// Receivers, grouped by the topics that their frame names.
 pub(super) type Groups = HashMap<TopicSet, Vec<ConnectionId>>;
 
-/// Finds the receivers of a notification on these topics, among the connections of these ranges.
+/// Finds the receivers of a notification on these topics, among the connections of these shards.
 pub(super) async fn find(
     notification: &Notification,
-    placed: &[Placed],
+    positions: &[TopicPosition],
     image: Option<&Image>,
     connections: &dyn Connections,
-    ranges: Range<u32>,
+    shards: Range<u32>,
     now: DateTime<Utc>,
 ) -> PortResult<Groups> {
-    let filings = image.and_then(|image| image.result.as_ref()).map(|stored| Filing::asked_by(&stored.analysis.labels));
+    let buckets =
+        image.and_then(|image| image.result.as_ref()).map(|stored| Bucket::requested_by(&stored.analysis.labels));
     // Where filters do not hold back, everyone is asked for (`docs/guarantees.md#offensive-pictures`).
-    let which = filings.as_ref().map_or(Which::All, Which::FiledUnder);
+    let which = buckets.as_ref().map_or(Which::All, Which::InBuckets);
     // The grace is over for those whose token ended before this.
     let ended = now - TOKEN_GRACE;
     let receives = |subscription: &Subscription| {
@@ -44,7 +45,7 @@ pub(super) async fn find(
     let mut on_several: HashMap<ConnectionId, TopicSet> = HashMap::new();
     // The first topic is everybody's, the others are few people's. So the others are gathered first, and everybody is
     // gone through once, without being gathered.
-    for (index, place) in placed.iter().enumerate().skip(1) {
+    for (index, place) in positions.iter().enumerate().skip(1) {
         if may_be_seen(notification, &place.topic, image) {
             let mut gather = |subscription: &Subscription| {
                 if receives(subscription) {
@@ -52,10 +53,10 @@ pub(super) async fn find(
                 }
             };
             let which = of_few(&place.topic, which);
-            connections.visit_ranges(&place.topic, place.seq, which, ranges.clone(), &mut gather).await?;
+            connections.visit_shards(&place.topic, place.seq, which, shards.clone(), &mut gather).await?;
         }
     }
-    if let Some(first) = placed.first().filter(|first| may_be_seen(notification, &first.topic, image)) {
+    if let Some(first) = positions.first().filter(|first| may_be_seen(notification, &first.topic, image)) {
         let mut only_here = Vec::new();
         let mut gather = |subscription: &Subscription| {
             if !receives(subscription) {
@@ -68,7 +69,7 @@ pub(super) async fn find(
             }
         };
         let which = of_few(&first.topic, which);
-        connections.visit_ranges(&first.topic, first.seq, which, ranges, &mut gather).await?;
+        connections.visit_shards(&first.topic, first.seq, which, shards, &mut gather).await?;
         if !only_here.is_empty() {
             groups.entry(1).or_default().append(&mut only_here);
         }
@@ -79,7 +80,7 @@ pub(super) async fn find(
     Ok(groups)
 }
 
-/// A user's own sockets are a page at most: asking for all of them costs less than asking for each filing.
+/// A user's own sockets are a page at most: asking for all of them costs less than asking for each bucket.
 const fn of_few<'a>(topic: &TopicKey, which: Which<'a>) -> Which<'a> {
     match topic {
         TopicKey::Uploads(_) => Which::All,

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use crate::model::{Audience, Image, ImageId, Notification, Subject, Topic, TopicKey};
-use crate::ports::{Images, Objects, Placed, PortResult};
+use crate::ports::{Images, Objects, PortResult, TopicPosition};
 use crate::protocol::event::{
     ImageLabelled, ImageOffensive, ImageRemoved, LabelledImage, PendingImage, UploadEnded, UploadReceived,
 };
@@ -51,14 +51,18 @@ pub(super) fn may_be_seen(notification: &Notification, topic: &TopicKey, image: 
 /// The frame for somebody who has it on these topics; `None` if there is nothing to show.
 pub(super) fn frame(
     notification: &Notification,
-    topics: &[&Placed],
+    topics: &[&TopicPosition],
     image: Option<&Image>,
     objects: &dyn Objects,
 ) -> Option<ServerFrame> {
     let data = data(notification, topics, image, objects)?;
     let topics = topics
         .iter()
-        .map(|placed| NotificationTopic { topic: placed.topic.topic(), seq: placed.seq, cursor: placed.cursor.clone() })
+        .map(|positions| NotificationTopic {
+            topic: positions.topic.topic(),
+            seq: positions.seq,
+            cursor: positions.cursor.clone(),
+        })
         .collect();
     Some(ServerFrame::Notification(NotificationFrame {
         id: notification.id.to_string(),
@@ -71,7 +75,7 @@ pub(super) fn frame(
 
 fn data(
     notification: &Notification,
-    topics: &[&Placed],
+    topics: &[&TopicPosition],
     image: Option<&Image>,
     objects: &dyn Objects,
 ) -> Option<Value> {
@@ -88,7 +92,7 @@ fn data(
                 false => LabelledImage::Pending(PendingImage::new(image.id)),
             };
             // The upload's id stands only in its uploader's frame (`docs/guarantees.md#one-event-per-upload`).
-            let own = topics.iter().any(|placed| placed.topic.topic() == Topic::Uploads);
+            let own = topics.iter().any(|positions| positions.topic.topic() == Topic::Uploads);
             json!(ImageLabelled { upload_id: own.then_some(upload_id), image: shown })
         }
         Subject::ImageOffensive { .. } => {

@@ -6,14 +6,14 @@
 use std::sync::Arc;
 
 use super::render::{self, Shown};
-use super::replay_budget::{PART_BYTES, PART_ENTRIES, READING, ReplayBudget};
+use super::replay_budget::{CHUNK_BYTES, CHUNK_ENTRIES, READING, ReplayBudget};
 use super::replay_order::{self, Order};
 use crate::model::{Audience, Caller, ConnectionId, Cursor, Image, Notification, Seq, Topic, TopicKey};
 use crate::ports::{
-    Frame, History, HistoryEntry, HistoryPage, Images, Objects, PageLimit, Placed, PortResult, Pusher, Unreached,
+    Frame, History, HistoryEntry, HistoryPage, Images, Objects, PageLimit, PortResult, Pusher, TopicPosition, Unreached,
 };
 use crate::protocol::SubscribedTopic;
-use crate::query::{Facts, Query};
+use crate::query::{ImageFields, Query};
 
 /// What replays need.
 #[derive(Clone)]
@@ -152,7 +152,7 @@ impl Replayer {
         while reached < order.len() {
             // Before anything is read, so that whoever waits for its turn holds nothing.
             let mut in_flight = self.budget.acquire(&to.caller.user, READING).await;
-            let (messages, frames) = self.part(to, topics, &order, reached).await?;
+            let (messages, frames) = self.chunk(to, topics, &order, reached).await?;
             if messages == 0 {
                 // A history that says what it does not hold; nothing would ever come of going on.
                 topics.iter_mut().filter(|topic| topic.missed() > 0).for_each(ReplayedTopic::pass_over);
@@ -192,21 +192,21 @@ impl Replayer {
 
     /// Reads and renders the next messages, as many as a part has room for: at least one. Answers how many, and the frames
     /// of those that are to be seen.
-    async fn part(
+    async fn chunk(
         &self,
         to: Reader<'_>,
         topics: &mut [ReplayedTopic],
         order: &Order,
         first: usize,
     ) -> PortResult<(usize, Vec<Frame>)> {
-        let wanted = order.entries(topics.len(), first, PART_ENTRIES);
+        let wanted = order.entries(topics.len(), first, CHUNK_ENTRIES);
         let shared = wanted.iter().filter(|entries| **entries > 0).count().max(1);
         let mut pages: Vec<std::vec::IntoIter<HistoryEntry>> = Vec::with_capacity(topics.len());
         for (topic, entries) in topics.iter_mut().zip(wanted) {
             let mut page = Vec::new();
             // Nothing is left of a topic that was passed over meanwhile.
             if entries > 0 && topic.missed() > 0 {
-                let limit = PageLimit { entries, bytes: PART_BYTES / shared };
+                let limit = PageLimit { entries, bytes: CHUNK_BYTES / shared };
                 let read = self.history.read(&topic.key, topic.position.seq, limit).await?;
                 if topic.goes_on(&read) {
                     page = read.entries;
@@ -215,7 +215,7 @@ impl Replayer {
             pages.push(page.into_iter());
         }
         let mut messages: Vec<Vec<(usize, HistoryEntry)>> = Vec::new();
-        for number in first..order.len().min(first + PART_ENTRIES) {
+        for number in first..order.len().min(first + CHUNK_ENTRIES) {
             let is_there = |topic: &usize| !pages[*topic].as_slice().is_empty() || topics[*topic].missed() == 0;
             if !order.message(number).all(|topic| is_there(&topic)) {
                 break;
@@ -245,21 +245,21 @@ impl Replayer {
             let Some((_, entry)) = message.first() else { continue };
             let notification = &entry.notification;
             let image = shown.image(notification);
-            let placed: Vec<Placed> = message
+            let positions: Vec<TopicPosition> = message
                 .iter()
                 .map(|(topic, entry)| (&topics[*topic], entry))
                 .filter(|(topic, _)| wanted(notification, &topic.key, image, to.caller, to.filter))
-                .map(|(topic, entry)| Placed {
+                .map(|(topic, entry)| TopicPosition {
                     topic: topic.key.clone(),
                     seq: entry.seq,
                     cursor: Cursor { epoch: topic.position.epoch.clone(), seq: entry.seq },
                 })
                 .collect();
-            let placed: Vec<&Placed> = placed.iter().collect();
-            if placed.is_empty() {
+            let positions: Vec<&TopicPosition> = positions.iter().collect();
+            if positions.is_empty() {
                 continue;
             }
-            let Some(shown) = render::frame(notification, &placed, image, &*self.objects) else { continue };
+            let Some(shown) = render::frame(notification, &positions, image, &*self.objects) else { continue };
             match Frame::encode(&shown) {
                 Some(frame) => frames.push(frame),
                 None => message.iter().for_each(|(topic, _)| topics[*topic].left_out(notification)),
@@ -287,7 +287,7 @@ pub(super) fn wanted(
 
 /// The whole filter, by the code that also searches. It knows of the image what the subscriber may know.
 pub(super) fn matches(filter: &Query, image: &Image, caller: &Caller) -> bool {
-    Facts::of(image, Audience::of(caller)).is_some_and(|facts| filter.matches(&facts))
+    ImageFields::of(image, Audience::of(caller)).is_some_and(|fields| filter.matches(&fields))
 }
 
 #[cfg(test)]
@@ -339,9 +339,12 @@ mod tests {
         for filter in filters {
             let filter = Query::parse(filter).unwrap();
             for status in [Status::Pending, Status::Removed] {
-                let answers = [&["dog", "offensive"][..], &["cat"], &[]]
+                let responses = [&["dog", "offensive"][..], &["cat"], &[]]
                     .map(|labels| matches(&filter, &picture(status, labels), &caller(&[])));
-                assert!(answers.iter().all(|answer| *answer == answers[0]), "{filter:?} {status:?} {answers:?}");
+                assert!(
+                    responses.iter().all(|response| *response == responses[0]),
+                    "{filter:?} {status:?} {responses:?}"
+                );
             }
         }
     }

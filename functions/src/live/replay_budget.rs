@@ -11,11 +11,11 @@ use crate::budget::{ByteSize, MemoryBudget, MemoryPermit};
 use crate::model::UserId;
 
 /// A part of history, as it is stored, in bytes.
-pub(super) const PART_BYTES: usize = 64 * 1024;
+pub(super) const CHUNK_BYTES: usize = 64 * 1024;
 /// A part of history in entries.
-pub(super) const PART_ENTRIES: usize = 64;
+pub(super) const CHUNK_ENTRIES: usize = 64;
 /// What a part may take while it is read and rendered, in bytes: JSON of small numbers in lists takes sixteen times its text.
-pub(super) const READING: usize = 16 * PART_BYTES;
+pub(super) const READING: usize = 16 * CHUNK_BYTES;
 /// What replays may hold of a large budget, in bytes: enough to keep every core and many slow links busy.
 const SHARE: u64 = 64 << 20;
 /// Users that are remembered before those who hold nothing are forgotten.
@@ -128,10 +128,10 @@ mod tests {
     #[tokio::test]
     async fn what_was_rendered_holds_only_what_it_is() {
         let budget = budget();
-        let mut part = budget.acquire(&user("a"), 2 * READING).await;
+        let mut chunk = budget.acquire(&user("a"), 2 * READING).await;
         assert!(now(budget.acquire(&user("a"), READING)).await.is_none());
-        part.shrink_to(READING);
-        part.shrink_to(2 * READING);
+        chunk.shrink_to(READING);
+        chunk.shrink_to(2 * READING);
         assert!(now(budget.acquire(&user("a"), READING)).await.is_some());
     }
 

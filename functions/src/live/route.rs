@@ -28,7 +28,7 @@ pub struct Route {
 }
 
 /// What is answered: a frame, or nothing more because the answer is on its way already or nobody is left to hear it.
-type Answer = Option<ServerFrame>;
+type Reply = Option<ServerFrame>;
 
 /// What becomes of a message before it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +99,7 @@ impl Route {
         format!("too many messages (limit {} per second); {advice}", self.settings.messages_per_second)
     }
 
-    async fn end_flood(&self, id: &ConnectionId) -> Result<Answer> {
+    async fn end_flood(&self, id: &ConnectionId) -> Result<Reply> {
         metrics::counter!("labelcast_floods_closed_total").increment(1);
         tracing::info!(connection = %id, "closed a connection that kept exceeding its message rate");
         if let Some(frame) = Frame::encode(&ClosingCode::Limit.saying(&self.too_many("reconnect and slow down"))) {
@@ -109,12 +109,12 @@ impl Route {
         self.close(id).await
     }
 
-    async fn close(&self, id: &ConnectionId) -> Result<Answer> {
+    async fn close(&self, id: &ConnectionId) -> Result<Reply> {
         self.pusher.close(id).await?;
         Ok(None)
     }
 
-    async fn message(&self, connection: &Connection, text: &str) -> (Option<String>, Result<Answer>) {
+    async fn message(&self, connection: &Connection, text: &str) -> (Option<String>, Result<Reply>) {
         let now = self.clock.now();
         if !connection.is_served(now) {
             return (None, self.expire(connection).await);
@@ -131,32 +131,33 @@ impl Route {
         (reference, outcome)
     }
 
-    async fn frame(&self, connection: &Connection, frame: ClientFrame, now: DateTime<Utc>) -> Result<Answer> {
+    async fn frame(&self, connection: &Connection, frame: ClientFrame, now: DateTime<Utc>) -> Result<Reply> {
         match frame {
-            ClientFrame::Subscribe(asked) => {
-                self.subscribe(connection, Request::subscribe(&asked, connection, &self.settings)?, asked.reference)
+            ClientFrame::Subscribe(request) => {
+                self.subscribe(connection, Request::subscribe(&request, connection, &self.settings)?, request.reference)
                     .await
             }
-            ClientFrame::SetNotifyList(asked) if asked.topics.is_empty() => {
+            ClientFrame::SetNotifyList(request) if request.topics.is_empty() => {
                 let all = self.connections.subscriptions(&connection.id).await?;
                 let all: Vec<TopicKey> = all.into_iter().map(|subscription| subscription.topic).collect();
                 self.connections.unsubscribe(&connection.id, &all).await?;
-                Ok(Some(ServerFrame::NotifyList { reference: asked.reference, topics: Vec::new() }))
+                Ok(Some(ServerFrame::NotifyList { reference: request.reference, topics: Vec::new() }))
             }
-            ClientFrame::SetNotifyList(asked) => {
-                let request = Request::notify_list(&asked.topics, asked.reference.clone(), connection, &self.settings)?;
-                self.subscribe(connection, request, asked.reference).await
+            ClientFrame::SetNotifyList(request) => {
+                let wanted =
+                    Request::notify_list(&request.topics, request.reference.clone(), connection, &self.settings)?;
+                self.subscribe(connection, wanted, request.reference).await
             }
-            ClientFrame::Unsubscribe(asked) => self.unsubscribe(connection, asked).await,
-            ClientFrame::Refresh(asked) => self.refresh(connection, asked, now).await,
+            ClientFrame::Unsubscribe(request) => self.unsubscribe(connection, request).await,
+            ClientFrame::Refresh(request) => self.refresh(connection, request, now).await,
             ClientFrame::Ping { reference } => {
                 Ok(Some(ServerFrame::Pong { reference, connection_id: connection.id.clone() }))
             }
         }
     }
 
-    async fn subscribe(&self, connection: &Connection, request: Request, reference: Option<String>) -> Result<Answer> {
-        Ok(match self.subscriber.run(connection, request).await? {
+    async fn subscribe(&self, connection: &Connection, wanted: Request, reference: Option<String>) -> Result<Reply> {
+        Ok(match self.subscriber.run(connection, wanted).await? {
             Outcome::Answered | Outcome::Gone => None,
             Outcome::TooMany => Some(ServerFrame::Error {
                 reference,
@@ -169,11 +170,11 @@ impl Route {
         })
     }
 
-    async fn unsubscribe(&self, connection: &Connection, asked: Unsubscribe) -> Result<Answer> {
+    async fn unsubscribe(&self, connection: &Connection, request: Unsubscribe) -> Result<Reply> {
         // Each once, and no more than a connection can have: so the answer fits into a frame.
         let most = self.settings.topics_per_connection;
         let mut topics: Vec<Topic> = Vec::new();
-        for text in &asked.topics {
+        for text in &request.topics {
             let topic = text.parse().map_err(|error| Error::bad_request(format!("{error}")))?;
             if !topics.contains(&topic) {
                 topics.push(topic);
@@ -184,12 +185,12 @@ impl Route {
         }
         let keys: Vec<TopicKey> = topics.iter().map(|topic| topic.clone().key(&connection.caller.user)).collect();
         self.connections.unsubscribe(&connection.id, &keys).await?;
-        Ok(Some(ServerFrame::Unsubscribed { reference: asked.reference, topics }))
+        Ok(Some(ServerFrame::Unsubscribed { reference: request.reference, topics }))
     }
 
     /// A new token, of the same user.
-    async fn refresh(&self, connection: &Connection, asked: Refresh, now: DateTime<Utc>) -> Result<Answer> {
-        let caller = self.verifier.verify(&asked.token, now).await?;
+    async fn refresh(&self, connection: &Connection, request: Refresh, now: DateTime<Utc>) -> Result<Reply> {
+        let caller = self.verifier.verify(&request.token, now).await?;
         if caller.user != connection.caller.user {
             return Err(Error::forbidden("the token belongs to another user; open a new connection for them"));
         }
@@ -205,10 +206,10 @@ impl Route {
             self.pusher.close(&connection.id).await?;
             return Err(revoked.into());
         }
-        Ok(Some(ServerFrame::Refreshed { reference: asked.reference, expires_at, dropped }))
+        Ok(Some(ServerFrame::Refreshed { reference: request.reference, expires_at, dropped }))
     }
 
-    async fn expire(&self, connection: &Connection) -> Result<Answer> {
+    async fn expire(&self, connection: &Connection) -> Result<Reply> {
         metrics::counter!("labelcast_messages_after_expiry_total").increment(1);
         // Told in-band, because API Gateway cannot send close codes; whether it arrives does not matter any more.
         if let Some(frame) = Frame::encode(&ClosingCode::TokenExpired.frame()) {
@@ -221,10 +222,10 @@ impl Route {
 
 fn reference_of(frame: &ClientFrame) -> Option<&String> {
     match frame {
-        ClientFrame::Subscribe(asked) => asked.reference.as_ref(),
-        ClientFrame::Unsubscribe(asked) => asked.reference.as_ref(),
-        ClientFrame::SetNotifyList(asked) => asked.reference.as_ref(),
-        ClientFrame::Refresh(asked) => asked.reference.as_ref(),
+        ClientFrame::Subscribe(request) => request.reference.as_ref(),
+        ClientFrame::Unsubscribe(request) => request.reference.as_ref(),
+        ClientFrame::SetNotifyList(request) => request.reference.as_ref(),
+        ClientFrame::Refresh(request) => request.reference.as_ref(),
         ClientFrame::Ping { reference } => reference.as_ref(),
     }
 }
@@ -240,7 +241,7 @@ fn shortened(mut message: String) -> String {
 }
 
 /// What is answered, as text that fits into a frame.
-fn encode(outcome: Result<Answer>, reference: Option<String>) -> Option<String> {
+fn encode(outcome: Result<Reply>, reference: Option<String>) -> Option<String> {
     let frame = outcome.unwrap_or_else(|error| Some(refusal(error, reference)))?;
     let text = serde_json::to_string(&frame).expect("frames are plain data, which JSON can hold");
     if text.len() <= FRAME_BYTES {

@@ -42,28 +42,28 @@ pub(super) enum Outcome {
 
 impl Request {
     /// Checks `subscribe`.
-    pub(super) fn subscribe(asked: &Subscribe, connection: &Connection, settings: &Settings) -> Result<Self> {
-        let topics = topics(&asked.topics, &asked.since, connection, settings)?;
+    pub(super) fn subscribe(request: &Subscribe, connection: &Connection, settings: &Settings) -> Result<Self> {
+        let topics = topics(&request.topics, &request.since, connection, settings)?;
         if topics.is_empty() {
             return Err(Error::bad_request("`topics` must name at least one topic"));
         }
-        let filter = match asked.filter.as_deref() {
+        let filter = match request.filter.as_deref() {
             None => None,
             Some(text) => Some(Arc::new(filter(text, &topics, connection)?)),
         };
         // A filter that asks nothing is none: its subscription is found without looking at labels.
         let filter = filter.filter(|filter| !filter.is_everything());
-        Ok(Self { topics, filter, replacing: Replacing::Same, reference: asked.reference.clone() })
+        Ok(Self { topics, filter, replacing: Replacing::Same, reference: request.reference.clone() })
     }
 
     /// Checks `set_notify_list`.
     pub(super) fn notify_list(
-        asked: &[String],
+        request: &[String],
         reference: Option<String>,
         connection: &Connection,
         settings: &Settings,
     ) -> Result<Self> {
-        let topics = topics(asked, &BTreeMap::new(), connection, settings)?;
+        let topics = topics(request, &BTreeMap::new(), connection, settings)?;
         Ok(Self { topics, filter: None, replacing: Replacing::All, reference })
     }
 
@@ -81,7 +81,7 @@ impl Request {
             .collect()
     }
 
-    fn answer(&self, topics: &[ReplayedTopic]) -> ServerFrame {
+    fn response(&self, topics: &[ReplayedTopic]) -> ServerFrame {
         let reached = topics.iter().map(ReplayedTopic::reached).collect();
         match self.replacing {
             Replacing::Same => ServerFrame::Subscribed { reference: self.reference.clone(), topics: reached },
@@ -92,7 +92,7 @@ impl Request {
 
 /// Reads topics: each once, in the order asked, with its cursor; all of them must be allowed.
 fn topics(
-    asked: &[String],
+    request: &[String],
     since: &BTreeMap<String, String>,
     connection: &Connection,
     settings: &Settings,
@@ -103,7 +103,7 @@ fn topics(
         cursors.insert(topic, cursor);
     }
     let mut topics: Vec<(Topic, Option<Cursor>)> = Vec::new();
-    for text in asked {
+    for text in request {
         let topic: Topic = text.parse().map_err(|error| Error::bad_request(format!("{error}")))?;
         if !settings.readers.allow(&connection.caller, &topic) {
             return Err(Error::forbidden(format!("You may not read `{topic}`. Nothing was changed.")));
@@ -151,27 +151,27 @@ impl Subscriber {
             .collect();
         let mut replayed = match self.replayer.begin(reader, topics).await? {
             Ok(replayed) => replayed,
-            Err(unreached) => return Ok(gave_up(connection, unreached)),
+            Err(unreached) => return Ok(on_exhausted(connection, unreached)),
         };
         loop {
             let positions: Vec<(TopicKey, Cursor)> = replayed.iter().map(ReplayedTopic::position).collect();
-            let answer = Frame::encode(&request.answer(&replayed))
+            let response = Frame::encode(&request.response(&replayed))
                 .expect("an answer to at most a frame's worth of topics fits into a frame");
-            match self.connections.go_live(&connection.id, &positions, answer).await? {
+            match self.connections.go_live(&connection.id, &positions, response).await? {
                 GoLive::Live => return Ok(Outcome::Answered),
                 GoLive::Gone => return Ok(Outcome::Gone),
                 // What came meanwhile is replayed too. A reader that takes nothing for long ends this: it is not reached any more.
                 GoLive::Behind => {}
             }
             if let Err(unreached) = self.replayer.catch_up(reader, &mut replayed).await? {
-                return Ok(gave_up(connection, unreached));
+                return Ok(on_exhausted(connection, unreached));
             }
         }
     }
 }
 
-fn gave_up(connection: &Connection, unreached: Unreached) -> Outcome {
+fn on_exhausted(connection: &Connection, unreached: Unreached) -> Outcome {
     tracing::info!(connection = %connection.id, %unreached, "a replay was abandoned");
-    metrics::counter!("labelcast_replays_given_up_total").increment(1);
+    metrics::counter!("labelcast_replays_reader_lost_total").increment(1);
     Outcome::Gone
 }

@@ -163,7 +163,7 @@ impl Sweep {
     /// Uploads that should long have had a result and that nothing is done about any more are told to have failed.
     /// Jobs are taken oldest first, so uploads that only wait do not hide those that hang for long.
     async fn fail_hanging(&self, now: DateTime<Utc>) -> PortResult<usize> {
-        let before = now - self.settings.upload_patience;
+        let before = now - self.settings.upload_timeout;
         let hanging = self.uploads.stale(UploadState::Received, before, BATCH).await?;
         self.fail_all(hanging).await
     }
@@ -171,7 +171,7 @@ impl Sweep {
     /// So are those whose object lies there and was not taken in all that time. They are found by their objects: forms that
     /// were never used hang nobody, however many there are.
     async fn fail_stored(&self, now: DateTime<Utc>) -> PortResult<usize> {
-        let before = now - self.settings.upload_patience - self.settings.form_valid;
+        let before = now - self.settings.upload_timeout - self.settings.form_valid;
         let (mut after, mut failed) = (None, 0);
         loop {
             let listed = self.objects.list(ObjectKey::NEW, after.as_deref()).await?;
@@ -206,9 +206,9 @@ impl Sweep {
         let Some(upload) = self.uploads.get(&listed.id).await?.filter(|upload| upload.state == listed.state) else {
             return Ok(false);
         };
-        let concerned = UploadRef { upload_id: upload.id.clone(), user: upload.user };
+        let affected = UploadRef { upload_id: upload.id.clone(), user: upload.user };
         // Told first: if we are cut off in between, the next sweep finds it still hanging and tells it under the same id.
-        self.bus.publish_all(&[BusEvent::UploadFailed { upload: concerned, reason: REASON.to_owned() }]).await?;
+        self.bus.publish_all(&[BusEvent::UploadFailed { upload: affected, reason: REASON.to_owned() }]).await?;
         let failed = self.uploads.fail(&upload.id, REASON).await?;
         if failed {
             metrics::counter!("labelcast_uploads_failed_total").increment(1);

@@ -30,18 +30,18 @@ impl Undelivered for CloseSubscribers {
         let appended = self.history.append(&entries).await?;
         for (entry, appended) in entries.iter().zip(&appended) {
             let mut subscribed: Vec<ConnectionId> = Vec::new();
-            for placed in &appended.placed {
+            for positions in &appended.positions {
                 let mut gather =
                     |subscription: &crate::ports::Subscription| subscribed.push(subscription.connection.clone());
-                self.connections.visit(&placed.topic, placed.seq, Which::All, &mut gather).await?;
+                self.connections.visit(&positions.topic, positions.seq, Which::All, &mut gather).await?;
             }
             for connection in &subscribed {
                 self.pusher.close(connection).await?;
             }
             let (id, closed) = (&entry.notification.id, subscribed.len());
             tracing::error!(%id, closed, "a notification could not be pushed; closed its subscribers so that they resume");
-            metrics::counter!("labelcast_notifications_given_up_total").increment(1);
-            self.history.settle(&appended.placed).await?;
+            metrics::counter!("labelcast_notifications_exhausted_total").increment(1);
+            self.history.mark_delivered(&appended.positions).await?;
         }
         Ok(())
     }

@@ -86,7 +86,7 @@ pub enum BusEvent {
     },
     /// An image is to go, for good reason; `index` removes it, if that did not happen yet.
     #[serde(rename = "image.unwanted")]
-    ImageUnwanted(RemovalRequest),
+    ImageRemovalRequested(RemovalRequest),
     /// An image is gone, with its files and index entries.
     #[serde(rename = "image.removed")]
     ImageRemoved(RemovedImage),
@@ -136,7 +136,7 @@ impl BusEvent {
             Self::ImageAnalyzed(_) => "image.analyzed",
             Self::ImageLabelled { .. } => "image.labelled",
             Self::ImageOffensive { .. } => "image.offensive",
-            Self::ImageUnwanted(_) => "image.unwanted",
+            Self::ImageRemovalRequested(_) => "image.unwanted",
             Self::ImageRemoved(_) => "image.removed",
             Self::UploadReceived { .. } => "upload.received",
             Self::UploadRejected { .. } => "upload.rejected",

@@ -51,7 +51,7 @@ impl FromStr for ImageType {
     }
 }
 
-/// Where an image stands among the others: a higher place is a newer image. Each home makes its own; it compares, and
+/// Where an image stands among the others: a higher place is a newer image. Each backend makes its own; it compares, and
 /// it is written as 32 hex digits, so that text sorts as numbers do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Position(pub u128);

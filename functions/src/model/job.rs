@@ -64,7 +64,7 @@ impl From<Event> for JobRequest {
     fn from(Event { at, body }: Event) -> Self {
         match body {
             BusEvent::ImageAnalyzed(analyzed) => Self::Index(IndexRequest::Store(analyzed)),
-            BusEvent::ImageUnwanted(request) => Self::Index(IndexRequest::Remove(request)),
+            BusEvent::ImageRemovalRequested(request) => Self::Index(IndexRequest::Remove(request)),
             body => Self::Notify(Event { at, body }),
         }
     }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Frame, PortResult, Subscription};
 use crate::model::{Caller, Connection, ConnectionId, Cursor, Seq, Topic, TopicKey};
-use crate::query::Filing;
+use crate::query::Bucket;
 
 /// What became of a new connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub enum Subscribed {
 /// What came of ending a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GoLive {
-    /// The subscriptions are live and the answer was sent, before any live notification where the home can order that.
+    /// The subscriptions are live and the answer was sent, before any live notification where the backend can order that.
     Live,
     /// Notifications beyond the positions were passed over: replay them and ask again.
     Behind,
@@ -66,8 +66,8 @@ pub enum GoLive {
 pub enum Which<'a> {
     /// Every subscription, whatever its filter.
     All,
-    /// Those filed under one of these. Those without a filter are filed under [`Filing::Everything`].
-    FiledUnder(&'a BTreeSet<Filing>),
+    /// Those indexed under one of these. Those without a filter are indexed under [`Bucket::Everything`].
+    InBuckets(&'a BTreeSet<Bucket>),
 }
 
 /// Connections and subscriptions. Reads are strong; a subscription is stored before history is read, history is written
@@ -103,7 +103,8 @@ pub trait Connections: Send + Sync {
     ) -> PortResult<Subscribed>;
 
     /// Ends the replay of these subscriptions, each replayed up to its position, and sends the answer.
-    async fn go_live(&self, id: &ConnectionId, positions: &[(TopicKey, Cursor)], answer: Frame) -> PortResult<GoLive>;
+    async fn go_live(&self, id: &ConnectionId, positions: &[(TopicKey, Cursor)], response: Frame)
+    -> PortResult<GoLive>;
 
     /// Ends subscriptions; those that are not there are fine.
     async fn unsubscribe(&self, id: &ConnectionId, topics: &[TopicKey]) -> PortResult<()>;
@@ -129,26 +130,26 @@ pub trait Connections: Send + Sync {
         visitor: &mut (dyn for<'s> FnMut(&'s Subscription) + Send),
     ) -> PortResult<()>;
 
-    /// Into how many ranges connections are divided, by chance and evenly. One, where nobody delivers in parts.
-    fn ranges(&self) -> u32 {
+    /// Into how many shards connections are partitioned, by chance and evenly. One, where nobody delivers in parts.
+    fn shards(&self) -> u32 {
         1
     }
 
-    /// The range that a connection is in.
-    fn range_of(&self, _connection: &ConnectionId) -> u32 {
+    /// The shard that a connection is in.
+    fn shard_of(&self, _connection: &ConnectionId) -> u32 {
         0
     }
 
-    /// [`Connections::visit`], for the connections of some ranges alone.
-    async fn visit_ranges(
+    /// [`Connections::visit`], for the connections of some shards alone.
+    async fn visit_shards(
         &self,
         topic: &TopicKey,
         seq: Seq,
         which: Which<'_>,
-        ranges: Range<u32>,
+        shards: Range<u32>,
         visitor: &mut (dyn for<'s> FnMut(&'s Subscription) + Send),
     ) -> PortResult<()> {
-        match ranges.contains(&0) {
+        match shards.contains(&0) {
             true => self.visit(topic, seq, which, visitor).await,
             false => Ok(()),
         }

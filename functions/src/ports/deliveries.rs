@@ -1,19 +1,21 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{Placed, PortResult};
+use super::{PortResult, TopicPosition};
 use crate::model::{ConnectionId, Notification};
 
-/// A notification for the receivers of one range of connections: the body of the messages to `deliver`.
+/// A notification for the receivers of one shard of connections: the body of the messages to `deliver`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
     /// The notification to push.
     pub notification: Notification,
     /// Where it stands in history.
-    pub placed: Vec<Placed>,
-    /// Which range of connections to push to, from 0.
-    pub range: u32,
-    /// Those of the range who are still to be served, where others have been; `None` is all of them.
+    #[serde(rename = "placed")]
+    pub positions: Vec<TopicPosition>,
+    /// Which shard of connections to push to, from 0.
+    #[serde(rename = "range")]
+    pub shard: u32,
+    /// Those of the shard who are still to be served, where others have been; `None` is all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<Vec<ConnectionId>>,
     /// Attempts at it before this message, which came to an end of their own accord.
@@ -25,9 +27,9 @@ impl Delivery {
     /// Connections that a message names at most: 20 bytes each, of the 256 KB that a message may have.
     pub const MAX_NAMED: usize = 8_000;
 
-    /// All receivers of a range, for the first time.
-    pub fn of_range(notification: Notification, placed: Vec<Placed>, range: u32) -> Self {
-        Self { notification, placed, range, only: None, attempts: 0 }
+    /// All receivers of a shard, for the first time.
+    pub fn of_shard(notification: Notification, positions: Vec<TopicPosition>, shard: u32) -> Self {
+        Self { notification, positions, shard, only: None, attempts: 0 }
     }
 
     /// With those alone who are still to be served; with all of them where they are too many to name.
@@ -37,7 +39,7 @@ impl Delivery {
     }
 }
 
-/// The queue before `deliver`, of homes where one function cannot serve all receivers in its time.
+/// The queue before `deliver`, of backends where one function cannot serve all receivers in its time.
 #[async_trait]
 pub trait Deliveries: Send + Sync {
     /// Queues deliveries. All of them are durable when answered; delivered at least once.

@@ -1,4 +1,4 @@
-/// Why a home could not do what was asked.
+/// Why a backend could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
     /// No room left to accept anything (a full disk): refuse before accepting.
@@ -23,7 +23,7 @@ pub enum PortError {
         /// When it is worth trying again.
         retry_after: std::time::Duration,
     },
-    /// It will not work later either: stored data that cannot be read, a request that the home refuses.
+    /// It will not work later either: stored data that cannot be read, a request that the backend refuses.
     #[error("{what} failed: {why}")]
     Failed {
         /// What it is about, as it begins the message, for example `the database`.

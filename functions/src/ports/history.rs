@@ -16,12 +16,12 @@ pub struct NewEntry {
 
 /// Where a notification stands on one topic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Placed {
+pub struct TopicPosition {
     /// The topic that the notification is on.
     pub topic: TopicKey,
     /// Its number there.
     pub seq: Seq,
-    /// What a pushed frame shows: the settled mark, never ahead of what is still being pushed.
+    /// What a pushed frame shows: the delivered watermark, never ahead of what is still being pushed.
     pub cursor: Cursor,
 }
 
@@ -29,7 +29,7 @@ pub struct Placed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Appended {
     /// One a topic, in the order asked.
-    pub placed: Vec<Placed>,
+    pub positions: Vec<TopicPosition>,
     /// Whether the id was there before; it keeps its numbers and is pushed again (`docs/guarantees.md#no-holes-no-doubles`).
     pub repeated: bool,
 }
@@ -42,7 +42,7 @@ pub struct Head {
     /// The number of the newest entry; 0 for an empty topic.
     pub newest: Seq,
     /// The highest number of which everything at or below was pushed or given up. On one machine: `newest`.
-    pub settled: Seq,
+    pub watermark: Seq,
 }
 
 /// One entry of one topic.
@@ -111,17 +111,17 @@ pub trait History: Send + Sync {
     async fn append(&self, entries: &[NewEntry]) -> PortResult<Vec<Appended>>;
 
     /// Says that a pushed notification reached everyone it could: the mark moves on.
-    async fn settle(&self, placed: &[Placed]) -> PortResult<()>;
+    async fn mark_delivered(&self, positions: &[TopicPosition]) -> PortResult<()>;
 
     /// Hands the pushing of a notification over to so many parts, each of which settles its own: until then the mark stays
-    /// below it. Only homes that deliver in parts are asked.
-    async fn divide(&self, _placed: &[Placed], _parts: u32) -> PortResult<()> {
+    /// below it. Only backends that deliver in parts are asked.
+    async fn partition(&self, _positions: &[TopicPosition], _partitions: u32) -> PortResult<()> {
         Ok(())
     }
 
-    /// [`History::settle`], for one of the parts.
-    async fn settle_part(&self, placed: &[Placed], _part: u32) -> PortResult<()> {
-        self.settle(placed).await
+    /// [`History::mark_delivered`], for one of the parts.
+    async fn mark_partition_delivered(&self, positions: &[TopicPosition], _partition: u32) -> PortResult<()> {
+        self.mark_delivered(positions).await
     }
 
     /// The head of a topic.

@@ -42,6 +42,6 @@ pub trait Idempotency: Send + Sync {
     /// Marks a claim as done.
     async fn done(&self, api_key: &Name, key: &str) -> PortResult<()>;
 
-    /// Forgets what is older than 24 hours; answers how much. A home whose database forgets by itself answers 0.
+    /// Forgets what is older than 24 hours; answers how much. A backend whose database forgets by itself answers 0.
     async fn expire(&self, now: DateTime<Utc>) -> PortResult<u64>;
 }

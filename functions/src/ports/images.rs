@@ -78,7 +78,7 @@ pub trait Images: Send + Sync {
     async fn get_many(&self, ids: &[ImageId]) -> PortResult<Vec<Image>>;
 
     /// Images below `before`, newest first, that match the conjunction for this audience: at least every match down to
-    /// `looked_until`; some that do not match may be among them. About `limit` images; the work is bounded by the home,
+    /// `looked_until`; some that do not match may be among them. About `limit` images; the work is bounded by the backend,
     /// so that there may be fewer although there are more.
     async fn candidates(
         &self,

@@ -20,7 +20,7 @@ impl Scope {
         match self {
             Self::Search => false,
             Self::Publish(pattern) => match pattern.strip_suffix('*') {
-                Some(beginning) => topic.starts_with(beginning),
+                Some(prefix) => topic.starts_with(prefix),
                 None => topic == pattern,
             },
         }

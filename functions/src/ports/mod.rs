@@ -1,5 +1,5 @@
-//! The ports: what the functions ask of the home they live in. Each home implements every one of them, and the contract
-//! suite in `tests/` holds both homes against what is written here.
+//! The ports: what the functions ask of the backend they live in. Each backend implements every one of them, and the contract
+//! suite in `tests/` holds both backends against what is written here.
 
 mod accounts;
 mod bus;
@@ -30,7 +30,7 @@ pub use connections::{Added, Connections, GoLive, MessageAllowed, Replacing, Sub
 pub use deliveries::{Deliveries, Delivery};
 pub use detector::{Detector, DetectorError};
 pub use error::{PortError, PortResult};
-pub use history::{Appended, Expiry, Head, History, HistoryEntry, HistoryPage, NewEntry, PageLimit, Placed};
+pub use history::{Appended, Expiry, Head, History, HistoryEntry, HistoryPage, NewEntry, PageLimit, TopicPosition};
 pub use idempotency::{Claimed, Idempotency, IdempotencyClaim};
 pub use images::{Images, LabelCount, NewImage, QueuePage, Removal};
 pub use keys::{ApiKey, Keys, Scope};
@@ -43,7 +43,7 @@ pub use undelivered::Undelivered;
 pub use upload_jobs::UploadJobs;
 pub use uploads::{Created, Quota, Uploads};
 
-/// Everything a home offers. A handler takes only what it needs of it.
+/// Everything a backend offers. A handler takes only what it needs of it.
 #[derive(Clone)]
 #[expect(missing_docs, reason = "each field is its port, documented there")]
 pub struct Ports {

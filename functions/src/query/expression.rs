@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use super::facts::{Facts, Reach};
+use super::image_fields::{Coverage, ImageFields};
 use super::lexer::is_plain;
 use crate::model::{Confidence, LabelName};
 
@@ -21,7 +21,7 @@ pub(super) struct Term {
 pub(super) enum Pattern {
     Whole(LabelName),
     /// Folded and bounded as a name is, though it need not be one.
-    Beginning(LabelName),
+    Prefix(LabelName),
 }
 
 /// Built by [`all`](Self::all), [`any`](Self::any) and [`not`](Self::not), which keep it canonical: no `All` directly
@@ -56,14 +56,14 @@ impl Expression {
         }
     }
 
-    pub fn matches(&self, facts: &Facts) -> bool {
+    pub fn matches(&self, fields: &ImageFields) -> bool {
         match self {
-            Self::Term(term) => term.reach().finds(facts.labels),
-            Self::Offensive => facts.offensive,
-            Self::Mine => facts.mine,
-            Self::Not(inner) => !inner.matches(facts),
-            Self::All(parts) => parts.iter().all(|part| part.matches(facts)),
-            Self::Any(parts) => parts.iter().any(|part| part.matches(facts)),
+            Self::Term(term) => term.coverage().finds(fields.labels),
+            Self::Offensive => fields.offensive,
+            Self::Mine => fields.mine,
+            Self::Not(inner) => !inner.matches(fields),
+            Self::All(parts) => parts.iter().all(|part| part.matches(fields)),
+            Self::Any(parts) => parts.iter().any(|part| part.matches(fields)),
         }
     }
 
@@ -95,12 +95,12 @@ fn only_one(mut parts: Vec<Expression>) -> Result<Expression, Vec<Expression>> {
 }
 
 impl Term {
-    pub fn reach(&self) -> Reach<'_> {
+    pub fn coverage(&self) -> Coverage<'_> {
         let (name, whole) = match &self.pattern {
             Pattern::Whole(name) => (name, true),
-            Pattern::Beginning(name) => (name, false),
+            Pattern::Prefix(name) => (name, false),
         };
-        Reach { text: name.as_str(), whole, at_least: self.at_least.unwrap_or(Confidence::ZERO) }
+        Coverage { text: name.as_str(), whole, at_least: self.at_least.unwrap_or(Confidence::ZERO) }
     }
 }
 
@@ -131,7 +131,7 @@ fn joined(f: &mut fmt::Formatter<'_>, parts: &[Expression], between: &str) -> fm
 
 impl Display for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Reach { text, whole, .. } = self.reach();
+        let Coverage { text, whole, .. } = self.coverage();
         let like_keyword = whole && self.at_least.is_some() && KEYWORDS.contains(&text);
         if text.chars().all(is_plain) && !text.starts_with('-') && !like_keyword {
             f.write_str(text)?;

@@ -89,7 +89,13 @@ mod tests {
     }
 
     /// A store: it looks at `budget` images below `below`, and at `ahead` more without saying so.
-    fn answer(images: &[u128], wanted: &BTreeSet<u128>, below: u128, budget: usize, ahead: usize) -> Candidates<u128> {
+    fn response(
+        images: &[u128],
+        wanted: &BTreeSet<u128>,
+        below: u128,
+        budget: usize,
+        ahead: usize,
+    ) -> Candidates<u128> {
         let older: Vec<_> = images.iter().rev().copied().filter(|image| *image < below).collect();
         let looked_until = (older.len() > budget).then(|| older[budget - 1]);
         let looked_at = older.iter().take(budget + ahead).copied();
@@ -114,9 +120,9 @@ mod tests {
             let mut shown = Vec::new();
             let mut below = Position::NEWEST.0;
             for (budgets, limit) in steps.iter().cycle() {
-                let answers = streams.iter().zip(budgets);
-                let answers = answers.map(|(wanted, (budget, ahead))| answer(&images, wanted, below, *budget, *ahead));
-                let (items, next) = page(answers.collect(), *limit);
+                let responses = streams.iter().zip(budgets);
+                let responses = responses.map(|(wanted, (budget, ahead))| response(&images, wanted, below, *budget, *ahead));
+                let (items, next) = page(responses.collect(), *limit);
                 prop_assert!(items.len() <= (*limit).max(1));
                 shown.extend(items);
                 let Some(next) = next else { break };

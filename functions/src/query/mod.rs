@@ -16,11 +16,11 @@
 //! Case does not matter, save for `OR`: `or` is a word. A query has at most 1,000 characters, 64 words and 32
 //! parentheses within each other.
 
+mod bucket;
 mod error;
 mod expression;
-mod facts;
-mod filing;
 mod grammar;
+mod image_fields;
 mod lexer;
 mod merge;
 mod normal;
@@ -35,10 +35,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use bucket::Bucket;
 pub use error::QueryError;
-pub use facts::Facts;
-pub use filing::Filing;
 pub use grammar::pattern;
+pub use image_fields::ImageFields;
 pub use merge::{Candidates, Page, merge};
 pub use normal::{Conjunction, LabelTerm, Normal, PrefixTerm, Prohibited};
 
@@ -83,12 +83,12 @@ impl Query {
 
     /// Whether a search of this audience's finds the image.
     pub fn finds(&self, image: &Image, audience: Audience<'_>) -> bool {
-        audience.sees(image) && Facts::of(image, audience).is_some_and(|facts| self.matches(&facts))
+        audience.sees(image) && ImageFields::of(image, audience).is_some_and(|fields| self.matches(&fields))
     }
 
     /// Whether the image is one that is asked for.
-    pub fn matches(&self, facts: &Facts) -> bool {
-        self.0.matches(facts)
+    pub fn matches(&self, fields: &ImageFields) -> bool {
+        self.0.matches(fields)
     }
 
     /// With its words and phrases in English, as far as `translate` knows them. It is given each as the name of a
@@ -99,7 +99,7 @@ impl Query {
         Self(self.0.map_terms(&mut |term| {
             let pattern = match &term.pattern {
                 Pattern::Whole(name) => Pattern::Whole(english(name)),
-                Pattern::Beginning(name) => Pattern::Beginning(english(name)),
+                Pattern::Prefix(name) => Pattern::Prefix(english(name)),
             };
             Term { pattern, at_least: term.at_least }
         }))
@@ -118,9 +118,9 @@ impl Query {
     }
 
     /// Where it is kept as a filter. Whenever it matches an image, one of these is among what the image
-    /// [asks](Filing::asked_by). Empty if nothing can match it.
-    pub fn filings(&self) -> std::collections::BTreeSet<Filing> {
-        Filing::of(&self.normalized())
+    /// [asks](Bucket::requested_by). Empty if nothing can match it.
+    pub fn buckets(&self) -> std::collections::BTreeSet<Bucket> {
+        Bucket::of(&self.normalized())
     }
 }
 

@@ -1,8 +1,8 @@
 //! The normal form: a query as a few lists of plain demands, any of which is enough. It is what stores search by and
-//! what filters are filed by.
+//! what filters are indexed by.
 
 use super::expression::{Expression, Pattern, Term};
-use super::facts::{Facts, Reach};
+use super::image_fields::{Coverage, ImageFields};
 use crate::model::{Audience, Confidence, Image, LabelName};
 
 /// A query's disjunctive normal form.
@@ -70,15 +70,15 @@ pub enum Prohibited {
 impl Conjunction {
     /// Whether the image meets every demand of this audience's.
     pub fn finds(&self, image: &Image, audience: Audience<'_>) -> bool {
-        audience.sees(image) && Facts::of(image, audience).is_some_and(|facts| self.matches(&facts))
+        audience.sees(image) && ImageFields::of(image, audience).is_some_and(|fields| self.matches(&fields))
     }
 
     /// Whether the image meets every demand.
-    pub fn matches(&self, facts: &Facts) -> bool {
-        self.wanted().all(|reach| reach.finds(facts.labels))
-            && !self.unwanted().any(|reach| reach.finds(facts.labels))
-            && self.offensive.is_none_or(|offensive| offensive == facts.offensive)
-            && self.mine.is_none_or(|mine| mine == facts.mine)
+    pub fn matches(&self, fields: &ImageFields) -> bool {
+        self.wanted().all(|coverage| coverage.finds(fields.labels))
+            && !self.excluded().any(|coverage| coverage.finds(fields.labels))
+            && self.offensive.is_none_or(|offensive| offensive == fields.offensive)
+            && self.mine.is_none_or(|mine| mine == fields.mine)
     }
 
     fn of_term(term: &Term, wanted: bool) -> Self {
@@ -89,8 +89,8 @@ impl Conjunction {
                 let term = LabelTerm { name: name.clone(), at_least };
                 if wanted { only.required.push(term) } else { only.prohibited.push(Prohibited::Label(term)) }
             }
-            Pattern::Beginning(beginning) => {
-                let term = PrefixTerm { prefix: beginning.as_str().to_owned(), at_least };
+            Pattern::Prefix(prefix) => {
+                let term = PrefixTerm { prefix: prefix.as_str().to_owned(), at_least };
                 if wanted { only.prefixes.push(term) } else { only.prohibited.push(Prohibited::Prefix(term)) }
             }
         }
@@ -106,7 +106,7 @@ impl Conjunction {
             offensive: agreed(self.offensive, other.offensive)?,
             mine: agreed(self.mine, other.mine)?,
         };
-        let contradictory = both.wanted().any(|wanted| both.unwanted().any(|unwanted| wanted.lies_within(unwanted)));
+        let contradictory = both.wanted().any(|wanted| both.excluded().any(|excluded| wanted.lies_within(excluded)));
         (!contradictory).then(|| both.without_repetition())
     }
 
@@ -119,13 +119,19 @@ impl Conjunction {
         self.prefixes.dedup();
         self.prohibited.sort();
         self.prohibited.dedup();
-        let wanted_follows = |reach: Reach| self.wanted().filter(|wanted| wanted.lies_within(reach)).count() > 1;
-        let unwanted_follows =
-            |reach: Reach| self.unwanted().filter(|unwanted| reach.lies_within(*unwanted)).count() > 1;
+        let wanted_follows =
+            |coverage: Coverage| self.wanted().filter(|wanted| wanted.lies_within(coverage)).count() > 1;
+        let removal_requested_follows =
+            |coverage: Coverage| self.excluded().filter(|excluded| coverage.lies_within(*excluded)).count() > 1;
         Self {
-            required: self.required.iter().filter(|term| !wanted_follows(term.reach())).cloned().collect(),
-            prefixes: self.prefixes.iter().filter(|term| !wanted_follows(term.reach())).cloned().collect(),
-            prohibited: self.prohibited.iter().filter(|term| !unwanted_follows(term.reach())).cloned().collect(),
+            required: self.required.iter().filter(|term| !wanted_follows(term.coverage())).cloned().collect(),
+            prefixes: self.prefixes.iter().filter(|term| !wanted_follows(term.coverage())).cloned().collect(),
+            prohibited: self
+                .prohibited
+                .iter()
+                .filter(|term| !removal_requested_follows(term.coverage()))
+                .cloned()
+                .collect(),
             ..self
         }
     }
@@ -133,37 +139,37 @@ impl Conjunction {
     /// Whether whatever matches this matches the other too.
     fn implies(&self, other: &Self) -> bool {
         other.wanted().all(|wider| self.wanted().any(|narrower| narrower.lies_within(wider)))
-            && other.unwanted().all(|narrower| self.unwanted().any(|wider| narrower.lies_within(wider)))
+            && other.excluded().all(|narrower| self.excluded().any(|wider| narrower.lies_within(wider)))
             && (other.offensive.is_none() || other.offensive == self.offensive)
             && (other.mine.is_none() || other.mine == self.mine)
     }
 
-    fn wanted(&self) -> impl Iterator<Item = Reach<'_>> {
-        self.required.iter().map(LabelTerm::reach).chain(self.prefixes.iter().map(PrefixTerm::reach))
+    fn wanted(&self) -> impl Iterator<Item = Coverage<'_>> {
+        self.required.iter().map(LabelTerm::coverage).chain(self.prefixes.iter().map(PrefixTerm::coverage))
     }
 
-    fn unwanted(&self) -> impl Iterator<Item = Reach<'_>> {
-        self.prohibited.iter().map(Prohibited::reach)
+    fn excluded(&self) -> impl Iterator<Item = Coverage<'_>> {
+        self.prohibited.iter().map(Prohibited::coverage)
     }
 }
 
 impl LabelTerm {
-    fn reach(&self) -> Reach<'_> {
-        Reach { text: self.name.as_str(), whole: true, at_least: self.at_least }
+    fn coverage(&self) -> Coverage<'_> {
+        Coverage { text: self.name.as_str(), whole: true, at_least: self.at_least }
     }
 }
 
 impl PrefixTerm {
-    fn reach(&self) -> Reach<'_> {
-        Reach { text: &self.prefix, whole: false, at_least: self.at_least }
+    fn coverage(&self) -> Coverage<'_> {
+        Coverage { text: &self.prefix, whole: false, at_least: self.at_least }
     }
 }
 
 impl Prohibited {
-    fn reach(&self) -> Reach<'_> {
+    fn coverage(&self) -> Coverage<'_> {
         match self {
-            Self::Label(term) => term.reach(),
-            Self::Prefix(term) => term.reach(),
+            Self::Label(term) => term.coverage(),
+            Self::Prefix(term) => term.coverage(),
         }
     }
 }

@@ -137,7 +137,7 @@ impl<'a> Parser<'a> {
         let (pattern, mut end) = match self.glued_to(token.end) {
             Some(Token { kind: TokenKind::Star, end, .. }) => {
                 self.advance();
-                (Pattern::Beginning(name), *end)
+                (Pattern::Prefix(name), *end)
             }
             _ => (Pattern::Whole(name), token.end),
         };

@@ -23,10 +23,10 @@ fn percent() -> impl Strategy<Value = Confidence> {
 }
 
 fn term(names: &'static [&'static str]) -> impl Strategy<Value = Expression> {
-    let beginning = (name(names), 1..4_usize).prop_filter_map("a blank", |(name, chars)| {
+    let prefix = (name(names), 1..4_usize).prop_filter_map("a blank", |(name, chars)| {
         LabelName::fold(&name.as_str().chars().take(chars).collect::<String>())
     });
-    let pattern = prop_oneof![name(names).prop_map(Pattern::Whole), beginning.prop_map(Pattern::Beginning)];
+    let pattern = prop_oneof![name(names).prop_map(Pattern::Whole), prefix.prop_map(Pattern::Prefix)];
     (pattern, option::of(percent())).prop_map(|(pattern, at_least)| Expression::Term(Term { pattern, at_least }))
 }
 
@@ -102,11 +102,11 @@ proptest! {
     fn the_normal_form_matches_what_the_query_matches(
         query in query(NEAR), labels in labels(), offensive: bool, mine: bool,
     ) {
-        let facts = Facts { labels: &labels, offensive, mine };
+        let fields = ImageFields { labels: &labels, offensive, mine };
         if let Normal::Conjunctions(conjunctions) = query.normalized() {
             prop_assert!(conjunctions.len() <= Normal::MAX_CONJUNCTIONS);
-            let matches = conjunctions.iter().any(|conjunction| conjunction.matches(&facts));
-            prop_assert_eq!(matches, query.matches(&facts), "{}: {:?}", query, conjunctions);
+            let matches = conjunctions.iter().any(|conjunction| conjunction.matches(&fields));
+            prop_assert_eq!(matches, query.matches(&fields), "{}: {:?}", query, conjunctions);
         }
     }
 
@@ -114,9 +114,9 @@ proptest! {
     fn an_image_asks_where_the_filters_that_match_it_are_filed(
         query in query(NEAR), labels in labels(), offensive: bool, mine: bool,
     ) {
-        if query.matches(&Facts { labels: &labels, offensive, mine }) {
-            let asked = Filing::asked_by(&labels);
-            prop_assert!(query.filings().iter().any(|filing| asked.contains(filing)), "{}", query);
+        if query.matches(&ImageFields { labels: &labels, offensive, mine }) {
+            let request = Bucket::requested_by(&labels);
+            prop_assert!(query.buckets().iter().any(|bucket| request.contains(bucket)), "{}", query);
         }
     }
 
@@ -127,7 +127,7 @@ proptest! {
         let surer: Vec<_> = labels.iter().filter(|label| label.confidence >= minimum).cloned().collect();
         // Confidences of its own are lower or higher; without them the two are the same.
         let plain = Query(query.0.map_terms(&mut |term| Term { at_least: None, ..term.clone() }));
-        let facts = |labels| Facts { labels, offensive: false, mine: true };
-        prop_assert_eq!(plain.with_min_confidence(minimum).matches(&facts(&labels)), plain.matches(&facts(&surer)));
+        let fields = |labels| ImageFields { labels, offensive: false, mine: true };
+        prop_assert_eq!(plain.with_min_confidence(minimum).matches(&fields(&labels)), plain.matches(&fields(&surer)));
     }
 }

@@ -17,7 +17,7 @@ fn labels(texts: &[&str]) -> Vec<Label> {
 }
 
 fn matches(text: &str, image: &[&str]) -> bool {
-    query(text).matches(&Facts { labels: &labels(image), offensive: false, mine: false })
+    query(text).matches(&ImageFields { labels: &labels(image), offensive: false, mine: false })
 }
 
 #[test]
@@ -92,17 +92,17 @@ fn a_confidence_is_a_minimum() {
 #[test]
 fn is_offensive_asks_the_flag_and_not_the_label() {
     let named = labels(&["offensive"]);
-    let facts = Facts { labels: &named, offensive: false, mine: false };
-    assert!(!query("is:offensive").matches(&facts));
-    assert!(query("-IS:Offensive").matches(&facts));
-    assert!(query("is:offensive").matches(&Facts { labels: &[], offensive: true, mine: false }));
+    let fields = ImageFields { labels: &named, offensive: false, mine: false };
+    assert!(!query("is:offensive").matches(&fields));
+    assert!(query("-IS:Offensive").matches(&fields));
+    assert!(query("is:offensive").matches(&ImageFields { labels: &[], offensive: true, mine: false }));
 }
 
 #[test]
 fn by_me_asks_who_uploaded() {
-    let facts = Facts { labels: &[], offensive: false, mine: true };
-    assert!(query("by:me").matches(&facts));
-    assert!(!query("-by:me").matches(&facts));
+    let fields = ImageFields { labels: &[], offensive: false, mine: true };
+    assert!(query("by:me").matches(&fields));
+    assert!(!query("-by:me").matches(&fields));
 }
 
 #[test]

@@ -14,9 +14,9 @@ use crate::model::{Audience, Caller, MODERATORS};
 use crate::ports::{ApiKey, Clock, Keys};
 use crate::token::{self, TokenError, Verifier};
 
-/// What is checked at every REST door.
+/// What is checked at every REST endpoint.
 #[derive(Clone)]
-pub struct Door {
+pub struct Authentication {
     /// Verifies ID tokens.
     pub verifier: Arc<Verifier>,
     /// Looks up the keys of programs; `None` where none are taken.
@@ -25,7 +25,7 @@ pub struct Door {
     pub clock: Arc<dyn Clock>,
 }
 
-impl Door {
+impl Authentication {
     async fn caller(&self, parts: &Parts) -> Result<Caller> {
         let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token = header.and_then(token::bearer).ok_or(TokenError::Missing)?;
@@ -72,12 +72,12 @@ impl SignedIn {
 
 impl<S> FromRequestParts<S> for SignedIn
 where
-    Door: FromRef<S>,
+    Authentication: FromRef<S>,
     S: Send + Sync,
 {
     type Rejection = Error;
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
-        Door::from_ref(state).caller(parts).await.map(Self)
+        Authentication::from_ref(state).caller(parts).await.map(Self)
     }
 }
 
@@ -86,12 +86,12 @@ pub struct KeyHolder(pub ApiKey);
 
 impl<S> FromRequestParts<S> for KeyHolder
 where
-    Door: FromRef<S>,
+    Authentication: FromRef<S>,
     S: Send + Sync,
 {
     type Rejection = Error;
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
-        Door::from_ref(state).key(parts).await.map(Self)
+        Authentication::from_ref(state).key(parts).await.map(Self)
     }
 }
 
@@ -100,12 +100,12 @@ pub struct Reader;
 
 impl<S> FromRequestParts<S> for Reader
 where
-    Door: FromRef<S>,
+    Authentication: FromRef<S>,
     S: Send + Sync,
 {
     type Rejection = Error;
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
-        let key = Door::from_ref(state).key(parts).await?;
+        let key = Authentication::from_ref(state).key(parts).await?;
         if key.allows_search() {
             Ok(Self)
         } else {

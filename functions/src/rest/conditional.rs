@@ -65,8 +65,8 @@ impl Validators<'_> {
     /// The range of a `GET`, of a representation with this many bytes. Several at once are not cut out: the whole is a right
     /// answer too (section 14.2). So is it for what cannot be read, and for a range of another version (`If-Range`).
     pub fn range(&self, method: &Method, headers: &HeaderMap, size: u64) -> Range {
-        let asked = headers.get(header::RANGE).filter(|_| *method == Method::GET && self.is_same_version(headers));
-        asked.and_then(|value| value.to_str().ok()).and_then(|value| parse(value, size)).unwrap_or(Range::Whole)
+        let request = headers.get(header::RANGE).filter(|_| *method == Method::GET && self.is_same_version(headers));
+        request.and_then(|value| value.to_str().ok()).and_then(|value| parse(value, size)).unwrap_or(Range::Whole)
     }
 
     fn is_same_version(&self, headers: &HeaderMap) -> bool {

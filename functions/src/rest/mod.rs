@@ -13,7 +13,7 @@ mod state;
 mod words;
 
 pub use admission::Admission;
-pub use caller::{Door, KeyHolder, Reader, SignedIn};
+pub use caller::{Authentication, KeyHolder, Reader, SignedIn};
 pub use client::ClientAddress;
 pub use conditional::{Precondition, Range, Validators, http_date};
 pub use error::{CODES, ErrorBody, error};

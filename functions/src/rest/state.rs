@@ -4,21 +4,21 @@ use axum::Router;
 use axum::extract::FromRef;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::Door;
+use super::Authentication;
 
 /// What handlers get: who calls, and the ports of their own function, no others
 /// (`docs/decisions/0028-one-state.md`).
 #[derive(Clone)]
 pub struct AppState<F> {
     /// Says who calls.
-    pub door: Door,
+    pub authentication: Authentication,
     /// The function with the ports that it uses.
     pub function: F,
 }
 
-impl<F> FromRef<AppState<F>> for Door {
+impl<F> FromRef<AppState<F>> for Authentication {
     fn from_ref(state: &AppState<F>) -> Self {
-        state.door.clone()
+        state.authentication.clone()
     }
 }
 

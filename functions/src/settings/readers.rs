@@ -57,7 +57,7 @@ impl Readers {
 }
 
 fn matches(pattern: &str, topic: &str) -> bool {
-    pattern.strip_suffix('*').map_or(pattern == topic, |beginning| topic.starts_with(beginning))
+    pattern.strip_suffix('*').map_or(pattern == topic, |prefix| topic.starts_with(prefix))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Forms by which a browser uploads straight to S3, or to the one-machine home, which takes the same forms.
+//! Forms by which a browser uploads straight to S3, or to the one-machine backend, which takes the same forms.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;

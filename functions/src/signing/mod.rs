@@ -1,4 +1,4 @@
-//! AWS Signature Version 4, for both homes: forms and links that let somebody else act for a while. One machine checks what
+//! AWS Signature Version 4, for both backends: forms and links that let somebody else act for a while. One machine checks what
 //! comes back signed; on AWS, AWS does.
 //!
 //! Source: "AWS Signature Version 4 for API requests" in the IAM user guide, and for S3 the pages "Authenticating

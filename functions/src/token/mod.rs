@@ -1,4 +1,4 @@
-//! ID tokens as Cognito issues them, and the one verifier of both homes.
+//! ID tokens as Cognito issues them, and the one verifier of both backends.
 //!
 //! Source: "Verifying JSON web tokens" in the Amazon Cognito developer guide; RFC 7515 and RFC 7519.
 

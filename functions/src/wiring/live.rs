@@ -67,7 +67,7 @@ impl FromProvider for PublishApi {
 
 impl FromProvider for Notify {
     fn from_provider<P: Provider>(provider: &P) -> Result<Self, P::Error> {
-        Ok(Self { division: provider.division()?, ..Self::undivided(provider)? })
+        Ok(Self { partitioning: provider.partitioning()?, ..Self::undivided(provider)? })
     }
 }
 
@@ -84,7 +84,7 @@ impl Notify {
             history: provider.history()?,
             connections: provider.connections()?,
             pusher: provider.pusher()?,
-            division: None,
+            partitioning: None,
         })
     }
 }

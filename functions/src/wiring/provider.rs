@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::images::{Decoding, PageCursors};
-use crate::live::{Division, ReplayBudget};
+use crate::live::{PartitionedFanOut, ReplayBudget};
 use crate::ports::{
     Accounts, Bus, Clock, Connections, Detector, History, Idempotency, Images, Keys, Objects, Pusher, Queue, Random,
     Translator, Undelivered, UploadJobs, Uploads,
@@ -98,7 +98,7 @@ pub trait Provider {
     fn pusher(&self) -> Result<Arc<dyn Pusher>, Self::Error>;
 
     /// Who serves receivers that are too many for one run; `None` where one process serves all.
-    fn division(&self) -> Result<Option<Division>, Self::Error>;
+    fn partitioning(&self) -> Result<Option<PartitionedFanOut>, Self::Error>;
 
     /// Sees to the receivers of a notification whose attempts are exhausted.
     fn undelivered(&self) -> Result<Arc<dyn Undelivered>, Self::Error>;

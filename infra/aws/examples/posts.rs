@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 /// Connections that are posted to at once, and those of one notification.
-const AT_ONCE: usize = 64;
+const MAX_CONCURRENCY: usize = 64;
 const RECEIVERS: usize = 1_000;
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
@@ -37,10 +37,10 @@ async fn serve(port: u16) -> Result<(), Failed> {
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        let answer = service_fn(async |request: Request<hyper::body::Incoming>| {
+        let response = service_fn(async |request: Request<hyper::body::Incoming>| {
             request.into_body().collect().await.map(|_| Response::new(Empty::<Bytes>::new()))
         });
-        tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
+        tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), response));
     }
 }
 
@@ -69,17 +69,17 @@ async fn bare(endpoint: &str, count: usize) -> Result<(), Failed> {
     let address = endpoint.strip_prefix("http://").ok_or("http:// alone")?.to_owned();
     let frame = frame();
     let mut all = JoinSet::new();
-    for worker in 0..AT_ONCE {
+    for worker in 0..MAX_CONCURRENCY {
         let (address, frame) = (address.clone(), frame.bytes().clone());
         all.spawn(async move {
             let stream = TcpStream::connect(&address).await?;
             stream.set_nodelay(true)?;
             let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
             tokio::spawn(connection);
-            for number in (worker..count).step_by(AT_ONCE) {
+            for number in (worker..count).step_by(MAX_CONCURRENCY) {
                 let request = Request::post(format!("/@connections/id{number}")).header("host", &address);
-                let answer = sender.send_request(request.body(Full::new(frame.clone()))?).await?;
-                answer.into_body().collect().await?;
+                let response = sender.send_request(request.body(Full::new(frame.clone()))?).await?;
+                response.into_body().collect().await?;
             }
             Ok::<_, Failed>(())
         });

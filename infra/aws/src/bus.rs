@@ -50,12 +50,12 @@ impl EventBus {
                 .detail(&entry.detail)
                 .build()
         });
-        let answer = self.client.put_events().set_entries(Some(entries.collect())).send().await;
-        let answer = answer.map_err(|error| PortError::Unavailable {
+        let response = self.client.put_events().set_entries(Some(entries.collect())).send().await;
+        let response = response.map_err(|error| PortError::Unavailable {
             what: "the bus",
             why: DisplayErrorContext(&error).to_string(),
         })?;
-        for (entry, result) in batch.iter().zip(answer.entries()) {
+        for (entry, result) in batch.iter().zip(response.entries()) {
             if let Some(code) = result.error_code() {
                 let message = result.error_message().unwrap_or_default().to_owned();
                 outcomes[entry.place] = Err(EntryRefused { code: code.to_owned(), message });

@@ -12,7 +12,7 @@ use labelcast_functions::token::{KeySource, KeySourceError};
 use crate::sdk::Https;
 
 /// API Gateway waits for an authorizer no longer than this; what is slower than a tenth of it is tried again.
-const PATIENCE: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A user pool's two keys take one.
 const MAX_BYTES: usize = 64 * 1024;
@@ -31,11 +31,11 @@ impl FetchedKeys {
     }
 
     async fn fetched(&self) -> Result<JwkSet, Box<dyn std::error::Error + Send + Sync>> {
-        let answer = self.https.call(Request::get(self.url.as_str())?).await?;
-        if !answer.status().is_success() {
-            return Err(format!("{} responded with {}", self.url, answer.status().as_u16()).into());
+        let response = self.https.call(Request::get(self.url.as_str())?).await?;
+        if !response.status().is_success() {
+            return Err(format!("{} responded with {}", self.url, response.status().as_u16()).into());
         }
-        let body = Limited::new(answer.into_body(), MAX_BYTES).collect().await?;
+        let body = Limited::new(response.into_body(), MAX_BYTES).collect().await?;
         Ok(serde_json::from_slice(&body.to_bytes())?)
     }
 }
@@ -43,8 +43,8 @@ impl FetchedKeys {
 #[async_trait]
 impl KeySource for FetchedKeys {
     async fn keys(&self) -> Result<JwkSet, KeySourceError> {
-        let late = || KeySourceError(format!("{} did not respond within {} s", self.url, PATIENCE.as_secs()));
-        let fetched = tokio::time::timeout(PATIENCE, self.fetched()).await.map_err(|_| late())?;
+        let late = || KeySourceError(format!("{} did not respond within {} s", self.url, TIMEOUT.as_secs()));
+        let fetched = tokio::time::timeout(TIMEOUT, self.fetched()).await.map_err(|_| late())?;
         fetched.map_err(|error| KeySourceError(error.to_string()))
     }
 }

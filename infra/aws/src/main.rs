@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
+use labelcast_aws::backend::Backend;
 use labelcast_aws::environment::Environment;
 use labelcast_aws::functions::Function;
-use labelcast_aws::home::Home;
 use labelcast_aws::telemetry;
 use lambda_runtime::Error;
 
@@ -29,6 +29,6 @@ async fn run() -> Result<(), Error> {
     let environment = Environment::of_process();
     let function: Function = environment.needed("_HANDLER")?.parse()?;
     let metrics = telemetry::begin(function.name())?;
-    let home = Home::of(environment)?;
-    function.run(&home, metrics).await
+    let backend = Backend::of(environment)?;
+    function.run(&backend, metrics).await
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use labelcast_functions::budget::{ByteSize, MemoryBudget};
 use labelcast_functions::images::{Decoding, PageCursors};
-use labelcast_functions::live::{Abandoned, Division, ReplayBudget};
+use labelcast_functions::live::{PartitionedFanOut, ReplayBudget, Undispatched};
 use labelcast_functions::ports::{
     Accounts, Bus, Clock, Connections, CurrentUntilExpiry, Detector, History, Idempotency, Images, Keys, Objects,
     Pusher, Queue, Random, Translator, Undelivered, UploadJobs, Uploads,
@@ -15,13 +15,13 @@ use labelcast_functions::system::{SystemClock, SystemRandom};
 use labelcast_functions::token::Verifier;
 use labelcast_functions::wiring::Provider;
 
+use crate::backend::{Backend, credentials, origin_and_path};
 use crate::bus::EventBus;
 use crate::detector::Rekognition;
 use crate::dynamodb::{
     DynamoConnections, DynamoHistory, DynamoIdempotency, DynamoImages, DynamoKeys, DynamoPostRate, DynamoUploads,
 };
 use crate::environment::{EnvironmentError, Result};
-use crate::home::{Home, credentials, origin_and_path};
 use crate::jwks::FetchedKeys;
 use crate::objects::{BucketPlace, S3Objects};
 use crate::pusher::{GatewayPusher, NoPusher};
@@ -30,12 +30,12 @@ use crate::queued_uploads::QueuedUploads;
 use crate::translator::AmazonTranslate;
 
 /// Runs of `deliver` at once, unless it is set otherwise.
-const DELIVERIES_AT_ONCE: NonZeroU32 = NonZeroU32::new(100).unwrap();
+const MAX_CONCURRENT_DELIVERIES: NonZeroU32 = NonZeroU32::new(100).unwrap();
 
 /// Memory of the functions that decode, as in `infra/functions/images.yml`.
 const FUNCTION_MEMORY_MIB: u64 = 2048;
 
-impl Provider for Home {
+impl Provider for Backend {
     type Error = EnvironmentError;
 
     // Rekognition looks at the stored object itself.
@@ -187,30 +187,30 @@ impl Provider for Home {
         Ok(Arc::new(match self.environment.posts_per_second()? {
             None => pusher,
             Some(per_second) => {
-                let runs = self.environment.or("LABELCAST_DELIVERIES_AT_ONCE", DELIVERIES_AT_ONCE)?;
+                let runs = self.environment.or("LABELCAST_DELIVERIES_AT_ONCE", MAX_CONCURRENT_DELIVERIES)?;
                 pusher.at_rate(Arc::new(DynamoPostRate::new(self.live_table()?, self.clock(), per_second, runs)))
             }
         }))
     }
 
     /// When `notify` leaves receivers to `deliver`.
-    fn division(&self) -> Result<Option<Division>> {
-        Ok(Some(Division { deliveries: self.deliveries()?, receivers_at_once: self.environment.receivers_at_once()? }))
+    fn partitioning(&self) -> Result<Option<PartitionedFanOut>> {
+        Ok(Some(PartitionedFanOut { deliveries: self.deliveries()?, max_receivers: self.environment.max_receivers()? }))
     }
 
     /// Ranges that nobody had in hand are put into the queue before `deliver`.
     fn undelivered(&self) -> Result<Arc<dyn Undelivered>> {
-        Ok(Arc::new(Abandoned {
+        Ok(Arc::new(Undispatched {
             images: self.images()?,
             history: self.history()?,
             deliveries: self.deliveries()?,
-            ranges: self.ranges()?.count(),
+            shards: self.shards()?.count(),
         }))
     }
 }
 
-impl Home {
+impl Backend {
     fn connections_reached_by(&self, pusher: Arc<dyn Pusher>) -> Result<Arc<dyn Connections>> {
-        Ok(Arc::new(DynamoConnections::new(self.live_table()?, pusher, self.clock(), self.ranges()?)))
+        Ok(Arc::new(DynamoConnections::new(self.live_table()?, pusher, self.clock(), self.shards()?)))
     }
 }

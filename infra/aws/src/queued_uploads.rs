@@ -45,10 +45,10 @@ impl QueuedUploads {
     }
 
     async fn is_empty(&self) -> PortResult<bool> {
-        let asked = self.client.get_queue_attributes().queue_url(&self.url).set_attribute_names(Some(SIZES.to_vec()));
+        let request = self.client.get_queue_attributes().queue_url(&self.url).set_attribute_names(Some(SIZES.to_vec()));
         let failed = |why: String| PortError::Unavailable { what: "the queue for analysis", why };
-        let answer = asked.send().await.map_err(|error| failed(DisplayErrorContext(&error).to_string()))?;
-        let sizes = answer.attributes().ok_or_else(|| failed("it did not say how much waits".to_owned()))?;
+        let response = request.send().await.map_err(|error| failed(DisplayErrorContext(&error).to_string()))?;
+        let sizes = response.attributes().ok_or_else(|| failed("it did not say how much waits".to_owned()))?;
         Ok(SIZES.iter().all(|size| sizes.get(size).is_some_and(|waiting| waiting == "0")))
     }
 

@@ -20,8 +20,8 @@ impl Metrics {
 
 /// Begins to log and to gather. Once a process.
 pub fn begin(function: &'static str) -> Result<&'static Metrics, String> {
-    let told = std::env::var("RUST_LOG").ok().and_then(|text| text.parse().ok());
-    let filter: Targets = told.unwrap_or_else(|| Targets::new().with_default(tracing::Level::INFO));
+    let reported = std::env::var("RUST_LOG").ok().and_then(|text| text.parse().ok());
+    let filter: Targets = reported.unwrap_or_else(|| Targets::new().with_default(tracing::Level::INFO));
     // The span around each invocation has its trace: it is there at any level.
     let filter = filter.with_target("lambda_runtime::layers::trace", tracing::Level::INFO);
     // Whatever else is logged.

@@ -7,10 +7,10 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use labelcast_functions::model::LabelName;
 use labelcast_functions::ports::{PortError, PortResult, Translator};
 
-/// What can be asked for: the languages of the built-in glossary, so that both homes offer the same.
+/// What can be asked for: the languages of the built-in glossary, so that both backends offer the same.
 const LANGUAGES: [&str; 6] = ["en", "nl", "tr", "de", "fr", "es"];
 /// Words that are translated at once.
-const AT_ONCE: usize = 8;
+const MAX_CONCURRENCY: usize = 8;
 
 /// Translates words of a query with Amazon Translate.
 #[derive(Debug, Clone)]
@@ -26,12 +26,12 @@ impl AmazonTranslate {
 
     async fn word(self, language: String, word: String) -> PortResult<Option<LabelName>> {
         let call = self.client.translate_text().source_language_code(language).target_language_code("en").text(&word);
-        let answer = call.send().await.map_err(|error| PortError::Unavailable {
+        let response = call.send().await.map_err(|error| PortError::Unavailable {
             what: "the translation",
             why: DisplayErrorContext(&error).to_string(),
         })?;
         // What is not known comes back as it was.
-        let english = answer.translated_text();
+        let english = response.translated_text();
         Ok(if english.eq_ignore_ascii_case(&word) { None } else { LabelName::fold(english) })
     }
 }
@@ -48,6 +48,6 @@ impl Translator for AmazonTranslate {
         }
         let translations: Vec<_> =
             words.iter().map(|word| self.clone().word(language.to_owned(), word.clone())).collect();
-        stream::iter(translations).buffered(AT_ONCE).try_collect().await
+        stream::iter(translations).buffered(MAX_CONCURRENCY).try_collect().await
     }
 }

@@ -25,7 +25,7 @@ struct Seen {
     /// What AWS was asked for, and the trace that came with it.
     calls: Mutex<Vec<(String, String)>>,
     /// What the function answered.
-    answers: Mutex<Vec<Value>>,
+    responses: Mutex<Vec<Value>>,
     all_done: Notify,
 }
 
@@ -43,15 +43,15 @@ async fn next(State(seen): State<Arc<Seen>>) -> Response {
     (headers, event.to_string()).into_response()
 }
 
-async fn answered(State(seen): State<Arc<Seen>>, body: String) -> StatusCode {
-    seen.answers.lock().unwrap().push(serde_json::from_str(&body).unwrap());
+async fn responded(State(seen): State<Arc<Seen>>, body: String) -> StatusCode {
+    seen.responses.lock().unwrap().push(serde_json::from_str(&body).unwrap());
     StatusCode::ACCEPTED
 }
 
 async fn aws(State(seen): State<Arc<Seen>>, headers: HeaderMap) -> Response {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let target = text("x-amz-target");
-    let answer = match target.as_str() {
+    let response = match target.as_str() {
         "AWSEvents.PutEvents" => json!({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}),
         _ => {
             json!({"Item": {"pk": {"S": "key#"}, "sk": {"S": "key"}, "name": {"S": "builds"},
@@ -59,7 +59,7 @@ async fn aws(State(seen): State<Arc<Seen>>, headers: HeaderMap) -> Response {
         }
     };
     seen.calls.lock().unwrap().push((target, text("x-amzn-trace-id")));
-    ([("content-type", "application/x-amz-json-1.1")], answer.to_string()).into_response()
+    ([("content-type", "application/x-amz-json-1.1")], response.to_string()).into_response()
 }
 
 /// Has a function serve these invocations, one after the other; answers what was seen, and what it wrote.
@@ -70,12 +70,12 @@ async fn run(function: &str, level: &str, mut invocations: Vec<Invocation>) -> (
     let address = listener.local_addr().unwrap().to_string();
     let runtime = Router::new()
         .route("/2018-06-01/runtime/invocation/next", get(next))
-        .route("/2018-06-01/runtime/invocation/{id}/response", post(answered))
-        .route("/2018-06-01/runtime/invocation/{id}/error", post(answered))
+        .route("/2018-06-01/runtime/invocation/{id}/response", post(responded))
+        .route("/2018-06-01/runtime/invocation/{id}/error", post(responded))
         .fallback(aws)
         .with_state(seen.clone());
     tokio::spawn(async move { axum::serve(listener, runtime).await.unwrap() });
-    let told = [
+    let reported = [
         ("_HANDLER", function),
         ("RUST_LOG", level),
         ("AWS_LAMBDA_RUNTIME_API", &address),
@@ -95,7 +95,7 @@ async fn run(function: &str, level: &str, mut invocations: Vec<Invocation>) -> (
         ("LABELCAST_BUS", "bus"),
     ];
     let mut process = Command::new(env!("CARGO_BIN_EXE_bootstrap"));
-    process.env_clear().envs(told).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    process.env_clear().envs(reported).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut process = process.kill_on_drop(true).spawn().unwrap();
     tokio::select! {
         () = seen.all_done.notified() => process.start_kill().unwrap(),
@@ -125,13 +125,13 @@ const SECOND: &str = "Root=1-67891233-abcdef012345678912345678;Parent=463ac35c9f
 #[tokio::test]
 async fn each_call_carries_the_trace_of_its_own_invocation() {
     let (seen, output) = run("publish", "info", vec![(FIRST, publish()), (SECOND, publish())]).await;
-    let answers = seen.answers.lock().unwrap();
-    let statuses: Vec<&Value> = answers.iter().map(|answer| &answer["statusCode"]).collect();
-    assert_eq!(statuses, [202, 202], "{answers:?} {output:?}");
+    let responses = seen.responses.lock().unwrap();
+    let statuses: Vec<&Value> = responses.iter().map(|response| &response["statusCode"]).collect();
+    assert_eq!(statuses, [202, 202], "{responses:?} {output:?}");
     let calls = seen.calls.lock().unwrap();
     let calls: Vec<(&str, &str)> = calls.iter().map(|(target, trace)| (target.as_str(), trace.as_str())).collect();
-    let (find, tell) = ("DynamoDB_20120810.GetItem", "AWSEvents.PutEvents");
-    assert_eq!(calls, [(find, FIRST), (tell, FIRST), (find, SECOND), (tell, SECOND)]);
+    let (find, report) = ("DynamoDB_20120810.GetItem", "AWSEvents.PutEvents");
+    assert_eq!(calls, [(find, FIRST), (report, FIRST), (find, SECOND), (report, SECOND)]);
 }
 
 #[tokio::test]

@@ -139,7 +139,7 @@ fn an_event_of_the_bus_is_read_with_its_time() {
     let expected = Event { at: "2026-11-20T18:43:48Z".parse().unwrap(), body: received() };
     assert_eq!(read_event(bus_event(&received())), Ok(expected));
     let removal = removal();
-    let request = read_index_request(bus_event(&BusEvent::ImageUnwanted(removal.clone())));
+    let request = read_index_request(bus_event(&BusEvent::ImageRemovalRequested(removal.clone())));
     assert_eq!(request, Ok(IndexRequest::Remove(removal)));
 }
 
@@ -183,9 +183,9 @@ async fn of_a_batch_those_that_fail_or_cannot_be_read_are_answered_and_no_others
             _ => Err("it failed"),
         }
     };
-    let answer = serde_json::to_value(batch.handle_each("labelcast_analysis_failures_total", each).await).unwrap();
+    let response = serde_json::to_value(batch.handle_each("labelcast_analysis_failures_total", each).await).unwrap();
     let failed = ["message-0", "message-2", "message-3"].map(|id| json!({"itemIdentifier": id}));
-    assert_eq!(answer, json!({"batchItemFailures": failed}));
+    assert_eq!(response, json!({"batchItemFailures": failed}));
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn a_failed_invocation_says_which_requests_are_exhausted() {
     for (payload, expected) in [
         (object, JobRequest::Ingest(new)),
         (serde_json::to_value(job()).unwrap(), JobRequest::Analyze(job())),
-        (bus_event(&BusEvent::ImageUnwanted(removal())), JobRequest::Index(IndexRequest::Remove(removal()))),
+        (bus_event(&BusEvent::ImageRemovalRequested(removal())), JobRequest::Index(IndexRequest::Remove(removal()))),
         (bus_event(&received()), JobRequest::Notify(event)),
     ] {
         assert_eq!(read_exhausted(failure_of(payload)), Ok(vec![expected]));

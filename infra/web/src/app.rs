@@ -53,11 +53,11 @@ impl WebApp {
             .with_state(self)
     }
 
-    fn file(&self, page: Page, method: &Method, asked: &HeaderMap) -> Response {
+    fn file(&self, page: Page, method: &Method, request: &HeaderMap) -> Response {
         let cache = if page.immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
-        let packed = takes_gzip(asked);
+        let packed = takes_gzip(request);
         let etag = etag(page.gzipped, packed);
-        let mut response = match (Validators { etag: &etag, modified: None }).check(method, asked) {
+        let mut response = match (Validators { etag: &etag, modified: None }).check(method, request) {
             Precondition::Failed => {
                 return error(
                     StatusCode::PRECONDITION_FAILED,
@@ -102,8 +102,8 @@ impl WebApp {
 }
 
 /// Every browser does (RFC 9110, section 12.5.3); `gzip;q=0` is what nobody sends.
-fn takes_gzip(asked: &HeaderMap) -> bool {
-    let accepted = asked.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+fn takes_gzip(request: &HeaderMap) -> bool {
+    let accepted = request.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     accepted
         .flat_map(|value| value.split(','))
         .any(|coding| coding.split(';').next().unwrap_or_default().trim() == "gzip")
@@ -171,10 +171,10 @@ mod tests {
         })
     }
 
-    async fn answered(accepted: &'static str) -> (Option<HeaderValue>, Vec<u8>) {
+    async fn responded(accepted: &'static str) -> (Option<HeaderValue>, Vec<u8>) {
         let web = web();
-        let asked = HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(accepted))]);
-        let response = web.file(page(), &Method::GET, &asked);
+        let request = HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(accepted))]);
+        let response = web.file(page(), &Method::GET, &request);
         assert_eq!(response.headers()[header::VARY], "accept-encoding");
         let coding = response.headers().get(header::CONTENT_ENCODING).cloned();
         (coding, to_bytes(response.into_body(), 10 << 20).await.unwrap().into())
@@ -182,22 +182,22 @@ mod tests {
 
     #[tokio::test]
     async fn the_page_goes_packed_to_who_takes_it_so_and_as_it_is_to_others() {
-        let (coding, packed) = answered("deflate, gzip;q=1.0, br").await;
+        let (coding, packed) = responded("deflate, gzip;q=1.0, br").await;
         assert_eq!((coding.unwrap().as_bytes(), unpacked(&packed)), (&b"gzip"[..], page().unpacked()));
-        assert_eq!(answered("identity, br").await, (None, page().unpacked()));
+        assert_eq!(responded("identity, br").await, (None, page().unpacked()));
     }
 
     #[test]
     fn a_page_that_the_browser_has_is_not_sent_again() {
-        let asked = |name, value: &HeaderValue| {
+        let request = |name, value: &HeaderValue| {
             web().file(page(), &Method::GET, &HeaderMap::from_iter([(name, value.clone())]))
         };
         let etag = web().file(page(), &Method::GET, &HeaderMap::new()).headers()[header::ETAG].clone();
-        let known = asked(header::IF_NONE_MATCH, &etag);
+        let known = request(header::IF_NONE_MATCH, &etag);
         assert_eq!((known.status(), &known.headers()[header::ETAG]), (StatusCode::NOT_MODIFIED, &etag));
-        let other = asked(header::IF_MATCH, &HeaderValue::from_static("\"other\""));
+        let other = request(header::IF_MATCH, &HeaderValue::from_static("\"other\""));
         assert_eq!(other.status(), StatusCode::PRECONDITION_FAILED);
-        let packed = asked(header::ACCEPT_ENCODING, &HeaderValue::from_static("gzip"));
+        let packed = request(header::ACCEPT_ENCODING, &HeaderValue::from_static("gzip"));
         assert_ne!(packed.headers()[header::ETAG], etag);
     }
 }

@@ -2,12 +2,12 @@
 
 use labelcast_functions::model::{Analysis, Audience, Image, Label, ModerationLabel, Position};
 use labelcast_functions::ports::Clock;
-use labelcast_functions::query::{Conjunction, Facts, Normal, Query, merge};
+use labelcast_functions::query::{Conjunction, ImageFields, Normal, Query, merge};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
-use super::Home;
+use super::Backend;
 use super::samples::{analysis, labelled, name, percent, user};
 
 const LABELS: [&str; 8] = ["dog", "dogma", "cat", "car", "sun", "sunset", "person", "hot dog"];
@@ -32,7 +32,7 @@ const QUERIES: [&str; 16] = [
 ];
 
 /// What a random detector found.
-fn found(random: &mut StdRng, home: &impl Home) -> Analysis {
+fn found(random: &mut StdRng, backend: &impl Backend) -> Analysis {
     let mut labels: Vec<Label> = Vec::new();
     for label in LABELS {
         if random.random_bool(0.35) {
@@ -41,22 +41,22 @@ fn found(random: &mut StdRng, home: &impl Home) -> Analysis {
     }
     let hit = ModerationLabel { name: "Violence".to_owned(), parent: String::new(), confidence: percent(99.0) };
     let moderation = if random.random_bool(0.2) { vec![hit] } else { Vec::new() };
-    Analysis { labels, moderation, ..analysis(&[], home.clock().now()) }
+    Analysis { labels, moderation, ..analysis(&[], backend.clock().now()) }
 }
 
 fn matches(query: &Query, image: &Image, audience: Audience<'_>) -> bool {
     let result = image.result.as_ref().expect("all of them have one");
-    let facts = Facts {
+    let fields = ImageFields {
         labels: &result.analysis.labels,
         offensive: result.analysis.is_offensive(),
         mine: audience.user().is_some_and(|user| image.is_uploaded_by(user)),
     };
-    audience.may_see(result.status) && query.matches(&facts)
+    audience.may_see(result.status) && query.matches(&fields)
 }
 
 /// One page, as `search` makes it.
 async fn page(
-    home: &impl Home,
+    backend: &impl Backend,
     query: &Query,
     audience: Audience<'_>,
     before: Position,
@@ -68,7 +68,7 @@ async fn page(
     };
     let mut streams = Vec::new();
     for conjunction in &conjunctions {
-        let mut stream = home.ports().images.candidates(conjunction, audience, before, limit).await.unwrap();
+        let mut stream = backend.ports().images.candidates(conjunction, audience, before, limit).await.unwrap();
         if let Some(until) = stream.looked_until {
             assert!(until < before, "the next page must begin further down");
         }
@@ -80,15 +80,15 @@ async fn page(
 }
 
 /// Every match, newest first, none twice, for everyone what they may see, although images are added meanwhile.
-pub async fn pages_are_what_a_reading_of_all_images_finds(home: impl Home) {
+pub async fn pages_are_what_a_reading_of_all_images_finds(backend: impl Backend) {
     let seed: u64 = rand::random();
     println!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
     let mut images = Vec::new();
     for number in 0..60 {
         let whose = USERS.choose(&mut random).expect("there are users");
-        let result = found(&mut random, &home);
-        images.push(labelled(&home, number, whose, &result).await);
+        let result = found(&mut random, &backend);
+        images.push(labelled(&backend, number, whose, &result).await);
     }
     let position = |image: &Image| image.result.as_ref().expect("all have one").position;
     assert!(images.is_sorted_by(|older, newer| position(older) < position(newer)), "newer images stand higher");
@@ -102,14 +102,14 @@ pub async fn pages_are_what_a_reading_of_all_images_finds(home: impl Home) {
             let mut seen = Vec::new();
             let (mut before, limit) = (Position::NEWEST, random.random_range(1..=9));
             loop {
-                let (items, next) = page(&home, &parsed, audience, before, limit).await;
+                let (items, next) = page(&backend, &parsed, audience, before, limit).await;
                 assert!(items.len() <= limit);
                 seen.extend(items);
                 let Some(next) = next else { break };
                 before = next;
                 if random.random_bool(0.02) {
-                    let result = found(&mut random, &home);
-                    images.push(labelled(&home, added, "bert", &result).await);
+                    let result = found(&mut random, &backend);
+                    images.push(labelled(&backend, added, "bert", &result).await);
                     added += 1;
                 }
             }

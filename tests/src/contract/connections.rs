@@ -5,11 +5,11 @@ use labelcast_functions::limits::TOKEN_GRACE;
 use labelcast_functions::model::{Connection, ConnectionId, Topic, TopicKey};
 use labelcast_functions::ports::{Added, Clock, MessageAllowed, Replacing, Subscribed};
 
-use super::Home;
+use super::Backend;
 use super::samples::{app, caller, connect, connection, connection_id, subscription};
 
-async fn topics(home: &impl Home, id: &ConnectionId) -> Vec<String> {
-    let found = home.ports().connections.subscriptions(id).await.unwrap();
+async fn topics(backend: &impl Backend, id: &ConnectionId) -> Vec<String> {
+    let found = backend.ports().connections.subscriptions(id).await.unwrap();
     let mut topics: Vec<String> = found.iter().map(|subscription| format!("{:?}", subscription.topic)).collect();
     topics.sort();
     topics
@@ -22,16 +22,16 @@ fn named(topics: &[TopicKey]) -> Vec<String> {
 }
 
 /// Who, with which groups, until when.
-pub async fn a_connection_is_read_as_it_was_added(home: impl Home) {
-    let anna = connect(&home, "a1", "anna").await;
-    assert_eq!(home.ports().connections.get(&anna.id).await.unwrap(), Some(anna));
-    assert_eq!(home.ports().connections.get(&connection_id("unknown")).await.unwrap(), None);
+pub async fn a_connection_is_read_as_it_was_added(backend: impl Backend) {
+    let anna = connect(&backend, "a1", "anna").await;
+    assert_eq!(backend.ports().connections.get(&anna.id).await.unwrap(), Some(anna));
+    assert_eq!(backend.ports().connections.get(&connection_id("unknown")).await.unwrap(), None);
 }
 
 /// However they race.
-pub async fn a_user_has_no_more_connections_than_allowed(home: impl Home) {
-    let connections: Vec<Connection> = (0..6).map(|n| connection(&home, &format!("a{n}"), "anna")).collect();
-    let port = &home.ports().connections;
+pub async fn a_user_has_no_more_connections_than_allowed(backend: impl Backend) {
+    let connections: Vec<Connection> = (0..6).map(|n| connection(&backend, &format!("a{n}"), "anna")).collect();
+    let port = &backend.ports().connections;
     let added = futures_util::future::join_all(connections.iter().map(|connection| port.add(connection, 3))).await;
     let stored: Vec<&Connection> = added
         .into_iter()
@@ -40,94 +40,94 @@ pub async fn a_user_has_no_more_connections_than_allowed(home: impl Home) {
         .map(|(_, connection)| connection)
         .collect();
     assert_eq!(stored.len(), 3);
-    assert_eq!(port.add(&connection(&home, "b", "bert"), 3).await.unwrap(), Added::Stored, "others may go on");
+    assert_eq!(port.add(&connection(&backend, "b", "bert"), 3).await.unwrap(), Added::Stored, "others may go on");
     assert!(port.remove(stored[0]).await.unwrap());
-    assert_eq!(port.add(&connection(&home, "late", "anna"), 3).await.unwrap(), Added::Stored, "one went");
+    assert_eq!(port.add(&connection(&backend, "late", "anna"), 3).await.unwrap(), Added::Stored, "one went");
 }
 
 /// `docs/guarantees.md#a-late-clean-up-ends-no-new-session`
-pub async fn a_late_clean_up_does_not_kill_a_new_session(home: impl Home) {
-    let old = connect(&home, "a1", "anna").await;
-    assert!(home.ports().connections.remove(&old).await.unwrap());
-    home.clock().advance(TimeDelta::seconds(1));
-    let new = connect(&home, "a1", "anna").await;
-    assert!(!home.ports().connections.remove(&old).await.unwrap(), "it is not the one that was read");
-    assert_eq!(home.ports().connections.get(&new.id).await.unwrap(), Some(new));
+pub async fn a_late_clean_up_does_not_kill_a_new_session(backend: impl Backend) {
+    let old = connect(&backend, "a1", "anna").await;
+    assert!(backend.ports().connections.remove(&old).await.unwrap());
+    backend.clock().advance(TimeDelta::seconds(1));
+    let new = connect(&backend, "a1", "anna").await;
+    assert!(!backend.ports().connections.remove(&old).await.unwrap(), "it is not the one that was read");
+    assert_eq!(backend.ports().connections.get(&new.id).await.unwrap(), Some(new));
 }
 
 /// And with it what hangs on it.
-pub async fn a_removed_connection_has_no_subscriptions(home: impl Home) {
-    let anna = connect(&home, "a1", "anna").await;
+pub async fn a_removed_connection_has_no_subscriptions(backend: impl Backend) {
+    let anna = connect(&backend, "a1", "anna").await;
     let builds = subscription(&anna, app("builds"), None);
     let subscribe =
-        |replacing| home.ports().connections.subscribe(&anna.id, std::slice::from_ref(&builds), replacing, 10);
+        |replacing| backend.ports().connections.subscribe(&anna.id, std::slice::from_ref(&builds), replacing, 10);
     assert_eq!(subscribe(Replacing::Same).await.unwrap(), Subscribed::Stored);
-    assert!(home.ports().connections.remove(&anna).await.unwrap());
-    assert_eq!(topics(&home, &anna.id).await, named(&[]));
+    assert!(backend.ports().connections.remove(&anna).await.unwrap());
+    assert_eq!(topics(&backend, &anna.id).await, named(&[]));
     assert_eq!(subscribe(Replacing::Same).await.unwrap(), Subscribed::Gone);
-    assert!(!home.ports().connections.remove(&anna).await.unwrap());
-    assert!(!home.ports().connections.refresh(&anna.id, &anna.caller, &[]).await.unwrap());
+    assert!(!backend.ports().connections.remove(&anna).await.unwrap());
+    assert!(!backend.ports().connections.refresh(&anna.id, &anna.caller, &[]).await.unwrap());
 }
 
 /// A token bucket: twice the rate at once, and the rate from then on.
-pub async fn messages_beyond_the_rate_are_refused(home: impl Home) {
-    let anna = connect(&home, "a1", "anna").await;
-    let now = home.clock().now();
-    let message = async |now| home.ports().connections.on_message(&anna.id, 2, now).await.unwrap().unwrap();
+pub async fn messages_beyond_the_rate_are_refused(backend: impl Backend) {
+    let anna = connect(&backend, "a1", "anna").await;
+    let now = backend.clock().now();
+    let message = async |now| backend.ports().connections.on_message(&anna.id, 2, now).await.unwrap().unwrap();
     for _ in 0..4 {
         assert_eq!(message(now).await, (anna.clone(), MessageAllowed::Yes));
     }
     assert_eq!(message(now).await.1, MessageAllowed::RateLimited);
-    home.clock().advance(TimeDelta::seconds(1));
-    let later = home.clock().now();
+    backend.clock().advance(TimeDelta::seconds(1));
+    let later = backend.clock().now();
     assert_eq!(message(later).await.1, MessageAllowed::Yes);
     assert_eq!(message(later).await.1, MessageAllowed::Yes);
     assert_eq!(message(later).await.1, MessageAllowed::RateLimited);
-    let unknown = home.ports().connections.on_message(&connection_id("unknown"), 2, now).await.unwrap();
+    let unknown = backend.ports().connections.on_message(&connection_id("unknown"), 2, now).await.unwrap();
     assert_eq!(unknown, None);
 }
 
 /// Once a second it is said, and whoever goes on is closed.
-pub async fn a_flood_is_answered_once_a_second_and_then_closed(home: impl Home) {
+pub async fn a_flood_is_answered_once_a_second_and_then_closed(backend: impl Backend) {
     use MessageAllowed::{Flooding, Ignored, RateLimited, Yes};
-    let (anna, bert) = (connect(&home, "a1", "anna").await, connect(&home, "b1", "bert").await);
+    let (anna, bert) = (connect(&backend, "a1", "anna").await, connect(&backend, "b1", "bert").await);
     let message = async |of: &Connection| {
-        let counted = home.ports().connections.on_message(&of.id, 2, home.clock().now()).await.unwrap();
+        let counted = backend.ports().connections.on_message(&of.id, 2, backend.clock().now()).await.unwrap();
         counted.map(|(_, allowed)| allowed)
     };
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for second in 0..6 {
         for _ in 0..6 {
-            answers.extend(message(&anna).await);
+            responses.extend(message(&anna).await);
         }
         assert_eq!(message(&bert).await, Some(Yes), "second {second}: others are not concerned");
-        home.clock().advance(TimeDelta::seconds(1));
+        backend.clock().advance(TimeDelta::seconds(1));
     }
     let mut expected = vec![Yes, Yes, Yes, Yes, RateLimited, Ignored];
     for _ in 1..5 {
         expected.extend([Yes, Yes, RateLimited, Ignored, Ignored, Ignored]);
     }
     expected.extend([Yes, Yes, Flooding, Flooding, Flooding, Flooding]);
-    assert_eq!(answers, expected);
+    assert_eq!(responses, expected);
 
-    home.clock().advance(TimeDelta::seconds(11));
-    let mut answers = Vec::new();
+    backend.clock().advance(TimeDelta::seconds(11));
+    let mut responses = Vec::new();
     for _ in 0..80 {
-        answers.extend(message(&anna).await);
+        responses.extend(message(&anna).await);
     }
-    let count = |what| answers.iter().filter(|answer| **answer == what).count();
+    let count = |what| responses.iter().filter(|response| **response == what).count();
     assert_eq!((count(Yes), count(RateLimited), count(Ignored)), (4, 1, 40), "and who slowed down begins anew");
-    assert_eq!(answers.last(), Some(&Flooding), "a flood is closed within its first second");
+    assert_eq!(responses.last(), Some(&Flooding), "a flood is closed within its first second");
 }
 
 /// `docs/guarantees.md#a-request-is-one-change`
-pub async fn a_topic_has_one_subscription_a_connection(home: impl Home) {
-    let anna = connect(&home, "a1", "anna").await;
-    let port = &home.ports().connections;
+pub async fn a_topic_has_one_subscription_a_connection(backend: impl Backend) {
+    let anna = connect(&backend, "a1", "anna").await;
+    let port = &backend.ports().connections;
     let labels = TopicKey::Shared(Topic::Labels);
     for filter in ["dog", "cat"] {
-        let asked = [subscription(&anna, labels.clone(), Some(filter)), subscription(&anna, app("builds"), None)];
-        assert_eq!(port.subscribe(&anna.id, &asked, Replacing::Same, 10).await.unwrap(), Subscribed::Stored);
+        let request = [subscription(&anna, labels.clone(), Some(filter)), subscription(&anna, app("builds"), None)];
+        assert_eq!(port.subscribe(&anna.id, &request, Replacing::Same, 10).await.unwrap(), Subscribed::Stored);
     }
     let found = port.subscriptions(&anna.id).await.unwrap();
     assert_eq!(found.len(), 2);
@@ -136,50 +136,50 @@ pub async fn a_topic_has_one_subscription_a_connection(home: impl Home) {
 }
 
 /// `set_notify_list`.
-pub async fn replacing_all_ends_what_is_not_named(home: impl Home) {
-    let anna = connect(&home, "a1", "anna").await;
-    let port = &home.ports().connections;
-    let asked = |names: &[&str]| names.iter().map(|name| subscription(&anna, app(name), None)).collect::<Vec<_>>();
-    port.subscribe(&anna.id, &asked(&["a", "b"]), Replacing::Same, 10).await.unwrap();
-    port.subscribe(&anna.id, &asked(&["b", "c"]), Replacing::All, 10).await.unwrap();
-    assert_eq!(topics(&home, &anna.id).await, named(&[app("b"), app("c")]));
+pub async fn replacing_all_ends_what_is_not_named(backend: impl Backend) {
+    let anna = connect(&backend, "a1", "anna").await;
+    let port = &backend.ports().connections;
+    let request = |names: &[&str]| names.iter().map(|name| subscription(&anna, app(name), None)).collect::<Vec<_>>();
+    port.subscribe(&anna.id, &request(&["a", "b"]), Replacing::Same, 10).await.unwrap();
+    port.subscribe(&anna.id, &request(&["b", "c"]), Replacing::All, 10).await.unwrap();
+    assert_eq!(topics(&backend, &anna.id).await, named(&[app("b"), app("c")]));
     port.subscribe(&anna.id, &[], Replacing::All, 10).await.unwrap();
-    assert_eq!(topics(&home, &anna.id).await, named(&[]));
+    assert_eq!(topics(&backend, &anna.id).await, named(&[]));
 }
 
 /// Nothing changes then.
-pub async fn too_many_subscriptions_are_refused_as_a_whole(home: impl Home) {
-    let anna = connect(&home, "a1", "anna").await;
-    let port = &home.ports().connections;
-    let asked = |names: &[&str]| names.iter().map(|name| subscription(&anna, app(name), None)).collect::<Vec<_>>();
-    assert_eq!(port.subscribe(&anna.id, &asked(&["a", "b"]), Replacing::Same, 3).await.unwrap(), Subscribed::Stored);
-    let refused = port.subscribe(&anna.id, &asked(&["c", "d"]), Replacing::Same, 3).await.unwrap();
+pub async fn too_many_subscriptions_are_refused_as_a_whole(backend: impl Backend) {
+    let anna = connect(&backend, "a1", "anna").await;
+    let port = &backend.ports().connections;
+    let request = |names: &[&str]| names.iter().map(|name| subscription(&anna, app(name), None)).collect::<Vec<_>>();
+    assert_eq!(port.subscribe(&anna.id, &request(&["a", "b"]), Replacing::Same, 3).await.unwrap(), Subscribed::Stored);
+    let refused = port.subscribe(&anna.id, &request(&["c", "d"]), Replacing::Same, 3).await.unwrap();
     assert_eq!(refused, Subscribed::TooMany);
-    assert_eq!(topics(&home, &anna.id).await, named(&[app("a"), app("b")]));
+    assert_eq!(topics(&backend, &anna.id).await, named(&[app("a"), app("b")]));
     // Those that are there count once.
-    assert_eq!(port.subscribe(&anna.id, &asked(&["b", "c"]), Replacing::Same, 3).await.unwrap(), Subscribed::Stored);
-    let all = port.subscribe(&anna.id, &asked(&["w", "x", "y", "z"]), Replacing::All, 3).await.unwrap();
+    assert_eq!(port.subscribe(&anna.id, &request(&["b", "c"]), Replacing::Same, 3).await.unwrap(), Subscribed::Stored);
+    let all = port.subscribe(&anna.id, &request(&["w", "x", "y", "z"]), Replacing::All, 3).await.unwrap();
     assert_eq!(all, Subscribed::TooMany);
-    assert_eq!(topics(&home, &anna.id).await.len(), 3);
+    assert_eq!(topics(&backend, &anna.id).await.len(), 3);
 }
 
 /// Those that are not there are fine.
-pub async fn ended_subscriptions_are_gone(home: impl Home) {
-    let anna = connect(&home, "a1", "anna").await;
-    let port = &home.ports().connections;
-    let asked = ["a", "b"].map(|name| subscription(&anna, app(name), None));
-    port.subscribe(&anna.id, &asked, Replacing::Same, 10).await.unwrap();
+pub async fn ended_subscriptions_are_gone(backend: impl Backend) {
+    let anna = connect(&backend, "a1", "anna").await;
+    let port = &backend.ports().connections;
+    let request = ["a", "b"].map(|name| subscription(&anna, app(name), None));
+    port.subscribe(&anna.id, &request, Replacing::Same, 10).await.unwrap();
     port.unsubscribe(&anna.id, &[app("a"), app("unknown")]).await.unwrap();
-    assert_eq!(topics(&home, &anna.id).await, named(&[app("b")]));
+    assert_eq!(topics(&backend, &anna.id).await, named(&[app("b")]));
 }
 
 /// In the row and in what hangs on it (`docs/guarantees.md#the-connections-row-rules`).
-pub async fn a_refresh_rewrites_who_one_is(home: impl Home) {
-    let anna = connect(&home, "a1", "anna").await;
-    let port = &home.ports().connections;
-    let asked = ["a", "b"].map(|name| subscription(&anna, app(name), None));
-    port.subscribe(&anna.id, &asked, Replacing::Same, 10).await.unwrap();
-    let mut longer = caller(&home, "anna");
+pub async fn a_refresh_rewrites_who_one_is(backend: impl Backend) {
+    let anna = connect(&backend, "a1", "anna").await;
+    let port = &backend.ports().connections;
+    let request = ["a", "b"].map(|name| subscription(&anna, app(name), None));
+    port.subscribe(&anna.id, &request, Replacing::Same, 10).await.unwrap();
+    let mut longer = caller(&backend, "anna");
     longer.expires_at += TimeDelta::hours(1);
     let dropped: Topic = "app:a".parse().unwrap();
     assert!(port.refresh(&anna.id, &longer, &[dropped]).await.unwrap());
@@ -190,10 +190,10 @@ pub async fn a_refresh_rewrites_who_one_is(home: impl Home) {
 }
 
 /// Found when the grace is over, and not before (`docs/guarantees.md#nobody-sees-what-is-not-theirs`).
-pub async fn connections_whose_grace_is_over_are_found(home: impl Home) {
-    let anna = connect(&home, "a1", "anna").await;
+pub async fn connections_whose_grace_is_over_are_found(backend: impl Backend) {
+    let anna = connect(&backend, "a1", "anna").await;
     let expiry = anna.caller.expires_at;
-    let port = &home.ports().connections;
+    let port = &backend.ports().connections;
     let grace = TOKEN_GRACE;
     assert!(port.expired(expiry + grace, 10).await.unwrap().is_empty(), "within its grace");
     let over = expiry + grace + TimeDelta::seconds(1);
@@ -203,7 +203,7 @@ pub async fn connections_whose_grace_is_over_are_found(home: impl Home) {
     port.refresh(&anna.id, &longer, &[]).await.unwrap();
     assert!(port.expired(over, 10).await.unwrap().is_empty(), "it has a new token");
     for number in 0..3 {
-        connect(&home, &format!("b{number}"), "bert").await;
+        connect(&backend, &format!("b{number}"), "bert").await;
     }
     assert_eq!(port.expired(over, 2).await.unwrap().len(), 2, "at most as many as asked for");
 }

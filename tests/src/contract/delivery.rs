@@ -4,7 +4,7 @@ use labelcast_functions::model::{BusEvent, ImageType};
 use labelcast_functions::ports::AnalysisJob;
 use serde_json::json;
 
-use super::Home;
+use super::Backend;
 use super::samples::image_id;
 
 fn published(id: &str, text: &str) -> BusEvent {
@@ -13,31 +13,31 @@ fn published(id: &str, text: &str) -> BusEvent {
 }
 
 /// As it was sent.
-pub async fn a_job_reaches_the_other_end_of_the_queue(home: impl Home) {
+pub async fn a_job_reaches_the_other_end_of_the_queue(backend: impl Backend) {
     let job = AnalysisJob { image_id: image_id(1), content_type: ImageType::WebP };
-    home.ports().queue.send(&job).await.unwrap();
-    assert_eq!(home.next_job().await, job);
+    backend.ports().queue.send(&job).await.unwrap();
+    assert_eq!(backend.next_job().await, job);
 }
 
 /// All of them, in any order.
-pub async fn events_reach_the_other_end_of_the_bus(home: impl Home) {
+pub async fn events_reach_the_other_end_of_the_bus(backend: impl Backend) {
     let events: Vec<BusEvent> = (0..12).map(|number| published(&format!("id-{number}"), "ä\u{1f600}")).collect();
-    let outcomes = home.ports().bus.publish(&events).await.unwrap();
+    let outcomes = backend.ports().bus.publish(&events).await.unwrap();
     assert!(outcomes.len() == events.len() && outcomes.iter().all(Result::is_ok), "{outcomes:?}");
     let mut left = events;
     while !left.is_empty() {
-        let event = home.next_event().await;
+        let event = backend.next_event().await;
         let place = left.iter().position(|expected| *expected == event).unwrap_or_else(|| panic!("{event:?} came"));
         left.remove(place);
     }
 }
 
 /// An event that is too large holds up none of the others.
-pub async fn every_event_has_its_own_outcome(home: impl Home) {
+pub async fn every_event_has_its_own_outcome(backend: impl Backend) {
     let events = [published("small", "text"), published("large", &"x".repeat(300 * 1024)), published("last", "text")];
-    let outcomes = home.ports().bus.publish(&events).await.unwrap();
+    let outcomes = backend.ports().bus.publish(&events).await.unwrap();
     assert!(outcomes[0].is_ok() && outcomes[1].is_err() && outcomes[2].is_ok(), "{outcomes:?}");
-    let mut came = [home.next_event().await, home.next_event().await];
+    let mut came = [backend.next_event().await, backend.next_event().await];
     came.sort_by_key(|event| *event != events[0]);
     assert_eq!(came, [events[0].clone(), events[2].clone()]);
 }

@@ -16,7 +16,7 @@ use labelcast_functions::ports::{Clock, ObjectKey, Ports};
 use labelcast_functions::settings::Settings;
 use rand::RngExt;
 
-use super::Home;
+use super::Backend;
 use super::samples::{analysis, begin, upload_id, user};
 use super::stepped::Stepped;
 use crate::interleave::{Actor, Interleaving};
@@ -131,34 +131,34 @@ async fn no_file_is_without_row(ports: &Ports) -> Result<(), String> {
 
 /// Two pictures, and four forms of which one gets both; each is posted, taken in (some jobs are delivered twice), labelled
 /// and deleted whenever chance has it.
-pub async fn rows_and_files_agree_however_uploads_and_deletions_interleave(home: impl Home) {
-    courses(&home).await;
+pub async fn rows_and_files_agree_however_uploads_and_deletions_interleave(backend: impl Backend) {
+    courses(&backend).await;
 }
 
-async fn courses<H: Home>(home: &H) {
+async fn courses<H: Backend>(backend: &H) {
     let seed: u64 = match std::env::var("LABELCAST_SEED") {
         Ok(seed) => seed.parse().expect("a number"),
         Err(_) => rand::random_range(0..1_000_000_000),
     };
     for round in seed..seed + H::ROUNDS {
         println!("seed {round}");
-        one_course(home, round).await;
+        one_course(backend, round).await;
     }
 }
 
-async fn one_course(home: &impl Home, seed: u64) {
-    let (ports, published) = (home.ports(), Published::default());
+async fn one_course(backend: &impl Backend, seed: u64) {
+    let (ports, published) = (backend.ports(), Published::default());
     let mut course = Interleaving::new(seed, CRASHES);
     let first = u32::try_from(seed % 1_000_000_000).expect("it is small") * 2;
     let pictures = [picture::jpeg(first), picture::jpeg(first + 1)];
     let images: Vec<ImageId> = pictures.iter().map(|bytes| id_of(bytes)).collect();
-    let now = home.clock().now();
+    let now = backend.clock().now();
     let mut uploads = Vec::new();
     for (form, whose, shown) in
         [("a", "anna", &[0][..]), ("b", "bert", &[0]), ("c", "anna", &[0, 1]), ("d", "anna", &[1])]
     {
         let upload = format!("{form}-{seed}");
-        begin(home, &upload, whose).await;
+        begin(backend, &upload, whose).await;
         for &picture in shown {
             let (bytes, key) = (Bytes::from(pictures[picture].clone()), ObjectKey::new_upload(&upload_id(&upload)));
             let (posting, events, job) = (ports.clone(), published.clone(), upload.clone());

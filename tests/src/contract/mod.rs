@@ -1,9 +1,9 @@
-//! The contract of the ports: one function for each thing that is promised, which any home can be held against.
+//! The contract of the ports: one function for each thing that is promised, which any backend can be held against.
 //!
-//! A home implements [`Home`]; `labelcast_tests::contract!(ThatHome);` in a test file makes a test of every promise. Each
-//! begins with a home that is empty, so that they run in any order and at once.
+//! A backend implements [`Backend`]; `labelcast_tests::contract!(ThatBackend);` in a test file makes a test of every promise. Each
+//! begins with a backend that is empty, so that they run in any order and at once.
 
-mod home;
+mod backend;
 mod promises;
 mod samples;
 mod stepped;
@@ -19,7 +19,7 @@ pub mod keys;
 pub mod labels;
 pub mod lifecycle;
 pub mod objects;
-pub mod parts;
+pub mod partitions;
 pub mod push;
 pub mod removal;
 pub mod sweep;
@@ -27,4 +27,4 @@ pub mod translation;
 pub mod uploads;
 pub mod visibility;
 
-pub use home::Home;
+pub use backend::Backend;

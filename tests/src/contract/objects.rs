@@ -11,25 +11,25 @@ use labelcast_functions::signing::PresignedPost;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Response, StatusCode};
 
-use super::Home;
+use super::Backend;
 use super::samples::{files, image_id, upload_id};
 
-async fn bytes_of(home: &impl Home, key: &ObjectKey) -> Option<Vec<u8>> {
-    let read = home.ports().objects.read(key).await.unwrap()?;
+async fn bytes_of(backend: &impl Backend, key: &ObjectKey) -> Option<Vec<u8>> {
+    let read = backend.ports().objects.read(key).await.unwrap()?;
     let parts: Vec<Bytes> = read.bytes.try_collect().await.unwrap();
     let bytes = parts.concat();
     assert_eq!(bytes.len() as u64, read.info.size);
     Some(bytes)
 }
 
-async fn form(home: &impl Home, upload: &str) -> PresignedPost {
+async fn form(backend: &impl Backend, upload: &str) -> PresignedPost {
     let form = UploadForm {
         key: ObjectKey::new_upload(&upload_id(upload)),
         content_type: ImageType::Png,
         size: 1..=100,
-        expires_at: home.clock().now() + TimeDelta::minutes(10),
+        expires_at: backend.clock().now() + TimeDelta::minutes(10),
     };
-    home.ports().objects.sign_post(&form).await.unwrap()
+    backend.ports().objects.sign_post(&form).await.unwrap()
 }
 
 async fn post(signed: &PresignedPost, changed: &[(&str, &str)], bytes: &[u8]) -> Response {
@@ -43,8 +43,8 @@ async fn post(signed: &PresignedPost, changed: &[(&str, &str)], bytes: &[u8]) ->
 }
 
 /// Also an empty one, and one that is overwritten.
-pub async fn an_object_is_read_as_it_was_written(home: impl Home) {
-    let objects = &home.ports().objects;
+pub async fn an_object_is_read_as_it_was_written(backend: impl Backend) {
+    let objects = &backend.ports().objects;
     let key = ObjectKey::processed(&files(1));
     assert!(objects.read(&key).await.unwrap().is_none());
     assert!(objects.head(&key).await.unwrap().is_none());
@@ -52,29 +52,29 @@ pub async fn an_object_is_read_as_it_was_written(home: impl Home) {
     let large = vec![7; 300_000];
     for bytes in [&b"a picture"[..], &large, b""] {
         objects.write(&key, "image/png", Bytes::copy_from_slice(bytes)).await.unwrap();
-        assert_eq!(bytes_of(&home, &key).await.as_deref(), Some(bytes));
+        assert_eq!(bytes_of(&backend, &key).await.as_deref(), Some(bytes));
         let info = objects.head(&key).await.unwrap().expect("it is there");
         assert_eq!(info.size, bytes.len() as u64);
         etags.push(info.etag);
     }
     assert!(etags[0] != etags[1] && etags[1] != etags[2] && !etags[0].contains('"'));
-    let home = home.reopened().await;
-    assert_eq!(bytes_of(&home, &key).await.as_deref(), Some(&b""[..]));
+    let backend = backend.reopened().await;
+    assert_eq!(bytes_of(&backend, &key).await.as_deref(), Some(&b""[..]));
 }
 
 /// Twice is fine.
-pub async fn a_deleted_object_is_gone(home: impl Home) {
+pub async fn a_deleted_object_is_gone(backend: impl Backend) {
     let key = ObjectKey::thumbnail(&files(1));
-    home.ports().objects.write(&key, "image/jpeg", Bytes::from_static(b"small")).await.unwrap();
-    home.ports().objects.delete(&key).await.unwrap();
-    assert_eq!(bytes_of(&home, &key).await, None);
-    home.ports().objects.delete(&key).await.unwrap();
+    backend.ports().objects.write(&key, "image/jpeg", Bytes::from_static(b"small")).await.unwrap();
+    backend.ports().objects.delete(&key).await.unwrap();
+    assert_eq!(bytes_of(&backend, &key).await, None);
+    backend.ports().objects.delete(&key).await.unwrap();
 }
 
 /// In order, and in pages.
-pub async fn objects_are_listed_by_the_beginning_of_their_keys(home: impl Home) {
-    let objects = &home.ports().objects;
-    let began = home.clock().now() - TimeDelta::minutes(5);
+pub async fn objects_are_listed_by_the_beginning_of_their_keys(backend: impl Backend) {
+    let objects = &backend.ports().objects;
+    let began = backend.clock().now() - TimeDelta::minutes(5);
     for name in ["b", "a-2", "a-1"] {
         let key = ObjectKey::new_upload(&upload_id(name));
         objects.write(&key, "image/png", Bytes::from_static(b"a picture")).await.unwrap();
@@ -95,34 +95,34 @@ pub async fn objects_are_listed_by_the_beginning_of_their_keys(home: impl Home) 
 }
 
 /// Nobody swaps the bytes between the check and the copy (`docs/guarantees.md#one-way-out-of-pending`).
-pub async fn only_what_was_checked_is_copied(home: impl Home) {
-    let objects = &home.ports().objects;
+pub async fn only_what_was_checked_is_copied(backend: impl Backend) {
+    let objects = &backend.ports().objects;
     let (from, to) = (ObjectKey::new_upload(&upload_id("u1")), ObjectKey::processed(&files(1)));
     objects.write(&from, "image/png", Bytes::from_static(b"good")).await.unwrap();
     let checked = objects.head(&from).await.unwrap().expect("it is there").etag;
     objects.write(&from, "image/png", Bytes::from_static(b"evil")).await.unwrap();
     assert!(!objects.copy_if_unchanged(&from, &checked, &to).await.unwrap());
-    assert_eq!(bytes_of(&home, &to).await, None);
+    assert_eq!(bytes_of(&backend, &to).await, None);
     objects.write(&from, "image/png", Bytes::from_static(b"good")).await.unwrap();
     assert!(objects.copy_if_unchanged(&from, &checked, &to).await.unwrap());
-    assert_eq!(bytes_of(&home, &to).await.as_deref(), Some(&b"good"[..]));
+    assert_eq!(bytes_of(&backend, &to).await.as_deref(), Some(&b"good"[..]));
     objects.delete(&from).await.unwrap();
     assert!(!objects.copy_if_unchanged(&from, &checked, &to).await.unwrap(), "it is gone");
 }
 
 /// And its creation is told.
-pub async fn a_signed_form_makes_its_object(home: impl Home) {
-    let signed = form(&home, "u1").await;
-    let answer = post(&signed, &[], b"a picture").await;
-    assert_eq!(answer.status(), StatusCode::NO_CONTENT, "{:?}", answer.text().await);
+pub async fn a_signed_form_makes_its_object(backend: impl Backend) {
+    let signed = form(&backend, "u1").await;
+    let response = post(&signed, &[], b"a picture").await;
+    assert_eq!(response.status(), StatusCode::NO_CONTENT, "{:?}", response.text().await);
     let key = ObjectKey::new_upload(&upload_id("u1"));
-    assert_eq!(bytes_of(&home, &key).await.as_deref(), Some(&b"a picture"[..]));
-    assert_eq!(home.next_created().await, key.as_str());
+    assert_eq!(bytes_of(&backend, &key).await.as_deref(), Some(&b"a picture"[..]));
+    assert_eq!(backend.next_created().await, key.as_str());
 }
 
 /// Neither its bounds nor its place.
-pub async fn a_form_allows_nothing_else(home: impl Home) {
-    let signed = form(&home, "u1").await;
+pub async fn a_form_allows_nothing_else(backend: impl Backend) {
+    let signed = form(&backend, "u1").await;
     let attempts = [
         (&[][..], &[7; 101][..], "EntityTooLarge"),
         (&[], b"", "EntityTooSmall"),
@@ -131,37 +131,38 @@ pub async fn a_form_allows_nothing_else(home: impl Home) {
         (&[("x-amz-signature", "00")], b"a picture", "SignatureDoesNotMatch"),
     ];
     for (changed, bytes, code) in attempts {
-        let answer = post(&signed, changed, bytes).await;
-        assert!(answer.status().is_client_error(), "{changed:?}");
-        let text = answer.text().await.unwrap();
+        let response = post(&signed, changed, bytes).await;
+        assert!(response.status().is_client_error(), "{changed:?}");
+        let text = response.text().await.unwrap();
         assert!(text.contains(&format!("<Code>{code}</Code>")), "{changed:?}: {text}");
     }
-    assert_eq!(bytes_of(&home, &ObjectKey::new_upload(&upload_id("u1"))).await, None);
+    assert_eq!(bytes_of(&backend, &ObjectKey::new_upload(&upload_id("u1"))).await, None);
 }
 
 /// With the type it was signed for.
-pub async fn a_signed_link_fetches_its_object(home: impl Home) {
+pub async fn a_signed_link_fetches_its_object(backend: impl Backend) {
     let key = ObjectKey::original(&files(1));
-    home.ports().objects.write(&key, "image/png", Bytes::from_static(b"a picture")).await.unwrap();
-    let link = home.ports().objects.sign_get(&key, "image/png", Duration::from_mins(5));
-    let answer = reqwest::get(&link).await.unwrap();
-    assert_eq!(answer.status(), StatusCode::OK);
-    assert_eq!(answer.headers()["content-type"], "image/png");
-    assert_eq!(answer.bytes().await.unwrap(), &b"a picture"[..]);
+    backend.ports().objects.write(&key, "image/png", Bytes::from_static(b"a picture")).await.unwrap();
+    let link = backend.ports().objects.sign_get(&key, "image/png", Duration::from_mins(5));
+    let response = reqwest::get(&link).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["content-type"], "image/png");
+    assert_eq!(response.bytes().await.unwrap(), &b"a picture"[..]);
     let part = reqwest::Client::new().get(&link).header("range", "bytes=2-4").send().await.unwrap();
     assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
     assert_eq!(part.bytes().await.unwrap(), &b"pic"[..]);
-    let missing = home.ports().objects.sign_get(&ObjectKey::original(&files(2)), "image/png", Duration::from_mins(5));
+    let missing =
+        backend.ports().objects.sign_get(&ObjectKey::original(&files(2)), "image/png", Duration::from_mins(5));
     assert!(reqwest::get(&missing).await.unwrap().status().is_client_error());
 }
 
 /// Nor does it open anything else.
-pub async fn a_link_that_was_changed_is_refused(home: impl Home) {
+pub async fn a_link_that_was_changed_is_refused(backend: impl Backend) {
     for number in [1, 2] {
         let key = ObjectKey::original(&files(number));
-        home.ports().objects.write(&key, "image/png", Bytes::from_static(b"a picture")).await.unwrap();
+        backend.ports().objects.write(&key, "image/png", Bytes::from_static(b"a picture")).await.unwrap();
     }
-    let link = home.ports().objects.sign_get(&ObjectKey::original(&files(1)), "image/png", Duration::from_mins(5));
+    let link = backend.ports().objects.sign_get(&ObjectKey::original(&files(1)), "image/png", Duration::from_mins(5));
     let (one, two) = (image_id(1).to_string(), image_id(2).to_string());
     let other = link.replace(&one, &two).replace("/01/", "/02/");
     let longer = link.replace("X-Amz-Expires=300", "X-Amz-Expires=3000");

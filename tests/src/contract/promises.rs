@@ -1,8 +1,8 @@
-/// Makes a test of every promise of the contract for a home.
+/// Makes a test of every promise of the contract for a backend.
 #[macro_export]
 macro_rules! contract {
-    ($home:ty) => {
-        $crate::promises! { $home;
+    ($backend:ty) => {
+        $crate::promises! { $backend;
             uploads: [
                 an_upload_is_read_as_it_was_stored,
                 a_user_over_the_quota_stores_nothing,
@@ -69,7 +69,7 @@ macro_rules! contract {
                 a_topic_that_comes_back_calls_no_old_cursor_recovered,
                 a_topic_that_nobody_uses_goes_and_no_cursor_of_it_is_recovered,
             ],
-            parts: [
+            partitions: [
                 the_mark_stays_below_until_the_last_part_has_ended,
                 a_part_that_ends_twice_stands_for_no_other,
                 parts_of_one_notification_are_not_those_of_another,
@@ -144,13 +144,13 @@ macro_rules! contract {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! promises {
-    ($home:ty; $($part:ident: [$($promise:ident,)*],)*) => {
-        $(mod $part {
+    ($backend:ty; $($partition:ident: [$($promise:ident,)*],)*) => {
+        $(mod $partition {
             use super::*;
             $(#[tokio::test]
             async fn $promise() {
-                let home = <$home as $crate::contract::Home>::fresh().await;
-                $crate::contract::$part::$promise(home).await;
+                let backend = <$backend as $crate::contract::Backend>::fresh().await;
+                $crate::contract::$partition::$promise(backend).await;
             })*
         })*
     };
@@ -172,7 +172,7 @@ mod tests {
             include_str!("candidates.rs"),
             include_str!("visibility.rs"),
             include_str!("history.rs"),
-            include_str!("parts.rs"),
+            include_str!("partitions.rs"),
             include_str!("idempotency.rs"),
             include_str!("keys.rs"),
             include_str!("connections.rs"),

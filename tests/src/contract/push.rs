@@ -4,7 +4,7 @@ use labelcast_functions::limits::FRAME_BYTES;
 use labelcast_functions::ports::{Frame, Pushed, Unreached};
 use serde_json::{Value, json};
 
-use super::Home;
+use super::Backend;
 use super::samples::connection_id;
 
 fn frame(number: u32) -> Frame {
@@ -12,15 +12,15 @@ fn frame(number: u32) -> Frame {
 }
 
 /// In order.
-pub async fn a_frame_reaches_everyone_it_is_for(home: impl Home) {
-    let (one, mut first) = home.open().await;
-    let (two, mut second) = home.open().await;
+pub async fn a_frame_reaches_everyone_it_is_for(backend: impl Backend) {
+    let (one, mut first) = backend.open().await;
+    let (two, mut second) = backend.open().await;
     let frames = vec![
         Pushed { frame: frame(1), to: vec![one.clone(), two.clone()] },
         Pushed { frame: frame(2), to: vec![one.clone()] },
         Pushed { frame: frame(3), to: vec![two, one] },
     ];
-    assert_eq!(home.ports().pusher.push(frames).await, []);
+    assert_eq!(backend.ports().pusher.push(frames).await, []);
     for (socket, numbers) in [(&mut first, vec![1, 2, 3]), (&mut second, vec![1, 3])] {
         for number in numbers {
             assert_eq!(socket.frame().await, json!({"number": number}));
@@ -29,36 +29,36 @@ pub async fn a_frame_reaches_everyone_it_is_for(home: impl Home) {
 }
 
 /// And holds up nobody.
-pub async fn who_is_gone_is_named(home: impl Home) {
-    let (one, mut socket) = home.open().await;
-    let (gone, left) = home.open().await;
+pub async fn who_is_gone_is_named(backend: impl Backend) {
+    let (one, mut socket) = backend.open().await;
+    let (gone, left) = backend.open().await;
     drop(left);
-    home.ports().pusher.close(&gone).await.unwrap();
+    backend.ports().pusher.close(&gone).await.unwrap();
     let nobody = connection_id("bm9ib2R5");
     let to = vec![nobody.clone(), gone.clone(), one];
-    let mut unreached = home.ports().pusher.push(vec![Pushed { frame: frame(1), to }]).await;
+    let mut unreached = backend.ports().pusher.push(vec![Pushed { frame: frame(1), to }]).await;
     unreached.sort_by_key(|(id, _)| *id != nobody);
     assert_eq!(unreached, [(nobody, Unreached::Gone), (gone.clone(), Unreached::Gone)]);
     assert_eq!(socket.frame().await, json!({"number": 1}));
-    assert_eq!(home.ports().pusher.post(&gone, frame(2)).await, Err(Unreached::Gone));
+    assert_eq!(backend.ports().pusher.post(&gone, frame(2)).await, Err(Unreached::Gone));
 }
 
 /// As large as API Gateway takes them.
-pub async fn a_frame_of_32_kib_arrives_whole(home: impl Home) {
-    let (one, mut socket) = home.open().await;
+pub async fn a_frame_of_32_kib_arrives_whole(backend: impl Backend) {
+    let (one, mut socket) = backend.open().await;
     let text = "x".repeat(FRAME_BYTES - 2);
     let large = Frame::encode(&Value::String(text.clone())).expect("exactly as large as allowed");
     assert_eq!(large.bytes().len(), FRAME_BYTES);
-    home.ports().pusher.post(&one, large).await.unwrap();
+    backend.ports().pusher.post(&one, large).await.unwrap();
     assert_eq!(socket.frame().await, Value::String(text));
 }
 
 /// What was sent before still arrives; then the socket ends.
-pub async fn a_connection_is_closed_after_what_was_sent_to_it(home: impl Home) {
-    let (one, mut socket) = home.open().await;
-    home.ports().pusher.post(&one, frame(1)).await.unwrap();
-    home.ports().pusher.close(&one).await.unwrap();
+pub async fn a_connection_is_closed_after_what_was_sent_to_it(backend: impl Backend) {
+    let (one, mut socket) = backend.open().await;
+    backend.ports().pusher.post(&one, frame(1)).await.unwrap();
+    backend.ports().pusher.close(&one).await.unwrap();
     assert_eq!(socket.frame().await, json!({"number": 1}));
     assert!(socket.ends().await);
-    home.ports().pusher.close(&connection_id("bm9ib2R5")).await.unwrap();
+    backend.ports().pusher.close(&connection_id("bm9ib2R5")).await.unwrap();
 }

@@ -10,7 +10,7 @@ use labelcast_functions::model::{
 use labelcast_functions::ports::{Added, Clock, Created, NewImage, Quota, Subscription, SubscriptionState};
 use labelcast_functions::query::Query;
 
-use super::Home;
+use super::Backend;
 
 pub(super) fn user(name: &str) -> UserId {
     name.parse().expect("a plain word is a user id")
@@ -81,28 +81,28 @@ pub(super) fn pending(id: &str, whose: &str, at: DateTime<Utc>) -> Upload {
 }
 
 /// Begins an upload, which must be accepted.
-pub(super) async fn begin(home: &impl Home, id: &str, whose: &str) {
-    let now = home.clock().now();
-    let created = home.ports().uploads.create(&pending(id, whose, now), no_quota(now)).await;
+pub(super) async fn begin(backend: &impl Backend, id: &str, whose: &str) {
+    let now = backend.clock().now();
+    let created = backend.ports().uploads.create(&pending(id, whose, now), no_quota(now)).await;
     assert_eq!(created.expect("uploads can be stored"), Created::Stored);
 }
 
 /// Begins an upload and attaches it.
-pub(super) async fn bring(home: &impl Home, number: u8, upload: &str, whose: &str) -> Image {
-    begin(home, upload, whose).await;
-    let attached = home.ports().images.attach(&new_image(number, home.clock().now()), &upload_id(upload)).await;
+pub(super) async fn bring(backend: &impl Backend, number: u8, upload: &str, whose: &str) -> Image {
+    begin(backend, upload, whose).await;
+    let attached = backend.ports().images.attach(&new_image(number, backend.clock().now()), &upload_id(upload)).await;
     attached.expect("uploads can be attached").expect("a pending upload is attached")
 }
 
 /// An image with a result, brought by an upload named after both.
-pub(super) async fn labelled(home: &impl Home, number: u8, whose: &str, analysis: &Analysis) -> Image {
-    bring(home, number, &format!("{whose}-{number}"), whose).await;
-    let stored = home.ports().images.store_result(&image_id(number), analysis).await;
+pub(super) async fn labelled(backend: &impl Backend, number: u8, whose: &str, analysis: &Analysis) -> Image {
+    bring(backend, number, &format!("{whose}-{number}"), whose).await;
+    let stored = backend.ports().images.store_result(&image_id(number), analysis).await;
     stored.expect("results can be stored").expect("the image is there")
 }
 
-pub(super) async fn state_of(home: &impl Home, upload: &str) -> UploadState {
-    let found = home.ports().uploads.get(&upload_id(upload)).await.expect("uploads can be read");
+pub(super) async fn state_of(backend: &impl Backend, upload: &str) -> UploadState {
+    let found = backend.ports().uploads.get(&upload_id(upload)).await.expect("uploads can be read");
     found.expect("the upload is there").state
 }
 
@@ -119,8 +119,8 @@ pub(super) fn app(name: &str) -> TopicKey {
 }
 
 /// Somebody whose token is good for an hour.
-pub(super) fn caller(home: &impl Home, name: &str) -> Caller {
-    let expires_at = home.clock().now() + TimeDelta::hours(1);
+pub(super) fn caller(backend: &impl Backend, name: &str) -> Caller {
+    let expires_at = backend.clock().now() + TimeDelta::hours(1);
     Caller {
         user: user(name),
         username: name.to_owned(),
@@ -130,14 +130,14 @@ pub(super) fn caller(home: &impl Home, name: &str) -> Caller {
     }
 }
 
-pub(super) fn connection(home: &impl Home, id: &str, whose: &str) -> Connection {
-    Connection { id: connection_id(id), caller: caller(home, whose), connected_at: home.clock().now() }
+pub(super) fn connection(backend: &impl Backend, id: &str, whose: &str) -> Connection {
+    Connection { id: connection_id(id), caller: caller(backend, whose), connected_at: backend.clock().now() }
 }
 
 /// A row without a socket.
-pub(super) async fn connect(home: &impl Home, id: &str, whose: &str) -> Connection {
-    let connection = connection(home, id, whose);
-    assert_eq!(home.ports().connections.add(&connection, 100).await.expect("rows can be stored"), Added::Stored);
+pub(super) async fn connect(backend: &impl Backend, id: &str, whose: &str) -> Connection {
+    let connection = connection(backend, id, whose);
+    assert_eq!(backend.ports().connections.add(&connection, 100).await.expect("rows can be stored"), Added::Stored);
     connection
 }
 

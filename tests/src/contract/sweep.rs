@@ -10,7 +10,7 @@ use labelcast_functions::model::{AnalysisJob, ConnectionId, ImageType, UploadSta
 use labelcast_functions::ports::{Frame, ObjectKey, PortError, PortResult, Pushed, Pusher, Unreached};
 use labelcast_functions::settings::Settings;
 
-use super::Home;
+use super::Backend;
 use super::samples::{begin, bring, connect, connection_id, image_id, state_of, upload_id};
 
 /// Cannot close one connection.
@@ -34,8 +34,8 @@ impl Pusher for Stubborn {
     }
 }
 
-fn sweep(home: &impl Home, pusher: Arc<dyn Pusher>) -> Sweep {
-    let ports = home.ports().clone();
+fn sweep(backend: &impl Backend, pusher: Arc<dyn Pusher>) -> Sweep {
+    let ports = backend.ports().clone();
     Sweep {
         clock: ports.clock,
         connections: ports.connections,
@@ -52,66 +52,66 @@ fn sweep(home: &impl Home, pusher: Arc<dyn Pusher>) -> Sweep {
 }
 
 /// It is tried again with the next sweep; the others are closed, and the other tasks done.
-pub async fn a_connection_that_cannot_be_closed_holds_up_nothing(home: impl Home) {
-    let stubborn = connect(&home, "a-stays", "anna").await;
+pub async fn a_connection_that_cannot_be_closed_holds_up_nothing(backend: impl Backend) {
+    let stubborn = connect(&backend, "a-stays", "anna").await;
     for number in 0..5 {
-        connect(&home, &format!("b{number}"), "bert").await;
+        connect(&backend, &format!("b{number}"), "bert").await;
     }
-    begin(&home, "waits", "anna").await;
+    begin(&backend, "waits", "anna").await;
     let key = ObjectKey::new_upload(&upload_id("waits"));
-    home.ports().objects.write(&key, "image/png", Bytes::from_static(b"a picture")).await.unwrap();
-    home.clock().advance(TimeDelta::minutes(61));
+    backend.ports().objects.write(&key, "image/png", Bytes::from_static(b"a picture")).await.unwrap();
+    backend.clock().advance(TimeDelta::minutes(61));
 
-    let sweep_once = async || sweep(&home, Arc::new(Stubborn(stubborn.id.clone()))).handle().await;
+    let sweep_once = async || sweep(&backend, Arc::new(Stubborn(stubborn.id.clone()))).handle().await;
     let failure = sweep_once().await.unwrap_err();
     assert!(failure.to_string().contains("it stays"), "{failure}");
-    let connections = &home.ports().connections;
+    let connections = &backend.ports().connections;
     for number in 0..5 {
         assert_eq!(connections.get(&connection_id(&format!("b{number}"))).await.unwrap(), None);
     }
     assert_eq!(connections.get(&stubborn.id).await.unwrap(), Some(stubborn.clone()), "the next sweep tries again");
-    assert_eq!(state_of(&home, "waits").await, UploadState::Failed);
+    assert_eq!(state_of(&backend, "waits").await, UploadState::Failed);
     let willing = Arc::new(Stubborn(connection_id("nobody")));
-    let swept = sweep(&home, willing).handle().await.unwrap();
+    let swept = sweep(&backend, willing).handle().await.unwrap();
     assert_eq!((swept.connections, swept.failed), (1, 0));
 }
 
 /// However many there are: what hangs is found by its object.
-pub async fn unused_forms_do_not_hide_an_upload_that_hangs(home: impl Home) {
+pub async fn unused_forms_do_not_hide_an_upload_that_hangs(backend: impl Backend) {
     for number in 0..520 {
-        begin(&home, &format!("unused-{number:03}"), "anna").await;
+        begin(&backend, &format!("unused-{number:03}"), "anna").await;
     }
-    begin(&home, "waits", "anna").await;
+    begin(&backend, "waits", "anna").await;
     let key = ObjectKey::new_upload(&upload_id("waits"));
-    home.ports().objects.write(&key, "image/png", Bytes::from_static(b"a picture")).await.unwrap();
+    backend.ports().objects.write(&key, "image/png", Bytes::from_static(b"a picture")).await.unwrap();
     let nobody = Arc::new(Stubborn(connection_id("nobody")));
-    assert_eq!(sweep(&home, nobody.clone()).handle().await.unwrap().failed, 0, "not yet");
-    home.clock().advance(TimeDelta::minutes(31));
-    assert_eq!(sweep(&home, nobody).handle().await.unwrap().failed, 1);
-    assert_eq!(state_of(&home, "waits").await, UploadState::Failed);
-    assert_eq!(state_of(&home, "unused-000").await, UploadState::Pending);
+    assert_eq!(sweep(&backend, nobody.clone()).handle().await.unwrap().failed, 0, "not yet");
+    backend.clock().advance(TimeDelta::minutes(31));
+    assert_eq!(sweep(&backend, nobody).handle().await.unwrap().failed, 1);
+    assert_eq!(state_of(&backend, "waits").await, UploadState::Failed);
+    assert_eq!(state_of(&backend, "unused-000").await, UploadState::Pending);
 }
 
 /// However long it waits; once nothing is left to be done about it, its uploader hears of it.
-pub async fn an_upload_whose_job_waits_is_not_called_failed(home: impl Home) {
-    home.hold_jobs();
-    bring(&home, 1, "waits", "anna").await;
+pub async fn an_upload_whose_job_waits_is_not_called_failed(backend: impl Backend) {
+    backend.hold_jobs();
+    bring(&backend, 1, "waits", "anna").await;
     let job = AnalysisJob { image_id: image_id(1), content_type: ImageType::Png };
-    home.ports().queue.send(&job).await.unwrap();
-    let sweep = sweep(&home, Arc::new(Stubborn(connection_id("nobody"))));
-    home.clock().advance(TimeDelta::hours(3));
+    backend.ports().queue.send(&job).await.unwrap();
+    let sweep = sweep(&backend, Arc::new(Stubborn(connection_id("nobody"))));
+    backend.clock().advance(TimeDelta::hours(3));
     for _ in 0..20 {
-        home.clock().advance(TimeDelta::minutes(1));
+        backend.clock().advance(TimeDelta::minutes(1));
         assert_eq!(sweep.handle().await.unwrap().failed, 0, "its job waits");
     }
-    assert_eq!(state_of(&home, "waits").await, UploadState::Received);
+    assert_eq!(state_of(&backend, "waits").await, UploadState::Received);
 
     // Somebody takes it, and nothing comes of it.
-    assert_eq!(home.next_job().await, job);
-    let mut told = 0;
+    assert_eq!(backend.next_job().await, job);
+    let mut reported = 0;
     for _ in 0..60 {
-        home.clock().advance(TimeDelta::minutes(1));
-        told += sweep.handle().await.unwrap().failed;
+        backend.clock().advance(TimeDelta::minutes(1));
+        reported += sweep.handle().await.unwrap().failed;
     }
-    assert_eq!((told, state_of(&home, "waits").await), (1, UploadState::Failed));
+    assert_eq!((reported, state_of(&backend, "waits").await), (1, UploadState::Failed));
 }

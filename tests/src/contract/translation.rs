@@ -2,11 +2,11 @@
 
 use labelcast_functions::model::LabelName;
 
-use super::Home;
+use super::Backend;
 
 /// And what is not known stays open.
-pub async fn words_become_english_labels(home: impl Home) {
-    let translator = &home.ports().translator;
+pub async fn words_become_english_labels(backend: impl Backend) {
+    let translator = &backend.ports().translator;
     assert!(
         ["en", "nl", "tr", "de", "fr", "es"].iter().all(|wanted| translator.languages().iter().any(|l| l == wanted))
     );

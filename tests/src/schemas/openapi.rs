@@ -27,12 +27,12 @@ impl OpenApi {
     }
 
     /// Checks an answer to `method` on the path with this template; answers its body. Panics where they differ.
-    pub async fn check(&self, method: &str, template: &str, answer: Response) -> Value {
-        let status = answer.status().as_u16();
+    pub async fn check(&self, method: &str, template: &str, response: Response) -> Value {
+        let status = response.status().as_u16();
         let kind =
-            answer.headers().get(CONTENT_TYPE).map(|kind| kind.to_str().expect("a content type is text").to_owned());
-        let headers = answer.headers().clone();
-        let body = answer.bytes().await.expect("the whole answer comes");
+            response.headers().get(CONTENT_TYPE).map(|kind| kind.to_str().expect("a content type is text").to_owned());
+        let headers = response.headers().clone();
+        let body = response.bytes().await.expect("the whole answer comes");
         let what = format!("{} {template} {status}", method.to_uppercase());
         let place = format!("/paths/{}/{method}/responses/{status}", escaped(template));
         let described = self.document.at(&place).unwrap_or_else(|| panic!("{what} is not in the document"));
@@ -64,10 +64,10 @@ impl OpenApi {
     /// The answers that the document lists and nobody saw, for example `GET /images 200`.
     pub fn unseen(&self) -> BTreeSet<String> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        self.answers().difference(&seen).cloned().collect()
+        self.responses().difference(&seen).cloned().collect()
     }
 
-    fn answers(&self) -> BTreeSet<String> {
+    fn responses(&self) -> BTreeSet<String> {
         let paths = self.document.at("/paths").and_then(Value::as_object).expect("the document has paths");
         let operations = paths.iter().flat_map(|(path, operations)| {
             let operations = operations.as_object().expect("a path has operations");

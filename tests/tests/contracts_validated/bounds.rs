@@ -182,7 +182,7 @@ fn as_schema(schema: &Value, text: &str) -> Value {
 #[tokio::test]
 async fn a_parameter_is_taken_if_and_only_if_its_schema_allows_it() {
     let asking = Asking::new().await;
-    let (mut asked, mut differences) = (0, Vec::new());
+    let (mut sent, mut differences) = (0, Vec::new());
     for (place, operation) in operations(&asking.contract) {
         for (index, parameter) in operation["parameters"].as_array().into_iter().flatten().enumerate() {
             let name = parameter["name"].as_str().unwrap();
@@ -202,9 +202,9 @@ async fn a_parameter_is_taken_if_and_only_if_its_schema_allows_it() {
                 if let Some(example) = operation.pointer("/requestBody/content/application~1json/example") {
                     request = request.json(example);
                 }
-                let answer = request.send().await.unwrap();
-                let status = answer.status().as_u16();
-                let body = answer.text().await.unwrap();
+                let response = request.send().await.unwrap();
+                let status = response.status().as_u16();
+                let body = response.text().await.unwrap();
                 let what = format!("{place} {name}={:?} ({} characters): {status} {body}", text, text.chars().count());
                 assert!(status < 500, "{what}");
                 let refused = matches!(status, 400 | 404) || status == 403 && name == "topic";
@@ -216,12 +216,12 @@ async fn a_parameter_is_taken_if_and_only_if_its_schema_allows_it() {
                     false if !refused => differences.push(format!("the schema forbids {what}")),
                     _ => {}
                 }
-                asked += 1;
+                sent += 1;
             }
         }
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
-    assert!(asked > 1_000, "{asked}");
+    assert!(sent > 1_000, "{sent}");
 }
 
 #[tokio::test]
@@ -240,9 +240,9 @@ async fn a_body_is_taken_if_and_only_if_its_schema_allows_it() {
                 body
             };
             for body in values().into_iter().map(with).chain([without]) {
-                let answer = asking.request(&place, operation, "", "").json(&body).send().await.unwrap();
-                let status = answer.status().as_u16();
-                let text = answer.text().await.unwrap();
+                let response = asking.request(&place, operation, "", "").json(&body).send().await.unwrap();
+                let status = response.status().as_u16();
+                let text = response.text().await.unwrap();
                 let what = format!("{place} {body}: {status} {text}");
                 match validator.is_valid(&body) {
                     true if status >= 300 => differences.push(format!("the schema allows {what}")),
@@ -289,13 +289,13 @@ async fn a_frame_is_understood_if_and_only_if_its_schema_allows_it() {
                 if field == "action" && frame["action"] == "subscribe" {
                     continue;
                 }
-                let (_, answer) = socket.ask(frame.clone()).await;
+                let (_, response) = socket.ask(frame.clone()).await;
                 let understood =
-                    !["bad_request", "unknown_action"].contains(&answer["code"].as_str().unwrap_or_default());
-                let what = format!("{frame}: {answer}");
+                    !["bad_request", "unknown_action"].contains(&response["code"].as_str().unwrap_or_default());
+                let what = format!("{frame}: {response}");
                 match validator.is_valid(&frame) {
                     true if !understood => differences.push(format!("the schema allows {what}")),
-                    false if understood && answer["code"] != "forbidden" => {
+                    false if understood && response["code"] != "forbidden" => {
                         differences.push(format!("the schema forbids {what}"));
                     }
                     _ => {}

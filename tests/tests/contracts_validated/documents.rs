@@ -69,8 +69,9 @@ async fn every_call_of_the_rest_contract_is_described() {
                 "{what} has a name twice"
             );
             let schemes = contract["components"]["securitySchemes"].as_object().unwrap();
-            let asked = operation["security"][0].as_object().unwrap_or_else(|| panic!("{what} says not who may call"));
-            assert!(asked.keys().all(|scheme| schemes.contains_key(scheme)), "{what}");
+            let request =
+                operation["security"][0].as_object().unwrap_or_else(|| panic!("{what} says not who may call"));
+            assert!(request.keys().all(|scheme| schemes.contains_key(scheme)), "{what}");
             for (status, response) in operation["responses"].as_object().unwrap() {
                 assert!(response["description"].is_string(), "{what} {status} has no description");
             }

@@ -67,9 +67,9 @@ async fn every_message_has_an_example_that_is_that_message_and_no_other() {
         let messages = contract["operations"][operation]["messages"].as_array().unwrap().iter();
         messages.map(|message| message["$ref"].as_str().unwrap().rsplit('/').next().unwrap().to_owned()).collect()
     };
-    let (sent, told) = (of("request"), of("notify"));
-    assert_eq!(sent.len() + told.len(), contract["components"]["messages"].as_object().unwrap().len());
-    for (name, is_sent) in sent.iter().map(|name| (name, true)).chain(told.iter().map(|name| (name, false))) {
+    let (sent, notified) = (of("request"), of("notify"));
+    assert_eq!(sent.len() + notified.len(), contract["components"]["messages"].as_object().unwrap().len());
+    for (name, is_sent) in sent.iter().map(|name| (name, true)).chain(notified.iter().map(|name| (name, false))) {
         let examples = contract["components"]["messages"][name]["examples"].as_array();
         let examples = examples.unwrap_or_else(|| panic!("{name} has no example"));
         assert!(!examples.is_empty(), "{name} has no example");

@@ -1,7 +1,7 @@
 //! The socket: every request, every answer, every event.
 
 use labelcast_functions::settings::Settings;
-use labelcast_tests::machine::Mood;
+use labelcast_tests::machine::Health;
 use labelcast_tests::schemas::AsyncApi;
 use labelcast_tests::{Server, Socket, TestMachine, picture, uploads};
 use reqwest::{Method, StatusCode};
@@ -12,9 +12,9 @@ use crate::document;
 /// Sends a request and checks it, its answer, and what came before the answer.
 async fn ask(contract: &AsyncApi, socket: &mut Socket, request: Value) -> Value {
     contract.check_sent(&request);
-    let (before, answer) = socket.ask(request).await;
-    before.iter().chain([&answer]).for_each(|frame| contract.check_received(frame));
-    answer
+    let (before, response) = socket.ask(request).await;
+    before.iter().chain([&response]).for_each(|frame| contract.check_received(frame));
+    response
 }
 
 /// Checks what comes until an event has come.
@@ -33,7 +33,7 @@ async fn requests_are_answered(contract: &AsyncApi, server: &Server, token: &str
     let ask_for = json!({"action": "subscribe", "topics": ["labels", "app:builds"], "ref": "1"});
     let subscribed = ask(contract, &mut socket, ask_for).await;
     let cursor = &subscribed["topics"][0]["cursor"];
-    for (request, answer) in [
+    for (request, response) in [
         (
             json!({"action": "subscribe", "topics": ["labels"], "filter": "dog", "since": {"labels": cursor}}),
             "subscribed",
@@ -46,7 +46,7 @@ async fn requests_are_answered(contract: &AsyncApi, server: &Server, token: &str
     ] {
         let frame = ask(contract, &mut socket, request).await;
         let kind = if frame["type"] == "error" { &frame["code"] } else { &frame["type"] };
-        assert_eq!(kind, answer, "{frame}");
+        assert_eq!(kind, response, "{frame}");
     }
     // What the contract forbids is answered in its shape too.
     socket.send(r#"{"action":"subscribe","topics":["labels"],"filter":"("}"#).await;
@@ -112,7 +112,7 @@ async fn every_frame_is_what_the_contract_says_and_every_message_of_the_contract
 /// The built-in detector takes every good picture, so this needs one that fails.
 async fn upload_failed(contract: &AsyncApi) {
     let test = TestMachine::start(Settings { max_attempts: 1, ..Settings::default() }).await;
-    test.detector.be(Mood::Failing);
+    test.detector.be(Health::Failing);
     let mut socket = test.connect().await;
     socket.subscribe(&["uploads"]).await;
     uploads::upload(&test.address(), &test.token().await, "image/jpeg", picture::jpeg(2)).await;

@@ -12,10 +12,10 @@ use serde_json::Value;
 
 /// A contract as it is served.
 async fn document(server: &Server, name: &str) -> Value {
-    let answer = server.request(Method::GET, &format!("/api/{name}")).send().await.unwrap();
+    let response = server.request(Method::GET, &format!("/api/{name}")).send().await.unwrap();
     assert_eq!(
-        (answer.status(), &answer.headers()["content-type"]),
+        (response.status(), &response.headers()["content-type"]),
         (StatusCode::OK, &"application/json".parse().unwrap())
     );
-    answer.json().await.unwrap()
+    response.json().await.unwrap()
 }

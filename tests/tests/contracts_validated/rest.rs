@@ -30,9 +30,9 @@ impl Calls<'_> {
     ) -> Value {
         let verb: Method = method.to_uppercase().parse().unwrap();
         let request = with(self.server.request(verb, &format!("/api{filled}")));
-        let answer = request.send().await.unwrap();
-        assert_eq!(answer.status().as_u16(), status, "{method} {filled}");
-        self.contract.check(method, template, answer).await
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status().as_u16(), status, "{method} {filled}");
+        self.contract.check(method, template, response).await
     }
 
     async fn viewed(&self, method: &str, template: &str, filled: &str, status: u16) -> Value {
@@ -147,9 +147,9 @@ impl Calls<'_> {
     /// What stands for no call of the document still has the shape of every error.
     async fn what_is_not_there(&self) {
         for (method, path, status) in [(Method::GET, "/api/nothing", 404), (Method::PUT, "/api/images", 405)] {
-            let answer = self.server.request(method, path).send().await.unwrap();
-            assert_eq!(answer.status().as_u16(), status, "{path}");
-            let body: Value = answer.json().await.unwrap();
+            let response = self.server.request(method, path).send().await.unwrap();
+            assert_eq!(response.status().as_u16(), status, "{path}");
+            let body: Value = response.json().await.unwrap();
             assert_eq!(
                 self.contract.document().differences("/components/schemas/ErrorBody", &body),
                 Vec::<String>::new()
@@ -160,9 +160,9 @@ impl Calls<'_> {
 
 async fn labelled(socket: &mut Socket, upload: &str) -> String {
     loop {
-        let told = socket.notification("image.labelled").await;
-        if told["data"]["upload_id"] == upload {
-            return told["data"]["image"]["image_id"].as_str().unwrap().to_owned();
+        let notified = socket.notification("image.labelled").await;
+        if notified["data"]["upload_id"] == upload {
+            return notified["data"]["image"]["image_id"].as_str().unwrap().to_owned();
         }
     }
 }
@@ -204,7 +204,7 @@ async fn every_rest_answer_is_what_the_contract_says_and_every_answer_of_the_con
     let unseen = calls.contract.unseen();
     let unseen: BTreeSet<&String> = unseen
         .iter()
-        .filter(|answer| ![" 500", " 503", " 507"].iter().any(|status| answer.ends_with(status)))
+        .filter(|response| ![" 500", " 503", " 507"].iter().any(|status| response.ends_with(status)))
         .collect();
     assert!(unseen.is_empty(), "listed in the document, never seen: {unseen:?}");
 }

@@ -2,7 +2,7 @@
 
 use aws_lc_rs::digest;
 use chrono::Utc;
-use labelcast_aws::dynamodb::Ranges;
+use labelcast_aws::dynamodb::Shards;
 use labelcast_functions::model::{ConnectionId, ImageFiles, ImageId, ImageType, Notification, NotificationId, Subject};
 use labelcast_functions::ports::{Delivery, History, NewEntry};
 use labelcast_tests::Socket;
@@ -33,7 +33,7 @@ async fn a_replay_that_never_ended_is_closed_by_deliver_too() {
         let mut socket = stack.connect("viewer").await;
         socket.subscribe(&[&topic]).await;
         let id: ConnectionId = connection_of(&mut socket).await.parse().unwrap();
-        match Ranges::new(RANGES).unwrap().of(&id) {
+        match Shards::new(RANGES).unwrap().of(&id) {
             0 => watching.push(socket),
             _ if late.is_none() => {
                 operator.let_lease_end(&id, &topic).await;
@@ -75,9 +75,9 @@ async fn a_picture_that_many_brought_is_shown_like_any_other() {
     let waits = queue["images"].as_array().unwrap().iter().find(|image| image["image_id"] == json!(id));
     stack.fetch(waits.expect("it waits for a moderator")).await;
     let (_, history) = stack.get("/history/moderation", "moderator").await;
-    let mut told = history["notifications"].as_array().unwrap().iter();
-    let told = told.rfind(|told| told["data"]["image"]["image_id"] == json!(id));
-    stack.fetch(&told.expect("it is in the history")["data"]["image"]).await;
+    let mut notified = history["notifications"].as_array().unwrap().iter();
+    let notified = notified.rfind(|notified| notified["data"]["image"]["image_id"] == json!(id));
+    stack.fetch(&notified.expect("it is in the history")["data"]["image"]).await;
 
     // Whoever comes back gets it again.
     let mut back = stack.connect("moderator").await;
@@ -93,9 +93,9 @@ async fn a_picture_that_many_brought_is_shown_like_any_other() {
         subject: Subject::ImageOffensive { image_id: id },
     };
     let entry = NewEntry { notification: notification.clone(), topics: vec!["moderation".parse().unwrap()] };
-    let placed = operator.history(Utc::now()).append(&[entry]).await.unwrap().remove(0).placed;
-    for range in 0..4 {
-        let delivery = Delivery::of_range(notification.clone(), placed.clone(), range);
+    let positions = operator.history(Utc::now()).append(&[entry]).await.unwrap().remove(0).positions;
+    for shard in 0..4 {
+        let delivery = Delivery::of_shard(notification.clone(), positions.clone(), shard);
         operator.send("DeliveryQueueUrl", &serde_json::to_string(&delivery).unwrap()).await;
     }
     let repeated = self::alert(&mut moderator, &id).await;
@@ -103,8 +103,8 @@ async fn a_picture_that_many_brought_is_shown_like_any_other() {
     stack.fetch(&repeated["data"]["image"]).await;
 
     // What was given up concerns all who brought it; they have been told more already.
-    let given_up = json!({"image_id": id, "content_type": "image/png"});
-    operator.send("FailuresQueueUrl", &json!({"requestPayload": given_up}).to_string()).await;
+    let exhausted = json!({"image_id": id, "content_type": "image/png"});
+    operator.send("FailuresQueueUrl", &json!({"requestPayload": exhausted}).to_string()).await;
     let (_, state) = stack.get(&format!("/uploads/{upload}"), "viewer").await;
     assert_eq!(state["state"], "labelled", "{state}");
 }

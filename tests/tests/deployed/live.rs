@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use aws_lc_rs::digest;
 use aws_sdk_dynamodb::Client;
-use labelcast_aws::dynamodb::{DynamoKeys, Ranges, Table};
+use labelcast_aws::dynamodb::{DynamoKeys, Shards, Table};
 use labelcast_functions::model::ConnectionId;
 use labelcast_functions::ports::ApiKey;
 use labelcast_tests::Socket;
@@ -33,9 +33,9 @@ pub async fn key(stack: &Stack) -> String {
 
 pub async fn publish(stack: &Stack, key: &str, topic: &str, number: u32) -> (StatusCode, Value) {
     let body = json!({"event": "build.done", "data": {"number": number}});
-    let asked = stack.request(Method::POST, &format!("/topics/{topic}")).header("x-api-key", key).json(&body);
-    let answer = asked.send().await.unwrap();
-    (answer.status(), answer.json().await.unwrap())
+    let request = stack.request(Method::POST, &format!("/topics/{topic}")).header("x-api-key", key).json(&body);
+    let response = request.send().await.unwrap();
+    (response.status(), response.json().await.unwrap())
 }
 
 pub async fn numbers(socket: &mut Socket, count: usize) -> Vec<u64> {
@@ -55,8 +55,8 @@ async fn a_program_reaches_those_who_subscribed() {
     for socket in &mut sockets {
         socket.subscribe(&[&topic]).await;
     }
-    let (status, answer) = publish(&stack, &key, &topic, 7).await;
-    assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
+    let (status, response) = publish(&stack, &key, &topic, 7).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{response}");
     for socket in &mut sockets {
         assert_eq!(numbers(socket, 1).await, [7]);
     }
@@ -78,10 +78,10 @@ async fn who_comes_back_gets_what_was_missed() {
         assert_eq!(numbers(&mut watching, 1).await, [u64::from(number)]);
     }
     let mut back = stack.connect("viewer").await;
-    let (replayed, answer) =
+    let (replayed, response) =
         back.ask(json!({"action": "subscribe", "topics": [topic], "since": {topic.clone(): cursor}})).await;
     let replayed: Vec<u64> = replayed.iter().filter_map(|frame| frame["data"]["number"].as_u64()).collect();
-    assert_eq!((replayed, &answer["topics"][0]["recovered"]), (vec![1, 2, 3], &json!(true)), "{answer}");
+    assert_eq!((replayed, &response["topics"][0]["recovered"]), (vec![1, 2, 3], &json!(true)), "{response}");
     publish(&stack, &key, &topic, 4).await;
     assert_eq!(numbers(&mut back, 1).await, [4], "and then it is live");
     let (status, history) = stack.get(&format!("/history/{topic}"), "viewer").await;
@@ -89,7 +89,7 @@ async fn who_comes_back_gets_what_was_missed() {
 }
 
 /// Ranges of connections, as `infra/config.yml` sets them. At this stage one run of `notify` serves three receivers, so that
-/// one in the first range is enough for a notification to be divided.
+/// one in the first range is enough for a notification to be partitioned.
 const RANGES: u32 = 4;
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn a_notification_that_is_divided_reaches_every_socket_once() {
     let stack = Stack::deployed();
     let key = key(&stack).await;
     let topic = format!("app:t{}", rand::random::<u32>());
-    let ranges = Ranges::new(RANGES).unwrap();
+    let shards = Shards::new(RANGES).unwrap();
     let (mut sockets, mut reached) = (Vec::new(), BTreeSet::new());
     let mut cursor = Value::Null;
     while sockets.len() < 6 || !reached.contains(&0) {
@@ -105,12 +105,12 @@ async fn a_notification_that_is_divided_reaches_every_socket_once() {
         cursor = socket.subscribe(&[&topic]).await["topics"][0]["cursor"].clone();
         let (_, pong) = socket.ask(json!({"action": "ping"})).await;
         let id: ConnectionId = pong["connection_id"].as_str().unwrap().parse().unwrap();
-        reached.insert(ranges.of(&id));
+        reached.insert(shards.of(&id));
         sockets.push(socket);
     }
     for number in 1..=2 {
-        let (status, answer) = publish(&stack, &key, &topic, number).await;
-        assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
+        let (status, response) = publish(&stack, &key, &topic, number).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{response}");
         for socket in &mut sockets {
             let frame = socket.notification("build.done").await;
             let seq = &frame["topics"][0]["seq"];
@@ -122,10 +122,10 @@ async fn a_notification_that_is_divided_reaches_every_socket_once() {
         assert_eq!((before, &pong["type"]), (Vec::new(), &json!("pong")), "once each");
     }
     let mut back = stack.connect("other").await;
-    let (replayed, answer) =
+    let (replayed, response) =
         back.ask(json!({"action": "subscribe", "topics": [topic], "since": {topic.clone(): cursor}})).await;
     let replayed: Vec<u64> = replayed.iter().filter_map(|frame| frame["data"]["number"].as_u64()).collect();
-    assert_eq!((replayed, &answer["topics"][0]["recovered"]), (vec![1, 2], &json!(true)), "{answer}");
+    assert_eq!((replayed, &response["topics"][0]["recovered"]), (vec![1, 2], &json!(true)), "{response}");
 }
 
 #[tokio::test]

@@ -2,8 +2,8 @@
 //! `make test-deployed` deploys it and says where it is.
 
 mod crowds;
-mod doors;
-mod given_up;
+mod endpoints;
+mod exhausted;
 mod live;
 mod operator;
 mod pictures;

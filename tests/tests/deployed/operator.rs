@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;
 use chrono::{DateTime, TimeDelta, Utc};
-use labelcast_aws::dynamodb::{DynamoConnections, DynamoHistory, DynamoImages, DynamoUploads, Ranges, Table};
+use labelcast_aws::dynamodb::{DynamoConnections, DynamoHistory, DynamoImages, DynamoUploads, Shards, Table};
 use labelcast_aws::pusher::GatewayPusher;
 use labelcast_functions::model::{ConnectionId, ImageFiles, ImageId, ImageType, Upload, UploadId, UploadState};
 use labelcast_functions::ports::{Clock, Created, Images, NewImage, ObjectKey, Quota, Uploads};
@@ -63,8 +63,8 @@ impl<'a> Operator<'a> {
     }
 
     pub fn connections(&self, at: DateTime<Utc>) -> DynamoConnections {
-        let ranges = Ranges::new(RANGES).expect("a power of two");
-        DynamoConnections::new(self.table("LiveTableName"), self.pusher.clone(), Arc::new(At(at)), ranges)
+        let shards = Shards::new(RANGES).expect("a power of two");
+        DynamoConnections::new(self.table("LiveTableName"), self.pusher.clone(), Arc::new(At(at)), shards)
     }
 
     pub fn history(&self, at: DateTime<Utc>) -> DynamoHistory {
@@ -170,11 +170,11 @@ impl<'a> Operator<'a> {
         let signed = format!(
             "AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=0"
         );
-        let asked = self.stack.http.post(url).header("authorization", signed).header("x-amz-invocation-type", kind);
-        let answer = asked.json(event).send().await.unwrap();
-        assert!(answer.status().is_success(), "{function}: {}", answer.status());
-        assert!(!answer.headers().contains_key("x-amz-function-error"), "{function}: {:?}", answer.text().await);
-        answer
+        let request = self.stack.http.post(url).header("authorization", signed).header("x-amz-invocation-type", kind);
+        let response = request.json(event).send().await.unwrap();
+        assert!(response.status().is_success(), "{function}: {}", response.status());
+        assert!(!response.headers().contains_key("x-amz-function-error"), "{function}: {:?}", response.text().await);
+        response
     }
 }
 

@@ -15,9 +15,9 @@ async fn a_picture_is_labelled_live_and_found_by_search() {
     let word = format!("lighthouse{}", rand::random::<u32>());
     let upload = stack.upload("viewer", "image/png", unique(&word)).await;
     assert_eq!(uploader.notification("upload.received").await["data"]["upload_id"], json!(upload));
-    let told = uploader.notification("image.labelled").await;
-    assert_eq!(told["data"]["upload_id"], json!(upload));
-    let image = &told["data"]["image"];
+    let notified = uploader.notification("image.labelled").await;
+    assert_eq!(notified["data"]["upload_id"], json!(upload));
+    let image = &notified["data"]["image"];
     let names: Vec<&str> =
         image["labels"].as_array().unwrap().iter().filter_map(|label| label["name"].as_str()).collect();
     assert!(names.contains(&word.as_str()), "{names:?}");
@@ -36,8 +36,8 @@ async fn a_picture_is_labelled_live_and_found_by_search() {
     let path = format!("/images/{}", image["image_id"].as_str().unwrap());
     stack.fetch(&stack.get(&path, "other").await.1).await;
     for picture in ["original", "thumbnail"] {
-        let asked = stack.request(Method::GET, &format!("{path}/{picture}")).bearer_auth(stack.token("other"));
-        assert_eq!(asked.send().await.unwrap().status(), StatusCode::OK, "by way of a redirection");
+        let request = stack.request(Method::GET, &format!("{path}/{picture}")).bearer_auth(stack.token("other"));
+        assert_eq!(request.send().await.unwrap().status(), StatusCode::OK, "by way of a redirection");
     }
     let (_, labels) = stack.get(&format!("/labels?prefix={word}"), "other").await;
     assert_eq!(labels["labels"][0]["count"], 1, "{labels}");
@@ -59,15 +59,15 @@ async fn moderators_alone_hear_of_what_is_offensive() {
     let mut uploader = stack.connect("viewer").await;
     uploader.subscribe(&["uploads"]).await;
     let upload = stack.upload("viewer", "image/png", unique("Violence")).await;
-    let told = loop {
-        let told = uploader.notification("image.labelled").await;
-        if told["data"]["upload_id"] == json!(upload) {
-            break told;
+    let notified = loop {
+        let notified = uploader.notification("image.labelled").await;
+        if notified["data"]["upload_id"] == json!(upload) {
+            break notified;
         }
     };
-    assert_eq!(told["data"]["image"]["status"], "pending");
-    assert_eq!(told["data"]["image"].get("labels"), None, "nothing more than that it waits");
-    let id = &told["data"]["image"]["image_id"];
+    assert_eq!(notified["data"]["image"]["status"], "pending");
+    assert_eq!(notified["data"]["image"].get("labels"), None, "nothing more than that it waits");
+    let id = &notified["data"]["image"]["image_id"];
     let alert = loop {
         let alert = moderator.notification("image.offensive").await;
         if alert["data"]["image"]["image_id"] == *id {
@@ -89,10 +89,10 @@ async fn what_is_no_picture_is_rejected_and_its_uploader_told() {
     let mut uploader = stack.connect("other").await;
     uploader.subscribe(&["uploads"]).await;
     let upload = stack.upload("other", "image/jpeg", b"no picture at all, whatever it says".to_vec()).await;
-    let told = uploader.notification("upload.rejected").await;
-    assert_eq!(told["data"]["upload_id"], json!(upload));
+    let notified = uploader.notification("upload.rejected").await;
+    assert_eq!(notified["data"]["upload_id"], json!(upload));
     let (_, state) = stack.get(&format!("/uploads/{upload}"), "other").await;
-    assert_eq!((&state["state"], &state["reason"]), (&json!("rejected"), &told["data"]["reason"]));
+    assert_eq!((&state["state"], &state["reason"]), (&json!("rejected"), &notified["data"]["reason"]));
 }
 
 #[tokio::test]
@@ -106,9 +106,9 @@ async fn a_webp_is_converted_for_the_detector() {
     picture.write_to(&mut webp, image::ImageFormat::WebP).unwrap();
     let upload = stack.upload("viewer", "image/webp", webp.into_inner()).await;
     loop {
-        let told = uploader.notification("image.labelled").await;
-        if told["data"]["upload_id"] == json!(upload) {
-            assert!(told["data"]["image"]["labels"].to_string().contains("landscape"), "{told}");
+        let notified = uploader.notification("image.labelled").await;
+        if notified["data"]["upload_id"] == json!(upload) {
+            assert!(notified["data"]["image"]["labels"].to_string().contains("landscape"), "{notified}");
             return;
         }
     }
@@ -121,9 +121,9 @@ async fn who_sees_an_image_hears_when_it_is_deleted() {
     viewer.subscribe(&["labels", "uploads"]).await;
     let upload = stack.upload("viewer", "image/png", unique("harbour")).await;
     let image = loop {
-        let told = viewer.notification("image.labelled").await;
-        if told["data"]["upload_id"] == json!(upload) {
-            break told["data"]["image"]["image_id"].clone();
+        let notified = viewer.notification("image.labelled").await;
+        if notified["data"]["upload_id"] == json!(upload) {
+            break notified["data"]["image"]["image_id"].clone();
         }
     };
     let path = format!("/images/{}", image.as_str().unwrap());

@@ -11,7 +11,7 @@ use crate::operator::{Operator, sample};
 use crate::stack::{Stack, unique};
 
 /// As API Gateway tells of a connection; the emulator does not tell when it was opened once it is closed.
-fn told(mut event: Value, id: &str, at: DateTime<Utc>) -> Value {
+fn notified(mut event: Value, id: &str, at: DateTime<Utc>) -> Value {
     let expires_at = (Utc::now().timestamp() + 600).to_string();
     event["requestContext"]["connectionId"] = json!(id);
     event["requestContext"]["connectedAt"] = json!(at.timestamp_millis());
@@ -28,15 +28,15 @@ async fn a_disconnect_that_comes_late_removes_only_its_own_connection() {
     let (first, second) = (Utc::now() - chrono::TimeDelta::minutes(1), Utc::now());
     let (connect, disconnect) = (sample!("websocket-connect.json"), sample!("websocket-disconnect.json"));
     for at in [first, second] {
-        let answer = operator.call("connect", &told(connect.clone(), &id, at)).await;
-        assert_eq!(answer["statusCode"], 200, "{answer}");
+        let response = operator.call("connect", &notified(connect.clone(), &id, at)).await;
+        assert_eq!(response["statusCode"], 200, "{response}");
     }
     let rows = operator.connections(Utc::now());
     let known: ConnectionId = id.parse().unwrap();
-    operator.call("disconnect", &told(disconnect.clone(), &id, first)).await;
+    operator.call("disconnect", &notified(disconnect.clone(), &id, first)).await;
     let left = rows.get(&known).await.unwrap().expect("it is the second one's");
     assert_eq!(left.connected_at.timestamp_millis(), second.timestamp_millis());
-    operator.call("disconnect", &told(disconnect, &id, second)).await;
+    operator.call("disconnect", &notified(disconnect, &id, second)).await;
     assert!(rows.get(&known).await.unwrap().is_none());
 }
 
@@ -72,8 +72,8 @@ async fn who_unsubscribes_hears_no_more() {
     let topics = [format!("app:t{}", rand::random::<u32>()), format!("app:t{}", rand::random::<u32>())];
     let mut socket = stack.connect("viewer").await;
     socket.subscribe(&[&topics[0], &topics[1]]).await;
-    let (_, answer) = socket.ask(json!({"action": "unsubscribe", "topics": [topics[0]]})).await;
-    assert_eq!(answer["type"], "unsubscribed", "{answer}");
+    let (_, response) = socket.ask(json!({"action": "unsubscribe", "topics": [topics[0]]})).await;
+    assert_eq!(response["type"], "unsubscribed", "{response}");
     publish(&stack, &key, &topics[0], 1).await;
     publish(&stack, &key, &topics[1], 2).await;
     assert_eq!(numbers(&mut socket, 1).await, [2]);
@@ -87,10 +87,10 @@ async fn a_request_with_the_same_idempotency_key_is_published_once() {
     let mut ids = Vec::new();
     for _ in 0..2 {
         let body = json!({"event": "build.done", "data": {"number": 1}});
-        let asked = stack.request(Method::POST, &format!("/topics/app:t{run}")).header("x-api-key", &secret);
-        let answer = asked.header("idempotency-key", format!("build {run}")).json(&body).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::ACCEPTED);
-        ids.push(answer.json::<Value>().await.unwrap()["id"].clone());
+        let request = stack.request(Method::POST, &format!("/topics/app:t{run}")).header("x-api-key", &secret);
+        let response = request.header("idempotency-key", format!("build {run}")).json(&body).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::ACCEPTED);
+        ids.push(response.json::<Value>().await.unwrap()["id"].clone());
     }
     assert_eq!(ids[0], ids[1]);
 }
@@ -106,8 +106,8 @@ async fn the_history_of_a_topic_that_nobody_wrote_to_is_empty() {
 async fn programs_and_people_with_other_languages_search_too() {
     let stack = Stack::deployed();
     let key = key(&stack).await;
-    let asked = stack.request(Method::GET, "/search?label=nothing").header("x-api-key", key).send().await.unwrap();
-    assert_eq!(asked.status(), StatusCode::OK);
+    let request = stack.request(Method::GET, "/search?label=nothing").header("x-api-key", key).send().await.unwrap();
+    assert_eq!(request.status(), StatusCode::OK);
     let (status, found) = stack.get("/images?q=hond&language=nl", "viewer").await;
     assert_eq!(status, StatusCode::OK, "{found}");
 }

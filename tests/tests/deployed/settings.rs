@@ -15,11 +15,11 @@ fn readable_from(headers: &HeaderMap, origin: &str) -> bool {
 }
 
 async fn preflight(stack: &Stack, origin: &str) -> HeaderMap {
-    let asked = stack.request(Method::OPTIONS, "/uploads").header(ORIGIN, origin);
-    let asked = asked.header("access-control-request-method", "POST");
-    let answer = asked.header("access-control-request-headers", "authorization,content-type").send().await.unwrap();
-    assert!(answer.status().is_success(), "{}", answer.status());
-    answer.headers().clone()
+    let request = stack.request(Method::OPTIONS, "/uploads").header(ORIGIN, origin);
+    let request = request.header("access-control-request-method", "POST");
+    let response = request.header("access-control-request-headers", "authorization,content-type").send().await.unwrap();
+    assert!(response.status().is_success(), "{}", response.status());
+    response.headers().clone()
 }
 
 #[tokio::test]
@@ -35,10 +35,10 @@ async fn pages_of_allowed_origins_may_call_and_read_and_others_may_not() {
     // What functions answer, whether it went well or not.
     for (path, status) in [("/images", StatusCode::OK), ("/images/unknown", StatusCode::NOT_FOUND)] {
         for (origin, allowed) in [(ALLOWED[0], true), (ALLOWED[1], true), (OTHER, false)] {
-            let asked = stack.request(Method::GET, path).bearer_auth(stack.token("viewer")).header(ORIGIN, origin);
-            let answer = asked.send().await.unwrap();
-            assert_eq!(answer.status(), status, "{path}");
-            assert_eq!(readable_from(answer.headers(), origin), allowed, "{path} from {origin}");
+            let request = stack.request(Method::GET, path).bearer_auth(stack.token("viewer")).header(ORIGIN, origin);
+            let response = request.send().await.unwrap();
+            assert_eq!(response.status(), status, "{path}");
+            assert_eq!(readable_from(response.headers(), origin), allowed, "{path} from {origin}");
         }
     }
 }
@@ -49,10 +49,10 @@ async fn refusals_of_the_gateway_can_be_read_and_have_our_shape() {
     for (path, status, code) in
         [("/images", StatusCode::UNAUTHORIZED, "unauthorized"), ("/no/such/call", StatusCode::NOT_FOUND, "not_found")]
     {
-        let answer = stack.request(Method::GET, path).header(ORIGIN, ALLOWED[1]).send().await.unwrap();
-        assert_eq!(answer.status(), status, "{path}");
-        assert!(readable_from(answer.headers(), ALLOWED[1]), "{path}: {:?}", answer.headers());
-        let error: Value = answer.json().await.unwrap();
+        let response = stack.request(Method::GET, path).header(ORIGIN, ALLOWED[1]).send().await.unwrap();
+        assert_eq!(response.status(), status, "{path}");
+        assert!(readable_from(response.headers(), ALLOWED[1]), "{path}: {:?}", response.headers());
+        let error: Value = response.json().await.unwrap();
         assert_eq!(error["error"]["code"], code, "{error}");
         assert!(error["error"]["message"].is_string(), "{error}");
     }

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::Error;
 
 /// The stack's outputs, with the tokens of its users.
 pub struct Stack {
-    told: Value,
+    notified: Value,
     /// Of this test's own: connections end with the test that opened them.
     pub http: Client,
 }
@@ -22,17 +22,17 @@ impl Stack {
     pub fn deployed() -> Self {
         let path = std::env::var("LABELCAST_STACK").expect("`make test-deployed` says where the stack is");
         let text = std::fs::read_to_string(path).expect("the stack's outputs can be read");
-        Self { told: serde_json::from_str(&text).expect("they are JSON"), http: Client::new() }
+        Self { notified: serde_json::from_str(&text).expect("they are JSON"), http: Client::new() }
     }
 
     /// An output.
     pub fn output(&self, name: &str) -> &str {
-        self.told[name].as_str().unwrap_or_else(|| panic!("the stack has an output {name}"))
+        self.notified[name].as_str().unwrap_or_else(|| panic!("the stack has an output {name}"))
     }
 
     /// A user's ID token.
     pub fn token(&self, user: &str) -> &str {
-        self.told["Tokens"][user].as_str().unwrap_or_else(|| panic!("there is a user {user}"))
+        self.notified["Tokens"][user].as_str().unwrap_or_else(|| panic!("there is a user {user}"))
     }
 
     /// A request to the REST API.
@@ -42,9 +42,9 @@ impl Stack {
 
     /// Asks as a user.
     pub async fn get(&self, path: &str, user: &str) -> (StatusCode, Value) {
-        let answer = self.request(Method::GET, path).bearer_auth(self.token(user)).send().await.expect("an answer");
-        let status = answer.status();
-        let text = answer.text().await.expect("a text");
+        let response = self.request(Method::GET, path).bearer_auth(self.token(user)).send().await.expect("an answer");
+        let status = response.status();
+        let text = response.text().await.expect("a text");
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
@@ -62,9 +62,9 @@ impl Stack {
     pub async fn upload(&self, user: &str, kind: &str, bytes: Vec<u8>) -> String {
         let wish = json!({"name": "picture", "content_type": kind, "size": bytes.len()});
         let begin = self.request(Method::POST, "/uploads").bearer_auth(self.token(user)).json(&wish);
-        let answer = begin.send().await.expect("an answer");
-        let status = answer.status();
-        let begun: Value = answer.json().await.expect("JSON");
+        let response = begin.send().await.expect("an answer");
+        let status = response.status();
+        let begun: Value = response.json().await.expect("JSON");
         assert_eq!(status, StatusCode::CREATED, "{begun}");
         let fields = begun["fields"].as_object().expect("fields");
         let form = fields.iter().fold(Form::new(), |form, (name, value)| {
@@ -91,8 +91,8 @@ impl Stack {
     pub async fn fetch(&self, image: &Value) {
         for link in ["original", "thumbnail"] {
             let link = image[link].as_str().unwrap_or_else(|| panic!("{link} of {image}"));
-            let answer = self.http.get(link).send().await.expect("an answer");
-            assert_eq!(answer.status(), StatusCode::OK, "{link}");
+            let response = self.http.get(link).send().await.expect("an answer");
+            assert_eq!(response.status(), StatusCode::OK, "{link}");
         }
     }
 }

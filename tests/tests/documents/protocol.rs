@@ -40,17 +40,17 @@ async fn a_server_answers_the_examples_as_the_page_says() {
     let token = server.token("viewer").await;
     let mut socket = server.connect(&token).await;
     let examples = examples();
-    let mut asked = 0;
+    let mut sent = 0;
     for pair in examples.windows(2).filter(|pair| pair[0].sent_by_client) {
         let mut request = pair[0].frame.clone();
         if request["action"] == "refresh" {
             request["token"] = json!(token);
         }
-        let (_, answer) = socket.ask(request).await;
-        assert_eq!(shape(&answer), shape(&pair[1].frame), "{answer}");
-        asked += 1;
+        let (_, response) = socket.ask(request).await;
+        assert_eq!(shape(&response), shape(&pair[1].frame), "{response}");
+        sent += 1;
     }
-    assert_eq!(asked, examples.iter().filter(|example| example.sent_by_client).count());
+    assert_eq!(sent, examples.iter().filter(|example| example.sent_by_client).count());
 }
 
 /// What of an answer does not depend on the server and the moment.

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use labelcast_aws::dynamodb::{DynamoConnections, Ranges};
+use labelcast_aws::dynamodb::{DynamoConnections, Shards};
 use labelcast_functions::model::{Caller, Connection, ConnectionId, Cursor, Epoch, Seq, TopicKey};
 use labelcast_functions::ports::{
     Added, Clock, Connections, Frame, GoLive, Pusher, Replacing, Subscribed, Subscription, SubscriptionState, Which,
@@ -23,8 +23,8 @@ impl Served {
         Self { stack: Stack::start().await, sockets: Sockets::with_clients(1) }
     }
 
-    fn port(&self, ranges: Ranges) -> DynamoConnections {
-        self.stack.connections_in(self.sockets.clone(), ranges)
+    fn port(&self, shards: Shards) -> DynamoConnections {
+        self.stack.connections_in(self.sockets.clone(), shards)
     }
 
     async fn connect(&self, port: &DynamoConnections, id: &str) -> Connection {
@@ -54,24 +54,24 @@ fn subscription(connection: &Connection, topic: TopicKey, filter: Option<&str>) 
     }
 }
 
-async fn subscribe(port: &DynamoConnections, connection: &Connection, asked: &[Subscription]) -> Subscribed {
-    port.subscribe(&connection.id, asked, Replacing::Same, 100).await.unwrap()
+async fn subscribe(port: &DynamoConnections, connection: &Connection, request: &[Subscription]) -> Subscribed {
+    port.subscribe(&connection.id, request, Replacing::Same, 100).await.unwrap()
 }
 
 async fn go_live(port: &DynamoConnections, connection: &Connection, topics: &[TopicKey]) -> GoLive {
     let start = Cursor { epoch: Epoch::from_random([7; 8]), seq: Seq(0) };
     let positions: Vec<(TopicKey, Cursor)> = topics.iter().map(|topic| (topic.clone(), start.clone())).collect();
-    let answer = Frame::encode(&json!({"type": "subscribed"})).expect("it is small");
-    port.go_live(&connection.id, &positions, answer).await.unwrap()
+    let response = Frame::encode(&json!({"type": "subscribed"})).expect("it is small");
+    port.go_live(&connection.id, &positions, response).await.unwrap()
 }
 
 /// In order of their ids, as often as they were shown.
-async fn due(port: &DynamoConnections, topic: &TopicKey, range: Option<u32>) -> Vec<String> {
+async fn due(port: &DynamoConnections, topic: &TopicKey, shard: Option<u32>) -> Vec<String> {
     let mut shown = Vec::new();
     let mut visitor = |subscription: &Subscription| shown.push(subscription.connection.to_string());
-    match range {
+    match shard {
         None => port.visit(topic, Seq(1), Which::All, &mut visitor).await.unwrap(),
-        Some(range) => port.visit_ranges(topic, Seq(1), Which::All, range..range + 1, &mut visitor).await.unwrap(),
+        Some(shard) => port.visit_shards(topic, Seq(1), Which::All, shard..shard + 1, &mut visitor).await.unwrap(),
     }
     shown.sort();
     shown
@@ -81,7 +81,7 @@ async fn due(port: &DynamoConnections, topic: &TopicKey, range: Option<u32>) -> 
 #[tokio::test]
 async fn every_connection_is_in_one_range_while_their_number_grows() {
     let served = Served::start().await;
-    let small = Ranges::new(2).unwrap();
+    let small = Shards::new(2).unwrap();
     let (before, grown) = (served.port(small), served.port(small.grown_to(8).unwrap()));
     let labels = topic("labels");
     let mut all = Vec::new();
@@ -89,16 +89,16 @@ async fn every_connection_is_in_one_range_while_their_number_grows() {
         let port = if number % 2 == 0 { &before } else { &grown };
         let one = served.connect(port, &format!("connection-{number:02}")).await;
         let filter = (number % 3 == 0).then_some("dog OR cat OR su*");
-        let asked = [subscription(&one, labels.clone(), filter)];
-        assert_eq!(subscribe(port, &one, &asked).await, Subscribed::Stored);
+        let request = [subscription(&one, labels.clone(), filter)];
+        assert_eq!(subscribe(port, &one, &request).await, Subscribed::Stored);
         assert_eq!(go_live(port, &one, std::slice::from_ref(&labels)).await, GoLive::Live);
         all.push(one);
     }
     let ids = |some: &[Connection]| some.iter().map(|one| one.id.to_string()).collect::<Vec<_>>();
     assert_eq!(due(&grown, &labels, None).await, ids(&all), "each once");
     let mut found = Vec::new();
-    for range in 0..8 {
-        found.extend(due(&grown, &labels, Some(range)).await);
+    for shard in 0..8 {
+        found.extend(due(&grown, &labels, Some(shard)).await);
     }
     found.sort();
     assert_eq!(found, ids(&all), "each in one range");
@@ -118,12 +118,12 @@ async fn every_connection_is_in_one_range_while_their_number_grows() {
 #[tokio::test]
 async fn a_connection_may_have_as_many_topics_as_it_likes() {
     let served = Served::start().await;
-    let port = served.port(Ranges::new(1).unwrap());
+    let port = served.port(Shards::new(1).unwrap());
     let one = served.connect(&port, "one").await;
     let topics: Vec<TopicKey> = (0..100).map(|number| topic(&format!("app:topic-{number}"))).collect();
-    let asked: Vec<Subscription> = topics.iter().map(|topic| subscription(&one, topic.clone(), None)).collect();
+    let request: Vec<Subscription> = topics.iter().map(|topic| subscription(&one, topic.clone(), None)).collect();
     for _ in 0..2 {
-        assert_eq!(subscribe(&port, &one, &asked).await, Subscribed::Stored);
+        assert_eq!(subscribe(&port, &one, &request).await, Subscribed::Stored);
         assert_eq!(go_live(&port, &one, &topics).await, GoLive::Live);
     }
     let mut longer = one.caller.clone();
@@ -134,7 +134,7 @@ async fn a_connection_may_have_as_many_topics_as_it_likes() {
     assert!(left.iter().all(|left| *left.caller == longer && left.state == SubscriptionState::Live));
     assert_eq!(due(&port, &topics[0], None).await, [""; 0]);
     assert_eq!(due(&port, &topics[99], None).await, ["one"]);
-    assert_eq!(port.subscribe(&one.id, &asked[..1], Replacing::All, 100).await.unwrap(), Subscribed::Stored);
+    assert_eq!(port.subscribe(&one.id, &request[..1], Replacing::All, 100).await.unwrap(), Subscribed::Stored);
     assert_eq!(port.subscriptions(&one.id).await.unwrap().len(), 1);
     assert_eq!(due(&port, &topics[99], None).await, [""; 0]);
 }
@@ -143,7 +143,7 @@ async fn a_connection_may_have_as_many_topics_as_it_likes() {
 #[tokio::test]
 async fn a_lease_that_ran_out_closes_the_connection() {
     let served = Served::start().await;
-    let port = served.port(Ranges::new(1).unwrap());
+    let port = served.port(Shards::new(1).unwrap());
     let labels = topic("labels");
     let (slow, cut_off) = (served.connect(&port, "slow").await, served.connect(&port, "cut-off").await);
     for one in [&slow, &cut_off] {
@@ -162,7 +162,7 @@ async fn a_lease_that_ran_out_closes_the_connection() {
 #[tokio::test]
 async fn a_forgotten_connection_is_no_longer_counted() {
     let served = Served::start().await;
-    let port = served.port(Ranges::new(1).unwrap());
+    let port = served.port(Shards::new(1).unwrap());
     let one = served.connect(&port, "one").await;
     let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
     let forget = served.stack.client.delete_item().table_name(format!("{}-live", served.stack.name));

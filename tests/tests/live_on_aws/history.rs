@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use labelcast_aws::dynamodb::DynamoHistory;
 use labelcast_functions::model::{Seq, TopicKey};
-use labelcast_functions::ports::{History, PageLimit, Placed};
+use labelcast_functions::ports::{History, PageLimit, TopicPosition};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt};
 
@@ -24,7 +24,7 @@ struct Model {
     /// Appended, and nobody began to settle it.
     in_flight: BTreeSet<(TopicKey, Seq)>,
     /// Somebody began to settle it: who pushes a repeat may, before the answer of who was first comes.
-    settled: BTreeSet<(TopicKey, Seq)>,
+    watermark: BTreeSet<(TopicKey, Seq)>,
     /// Died with their notifier.
     lost: usize,
 }
@@ -33,7 +33,7 @@ struct Notifier<'a> {
     history: DynamoHistory,
     stack: &'a Stack,
     model: &'a Mutex<Model>,
-    pushing: Vec<Placed>,
+    pushing: Vec<TopicPosition>,
 }
 
 impl Notifier<'_> {
@@ -61,36 +61,36 @@ impl Notifier<'_> {
         let before: Vec<BTreeSet<Seq>> = topics.iter().map(|topic| self.in_flight(topic)).collect();
         let entry = self.stack.entry(&id, &topics);
         let appended = self.history.append(&[entry]).await.unwrap().remove(0);
-        let numbers: Vec<Seq> = appended.placed.iter().map(|placed| placed.seq).collect();
+        let numbers: Vec<Seq> = appended.positions.iter().map(|positions| positions.seq).collect();
         {
             let mut model = self.model.lock().unwrap();
             // The answer of who was first may come after the answer of who was second.
             let known = model.numbers.entry(id).or_insert_with(|| numbers.clone());
             assert_eq!(*known, numbers, "an id keeps its numbers");
         }
-        for (placed, before) in appended.placed.iter().zip(&before) {
-            self.check(&placed.topic, before, placed.cursor.seq);
+        for (positions, before) in appended.positions.iter().zip(&before) {
+            self.check(&positions.topic, before, positions.cursor.seq);
             if !appended.repeated {
-                assert!(placed.cursor.seq < placed.seq, "it is still to be pushed");
+                assert!(positions.cursor.seq < positions.seq, "it is still to be pushed");
                 let mut model = self.model.lock().unwrap();
-                let here = (placed.topic.clone(), placed.seq);
-                if !model.settled.contains(&here) {
+                let here = (positions.topic.clone(), positions.seq);
+                if !model.watermark.contains(&here) {
                     model.in_flight.insert(here);
                 }
             }
         }
-        self.pushing.extend(appended.placed);
+        self.pushing.extend(appended.positions);
     }
 
-    async fn settle(&mut self, from: usize) {
-        let settled: Vec<Placed> = self.pushing.drain(from..).collect();
-        for placed in &settled {
+    async fn mark_delivered(&mut self, from: usize) {
+        let watermark: Vec<TopicPosition> = self.pushing.drain(from..).collect();
+        for positions in &watermark {
             let mut model = self.model.lock().unwrap();
-            let here = (placed.topic.clone(), placed.seq);
+            let here = (positions.topic.clone(), positions.seq);
             model.in_flight.remove(&here);
-            model.settled.insert(here);
+            model.watermark.insert(here);
         }
-        self.history.settle(&settled).await.unwrap();
+        self.history.mark_delivered(&watermark).await.unwrap();
     }
 
     async fn run(mut self, mut random: StdRng) {
@@ -99,20 +99,20 @@ impl Notifier<'_> {
                 0..=5 => self.append(&mut random).await,
                 6..=7 => {
                     let from = random.random_range(0..=self.pushing.len());
-                    self.settle(from).await;
+                    self.mark_delivered(from).await;
                 }
                 8 => {
                     let topic = topic("labels");
                     let before = self.in_flight(&topic);
                     let head = self.history.head(&topic).await.unwrap();
-                    self.check(&topic, &before, head.settled);
-                    assert!(head.settled <= head.newest);
+                    self.check(&topic, &before, head.watermark);
+                    assert!(head.watermark <= head.newest);
                 }
                 // It dies, and another takes its place.
                 _ => self.model.lock().unwrap().lost += std::mem::take(&mut self.pushing).len(),
             }
         }
-        self.settle(0).await;
+        self.mark_delivered(0).await;
     }
 }
 
@@ -140,14 +140,14 @@ async fn notifiers_at_once_leave_no_hole_no_double_and_no_mark_beyond_what_is_in
         entries += seqs.len();
         // What died in flight holds the mark until it counts as given up.
         if model.lost == 0 {
-            assert_eq!(page.head.settled, page.head.newest);
+            assert_eq!(page.head.watermark, page.head.newest);
         }
     }
     assert_eq!(model.numbers.values().map(Vec::len).sum::<usize>(), entries);
     stack.clock.advance(TimeDelta::minutes(21));
     for topic in ["labels", "uploads:anna", "app:builds"].map(topic) {
         let head = history.head(&topic).await.unwrap();
-        assert_eq!(head.settled, head.newest);
+        assert_eq!(head.watermark, head.newest);
     }
 }
 
@@ -182,5 +182,5 @@ async fn readers_find_no_hole_while_what_is_old_is_forgotten() {
     assert_eq!(forgotten, 80);
     // Forgotten on both topics, an id is new again.
     let again = history.append(&[stack.entry("id-0", &topics)]).await.unwrap().remove(0);
-    assert_eq!((again.repeated, again.placed[0].seq), (false, Seq(41)));
+    assert_eq!((again.repeated, again.positions[0].seq), (false, Seq(41)));
 }

@@ -1,4 +1,4 @@
-//! The largest notifications that the doors let in, on their way through queues, tables and frames.
+//! The largest notifications that the endpoints let in, on their way through queues, tables and frames.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use super::{Stack, topic};
 /// Of `data`, in bytes of JSON and in levels (`publish`).
 const MAX_DATA: usize = 24 * 1024;
 const MAX_DEPTH: usize = 64;
-/// What the doors of a queue and of a row take, in bytes: SQS's older and smaller figure, and DynamoDB's.
+/// What the endpoints of a queue and of a row take, in bytes: SQS's older and smaller figure, and DynamoDB's.
 const MESSAGE: usize = 256 * 1024;
 const ROW: usize = 400 * 1024;
 
@@ -65,7 +65,7 @@ async fn the_largest_notification_is_kept_read_and_divided() {
         assert!(data.to_string().len() <= MAX_DATA);
         let entry = entry(&stack, number, through_the_bus(data));
         let NewEntry { notification, topics } = &entry;
-        let placed = stack.history().append(std::slice::from_ref(&entry)).await.unwrap().remove(0).placed;
+        let positions = stack.history().append(std::slice::from_ref(&entry)).await.unwrap().remove(0).positions;
         let page = stack.history().read(&topics[0], Seq(number as u64), PageLimit::entries(10)).await.unwrap();
         assert_eq!(page.entries[0].notification, *notification);
         assert!(
@@ -73,7 +73,7 @@ async fn the_largest_notification_is_kept_read_and_divided() {
             "with room for its envelope"
         );
         let all: Vec<Delivery> =
-            (0..16).map(|range| Delivery::of_range(notification.clone(), placed.clone(), range)).collect();
+            (0..16).map(|shard| Delivery::of_shard(notification.clone(), positions.clone(), shard)).collect();
         queue.send(&all).await.unwrap();
         assert_eq!(received(&sqs, &url, &all[0]).await, (0..16).collect());
     }
@@ -81,19 +81,20 @@ async fn the_largest_notification_is_kept_read_and_divided() {
 
 /// The ranges of all messages, which are alike otherwise.
 async fn received(sqs: &Client, url: &str, expected: &Delivery) -> BTreeSet<u32> {
-    let mut ranges = BTreeSet::new();
-    while ranges.len() < 16 {
-        let answer = sqs.receive_message().queue_url(url).max_number_of_messages(10).wait_time_seconds(5).send().await;
-        for message in answer.unwrap().messages() {
+    let mut shards = BTreeSet::new();
+    while shards.len() < 16 {
+        let response =
+            sqs.receive_message().queue_url(url).max_number_of_messages(10).wait_time_seconds(5).send().await;
+        for message in response.unwrap().messages() {
             let body = message.body().unwrap();
             assert!(body.len() < MESSAGE && body.chars().all(|c| !matches!(c, '\u{fffe}' | '\u{ffff}')));
             let delivery: Delivery = serde_json::from_str(body).unwrap();
-            ranges.insert(delivery.range);
-            assert_eq!(Delivery { range: expected.range, ..delivery }, *expected);
+            shards.insert(delivery.shard);
+            assert_eq!(Delivery { shard: expected.shard, ..delivery }, *expected);
             sqs.delete_message().queue_url(url).receipt_handle(message.receipt_handle().unwrap()).send().await.unwrap();
         }
     }
-    ranges
+    shards
 }
 
 /// As many as the rules let one event have: each has its own heads and rows in one transaction.
@@ -104,14 +105,14 @@ async fn an_event_of_the_most_topics_is_one_entry() {
         (0..32).map(|number| topic(&format!("uploads:{}{number:02}", "u".repeat(62)))).collect();
     let entry = NewEntry { topics: topics.clone(), ..entry(&stack, 0, largest().remove(0)) };
     let history = stack.history();
-    let placed = history.append(&[entry]).await.unwrap().remove(0).placed;
-    assert_eq!(placed.len(), 32);
-    history.divide(&placed, 2).await.unwrap();
-    for part in 0..2 {
-        assert_eq!(history.head(&topics[31]).await.unwrap().settled, Seq(0));
-        history.settle_part(&placed, part).await.unwrap();
+    let positions = history.append(&[entry]).await.unwrap().remove(0).positions;
+    assert_eq!(positions.len(), 32);
+    history.partition(&positions, 2).await.unwrap();
+    for partition in 0..2 {
+        assert_eq!(history.head(&topics[31]).await.unwrap().watermark, Seq(0));
+        history.mark_partition_delivered(&positions, partition).await.unwrap();
     }
     for topic in &topics {
-        assert_eq!(history.head(topic).await.unwrap().settled, Seq(1));
+        assert_eq!(history.head(topic).await.unwrap().watermark, Seq(1));
     }
 }

@@ -2,9 +2,9 @@
 //! the order in which calls arrive allows.
 
 mod connections;
-mod divided;
 mod history;
 mod largest;
+mod partitioned;
 mod rate;
 mod replay;
 mod sockets;
@@ -12,7 +12,7 @@ mod sockets;
 use std::sync::Arc;
 
 use chrono::Utc;
-use labelcast_aws::dynamodb::{DynamoConnections, DynamoHistory, Ranges, Table};
+use labelcast_aws::dynamodb::{DynamoConnections, DynamoHistory, Shards, Table};
 use labelcast_functions::model::{Notification, NotificationId, Subject, TopicKey};
 use labelcast_functions::ports::{Clock, NewEntry, Pusher};
 use labelcast_functions::system::SystemRandom;
@@ -52,12 +52,12 @@ impl Stack {
 
     /// As one function has them.
     fn connections(&self, pusher: Arc<dyn Pusher>) -> DynamoConnections {
-        self.connections_in(pusher, Ranges::new(2).expect("a power of two"))
+        self.connections_in(pusher, Shards::new(2).expect("a power of two"))
     }
 
-    fn connections_in(&self, pusher: Arc<dyn Pusher>, ranges: Ranges) -> DynamoConnections {
+    fn connections_in(&self, pusher: Arc<dyn Pusher>, shards: Shards) -> DynamoConnections {
         let table = Table::new(self.client.clone(), format!("{}-live", self.name), "the table of connections");
-        DynamoConnections::new(table, pusher, self.clock.clone(), ranges)
+        DynamoConnections::new(table, pusher, self.clock.clone(), shards)
     }
 
     fn entry(&self, id: &str, topics: &[TopicKey]) -> NewEntry {
@@ -72,8 +72,8 @@ fn topic(name: &str) -> TopicKey {
 }
 
 /// Chance, one of its own for each who takes part.
-fn chance(parts: usize) -> Vec<StdRng> {
+fn chance(partitions: usize) -> Vec<StdRng> {
     let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random::<u64>);
     println!("SEED={seed}");
-    (0..parts as u64).map(|part| StdRng::seed_from_u64(seed.wrapping_add(part))).collect()
+    (0..partitions as u64).map(|partition| StdRng::seed_from_u64(seed.wrapping_add(partition))).collect()
 }

@@ -27,17 +27,17 @@ async fn notify(stack: &Stack, sockets: &Arc<Sockets>, number: usize) {
     for entry in 0..ENTRIES {
         let entry = stack.entry(&format!("{number}-{entry}"), &[topic("labels")]);
         let appended = history.append(&[entry]).await.unwrap().remove(0);
-        let placed = &appended.placed[0];
+        let positions = &appended.positions[0];
         let mut to = Vec::new();
         let mut visitor = |subscription: &Subscription| to.push(subscription.connection.clone());
-        connections.visit(&placed.topic, placed.seq, Which::All, &mut visitor).await.unwrap();
-        let frame = notification(placed.seq.0, placed.cursor.seq.0);
+        connections.visit(&positions.topic, positions.seq, Which::All, &mut visitor).await.unwrap();
+        let frame = notification(positions.seq.0, positions.cursor.seq.0);
         for (gone, _) in sockets.push(vec![Pushed { frame, to }]).await {
             if let Some(row) = connections.get(&gone).await.unwrap() {
                 connections.remove(&row).await.unwrap();
             }
         }
-        history.settle(&appended.placed).await.unwrap();
+        history.mark_delivered(&appended.positions).await.unwrap();
     }
 }
 
@@ -90,8 +90,8 @@ impl Served<'_> {
             if !self.replay(id, &mut position).await {
                 return false;
             }
-            let answer = Frame::encode(&json!({"type": "subscribed"})).expect("it is small");
-            match connections.go_live(id, &[(self.topic.clone(), position.clone())], answer).await.unwrap() {
+            let response = Frame::encode(&json!({"type": "subscribed"})).expect("it is small");
+            match connections.go_live(id, &[(self.topic.clone(), position.clone())], response).await.unwrap() {
                 GoLive::Live => return true,
                 GoLive::Gone => return false,
                 GoLive::Behind => {}

@@ -9,12 +9,12 @@ use async_trait::async_trait;
 use aws_lambda_events::sqs::SqsBatchResponse;
 use chrono::{DateTime, TimeDelta, Utc};
 use labelcast_events::read_deliveries;
-use labelcast_functions::live::{Deliver, Division, Notify};
+use labelcast_functions::live::{Deliver, Notify, PartitionedFanOut};
 use labelcast_functions::model::{BusEvent, Caller, Connection, ConnectionId, Cursor, Event, Seq, Topic, TopicKey};
 use labelcast_functions::ports::{
     Added, Appended, Connections, Deliveries, Delivery, Expiry, Frame, GoLive, Head, History, HistoryPage,
-    MessageAllowed, NewEntry, PageLimit, Placed, PortError, PortResult, Ports, Replacing, Subscribed, Subscription,
-    SubscriptionState, Which,
+    MessageAllowed, NewEntry, PageLimit, PortError, PortResult, Ports, Replacing, Subscribed, Subscription,
+    SubscriptionState, TopicPosition, Which,
 };
 use labelcast_functions::settings::Settings;
 use labelcast_tests::TestMachine;
@@ -109,8 +109,8 @@ impl Connections for Receivers {
     }
 }
 
-/// That of one machine; counts what is settled, and how many posts had been made by then.
-struct Settled {
+/// That of one machine; counts what is delivered, and how many posts had been made by then.
+struct Delivered {
     history: Arc<dyn History>,
     gateway: Gateway,
     count: AtomicUsize,
@@ -118,14 +118,14 @@ struct Settled {
 }
 
 #[async_trait]
-impl History for Settled {
+impl History for Delivered {
     async fn append(&self, entries: &[NewEntry]) -> PortResult<Vec<Appended>> {
         self.history.append(entries).await
     }
-    async fn settle(&self, placed: &[Placed]) -> PortResult<()> {
+    async fn mark_delivered(&self, positions: &[TopicPosition]) -> PortResult<()> {
         self.posts.store(self.gateway.posts.lock().unwrap().len(), Ordering::SeqCst);
         self.count.fetch_add(1, Ordering::SeqCst);
-        self.history.settle(placed).await
+        self.history.mark_delivered(positions).await
     }
     async fn head(&self, topic: &TopicKey) -> PortResult<Head> {
         self.history.head(topic).await
@@ -154,7 +154,7 @@ struct Running {
     _machine: TestMachine,
     gateway: Gateway,
     receivers: Arc<Receivers>,
-    settled: Arc<Settled>,
+    delivered: Arc<Delivered>,
     queue: Arc<Queue>,
     notify: Notify,
     delivery: Delivery,
@@ -169,19 +169,19 @@ impl Running {
         let ids = names.map(|name| name.parse().unwrap()).collect();
         let receivers = Arc::new(Receivers { ids, removed: Mutex::default() });
         let (count, posts) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let settled = Arc::new(Settled { history, gateway: gateway.clone(), count, posts });
+        let delivered = Arc::new(Delivered { history, gateway: gateway.clone(), count, posts });
         let queue = Arc::new(Queue::default());
         let notify = Notify {
             clock: clock.clone(),
             images,
             objects,
-            history: settled.clone(),
+            history: delivered.clone(),
             connections: receivers.clone(),
             pusher: Arc::new(gateway.pusher().await.pushing_for(push_time)),
-            division: None,
+            partitioning: None,
         };
-        let delivery = delivery(&*settled, clock.now()).await;
-        Self { _machine: machine, gateway, receivers, settled, queue, notify, delivery }
+        let delivery = delivery(&*delivered, clock.now()).await;
+        Self { _machine: machine, gateway, receivers, delivered, queue, notify, delivery }
     }
 
     /// Has `deliver` take a message for the n-th time.
@@ -190,7 +190,7 @@ impl Running {
             notify: self.notify.clone(),
             deliveries: self.queue.clone(),
             max_attempts: MAX_ATTEMPTS,
-            patience: Duration::from_mins(1),
+            timeout: Duration::from_mins(1),
         };
         let mut event: Value =
             serde_json::from_str(include_str!("../../../infra/events/tests/samples/sqs-batch.json")).unwrap();
@@ -201,8 +201,8 @@ impl Running {
         read_deliveries(event).unwrap().handle_each("labelcast_delivery_failures_total", each).await
     }
 
-    fn times_settled(&self) -> usize {
-        self.settled.count.load(Ordering::SeqCst)
+    fn times_delivered(&self) -> usize {
+        self.delivered.count.load(Ordering::SeqCst)
     }
 
     fn put_back(&self) -> Vec<Delivery> {
@@ -220,8 +220,8 @@ async fn delivery(history: &dyn History, at: DateTime<Utc>) -> Delivery {
     let notification = Notification { id: NotificationId::given("crowd"), at, subject };
     let topics = vec![TopicKey::Shared("app:builds".parse().unwrap())];
     let entry = NewEntry { notification: notification.clone(), topics };
-    let placed = history.append(&[entry]).await.unwrap().remove(0).placed;
-    Delivery::of_range(notification, placed, 0)
+    let positions = history.append(&[entry]).await.unwrap().remove(0).positions;
+    Delivery::of_shard(notification, positions, 0)
 }
 
 /// One row after the other would take 20 s here; and rows that cannot be removed undo nothing.
@@ -231,11 +231,11 @@ async fn thousands_are_served_and_settled_though_a_quarter_is_gone() {
     let names = names.chain(["gone7".to_owned(), "gone17".to_owned()]);
     let running = Running::with(names, CALL, Duration::from_secs(45)).await;
     let begin = std::time::Instant::now();
-    let answer = running.deliver(&running.delivery, 1).await;
+    let response = running.deliver(&running.delivery, 1).await;
     let took = begin.elapsed();
-    assert!(answer.batch_item_failures.is_empty(), "what was delivered is not delivered again");
-    assert_eq!(running.times_settled(), 1);
-    assert_eq!(running.settled.posts.load(Ordering::SeqCst), RECEIVERS + 2, "settled after everybody was posted to");
+    assert!(response.batch_item_failures.is_empty(), "what was delivered is not delivered again");
+    assert_eq!(running.times_delivered(), 1);
+    assert_eq!(running.delivered.posts.load(Ordering::SeqCst), RECEIVERS + 2, "settled after everybody was posted to");
     assert!(running.gateway.closed.lock().unwrap().is_empty(), "nobody healthy is closed");
     assert_eq!(running.receivers.removed.lock().unwrap().len(), RECEIVERS / 4);
     assert_eq!(running.put_back(), []);
@@ -247,7 +247,7 @@ async fn who_was_not_served_in_time_is_served_by_another_run_alone() {
     let names = ["open1", "throttled6", "gone2", "open3"].map(str::to_owned);
     let running = Running::with(names.into_iter(), Duration::ZERO, Duration::from_millis(300)).await;
     assert!(running.deliver(&running.delivery, 1).await.batch_item_failures.is_empty());
-    assert_eq!(running.times_settled(), 0, "no cursor passes it before all were served");
+    assert_eq!(running.times_delivered(), 0, "no cursor passes it before all were served");
     let [left] = running.put_back().try_into().expect("one message");
     assert_eq!(left.only, Some(vec!["throttled6".parse().unwrap()]));
     assert_eq!(left.attempts, 1);
@@ -257,7 +257,7 @@ async fn who_was_not_served_in_time_is_served_by_another_run_alone() {
     let pusher = patient.gateway.pusher().await;
     let patient = Running { notify: Notify { pusher: Arc::new(pusher), ..patient.notify.clone() }, ..patient };
     assert!(patient.deliver(&left, 1).await.batch_item_failures.is_empty());
-    assert_eq!(patient.times_settled(), 1);
+    assert_eq!(patient.times_delivered(), 1);
     assert_eq!(patient.times_posted("throttled6"), 7);
     assert_eq!([patient.times_posted("open1"), patient.times_posted("open3")], [1, 1], "once is enough for the others");
     assert!(patient.gateway.closed.lock().unwrap().is_empty());
@@ -270,7 +270,7 @@ async fn the_last_attempt_closes_who_was_not_served_and_only_then_settles() {
     let again = Delivery { attempts: MAX_ATTEMPTS - 1, ..running.delivery.clone() };
     assert!(running.deliver(&again, 1).await.batch_item_failures.is_empty());
     assert_eq!(*running.gateway.closed.lock().unwrap(), ["throttled999"]);
-    assert_eq!(running.times_settled(), 1);
+    assert_eq!(running.times_delivered(), 1);
     assert_eq!(running.put_back(), []);
 }
 
@@ -278,17 +278,17 @@ async fn the_last_attempt_closes_who_was_not_served_and_only_then_settles() {
 async fn who_cannot_even_be_closed_keeps_the_watermark_below() {
     let names = ["open1", "stuck"].map(str::to_owned);
     let running = Running::with(names.into_iter(), Duration::ZERO, Duration::from_millis(200)).await;
-    let answer = running.deliver(&running.delivery, MAX_ATTEMPTS).await;
-    assert_eq!(answer.batch_item_failures.len(), 1, "it becomes a dead letter");
-    assert_eq!(running.times_settled(), 0);
+    let response = running.deliver(&running.delivery, MAX_ATTEMPTS).await;
+    assert_eq!(response.batch_item_failures.len(), 1, "it becomes a dead letter");
+    assert_eq!(running.times_delivered(), 0);
 }
 
 #[tokio::test]
 async fn whom_notify_did_not_serve_in_time_is_left_to_deliver() {
     let names = ["open1", "throttled999"].map(str::to_owned);
     let running = Running::with(names.into_iter(), Duration::ZERO, Duration::from_millis(200)).await;
-    let division = Some(Division { deliveries: running.queue.clone(), receivers_at_once: 5_000 });
-    let notify = Notify { division, ..running.notify.clone() };
+    let partitioning = Some(PartitionedFanOut { deliveries: running.queue.clone(), max_receivers: 5_000 });
+    let notify = Notify { partitioning, ..running.notify.clone() };
     let published = BusEvent::TopicPublished {
         id: "n1".to_owned(),
         topic: "app:fresh".parse().unwrap(),
@@ -296,7 +296,7 @@ async fn whom_notify_did_not_serve_in_time_is_left_to_deliver() {
         data: json!({}),
     };
     notify.handle(Event { at: Utc::now(), body: published }).await.unwrap();
-    assert_eq!(running.times_settled(), 0);
+    assert_eq!(running.times_delivered(), 0);
     let left = running.put_back();
     assert_eq!(left.iter().filter_map(|one| one.only.clone()).flatten().count(), 1, "the one who is left");
     assert_eq!(left[0].only, Some(vec!["throttled999".parse().unwrap()]));

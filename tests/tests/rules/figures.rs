@@ -46,7 +46,7 @@ async fn the_figures_show_connections_deliveries_queues_refusals_and_the_time_fr
     assert_eq!(value("labelcast_upload_to_push_seconds_count", ""), Some(2.0));
     assert!(value("labelcast_upload_to_push_seconds_bucket", "le=\"60\"") == Some(2.0));
     for queue in ["ingest", "analyze", "index", "notify"] {
-        assert!(value("labelcast_steps_waiting", queue).is_some(), "{queue} has no depth\n{metrics}");
+        assert!(value("labelcast_jobs_waiting", queue).is_some(), "{queue} has no depth\n{metrics}");
         assert_eq!(value("labelcast_dead_letters", queue), Some(0.0), "{queue}");
     }
 }

@@ -24,9 +24,9 @@ async fn handshake(test: &TestMachine, token: &str) -> u16 {
 }
 
 async fn refresh(socket: &mut Socket, token: &str) -> Value {
-    let (_, answer) = socket.ask(json!({"action": "refresh", "token": token, "ref": "r"})).await;
-    assert_eq!(answer["ref"], "r", "{answer}");
-    answer
+    let (_, response) = socket.ask(json!({"action": "refresh", "token": token, "ref": "r"})).await;
+    assert_eq!(response["ref"], "r", "{response}");
+    response
 }
 
 async fn is_there(socket: &mut Socket) {
@@ -43,9 +43,9 @@ async fn while_the_keys_cannot_be_fetched_a_new_token_is_answered_temporarily_an
     let token = test.token_by(&rotated).await;
     test.keys.fail();
     test.clock.advance(Duration::minutes(2));
-    let answer = refresh(&mut socket, &token).await;
-    assert_eq!((&answer["type"], &answer["code"]), (&json!("error"), &json!("internal")), "{answer}");
-    assert!(answer["message"].as_str().unwrap().contains("try again in a moment"), "{answer}");
+    let response = refresh(&mut socket, &token).await;
+    assert_eq!((&response["type"], &response["code"]), (&json!("error"), &json!("internal")), "{response}");
+    assert!(response["message"].as_str().unwrap().contains("try again in a moment"), "{response}");
     is_there(&mut socket).await;
     let refused = search(&test, &token).await;
     assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
@@ -78,8 +78,8 @@ async fn while_users_cannot_be_looked_up_a_new_token_is_answered_temporarily_and
         }
     };
     tokio::time::timeout(std::time::Duration::from_secs(30), unavailable).await.expect("it is noticed");
-    let answer = refresh(&mut socket, &another).await;
-    assert_eq!((&answer["type"], &answer["code"]), (&json!("error"), &json!("internal")), "{answer}");
+    let response = refresh(&mut socket, &another).await;
+    assert_eq!((&response["type"], &response["code"]), (&json!("error"), &json!("internal")), "{response}");
     is_there(&mut socket).await;
     assert_eq!(handshake(&test, &token).await, 503);
     rename("ALTER TABLE revisions_of_another_time RENAME TO revisions").await;

@@ -28,8 +28,8 @@ async fn fetched(server: &Server, path: &str, token: &str) -> (HeaderMap, Vec<u8
     let redirect = server.request(Method::GET, path).bearer_auth(token).send().await.unwrap();
     let location = redirect.headers()[LOCATION].to_str().unwrap().to_owned();
     let path = location.split_once(server.address()).unwrap().1;
-    let answer = server.request(Method::GET, path).send().await.unwrap().error_for_status().unwrap();
-    (answer.headers().clone(), answer.bytes().await.unwrap().to_vec())
+    let response = server.request(Method::GET, path).send().await.unwrap().error_for_status().unwrap();
+    (response.headers().clone(), response.bytes().await.unwrap().to_vec())
 }
 
 #[tokio::test]

@@ -18,8 +18,8 @@ async fn refused_soon(server: &Server, token: &str) {
         assert!(begun.elapsed() < SOON, "the token is still accepted");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let (status, answer) = server.get("/api/images", token).await;
-    assert_eq!((status, &answer["error"]["code"]), (StatusCode::UNAUTHORIZED, &json!("unauthorized")));
+    let (status, response) = server.get("/api/images", token).await;
+    assert_eq!((status, &response["error"]["code"]), (StatusCode::UNAUTHORIZED, &json!("unauthorized")));
     assert!(Socket::open(server.address(), token).await.is_err());
 }
 
@@ -76,8 +76,8 @@ async fn who_is_no_moderator_any_more_hears_nothing_more_of_what_moderators_hear
     // Signed in anew the user goes on with the groups of now.
     let token = server.token("moderator").await;
     let mut socket = server.connect(&token).await;
-    let (_, answer) = socket.ask(json!({"action": "subscribe", "topics": ["moderation"]})).await;
-    assert_eq!(answer["code"], "forbidden");
+    let (_, response) = socket.ask(json!({"action": "subscribe", "topics": ["moderation"]})).await;
+    assert_eq!(response["code"], "forbidden");
     assert_eq!(server.get("/api/moderation", &token).await.0, StatusCode::FORBIDDEN);
 }
 
@@ -90,8 +90,8 @@ async fn a_socket_cannot_be_kept_open_with_a_token_of_before() {
     change(&server, &["users", "passwd", "viewer"]).await;
     refused_soon(&server, &second).await;
     let mut socket = server.connect(&server.token("viewer").await).await;
-    let (_, answer) = socket.ask(json!({"action": "refresh", "token": second, "ref": "r"})).await;
-    assert_eq!((&answer["type"], &answer["code"]), (&json!("error"), &json!("forbidden")), "{answer}");
+    let (_, response) = socket.ask(json!({"action": "refresh", "token": second, "ref": "r"})).await;
+    assert_eq!((&response["type"], &response["code"]), (&json!("error"), &json!("forbidden")), "{response}");
     assert_eq!(socket.ask(json!({"action": "ping"})).await.1["type"], "pong", "its own token is still good");
 }
 

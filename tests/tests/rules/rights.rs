@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use crate::publish;
 
 async fn subscribed(socket: &mut Socket, topic: &str) -> bool {
-    let (_, answer) = socket.ask(json!({"action": "subscribe", "topics": [topic]})).await;
-    assert!(answer["type"] == "subscribed" || answer["code"] == "forbidden", "{answer}");
-    answer["type"] == "subscribed"
+    let (_, response) = socket.ask(json!({"action": "subscribe", "topics": [topic]})).await;
+    assert!(response["type"] == "subscribed" || response["code"] == "forbidden", "{response}");
+    response["type"] == "subscribed"
 }
 
 #[tokio::test]
@@ -62,10 +62,10 @@ async fn what_was_removed_comes_back_neither_in_a_replay_nor_in_history() {
     assert_eq!(gone.status(), StatusCode::NO_CONTENT);
     socket.notification("image.removed").await;
     let ask = json!({"action": "subscribe", "topics": ["labels"], "since": {"labels": cursor}});
-    let (replayed, answer) = socket.ask(ask).await;
+    let (replayed, response) = socket.ask(ask).await;
     let events: Vec<&Value> = replayed.iter().map(|frame| &frame["event"]).collect();
     assert_eq!(events, ["image.removed"]);
-    assert_eq!(answer["topics"][0]["recovered"], true, "nothing that may be seen is missing");
+    assert_eq!(response["topics"][0]["recovered"], true, "nothing that may be seen is missing");
     let (_, history) = server.get("/api/history/labels", &token).await;
     assert_eq!(history["notifications"].as_array().unwrap().len(), 1);
     assert_eq!(history["notifications"][0]["event"], "image.removed");
@@ -85,8 +85,8 @@ async fn what_was_hidden_since_is_replayed_to_nobody_who_may_not_see_it_now() {
     let hidden = database.write(|group| group.execute("UPDATE results SET status = 'pending'", [])).await.unwrap();
     assert_eq!(hidden, 1);
     let ask = json!({"action": "subscribe", "topics": ["labels"], "since": {"labels": cursor}});
-    let (replayed, answer) = socket.ask(ask).await;
-    assert_eq!((replayed, &answer["type"]), (vec![], &json!("subscribed")));
+    let (replayed, response) = socket.ask(ask).await;
+    assert_eq!((replayed, &response["type"]), (vec![], &json!("subscribed")));
     let history = uploads::HTTP.get(format!("http://{}/api/history/labels", test.address()));
     let history: Value = history.bearer_auth(test.token().await).send().await.unwrap().json().await.unwrap();
     assert_eq!(history["notifications"], json!([]));
@@ -97,8 +97,8 @@ async fn refresh_takes_a_token_of_the_same_user_only() {
     let server = Server::start(&[]).await;
     let mut socket = server.connect(&server.token("viewer").await).await;
     let other = server.token("moderator").await;
-    let (_, answer) = socket.ask(json!({"action": "refresh", "token": other, "ref": "r"})).await;
-    assert_eq!((&answer["code"], &answer["ref"]), (&json!("forbidden"), &json!("r")));
+    let (_, response) = socket.ask(json!({"action": "refresh", "token": other, "ref": "r"})).await;
+    assert_eq!((&response["code"], &response["ref"]), (&json!("forbidden"), &json!("r")));
     assert!(!subscribed(&mut socket, "moderation").await, "it gained nothing");
     let own = server.token("viewer").await;
     assert_eq!(socket.ask(json!({"action": "refresh", "token": own})).await.1["type"], "refreshed");

@@ -18,8 +18,8 @@ async fn one_bad_topic_or_filter_refuses_the_whole_request_and_changes_nothing()
         json!({"action": "subscribe", "topics": ["app:after", "app:"]}),
         json!({"action": "set_notify_list", "topics": ["app:after", "moderation"]}),
     ] {
-        let (_, answer) = socket.ask(request.clone()).await;
-        assert_eq!(answer["type"], "error", "{request}");
+        let (_, response) = socket.ask(request.clone()).await;
+        assert_eq!(response["type"], "error", "{request}");
     }
     for topic in ["app:after", "app:before"] {
         assert_eq!(publish(&server, &key, topic, json!(topic)).await, StatusCode::ACCEPTED);

@@ -48,7 +48,7 @@ impl Encrypted {
     }
 
     /// Sends these bytes on a connection of their own.
-    async fn send(&self, bytes: &[u8]) -> raw::Answer {
+    async fn send(&self, bytes: &[u8]) -> raw::Response {
         let stream = TcpStream::connect(self.server.address()).await.unwrap();
         let name = ServerName::try_from("127.0.0.1").unwrap();
         let stream = TlsConnector::from(self.config.clone()).connect(name, stream).await.unwrap();
@@ -59,8 +59,8 @@ impl Encrypted {
         let mut request = format!("wss://{}/live", self.server.address()).into_client_request().unwrap();
         request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
         let connector = Some(Connector::Rustls(self.config.clone()));
-        let (stream, answer) = connect_async_tls_with_config(request, None, false, connector).await.unwrap();
-        assert_eq!(answer.status(), StatusCode::SWITCHING_PROTOCOLS.as_u16());
+        let (stream, response) = connect_async_tls_with_config(request, None, false, connector).await.unwrap();
+        assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS.as_u16());
         stream
     }
 }
@@ -81,9 +81,9 @@ async fn a_certificate_of_ones_own_serves_rest_and_the_socket_and_is_in_every_ad
     let health = client.get(encrypted.url("/healthz")).send().await.unwrap();
     assert_eq!(health.status(), StatusCode::OK);
     for path in ["/healthz", "/nothing", "/", "/api/images", "/live", "/login"] {
-        let answer = client.get(encrypted.url(path)).send().await.unwrap();
-        assert!(answer.headers()["strict-transport-security"].to_str().unwrap().contains("max-age="), "{path}");
-        assert_eq!(answer.headers()["x-content-type-options"], "nosniff", "{path}");
+        let response = client.get(encrypted.url(path)).send().await.unwrap();
+        assert!(response.headers()["strict-transport-security"].to_str().unwrap().contains("max-age="), "{path}");
+        assert_eq!(response.headers()["x-content-type-options"], "nosniff", "{path}");
     }
     let settings = client.get(encrypted.url("/web/settings.json")).send().await.unwrap();
     let settings: Value = settings.json().await.unwrap();
@@ -121,8 +121,8 @@ async fn frames_arrive_whole_and_in_order_however_much_more_is_sent_than_the_str
     for number in 0..FRAMES {
         let body = json!({"event": "e", "data": {"number": number, "filler": filler}});
         let post = encrypted.client.request(Method::POST, encrypted.url("/api/topics/app:x"));
-        let answer = post.header("x-api-key", &key).json(&body).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::ACCEPTED);
+        let response = post.header("x-api-key", &key).json(&body).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::ACCEPTED);
     }
     let numbers = reading.await.unwrap();
     assert!(numbers.is_sorted() && numbers.len() == FRAMES, "{numbers:?}");
@@ -157,12 +157,12 @@ async fn every_answer_over_tls_says_to_come_by_tls_and_to_guess_no_types() {
         (format!("GET /healthz HTTP/1.1\r\n{host}x: {long}\r\n\r\n"), 431),
         (format!("GET /healthz HTTP/1.1\r\n{host}{}\r\n", "x: x\r\n".repeat(200)), 431),
     ] {
-        let answer = encrypted.send(request.as_bytes()).await;
-        let what = format!("{request:.60} {answer:?}");
-        assert_eq!(answer.status, expected, "{what}");
-        assert!(answer.header("strict-transport-security").is_some_and(|said| said.contains("max-age=")), "{what}");
-        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{what}");
-        assert_eq!(answer.header("cross-origin-opener-policy"), Some("same-origin"), "{what}");
+        let response = encrypted.send(request.as_bytes()).await;
+        let what = format!("{request:.60} {response:?}");
+        assert_eq!(response.status, expected, "{what}");
+        assert!(response.header("strict-transport-security").is_some_and(|said| said.contains("max-age=")), "{what}");
+        assert_eq!(response.header("x-content-type-options"), Some("nosniff"), "{what}");
+        assert_eq!(response.header("cross-origin-opener-policy"), Some("same-origin"), "{what}");
     }
 }
 

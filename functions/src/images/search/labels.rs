@@ -44,15 +44,15 @@ pub struct CountedLabel {
 pub(super) async fn complete(
     State(AppState { function: api, .. }): State<AppState<SearchApi>>,
     caller: SignedIn,
-    rest::Query(asked): rest::Query<LabelsQuery>,
+    rest::Query(request): rest::Query<LabelsQuery>,
 ) -> Result<Json<LabelsPage>> {
-    let limit = page::limit(asked.limit.as_deref(), 20, 1..=100)?;
-    if asked.prefix.chars().count() > LabelName::MAX_CHARS {
+    let limit = page::limit(request.limit.as_deref(), 20, 1..=100)?;
+    if request.prefix.chars().count() > LabelName::MAX_CHARS {
         return Err(Error::bad_request(format!("`prefix` must have at most {} characters", LabelName::MAX_CHARS)));
     }
-    let prefix = match LabelName::fold(&asked.prefix) {
+    let prefix = match LabelName::fold(&request.prefix) {
         Some(prefix) => prefix.as_str().to_owned(),
-        None if asked.prefix.chars().all(|c| c.is_whitespace() || c.is_control()) => String::new(),
+        None if request.prefix.chars().all(|c| c.is_whitespace() || c.is_control()) => String::new(),
         // Some letters become two in lower case: no label is as long as this.
         None => return Ok(Json(LabelsPage { labels: Vec::new() })),
     };

@@ -94,9 +94,9 @@ pub struct ImagesPage {
 async fn search(
     State(AppState { function: api, .. }): State<AppState<SearchApi>>,
     caller: SignedIn,
-    rest::Query(asked): rest::Query<SearchQuery>,
+    rest::Query(request): rest::Query<SearchQuery>,
 ) -> Result<Json<ImagesPage>> {
-    api.page(&asked, caller.audience()).await.map(Json)
+    api.page(&request, caller.audience()).await.map(Json)
 }
 
 /// Search by label with an API key, for integrators, with a viewer's rights.
@@ -107,17 +107,18 @@ async fn search(
 async fn search_by_key(
     State(AppState { function: api, .. }): State<AppState<SearchApi>>,
     _: Reader,
-    rest::Query(asked): rest::Query<KeySearchQuery>,
+    rest::Query(request): rest::Query<KeySearchQuery>,
 ) -> Result<Json<ImagesPage>> {
-    let asked = SearchQuery { q: asked.label, limit: asked.limit, cursor: asked.cursor, ..SearchQuery::default() };
-    api.page(&asked, Audience::EVERYONE).await.map(Json)
+    let request =
+        SearchQuery { q: request.label, limit: request.limit, cursor: request.cursor, ..SearchQuery::default() };
+    api.page(&request, Audience::EVERYONE).await.map(Json)
 }
 
 impl SearchApi {
-    async fn page(&self, asked: &SearchQuery, audience: Audience<'_>) -> Result<ImagesPage> {
-        let limit = page::limit(asked.limit.as_deref(), 50, 1..=200)?;
-        let before = page::cursor(asked.cursor.as_deref(), &self.cursors)?.unwrap_or(Position::NEWEST);
-        let query = self.query(asked).await?;
+    async fn page(&self, request: &SearchQuery, audience: Audience<'_>) -> Result<ImagesPage> {
+        let limit = page::limit(request.limit.as_deref(), 50, 1..=200)?;
+        let before = page::cursor(request.cursor.as_deref(), &self.cursors)?.unwrap_or(Position::NEWEST);
+        let query = self.query(request).await?;
         if !query.may_be_asked_by(audience) {
             return Err(Error::forbidden("only moderators may use `is:offensive`"));
         }
@@ -126,12 +127,12 @@ impl SearchApi {
         Ok(ImagesPage { images, next: found.next.map(|next| self.cursors.write(next)) })
     }
 
-    async fn query(&self, asked: &SearchQuery) -> Result<Query> {
-        let mut query = Query::parse(&asked.q)?;
-        if let Some(language) = asked.language.as_deref().filter(|language| *language != "en") {
+    async fn query(&self, request: &SearchQuery) -> Result<Query> {
+        let mut query = Query::parse(&request.q)?;
+        if let Some(language) = request.language.as_deref().filter(|language| *language != "en") {
             query = self.translated(&query, language).await?;
         }
-        if let Some(text) = asked.min_confidence.as_deref() {
+        if let Some(text) = request.min_confidence.as_deref() {
             let confidence = rest::number(text).and_then(Confidence::from_percent);
             let wrong = || Error::bad_request("`min_confidence` must be a number from 0 to 100");
             query = query.with_min_confidence(confidence.ok_or_else(wrong)?);

@@ -3,7 +3,7 @@
 use super::bits::{Bits, Broken};
 
 /// The longest code of a symbol, in bits.
-const LONGEST: usize = 15;
+const MAX_WAIT: usize = 15;
 /// Lengths of codes, and three symbols for repeated ones.
 const LENGTHS: usize = 19;
 /// In which order the lengths of the codes for lengths are sent.
@@ -23,7 +23,7 @@ pub(super) enum Code {
     /// Takes no bits.
     One(u16),
     /// How many symbols have a code of each length, and the symbols in the order of their codes.
-    Many { counts: [u16; LONGEST + 1], symbols: Vec<u16> },
+    Many { counts: [u16; MAX_WAIT + 1], symbols: Vec<u16> },
 }
 
 impl Code {
@@ -39,7 +39,7 @@ impl Code {
             return Ok(Self::One(first));
         }
         let second = symbol(bits.take(8)?, alphabet)?;
-        let mut counts = [0; LONGEST + 1];
+        let mut counts = [0; MAX_WAIT + 1];
         counts[1] = 2;
         Ok(Self::Many { counts, symbols: vec![first, second] })
     }
@@ -47,18 +47,18 @@ impl Code {
     /// The code whose symbols have codes of these lengths; 0 for none. It is refused unless it is complete: the decoder
     /// takes some that have too many codes, and panics over them.
     fn of(lengths: &[u8]) -> Result<Self, Broken> {
-        let mut counts = [0u16; LONGEST + 1];
+        let mut counts = [0u16; MAX_WAIT + 1];
         for &length in lengths {
             counts[usize::from(length)] += 1;
         }
         counts[0] = 0;
-        let mut places = [0usize; LONGEST + 1];
+        let mut places = [0usize; MAX_WAIT + 1];
         let mut used = 0;
         let mut room = 0u32;
-        for length in 1..=LONGEST {
+        for length in 1..=MAX_WAIT {
             places[length] = used;
             used += usize::from(counts[length]);
-            room += u32::from(counts[length]) << (LONGEST - length);
+            room += u32::from(counts[length]) << (MAX_WAIT - length);
         }
         let mut symbols = vec![0; used];
         for (symbol, &length) in (0u16..).zip(lengths).filter(|(_, length)| **length != 0) {
@@ -68,7 +68,7 @@ impl Code {
         }
         match symbols[..] {
             [only] => Ok(Self::One(only)),
-            _ if room == 1 << LONGEST => Ok(Self::Many { counts, symbols }),
+            _ if room == 1 << MAX_WAIT => Ok(Self::Many { counts, symbols }),
             _ => Err(Broken),
         }
     }

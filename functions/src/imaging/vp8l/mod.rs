@@ -1,6 +1,6 @@
 //! How much memory a lossless WebP stream (RFC 9649 §3) takes beside its pixels, told before it is decoded.
 //!
-//! A picture may be divided into blocks, each of which names one of up to 65,536 groups of five prefix codes. How many
+//! A picture may be partitioned into blocks, each of which names one of up to 65,536 groups of five prefix codes. How many
 //! there are is said by a picture of its own (the entropy image), not by the size of the picture: 0.9 MB with 80×80 pixels
 //! make the decoder allocate 4.5 GB of tables. So the stream is read here as far as the last code, which takes time in
 //! proportion to the file, its pixels and its codes, and memory of a quarter of a byte for each pixel at most; each code's

@@ -88,23 +88,23 @@ fn verifier(keys: impl KeySource + 'static) -> Verifier {
 /// Counts how often it is asked.
 struct Counted {
     keys: Mutex<Result<JwkSet, KeySourceError>>,
-    asked: AtomicUsize,
+    request: AtomicUsize,
 }
 
 impl Counted {
     fn new(keys: Result<JwkSet, KeySourceError>) -> Arc<Self> {
-        Arc::new(Self { keys: Mutex::new(keys), asked: AtomicUsize::new(0) })
+        Arc::new(Self { keys: Mutex::new(keys), request: AtomicUsize::new(0) })
     }
 
-    fn asked(&self) -> usize {
-        self.asked.load(Ordering::SeqCst)
+    fn request(&self) -> usize {
+        self.request.load(Ordering::SeqCst)
     }
 }
 
 #[async_trait]
 impl KeySource for Arc<Counted> {
     async fn keys(&self) -> Result<JwkSet, KeySourceError> {
-        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.request.fetch_add(1, Ordering::SeqCst);
         self.keys.lock().unwrap().clone()
     }
 }
@@ -160,8 +160,8 @@ async fn an_access_token_is_called_one() {
         "sub": "3f1c", "iss": ISSUER, "client_id": "web", "token_use": "access", "exp": now().timestamp() + 3600,
         "username": "ada",
     });
-    let answer = verifier(set(&[&signer])).verify(&signer.token(&access), now()).await;
-    assert_eq!(answer, Err(TokenError::WrongUse));
+    let response = verifier(set(&[&signer])).verify(&signer.token(&access), now()).await;
+    assert_eq!(response, Err(TokenError::WrongUse));
 }
 
 #[tokio::test]
@@ -245,21 +245,21 @@ async fn new_keys_are_fetched_when_a_token_names_one_and_at_most_once_a_minute()
     let (old, new) = (Signer::new("old"), Signer::new("new"));
     let source = Counted::new(Ok(set(&[&old])));
     let verifier = verifier(Arc::clone(&source));
-    assert_eq!(source.asked(), 0, "not before there is a token");
+    assert_eq!(source.request(), 0, "not before there is a token");
     for _ in 0..3 {
         assert!(verifier.verify(&old.token(&claims()), now()).await.is_ok());
     }
-    assert_eq!(source.asked(), 1);
+    assert_eq!(source.request(), 1);
 
     *source.keys.lock().unwrap() = Ok(set(&[&old, &new]));
     for _ in 0..3 {
         let soon = now() + Duration::seconds(59);
         assert_eq!(verifier.verify(&new.token(&claims()), soon).await, Err(TokenError::UnknownKey));
     }
-    assert_eq!(source.asked(), 1);
+    assert_eq!(source.request(), 1);
     assert!(verifier.verify(&new.token(&claims()), now() + Duration::seconds(60)).await.is_ok());
     assert!(verifier.verify(&old.token(&claims()), now() + Duration::seconds(60)).await.is_ok());
-    assert_eq!(source.asked(), 2);
+    assert_eq!(source.request(), 2);
 }
 
 #[tokio::test]
@@ -268,9 +268,9 @@ async fn many_who_wait_for_keys_make_one_fetch() {
     let source = Counted::new(Ok(set(&[&signer])));
     let verifier = verifier(Arc::clone(&source));
     let token = signer.token(&claims());
-    let answers = futures_util::future::join_all((0..20).map(|_| verifier.verify(&token, now()))).await;
-    assert!(answers.iter().all(Result::is_ok));
-    assert_eq!(source.asked(), 1);
+    let responses = futures_util::future::join_all((0..20).map(|_| verifier.verify(&token, now()))).await;
+    assert!(responses.iter().all(Result::is_ok));
+    assert_eq!(source.request(), 1);
 }
 
 #[tokio::test]
@@ -280,11 +280,11 @@ async fn a_source_that_fails_is_asked_again_soon_and_known_keys_stay() {
     let verifier = verifier(Arc::clone(&source));
     let token = signer.token(&claims());
     for _ in 0..3 {
-        let answer = verifier.verify(&token, now()).await;
-        assert_eq!(answer, Err(TokenError::KeysUnavailable));
-        assert!(answer.unwrap_err().is_temporary());
+        let response = verifier.verify(&token, now()).await;
+        assert_eq!(response, Err(TokenError::KeysUnavailable));
+        assert!(response.unwrap_err().is_temporary());
     }
-    assert_eq!(source.asked(), 1);
+    assert_eq!(source.request(), 1);
 
     *source.keys.lock().unwrap() = Ok(set(&[&signer]));
     assert!(verifier.verify(&token, now() + Duration::seconds(5)).await.is_ok());

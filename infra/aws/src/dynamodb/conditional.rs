@@ -38,7 +38,7 @@ impl Table {
         let mut backoff = Backoff::new(self.what);
         loop {
             let error = match call.clone().send().await {
-                Ok(answer) => return Ok(Ok(answer.attributes)),
+                Ok(response) => return Ok(Ok(response.attributes)),
                 Err(error) => error,
             };
             match error.as_service_error() {

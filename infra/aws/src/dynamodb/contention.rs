@@ -28,7 +28,7 @@ impl Backoff {
     /// that was often enough.
     pub(crate) async fn wait(&mut self) -> PortResult<()> {
         if self.retries == RETRIES {
-            metrics::counter!("labelcast_contention_given_up_total").increment(1);
+            metrics::counter!("labelcast_contention_exhausted_total").increment(1);
             let why = format!("the same rows were changed concurrently at each of {} attempts", RETRIES + 1);
             return Err(PortError::Unavailable { what: self.what, why });
         }

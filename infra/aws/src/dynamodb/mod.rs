@@ -22,7 +22,7 @@ mod table;
 mod transaction;
 mod uploads;
 
-pub use connections::{DynamoConnections, Ranges, RangesError};
+pub use connections::{DynamoConnections, Shards, ShardsError};
 pub(crate) use error::port_error;
 pub use history::DynamoHistory;
 pub use idempotency::DynamoIdempotency;

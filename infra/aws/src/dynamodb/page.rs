@@ -46,10 +46,10 @@ impl Table {
             Place::After(key) => Some(key),
             Place::End => return Ok(None),
         };
-        let answer = call.clone().set_exclusive_start_key(from).send().await;
-        let answer = answer.map_err(|error| port_error(self.what, &error))?;
-        let rows: PortResult<Vec<T>> = answer.items.into_iter().flatten().map(|item| self.read(item)).collect();
-        let place = answer.last_evaluated_key.map_or(Place::End, Place::After);
+        let response = call.clone().set_exclusive_start_key(from).send().await;
+        let response = response.map_err(|error| port_error(self.what, &error))?;
+        let rows: PortResult<Vec<T>> = response.items.into_iter().flatten().map(|item| self.read(item)).collect();
+        let place = response.last_evaluated_key.map_or(Place::End, Place::After);
         Ok(Some((rows?, (call, place))))
     }
 }

@@ -54,11 +54,11 @@ impl Table {
                     .expression_attribute_values(":first", text(first))
                     .expression_attribute_values(":last", text(last)),
             };
-            let answer = call.send().await.map_err(|error| port_error(self.what, &error))?;
-            for item in answer.items.into_iter().flatten() {
+            let response = call.send().await.map_err(|error| port_error(self.what, &error))?;
+            for item in response.items.into_iter().flatten() {
                 found.push(self.read(item)?);
             }
-            from = answer.last_evaluated_key;
+            from = response.last_evaluated_key;
             if from.is_none() {
                 break;
             }

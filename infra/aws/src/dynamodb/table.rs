@@ -36,8 +36,8 @@ impl Table {
     /// Reads one row, strongly; `None` if there is none.
     pub(crate) async fn get<T: DeserializeOwned>(&self, pk: &str, sk: &str) -> PortResult<Option<T>> {
         let call = self.client.get_item().table_name(&self.name).set_key(Some(key(pk, sk))).consistent_read(true);
-        let answer = call.send().await.map_err(|error| port_error(self.what, &error))?;
-        answer.item.map(|item| self.read(item)).transpose()
+        let response = call.send().await.map_err(|error| port_error(self.what, &error))?;
+        response.item.map(|item| self.read(item)).transpose()
     }
 
     /// Reads many rows, in any order; those that are not there are left out.
@@ -49,11 +49,11 @@ impl Table {
                 let wanted = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build();
                 let wanted = wanted.map_err(|error| self.broken(&error))?;
                 let call = self.client.batch_get_item().request_items(&self.name, wanted);
-                let answer = call.send().await.map_err(|error| port_error(self.what, &error))?;
-                for item in answer.responses.into_iter().flatten().flat_map(|(_, items)| items) {
+                let response = call.send().await.map_err(|error| port_error(self.what, &error))?;
+                for item in response.responses.into_iter().flatten().flat_map(|(_, items)| items) {
                     found.push(self.read(item)?);
                 }
-                left = answer.unprocessed_keys.into_iter().flatten().flat_map(|(_, left)| left.keys).collect();
+                left = response.unprocessed_keys.into_iter().flatten().flat_map(|(_, left)| left.keys).collect();
                 if left.is_empty() {
                     break;
                 }

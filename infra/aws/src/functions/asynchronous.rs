@@ -15,14 +15,14 @@ use lambda_runtime::Error;
 use serde_json::Value;
 
 use super::take;
-use crate::home::Home;
+use crate::backend::Backend;
 use crate::telemetry::Metrics;
 
 /// Of the 60 s that `deliver` has: pushing ends before, and so there is time to close those who were not served.
-const DELIVERY_PATIENCE: Duration = Duration::from_secs(52);
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(52);
 
-pub(super) async fn ingest(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let ingest = Ingest::from_provider(home)?;
+pub(super) async fn ingest(backend: &Backend, metrics: &'static Metrics) -> Result<(), Error> {
+    let ingest = Ingest::from_provider(backend)?;
     take(metrics, move |payload: Value| {
         let ingest = ingest.clone();
         async move {
@@ -58,8 +58,8 @@ fn ours<T>(read: Result<T, EventError>, ignored: &'static str) -> Result<Option<
     }
 }
 
-pub(super) async fn analyze(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let analyze = Analyze::from_provider(home)?;
+pub(super) async fn analyze(backend: &Backend, metrics: &'static Metrics) -> Result<(), Error> {
+    let analyze = Analyze::from_provider(backend)?;
     take(metrics, move |payload: Value| {
         let analyze = analyze.clone();
         async move {
@@ -70,8 +70,8 @@ pub(super) async fn analyze(home: &Home, metrics: &'static Metrics) -> Result<()
     .await
 }
 
-pub(super) async fn index(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let index = Index::from_provider(home)?;
+pub(super) async fn index(backend: &Backend, metrics: &'static Metrics) -> Result<(), Error> {
+    let index = Index::from_provider(backend)?;
     take(metrics, move |payload: Value| {
         let index = index.clone();
         async move {
@@ -84,8 +84,8 @@ pub(super) async fn index(home: &Home, metrics: &'static Metrics) -> Result<(), 
     .await
 }
 
-pub(super) async fn notify(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let notify = Notify::from_provider(home)?;
+pub(super) async fn notify(backend: &Backend, metrics: &'static Metrics) -> Result<(), Error> {
+    let notify = Notify::from_provider(backend)?;
     take(metrics, move |payload: Value| {
         let notify = notify.clone();
         async move {
@@ -98,12 +98,12 @@ pub(super) async fn notify(home: &Home, metrics: &'static Metrics) -> Result<(),
     .await
 }
 
-pub(super) async fn deliver(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
+pub(super) async fn deliver(backend: &Backend, metrics: &'static Metrics) -> Result<(), Error> {
     let deliver = Deliver {
-        notify: Notify::undivided(home)?,
-        deliveries: home.deliveries()?,
-        max_attempts: home.settings()?.max_attempts,
-        patience: DELIVERY_PATIENCE,
+        notify: Notify::undivided(backend)?,
+        deliveries: backend.deliveries()?,
+        max_attempts: backend.settings()?.max_attempts,
+        timeout: DELIVERY_TIMEOUT,
     };
     take(metrics, move |payload: Value| {
         let deliver = deliver.clone();
@@ -115,8 +115,8 @@ pub(super) async fn deliver(home: &Home, metrics: &'static Metrics) -> Result<()
     .await
 }
 
-pub(super) async fn sweep(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let sweep = Sweep::from_provider(home)?;
+pub(super) async fn sweep(backend: &Backend, metrics: &'static Metrics) -> Result<(), Error> {
+    let sweep = Sweep::from_provider(backend)?;
     take(metrics, move |payload: Value| {
         let sweep = sweep.clone();
         async move {
@@ -128,13 +128,13 @@ pub(super) async fn sweep(home: &Home, metrics: &'static Metrics) -> Result<(), 
 }
 
 /// The records come by way of a queue.
-pub(super) async fn failed(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let failed = Failed::from_provider(home)?;
+pub(super) async fn failed(backend: &Backend, metrics: &'static Metrics) -> Result<(), Error> {
+    let failed = Failed::from_provider(backend)?;
     take(metrics, move |payload: Value| {
         let failed = failed.clone();
         async move {
             let each = async |exhausted, _| report_all(&failed, exhausted).await;
-            Ok(read_failures(payload)?.handle_each("labelcast_given_up_failures_total", each).await)
+            Ok(read_failures(payload)?.handle_each("labelcast_exhausted_failures_total", each).await)
         }
     })
     .await

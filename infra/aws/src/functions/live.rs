@@ -8,11 +8,11 @@ use labelcast_functions::wiring::FromProvider;
 use lambda_runtime::Error;
 
 use super::take;
-use crate::home::Home;
+use crate::backend::Backend;
 use crate::telemetry::Metrics;
 
-pub(super) async fn authorize(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let authorize = Authorize::from_provider(home)?;
+pub(super) async fn authorize(backend: &Backend, metrics: &'static Metrics) -> Result<(), Error> {
+    let authorize = Authorize::from_provider(backend)?;
     take(metrics, move |event| {
         let authorize = authorize.clone();
         async move { websocket::authorize(&authorize, event).await.map_err(Error::from) }
@@ -20,8 +20,8 @@ pub(super) async fn authorize(home: &Home, metrics: &'static Metrics) -> Result<
     .await
 }
 
-pub(super) async fn connect(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let connect = Connect::from_provider(home)?;
+pub(super) async fn connect(backend: &Backend, metrics: &'static Metrics) -> Result<(), Error> {
+    let connect = Connect::from_provider(backend)?;
     take(metrics, move |event| {
         let connect = connect.clone();
         async move { websocket::connect(&connect, event).await.map_err(Error::from) }
@@ -29,8 +29,8 @@ pub(super) async fn connect(home: &Home, metrics: &'static Metrics) -> Result<()
     .await
 }
 
-pub(super) async fn disconnect(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let disconnect = Disconnect::from_provider(home)?;
+pub(super) async fn disconnect(backend: &Backend, metrics: &'static Metrics) -> Result<(), Error> {
+    let disconnect = Disconnect::from_provider(backend)?;
     take(metrics, move |event| {
         let disconnect = disconnect.clone();
         async move { websocket::disconnect(&disconnect, event).await.map_err(Error::from) }
@@ -38,8 +38,8 @@ pub(super) async fn disconnect(home: &Home, metrics: &'static Metrics) -> Result
     .await
 }
 
-pub(super) async fn message(home: &Home, metrics: &'static Metrics) -> Result<(), Error> {
-    let route = Arc::new(Route::from_provider(home)?);
+pub(super) async fn message(backend: &Backend, metrics: &'static Metrics) -> Result<(), Error> {
+    let route = Arc::new(Route::from_provider(backend)?);
     take(metrics, move |event| {
         let route = route.clone();
         // On the heap: it is too large to be moved about.

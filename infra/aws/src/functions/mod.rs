@@ -12,8 +12,8 @@ use labelcast_functions::images::{ImageApi, ModerationApi, SearchApi, UploadApi}
 use labelcast_functions::live::{HistoryApi, PublishApi};
 use lambda_runtime::Error;
 
+use crate::backend::Backend;
 use crate::deadline;
-use crate::home::Home;
 
 /// The Lambda functions, which all run the same `bootstrap`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,26 +113,26 @@ impl Function {
     }
 
     /// Takes events for as long as the sandbox lives.
-    pub async fn run(self, home: &Home, metrics: &'static crate::telemetry::Metrics) -> Result<(), Error> {
+    pub async fn run(self, backend: &Backend, metrics: &'static crate::telemetry::Metrics) -> Result<(), Error> {
         match self {
-            Self::Authorize => live::authorize(home, metrics).await,
-            Self::Connect => live::connect(home, metrics).await,
-            Self::Disconnect => live::disconnect(home, metrics).await,
-            Self::Message => live::message(home, metrics).await,
-            Self::Upload => rest::serve(rest::routes::<UploadApi>(home)?, metrics).await,
-            Self::Search => rest::serve(rest::routes::<SearchApi>(home)?, metrics).await,
-            Self::Image => rest::serve(rest::routes::<ImageApi>(home)?, metrics).await,
-            Self::Moderation => rest::serve(rest::routes::<ModerationApi>(home)?, metrics).await,
-            Self::History => rest::serve(rest::routes::<HistoryApi>(home)?, metrics).await,
-            Self::Publish => rest::serve(rest::routes::<PublishApi>(home)?, metrics).await,
-            Self::Web => rest::serve(rest::web(home)?, metrics).await,
-            Self::Ingest => asynchronous::ingest(home, metrics).await,
-            Self::Analyze => asynchronous::analyze(home, metrics).await,
-            Self::Index => asynchronous::index(home, metrics).await,
-            Self::Notify => asynchronous::notify(home, metrics).await,
-            Self::Deliver => asynchronous::deliver(home, metrics).await,
-            Self::Sweep => asynchronous::sweep(home, metrics).await,
-            Self::Failed => asynchronous::failed(home, metrics).await,
+            Self::Authorize => live::authorize(backend, metrics).await,
+            Self::Connect => live::connect(backend, metrics).await,
+            Self::Disconnect => live::disconnect(backend, metrics).await,
+            Self::Message => live::message(backend, metrics).await,
+            Self::Upload => rest::serve(rest::routes::<UploadApi>(backend)?, metrics).await,
+            Self::Search => rest::serve(rest::routes::<SearchApi>(backend)?, metrics).await,
+            Self::Image => rest::serve(rest::routes::<ImageApi>(backend)?, metrics).await,
+            Self::Moderation => rest::serve(rest::routes::<ModerationApi>(backend)?, metrics).await,
+            Self::History => rest::serve(rest::routes::<HistoryApi>(backend)?, metrics).await,
+            Self::Publish => rest::serve(rest::routes::<PublishApi>(backend)?, metrics).await,
+            Self::Web => rest::serve(rest::web(backend)?, metrics).await,
+            Self::Ingest => asynchronous::ingest(backend, metrics).await,
+            Self::Analyze => asynchronous::analyze(backend, metrics).await,
+            Self::Index => asynchronous::index(backend, metrics).await,
+            Self::Notify => asynchronous::notify(backend, metrics).await,
+            Self::Deliver => asynchronous::deliver(backend, metrics).await,
+            Self::Sweep => asynchronous::sweep(backend, metrics).await,
+            Self::Failed => asynchronous::failed(backend, metrics).await,
         }
     }
 }
@@ -158,9 +158,9 @@ where
     lambda_runtime::run(lambda_runtime::service_fn(move |event: lambda_runtime::LambdaEvent<E>| {
         let handle = handle.clone();
         async move {
-            let answer = deadline::within(event.context.deadline, handle(event.payload)).await;
+            let response = deadline::within(event.context.deadline, handle(event.payload)).await;
             metrics.flush();
-            answer
+            response
         }
     }))
     .await

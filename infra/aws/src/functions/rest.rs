@@ -16,8 +16,8 @@ use serde_json::json;
 use tower::ServiceExt;
 
 use super::cross_origin;
+use crate::backend::Backend;
 use crate::environment;
-use crate::home::Home;
 use crate::telemetry::Metrics;
 
 /// Serves a router; API Gateway's stage is not part of its paths (`AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH`).
@@ -28,13 +28,13 @@ pub(super) async fn serve(router: Router, metrics: &'static Metrics) -> Result<(
             request.extensions_mut().insert(ConnectInfo(SocketAddr::new(address, 0)));
         }
         async move {
-            let mut answer = router.oneshot(request).await;
-            if let Ok(response) = &mut answer {
+            let mut response = router.oneshot(request).await;
+            if let Ok(response) = &mut response {
                 // API Gateway is never without TLS.
                 rest::add_safe_headers(response.headers_mut(), true);
             }
             metrics.flush();
-            answer
+            response
         }
     }))
     .await
@@ -49,21 +49,21 @@ fn source_ip(request: &lambda_http::Request) -> Option<IpAddr> {
 }
 
 /// The routes of one function, as pages of other origins may call them too.
-pub(super) fn routes<F: RestFunction + FromProvider>(home: &Home) -> environment::Result<Router> {
-    let origins = cross_origin::layer(&home.environment)?;
-    Ok(api::with_fallbacks(api::router::<F, Home>(home)?).layer(origins))
+pub(super) fn routes<F: RestFunction + FromProvider>(backend: &Backend) -> environment::Result<Router> {
+    let origins = cross_origin::layer(&backend.environment)?;
+    Ok(api::with_fallbacks(api::router::<F, Backend>(backend)?).layer(origins))
 }
 
-pub(super) fn web(home: &Home) -> environment::Result<Router> {
-    let sign_in = home.environment.needed("LABELCAST_SIGN_IN_URL")?;
-    let issuer = home.environment.needed("LABELCAST_ISSUER")?;
+pub(super) fn web(backend: &Backend) -> environment::Result<Router> {
+    let sign_in = backend.environment.needed("LABELCAST_SIGN_IN_URL")?;
+    let issuer = backend.environment.needed("LABELCAST_ISSUER")?;
     let settings = WebSettings {
-        api: home.api_url()?,
-        live: home.live_url()?,
-        objects: home.environment.needed("LABELCAST_OBJECTS_URL")?,
+        api: backend.api_url()?,
+        live: backend.live_url()?,
+        objects: backend.environment.needed("LABELCAST_OBJECTS_URL")?,
         authority: issuer.clone(),
-        client_id: home.environment.needed("LABELCAST_CLIENT_ID")?,
-        cli: CliSettings::of(home.environment.needed("LABELCAST_CLI_CLIENT_ID")?),
+        client_id: backend.environment.needed("LABELCAST_CLIENT_ID")?,
+        cli: CliSettings::of(backend.environment.needed("LABELCAST_CLI_CLIENT_ID")?),
         // As the pool's own discovery names them; the web app need not ask for it.
         metadata: json!({
             "issuer": issuer,
@@ -72,19 +72,19 @@ pub(super) fn web(home: &Home) -> environment::Result<Router> {
             "userinfo_endpoint": format!("{sign_in}/oauth2/userInfo"),
             "revocation_endpoint": format!("{sign_in}/oauth2/revoke"),
             "end_session_endpoint": format!("{sign_in}/logout"),
-            "jwks_uri": home.jwks_url()?,
+            "jwks_uri": backend.jwks_url()?,
         }),
         scope: "openid email profile".to_owned(),
-        languages: home.translator()?.languages(),
-        max_upload_bytes: home.settings()?.max_upload_bytes,
+        languages: backend.translator()?.languages(),
+        max_upload_bytes: backend.settings()?.max_upload_bytes,
         live_ping_seconds: WebSettings::PAID_PING_SECONDS,
     };
     let deployment = Deployment {
-        api: home.api_url()?,
-        live: home.live_url()?,
-        max_upload_bytes: home.settings()?.max_upload_bytes,
-        languages: home.translator()?.languages(),
+        api: backend.api_url()?,
+        live: backend.live_url()?,
+        max_upload_bytes: backend.settings()?.max_upload_bytes,
+        languages: backend.translator()?.languages(),
     };
-    let contracts = api::contracts(&deployment).layer(cross_origin::layer(&home.environment)?);
+    let contracts = api::contracts(&deployment).layer(cross_origin::layer(&backend.environment)?);
     Ok(WebApp::new(settings).router().merge(contracts))
 }

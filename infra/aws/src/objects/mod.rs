@@ -81,14 +81,14 @@ fn info(size: Option<i64>, etag: Option<&str>) -> ObjectInfo {
 #[async_trait]
 impl Objects for S3Objects {
     async fn read(&self, key: &ObjectKey) -> PortResult<Option<ObjectRead>> {
-        let answer = self.transfer.send(Method::GET, key, None, Bytes::new()).await?;
-        if answer.status().as_u16() == StatusCode::NOT_FOUND {
+        let response = self.transfer.send(Method::GET, key, None, Bytes::new()).await?;
+        if response.status().as_u16() == StatusCode::NOT_FOUND {
             return Ok(None);
         }
-        let answer = transfer::taken(answer).await?;
-        let header = |name| answer.headers().get(name);
+        let response = transfer::taken(response).await?;
+        let header = |name| response.headers().get(name);
         let info = info(header("content-length").and_then(|size| size.parse().ok()), header("etag"));
-        let bytes = answer.into_body().into_data_stream();
+        let bytes = response.into_body().into_data_stream();
         let bytes = bytes.map_err(|error| PortError::Unavailable { what: WHAT, why: error.to_string() });
         Ok(Some(ObjectRead { info, bytes: bytes.boxed() }))
     }
@@ -117,8 +117,8 @@ impl Objects for S3Objects {
     }
 
     async fn write(&self, key: &ObjectKey, content_type: &str, bytes: Bytes) -> PortResult<()> {
-        let answer = self.transfer.send(Method::PUT, key, Some(content_type), bytes).await?;
-        transfer::taken(answer).await.map(drop)
+        let response = self.transfer.send(Method::PUT, key, Some(content_type), bytes).await?;
+        transfer::taken(response).await.map(drop)
     }
 
     async fn delete(&self, key: &ObjectKey) -> PortResult<()> {
@@ -134,8 +134,8 @@ impl Objects for S3Objects {
             .prefix(prefix)
             .set_start_after(after.map(str::to_owned))
             .max_keys(i32::try_from(MAX_LISTED).unwrap_or(i32::MAX));
-        let answer = call.send().await.map_err(|error| unavailable(&error))?;
-        let listed = answer.contents.unwrap_or_default().into_iter().filter_map(|object| {
+        let response = call.send().await.map_err(|error| unavailable(&error))?;
+        let listed = response.contents.unwrap_or_default().into_iter().filter_map(|object| {
             let modified = object.last_modified.and_then(|at| DateTime::from_timestamp_millis(at.to_millis().ok()?))?;
             Some(ListedObject { key: object.key?, modified })
         });
@@ -162,9 +162,9 @@ impl Objects for S3Objects {
 
     fn sign_get(&self, key: &ObjectKey, content_type: &str, valid: Duration) -> String {
         let valid = chrono::Duration::from_std(valid).unwrap_or(chrono::Duration::minutes(5));
-        let answer = [("response-content-type", content_type)];
+        let response = [("response-content-type", content_type)];
         let place = &self.place;
         let path = format!("{}/{key}", place.path);
-        presigned_get(&place.origin, &path, &answer, &place.credentials, &place.region, valid, self.clock.now())
+        presigned_get(&place.origin, &path, &response, &place.credentials, &place.region, valid, self.clock.now())
     }
 }

@@ -23,7 +23,7 @@ use crate::sdk::{Https, back_off};
 /// Tries of a request that S3 did not take, the first included.
 const ATTEMPTS: u32 = 4;
 /// How long one try may take until the answer begins.
-const PATIENCE: Duration = Duration::from_secs(6);
+const TIMEOUT: Duration = Duration::from_secs(6);
 /// Of what S3 says of an error.
 const MAX_ERROR_BYTES: usize = 16 * 1024;
 
@@ -52,11 +52,11 @@ impl Transfer {
         let mut attempt = 0;
         loop {
             let request = self.signed(&method, key, content_type, bytes.clone()).map_err(unavailable)?;
-            let outcome = match tokio::time::timeout(PATIENCE, self.https.call(request)).await {
-                Ok(Ok(answer)) if answer.status().is_server_error() => taken(answer).await,
-                Ok(Ok(answer)) => return Ok(answer),
+            let outcome = match tokio::time::timeout(TIMEOUT, self.https.call(request)).await {
+                Ok(Ok(response)) if response.status().is_server_error() => taken(response).await,
+                Ok(Ok(response)) => return Ok(response),
                 Ok(Err(error)) => Err(unavailable(error)),
-                Err(_) => Err(unavailable(format!("timed out after {} s", PATIENCE.as_secs()))),
+                Err(_) => Err(unavailable(format!("timed out after {} s", TIMEOUT.as_secs()))),
             };
             attempt += 1;
             if attempt == ATTEMPTS {
@@ -110,12 +110,12 @@ impl Transfer {
 }
 
 /// The answer, if it is none of an error; S3 says in the body what is wrong.
-pub(super) async fn taken(answer: HttpResponse) -> PortResult<HttpResponse> {
-    if answer.status().is_success() {
-        return Ok(answer);
+pub(super) async fn taken(response: HttpResponse) -> PortResult<HttpResponse> {
+    if response.status().is_success() {
+        return Ok(response);
     }
-    let status = answer.status().as_u16();
-    let said = Limited::new(answer.into_body(), MAX_ERROR_BYTES).collect().await.map_err(unavailable)?.to_bytes();
+    let status = response.status().as_u16();
+    let said = Limited::new(response.into_body(), MAX_ERROR_BYTES).collect().await.map_err(unavailable)?.to_bytes();
     Err(unavailable(format!("response {status}: {}", String::from_utf8_lossy(&said))))
 }
 

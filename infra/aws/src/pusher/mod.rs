@@ -33,7 +33,7 @@ use crate::sdk::back_off;
 
 /// Connections that are posted to at once. The account's quota is on API Gateway's side; a post takes some 10 ms, so that
 /// this is some thousand posts a second.
-const AT_ONCE: usize = 64;
+const MAX_CONCURRENCY: usize = 64;
 /// Posts to a connection that were interrupted, or throttled where nobody else can go on, the first included.
 const ATTEMPTS: u32 = 4;
 /// Waits between throttled posts double so often.
@@ -41,7 +41,7 @@ const DOUBLINGS: u32 = 4;
 /// How long a push may take outside of an invocation.
 const PUSH_TIME: Duration = Duration::from_secs(45);
 /// How long one post may take: API Gateway answers within milliseconds, or not at all.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Reaches the connections of one WebSocket API.
 #[derive(Debug, Clone)]
@@ -79,8 +79,8 @@ impl GatewayPusher {
             }
             let post =
                 self.client.post_to_connection().connection_id(to.as_str()).data(Blob::new(frame.clone())).send();
-            let Ok(posted) = tokio::time::timeout(PATIENCE, post).await else {
-                tracing::warn!(connection = %to, "a post timed out after {} s", PATIENCE.as_secs());
+            let Ok(posted) = tokio::time::timeout(TIMEOUT, post).await else {
+                tracing::warn!(connection = %to, "a post timed out after {} s", TIMEOUT.as_secs());
                 return Err(Unreached::Failed);
             };
             let Err(error) = posted else {
@@ -198,7 +198,7 @@ impl Pusher for GatewayPusher {
         let until = deadline::push_until().unwrap_or_else(|| Instant::now() + self.push_time);
         let pace = &Pace::new(self.rate.clone(), count, until);
         let posts = by_connection.into_iter().map(|(to, frames)| self.deliver_all(to, frames, pace));
-        stream::iter(posts).buffer_unordered(AT_ONCE).filter_map(std::future::ready).collect().await
+        stream::iter(posts).buffer_unordered(MAX_CONCURRENCY).filter_map(std::future::ready).collect().await
     }
 
     async fn post(&self, to: &ConnectionId, frame: Frame) -> Result<(), Unreached> {

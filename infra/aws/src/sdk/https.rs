@@ -18,7 +18,7 @@ use hyper_util::client::legacy::connect::HttpConnector as Tcp;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 /// How long a connection may take to be made.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a connection is kept without use: less than AWS keeps it.
 const IDLE: Duration = Duration::from_secs(20);
 
@@ -38,7 +38,7 @@ fn connections() -> Connections {
     let mut tcp = Tcp::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(PATIENCE));
+    tcp.set_connect_timeout(Some(TIMEOUT));
     let connector = HttpsConnectorBuilder::new()
         .with_native_roots()
         .expect(
@@ -56,8 +56,8 @@ impl HttpConnector for Https {
         HttpConnectorFuture::new(async move {
             let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
             // Whatever breaks a connection may be tried again.
-            let answer = client.request(request).await.map_err(|error| ConnectorError::io(error.into()))?;
-            HttpResponse::try_from(answer.map(SdkBody::from_body_1_x))
+            let response = client.request(request).await.map_err(|error| ConnectorError::io(error.into()))?;
+            HttpResponse::try_from(response.map(SdkBody::from_body_1_x))
                 .map_err(|error| ConnectorError::other(error.into(), None))
         })
     }

@@ -19,7 +19,7 @@ use crate::store::mark_as_copy;
 /// Pages (of 4 KiB) that are copied before it is asked whether to stop.
 const PAGES: c_int = 4_096;
 /// A writer that holds the database longer than this is stuck.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What was caught, in a folder that goes away with it.
 pub(super) struct Snapshot {
@@ -72,7 +72,7 @@ fn at_one_moment(directory: &DataDirectory, received: &Path) -> Result<Connectio
     let path = directory.path().join(database::FILE_NAME);
     let (mut holding, reading) = (Connection::open(&path)?, Connection::open(&path)?);
     for connection in [&holding, &reading] {
-        connection.busy_timeout(PATIENCE)?;
+        connection.busy_timeout(TIMEOUT)?;
     }
     let nobody_writes = holding.transaction_with_behavior(TransactionBehavior::Immediate)?;
     link_all(&directory.objects().join("new"), received)?;

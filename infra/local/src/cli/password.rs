@@ -7,7 +7,7 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 use super::failure::Failure;
 
 /// More than the longest password has, in bytes.
-const MOST: u64 = 4_096;
+const MAX: u64 = 4_096;
 
 /// Reads a new password. At a terminal it is asked for twice and not shown; else it is all that comes, without the line
 /// break at the end.
@@ -28,9 +28,9 @@ pub(super) fn read_current() -> Result<String, Failure> {
 
 fn piped(input: &Stdin) -> Result<String, Failure> {
     let mut bytes = Vec::new();
-    input.lock().take(MOST + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MOST {
-        return Err(Failure::failed(format!("the password on standard input is too long (limit {MOST} bytes)")));
+    input.lock().take(MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX {
+        return Err(Failure::failed(format!("the password on standard input is too long (limit {MAX} bytes)")));
     }
     let text = String::from_utf8(bytes).map_err(|_| Failure::failed("the password isn't valid UTF-8"))?;
     Ok(without_line_break(&text).to_owned())
@@ -43,12 +43,12 @@ fn ask(terminal: &Stdin) -> Result<String, Failure> {
 }
 
 fn line(terminal: &Stdin, prompt: &str) -> io::Result<String> {
-    let mut told = io::stderr().lock();
-    write!(told, "{prompt}")?;
-    told.flush()?;
+    let mut reported = io::stderr().lock();
+    write!(reported, "{prompt}")?;
+    reported.flush()?;
     let mut text = String::new();
-    terminal.lock().take(MOST).read_line(&mut text)?;
-    writeln!(told)?;
+    terminal.lock().take(MAX).read_line(&mut text)?;
+    writeln!(reported)?;
     Ok(without_line_break(&text).to_owned())
 }
 

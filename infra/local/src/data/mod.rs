@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-pub(crate) use secrets::letters;
+pub(crate) use secrets::random_id;
 pub use secrets::{REGION, Secrets};
 
 use crate::database;

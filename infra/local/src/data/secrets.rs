@@ -108,19 +108,19 @@ fn make_key() -> Result<String, String> {
 }
 
 fn make_credentials(random: &dyn Random) -> String {
-    let id = letters(random, 18).to_uppercase();
-    format!("[default]\naws_access_key_id = LC{id}\naws_secret_access_key = {}\n", letters(random, 40))
+    let id = random_id(random, 18).to_uppercase();
+    format!("[default]\naws_access_key_id = LC{id}\naws_secret_access_key = {}\n", random_id(random, 40))
 }
 
 fn make_identity(random: &dyn Random) -> String {
-    format!("issuer = https://labelcast.local/{}\nclient_id = {}\n", letters(random, 16), letters(random, 26))
+    format!("issuer = https://labelcast.local/{}\nclient_id = {}\n", random_id(random, 16), random_id(random, 26))
 }
 
 /// Random lower-case letters and digits, 5 bits each, without those that are mistaken for others.
-pub(crate) fn letters(random: &dyn Random, count: usize) -> String {
+pub(crate) fn random_id(random: &dyn Random, count: usize) -> String {
     const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut bytes = vec![0; count];
     random.fill(&mut bytes);
-    // 32 divides 256, so every character is as likely as the others.
+    // 32 partitions 256, so every character is as likely as the others.
     bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect()
 }

@@ -21,9 +21,9 @@ const GROUP: usize = 256;
 const GO_ALONG: Duration = Duration::from_millis(50);
 
 /// Answers whoever waits for a change, once it is known whether the group was committed.
-type Answer = Box<dyn FnOnce(Result<(), &rusqlite::Error>) + Send>;
+type Reply = Box<dyn FnOnce(Result<(), &rusqlite::Error>) + Send>;
 /// Runs a change within the group's transaction. Tells what SQLite said if it failed.
-type Change = Box<dyn FnOnce(&Transaction<'_>) -> (Answer, Option<rusqlite::ffi::Error>) + Send>;
+type Change = Box<dyn FnOnce(&Transaction<'_>) -> (Reply, Option<rusqlite::ffi::Error>) + Send>;
 
 /// When a change is committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,20 +80,20 @@ impl Writer {
         F: FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
         G: FnOnce(T) -> U + Send + 'static,
     {
-        let (answer, outcome) = oneshot::channel();
+        let (reply, outcome) = oneshot::channel();
         let boxed: Change = Box::new(move |group| {
             let result = in_savepoint(group, change);
             let failure = result.as_ref().err().and_then(|error| error.sqlite_error().copied());
-            let answer: Answer = Box::new(move |committed| {
-                let told = match (result, committed) {
+            let reply: Reply = Box::new(move |committed| {
+                let reported = match (result, committed) {
                     (Err(error), _) => Err(port_error(&error)),
                     (Ok(_), Err(error)) => Err(port_error(error)),
                     (Ok(value), Ok(())) => Ok(then(value)),
                 };
                 // Whoever asked may have given up; the change stands all the same.
-                let _ = answer.send(told);
+                let _ = reply.send(reported);
             });
-            (answer, failure)
+            (reply, failure)
         });
         let place = self.places.clone().acquire_owned().await.map_err(|_| stopped())?;
         self.requests.send(Request::Change(urgency, boxed, place)).map_err(|_| stopped())?;
@@ -101,8 +101,8 @@ impl Writer {
     }
 
     pub(super) async fn checkpoint(&self) -> PortResult<()> {
-        let (answer, outcome) = oneshot::channel();
-        self.requests.send(Request::Checkpoint(answer)).map_err(|_| stopped())?;
+        let (reply, outcome) = oneshot::channel();
+        self.requests.send(Request::Checkpoint(reply)).map_err(|_| stopped())?;
         outcome.await.map_err(|_| stopped())?
     }
 }
@@ -168,17 +168,17 @@ impl Work {
                         }
                         self.along.push(change);
                     }
-                    Request::Checkpoint(answer) => checkpoints.push(answer),
+                    Request::Checkpoint(reply) => checkpoints.push(reply),
                 }
             }
             // The time may be over although others keep the queue busy.
             if !now.is_empty() || !checkpoints.is_empty() || self.time_left() == Some(Duration::ZERO) {
                 self.commit(now, durable);
             }
-            for answer in checkpoints {
+            for reply in checkpoints {
                 let emptied = log_file::truncate(&self.connection).map(drop).map_err(|error| port_error(&error));
                 // Whoever asked may have gone.
-                let _ = answer.send(emptied);
+                let _ = reply.send(emptied);
             }
         }
     }
@@ -213,14 +213,14 @@ impl Work {
         metrics::histogram!("labelcast_commit_changes").record(u32::try_from(group.len()).unwrap_or(u32::MAX));
         let mut changes = group.drain(..);
         while changes.len() > 0 {
-            let mut answers = Vec::with_capacity(changes.len());
-            let committed = commit(&mut self.connection, &mut changes, &mut answers);
+            let mut replies = Vec::with_capacity(changes.len());
+            let committed = commit(&mut self.connection, &mut changes, &mut replies);
             if let Err(error) = &committed {
-                tracing::error!(%error, changes = answers.len(), "changes were not committed; all of them were refused");
+                tracing::error!(%error, changes = replies.len(), "changes were not committed; all of them were refused");
                 metrics::counter!("labelcast_commit_failures_total").increment(1);
             }
-            for answer in answers {
-                answer(committed.as_ref().copied());
+            for reply in replies {
+                reply(committed.as_ref().copied());
             }
         }
         drop(changes);
@@ -233,15 +233,15 @@ impl Work {
 fn commit(
     connection: &mut Connection,
     changes: &mut std::vec::Drain<'_, Change>,
-    answers: &mut Vec<Answer>,
+    replies: &mut Vec<Reply>,
 ) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).inspect_err(|_| {
         // Dropping a change drops its answer, and whoever waits is told that the writer did not answer.
         changes.by_ref().for_each(drop);
     })?;
     for change in changes {
-        let (answer, failure) = change(&transaction);
-        answers.push(answer);
+        let (reply, failure) = change(&transaction);
+        replies.push(reply);
         if transaction.is_autocommit() {
             let failure = failure.unwrap_or_else(|| rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT));
             return Err(rusqlite::Error::SqliteFailure(failure, None));

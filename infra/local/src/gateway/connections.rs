@@ -45,7 +45,12 @@ impl Connections for Gateway {
         Ok(self.rows().subscribe(id, subscriptions, replacing, limit))
     }
 
-    async fn go_live(&self, id: &ConnectionId, positions: &[(TopicKey, Cursor)], answer: Frame) -> PortResult<GoLive> {
+    async fn go_live(
+        &self,
+        id: &ConnectionId,
+        positions: &[(TopicKey, Cursor)],
+        response: Frame,
+    ) -> PortResult<GoLive> {
         let Some(socket) = self.socket(id) else { return Ok(GoLive::Gone) };
         let queued = {
             let mut rows = self.rows();
@@ -56,9 +61,9 @@ impl Connections for Gateway {
                 return Ok(GoLive::Behind);
             }
             // Under the same lock: whoever visits next pushes behind the answer.
-            socket.queue(frame::text(answer.bytes()))
+            socket.queue(frame::text(response.bytes()))
         };
-        Ok(if socket.settle(queued) { GoLive::Live } else { GoLive::Gone })
+        Ok(if socket.after_queueing(queued) { GoLive::Live } else { GoLive::Gone })
     }
 
     async fn unsubscribe(&self, id: &ConnectionId, topics: &[TopicKey]) -> PortResult<()> {

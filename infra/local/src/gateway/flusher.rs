@@ -23,13 +23,13 @@ pub(super) struct Flusher {
 struct State {
     waiting: VecDeque<Arc<Socket>>,
     /// Since the beginning.
-    handed_over: Place,
+    dispatched: Place,
     flushed: Place,
     /// Tasks that are under way.
     tasks: usize,
 }
 
-/// How many sockets were handed over, or flushed, since the beginning.
+/// How many sockets were dispatched, or flushed, since the beginning.
 pub(super) type Place = u64;
 
 impl Flusher {
@@ -43,16 +43,16 @@ impl Flusher {
 
     /// Takes over sockets to which something was queued [`First`](super::outbound::Queued::First). Answers the place that
     /// [`reached`](Self::reached) waits for.
-    pub(super) fn hand_over(self: &Arc<Self>, sockets: Vec<Arc<Socket>>) -> Place {
+    pub(super) fn dispatch(self: &Arc<Self>, sockets: Vec<Arc<Socket>>) -> Place {
         let mut state = self.state();
-        state.handed_over += sockets.len() as Place;
+        state.dispatched += sockets.len() as Place;
         state.waiting.extend(sockets);
-        let wanted = state.waiting.len().div_ceil(limits::FLUSHED_AT_ONCE).min(workers());
+        let wanted = state.waiting.len().div_ceil(limits::FLUSH_BATCH).min(workers());
         for _ in state.tasks..wanted {
             state.tasks += 1;
             tokio::spawn(self.clone().work());
         }
-        state.handed_over
+        state.dispatched
     }
 
     /// Flushes until nothing waits; others have their turn in between.
@@ -60,7 +60,7 @@ impl Flusher {
         loop {
             let sockets: Vec<Arc<Socket>> = {
                 let mut state = self.state();
-                let some = state.waiting.len().min(limits::FLUSHED_AT_ONCE);
+                let some = state.waiting.len().min(limits::FLUSH_BATCH);
                 if some == 0 {
                     state.tasks -= 1;
                     return;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use labelcast_functions::model::{Caller, ConnectionId, Seq};
 use labelcast_functions::ports::{Subscription, SubscriptionState, Which};
-use labelcast_functions::query::Filing;
+use labelcast_functions::query::Bucket;
 
 /// A subscription in memory.
 pub(super) struct Entry {
@@ -22,7 +22,7 @@ pub(super) struct Interest {
     /// Where each of those stands.
     places: HashMap<ConnectionId, usize>,
     filtered: HashMap<ConnectionId, Entry>,
-    filed: HashMap<Filing, HashSet<ConnectionId>>,
+    by_bucket: HashMap<Bucket, HashSet<ConnectionId>>,
     /// The highest number that was visited for. What is replayed must reach it before it goes live.
     visited: Seq,
 }
@@ -61,8 +61,8 @@ impl Interest {
                 self.unfiltered.push(entry);
             }
             Some(filter) => {
-                for filing in filter.filings() {
-                    self.filed.entry(filing).or_default().insert(id.clone());
+                for bucket in filter.buckets() {
+                    self.by_bucket.entry(bucket).or_default().insert(id.clone());
                 }
                 self.filtered.insert(id, entry);
             }
@@ -77,11 +77,11 @@ impl Interest {
             }
         }
         let Some(entry) = self.filtered.remove(id) else { return };
-        for filing in entry.subscription.filter.iter().flat_map(|filter| filter.filings()) {
-            if let Some(filed) = self.filed.get_mut(&filing) {
-                filed.remove(id);
-                if filed.is_empty() {
-                    self.filed.remove(&filing);
+        for bucket in entry.subscription.filter.iter().flat_map(|filter| filter.buckets()) {
+            if let Some(by_bucket) = self.by_bucket.get_mut(&bucket) {
+                by_bucket.remove(id);
+                if by_bucket.is_empty() {
+                    self.by_bucket.remove(&bucket);
                 }
             }
         }
@@ -111,17 +111,17 @@ impl Interest {
         };
         let everything = match which {
             Which::All => true,
-            Which::FiledUnder(filings) => filings.contains(&Filing::Everything),
+            Which::InBuckets(buckets) => buckets.contains(&Bucket::Everything),
         };
         if everything {
             self.unfiltered.iter().for_each(&mut show);
         }
         match which {
             Which::All => self.filtered.values().for_each(show),
-            Which::FiledUnder(filings) => {
-                // One filter can be filed in several places; it is shown once.
+            Which::InBuckets(buckets) => {
+                // One filter can be indexed in several places; it is shown once.
                 let due: BTreeSet<&ConnectionId> =
-                    filings.iter().filter_map(|filing| self.filed.get(filing)).flatten().collect();
+                    buckets.iter().filter_map(|bucket| self.by_bucket.get(bucket)).flatten().collect();
                 due.into_iter().filter_map(|id| self.filtered.get(id)).for_each(show);
             }
         }

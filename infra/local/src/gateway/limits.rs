@@ -33,6 +33,6 @@ pub(super) const SEND_BUFFER: usize = 32 * 1024;
 /// Handshakes under way at once; further ones are told 429. API Gateway's own figure is a quota of the account.
 pub(super) const HANDSHAKES: usize = 1_024;
 /// Sockets flushed before other tasks have their turn.
-pub(super) const FLUSHED_AT_ONCE: usize = 128;
+pub(super) const FLUSH_BATCH: usize = 128;
 /// Sockets queued to before the first of them are flushed.
-pub(super) const QUEUED_AT_ONCE: usize = 1_024;
+pub(super) const QUEUE_BATCH: usize = 1_024;

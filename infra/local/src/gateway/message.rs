@@ -40,7 +40,7 @@ pub(super) async fn handle(gateway: Gateway, routes: Arc<dyn Routes>, peer: Arc<
         None => response,
         Some(socket) => {
             // Nobody would end the replay, and what is notified would pass the subscription over for good.
-            metrics::counter!("labelcast_replays_abandoned_total").increment(1);
+            metrics::counter!("labelcast_replays_unfinished_total").increment(1);
             tracing::warn!(connection = %peer.id, "a replay could not be completed; closed its connection, which can resume");
             if let Some(response) = response {
                 socket.queue(response);

@@ -1,10 +1,11 @@
 //! The WebSocket gateway: behaves as API Gateway does, and pushes in process.
 //!
 //! A connection is a [`socket`] with an [`outbound`] queue, and a task of its own, its [`session`]; what it is subscribed
-//! to stands in [`rows`] and is found by way of [`interest`]. The [`pusher`] queues, the [`flusher`] writes. [`door`] lets connections in, [`management`] is the `@connections` API.
+//! to stands in [`rows`] and is found by way of [`interest`]. The [`pusher`] queues, the [`flusher`] writes. [`endpoint`] lets connections in, [`management`] is the `@connections` API.
 
+mod accept;
+mod cleanup;
 mod connections;
-mod door;
 mod flusher;
 mod frame;
 mod handshake;
@@ -17,7 +18,6 @@ mod outbound;
 mod peer;
 mod protocol;
 mod pusher;
-mod reaper;
 mod rows;
 mod session;
 #[cfg(test)]
@@ -42,7 +42,7 @@ use labelcast_functions::ports::{Clock, PortResult, Random};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-pub use door::{refuse, upgrade};
+pub use accept::{refuse, upgrade};
 use flusher::Flusher;
 pub use management::{SignatureCheck, router as management_router, without_stage};
 use rows::Rows;

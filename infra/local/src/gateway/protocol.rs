@@ -12,11 +12,11 @@ use tungstenite::{Error, Message};
 pub(super) enum Incoming {
     /// A text message.
     Text(String),
-    /// A ping; its answer is in [`Reader::answers`].
+    /// A ping; its answer is in [`Reader::responses`].
     Ping,
     /// A pong.
     Pong,
-    /// The peer closes, with this code and reason; its answer is in [`Reader::answers`].
+    /// The peer closes, with this code and reason; its answer is in [`Reader::responses`].
     Close(Option<(u16, String)>),
     /// The peer may not do that: close with this code. Nothing is read any more.
     Violation {
@@ -55,9 +55,9 @@ impl Reader {
     }
 
     /// Frames to send, in the order of what they answer.
-    pub(super) fn answers(&mut self) -> Option<Bytes> {
-        let answers = std::mem::take(&mut self.stream.output);
-        (!answers.is_empty()).then(|| answers.into())
+    pub(super) fn responses(&mut self) -> Option<Bytes> {
+        let responses = std::mem::take(&mut self.stream.output);
+        (!responses.is_empty()).then(|| responses.into())
     }
 
     /// The next of what was fed. `None` if more has to be read.
@@ -178,7 +178,7 @@ mod tests {
         let (all, mut reader) = read(&bytes);
         let text = |text: &str| Incoming::Text(text.to_owned());
         assert_eq!(all, [Incoming::Ping, text("one"), Incoming::Pong, text("two")]);
-        assert_eq!(reader.answers().as_deref(), Some(&b"\x8a\x04you?"[..]), "the ping was answered");
+        assert_eq!(reader.responses().as_deref(), Some(&b"\x8a\x04you?"[..]), "the ping was answered");
     }
 
     #[test]
@@ -213,7 +213,7 @@ mod tests {
     fn a_close_is_answered_with_its_code_and_nothing_is_read_after_it() {
         let (all, mut reader) = read(&[frame(0x88, b"\x0f\xa0bye"), frame(0x81, b"late")].concat());
         assert_eq!(all, [Incoming::Close(Some((4000, "bye".to_owned())))]);
-        assert_eq!(reader.answers().as_deref(), Some(&b"\x88\x05\x0f\xa0bye"[..]));
+        assert_eq!(reader.responses().as_deref(), Some(&b"\x88\x05\x0f\xa0bye"[..]));
         assert_eq!(read(&frame(0x88, b"")).0, [Incoming::Close(None)]);
     }
 
@@ -224,7 +224,7 @@ mod tests {
             for piece in pieces {
                 reader.feed(&piece);
                 while reader.next().is_some() {}
-                reader.answers();
+                reader.responses();
             }
         }
 

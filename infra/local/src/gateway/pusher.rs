@@ -91,10 +91,10 @@ impl Pusher for Gateway {
         let flusher = &self.shared.flusher;
         let mut place = 0;
         for run in runs(frames) {
-            for some in run.to.chunks(limits::QUEUED_AT_ONCE) {
+            for some in run.to.chunks(limits::QUEUE_BATCH) {
                 fan_out.queue(self, &run.frames, some);
-                // Whoever queued hands over before anything else happens: nobody else would.
-                place = flusher.hand_over(std::mem::take(&mut fan_out.to_flush));
+                // Whoever queued dispatches before anything else happens: nobody else would.
+                place = flusher.dispatch(std::mem::take(&mut fan_out.to_flush));
                 self.shared.progress.made();
                 tokio::task::yield_now().await;
             }
@@ -113,7 +113,7 @@ impl Pusher for Gateway {
         // Waits for room, so a replay never counts as a slow reader while it makes progress.
         self.wait_for(&socket, Room::ForMore).await?;
         let queued = socket.queue(encoded);
-        if socket.settle(queued) { Ok(()) } else { Err(Unreached::Gone) }
+        if socket.after_queueing(queued) { Ok(()) } else { Err(Unreached::Gone) }
     }
 
     async fn written(&self, to: &ConnectionId) -> Result<(), Unreached> {

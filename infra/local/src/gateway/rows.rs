@@ -74,23 +74,23 @@ impl Rows {
         limit: usize,
     ) -> Subscribed {
         let Some(row) = self.connections.get(id) else { return Subscribed::Gone };
-        let asked: HashSet<&TopicKey> = subscriptions.iter().map(|subscription| &subscription.topic).collect();
+        let request: HashSet<&TopicKey> = subscriptions.iter().map(|subscription| &subscription.topic).collect();
         let kept = match replacing {
             Replacing::All => 0,
-            Replacing::Same => row.topics.iter().filter(|topic| !asked.contains(topic)).count(),
+            Replacing::Same => row.topics.iter().filter(|topic| !request.contains(topic)).count(),
         };
-        if kept + asked.len() > limit {
+        if kept + request.len() > limit {
             return Subscribed::TooMany;
         }
         if replacing == Replacing::All {
-            let ended: Vec<TopicKey> = row.topics.iter().filter(|topic| !asked.contains(topic)).cloned().collect();
+            let ended: Vec<TopicKey> = row.topics.iter().filter(|topic| !request.contains(topic)).cloned().collect();
             self.unsubscribe(id, &ended);
         }
         for subscription in subscriptions {
             self.topics.entry(subscription.topic.clone()).or_default().insert(subscription);
         }
         if let Some(row) = self.connections.get_mut(id) {
-            row.topics.extend(asked.into_iter().cloned());
+            row.topics.extend(request.into_iter().cloned());
         }
         Subscribed::Stored
     }

@@ -31,11 +31,11 @@ where
         }
         let interest = session.interest();
         tokio::select! {
-            answer = async { handling.as_mut().expect("polled only while handling").await }, if handling.is_some() => {
+            response = async { handling.as_mut().expect("polled only while handling").await }, if handling.is_some() => {
                 handling = None;
-                if let Some(answer) = answer {
-                    let queued = socket.queue(answer);
-                    socket.settle(queued);
+                if let Some(response) = response {
+                    let queued = socket.queue(response);
+                    socket.after_queueing(queued);
                 }
             }
             ready = async { socket.transport.ready(interest.expect("polled only with an interest")).await }, if interest.is_some() => {
@@ -74,9 +74,9 @@ impl Session<'_> {
     fn read_messages(&mut self) {
         while self.waiting.is_none() && self.may_read() {
             let incoming = self.reader.next();
-            if let Some(answers) = self.reader.answers() {
-                let queued = self.socket.queue(answers);
-                self.socket.settle(queued);
+            if let Some(responses) = self.reader.responses() {
+                let queued = self.socket.queue(responses);
+                self.socket.after_queueing(queued);
             }
             match incoming {
                 None => return,

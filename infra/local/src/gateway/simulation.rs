@@ -10,7 +10,7 @@ use labelcast_functions::model::{Caller, Connection, ConnectionId, Cursor, Epoch
 use labelcast_functions::ports::{
     Connections, Frame, GoLive, Pushed, Pusher, Replacing, Subscription, SubscriptionState, Which,
 };
-use labelcast_functions::query::{Filing, Query};
+use labelcast_functions::query::{Bucket, Query};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
@@ -81,10 +81,10 @@ impl Session {
 
     /// What is replayed comes before the answer, what is live after it.
     fn check(&self, seed: u64) {
-        let Some(answered) = self.received.iter().position(|frame| frame.get("subscribed").is_some()) else { return };
-        let position = self.received[answered]["subscribed"].as_u64().unwrap();
+        let Some(responded) = self.received.iter().position(|frame| frame.get("subscribed").is_some()) else { return };
+        let position = self.received[responded]["subscribed"].as_u64().unwrap();
         let replayed = self.seqs().iter().filter(|seq| **seq <= position).count();
-        assert_eq!(replayed, answered, "seed {seed}: replayed before the answer, live after it");
+        assert_eq!(replayed, responded, "seed {seed}: replayed before the answer, live after it");
     }
 }
 
@@ -143,8 +143,8 @@ impl Simulation {
             }
             Notifying::Appended(seq) => {
                 let label = self.label(seq);
-                let filings = BTreeSet::from([Filing::Label(label.parse().unwrap()), Filing::Everything]);
-                Notifying::Visited(seq, self.visit(seq, Which::FiledUnder(&filings)).await)
+                let buckets = BTreeSet::from([Bucket::Label(label.parse().unwrap()), Bucket::Everything]);
+                Notifying::Visited(seq, self.visit(seq, Which::InBuckets(&buckets)).await)
             }
             Notifying::Visited(seq, to) => {
                 let frame = Frame::encode(&json!({ "seq": seq })).unwrap();
@@ -221,8 +221,8 @@ impl Simulation {
                 None => Step::GoLive,
             },
             Step::GoLive => {
-                let answer = Frame::encode(&json!({"subscribed": session.position})).unwrap();
-                match self.gateway.go_live(&id, &[(topic(), cursor(session.position))], answer).await.unwrap() {
+                let response = Frame::encode(&json!({"subscribed": session.position})).unwrap();
+                match self.gateway.go_live(&id, &[(topic(), cursor(session.position))], response).await.unwrap() {
                     GoLive::Live => Step::Live,
                     GoLive::Behind => Step::Read,
                     GoLive::Gone => panic!("nobody left"),

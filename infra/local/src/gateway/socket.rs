@@ -126,7 +126,7 @@ impl Socket {
     }
 
     /// Does what follows from queueing one frame. False if it will not arrive.
-    pub(super) fn settle(&self, queued: Queued) -> bool {
+    pub(super) fn after_queueing(&self, queued: Queued) -> bool {
         match queued {
             Queued::First => self.flush(),
             Queued::Behind => {}

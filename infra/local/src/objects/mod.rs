@@ -1,6 +1,6 @@
 //! Objects as files, behind the same rules as S3's.
 
-mod door;
+mod bucket;
 mod file;
 mod listing;
 mod paced;
@@ -10,7 +10,7 @@ mod served;
 mod space;
 mod store;
 
-pub use door::ObjectCreated;
+pub use bucket::ObjectCreated;
 pub use routes::router;
 pub use store::{BUCKET, FileObjects};
 

@@ -15,7 +15,7 @@ const BEFORE_FILE: usize = 128 << 10;
 /// What is still read of a form that was refused.
 const READ_AFTER_REFUSAL: usize = 32 << 20;
 /// For as long.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// More came before the file than a form may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -66,7 +66,7 @@ where
                 }
             }
         };
-        tokio::spawn(tokio::time::timeout(PATIENCE, read));
+        tokio::spawn(tokio::time::timeout(TIMEOUT, read));
     }
 }
 

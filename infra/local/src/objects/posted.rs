@@ -13,7 +13,7 @@ use labelcast_functions::ports::{ObjectInfo, ObjectKey, PortError};
 use labelcast_functions::rest::Admission;
 use multer::{Field, Multipart};
 
-use super::door::{Bucket, failed, no_room, open_file, refused, slow_down};
+use super::bucket::{Bucket, failed, no_room, open_file, refused, slow_down};
 use super::paced::{Paced, TooMuchBeforeFile};
 use super::store::{BUCKET, blocking, make_folder_of};
 use crate::signature::{Accepted, IncomingForm, PostPolicy, S3Error};
@@ -32,7 +32,7 @@ pub(super) async fn post(State(bucket): State<Bucket>, request: Request) -> Resp
     let (parts, body) = request.into_parts();
     let mut body = Paced::new(body.into_data_stream());
     match take(&bucket, &parts, &mut body).await {
-        Ok((accepted, info)) => answer(&bucket, &accepted, &info),
+        Ok((accepted, info)) => response(&bucket, &accepted, &info),
         Err(error) if error.code == TIMED_OUT => {
             // The connection ends with the response: this client has had its time.
             let mut response = refused(&error);
@@ -66,7 +66,7 @@ async fn take(bucket: &Bucket, parts: &Parts, body: &mut Paced) -> Result<(Accep
     // Before the bytes are read, and not given back until they are on their way: what is stored is never refused.
     let reserved = bucket.created.reserve().map_err(|error| stored(&error))?;
     let info = store(bucket, &accepted, file).await?;
-    tell(bucket, upload_id, reserved).await?;
+    report(bucket, upload_id, reserved).await?;
     Ok((accepted, info))
 }
 
@@ -152,7 +152,7 @@ async fn store(bucket: &Bucket, accepted: &Accepted, mut field: Field<'_>) -> Re
 }
 
 /// Tells of the object; that it will be looked at is durable when it returns.
-async fn tell(bucket: &Bucket, upload_id: UploadId, reserved: Reservation) -> Result<(), S3Error> {
+async fn report(bucket: &Bucket, upload_id: UploadId, reserved: Reservation) -> Result<(), S3Error> {
     // S3 tells the time in milliseconds.
     let object = NewObject { upload_id, created_at: bucket.objects.clock().now().trunc_subsecs(3) };
     bucket.created.created(reserved, object).await.map_err(|error| stored(&error))?;
@@ -168,7 +168,7 @@ fn stored(error: &PortError) -> S3Error {
     }
 }
 
-fn answer(bucket: &Bucket, accepted: &Accepted, info: &ObjectInfo) -> Response {
+fn response(bucket: &Bucket, accepted: &Accepted, info: &ObjectInfo) -> Response {
     let location = bucket.objects.url_of(&accepted.key);
     let etag = format!("\"{}\"", info.etag);
     let mut response = match accepted.success_action_status {

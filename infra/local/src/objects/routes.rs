@@ -1,4 +1,4 @@
-//! The bucket's door: forms in, signed links out.
+//! The bucket's endpoint: forms in, signed links out.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
-use super::door::{Bucket, ObjectCreated};
+use super::bucket::{Bucket, ObjectCreated};
 use super::{FileObjects, posted, served};
 
 /// The routes of forms and links.

@@ -15,7 +15,7 @@ use percent_encoding::percent_decode_str;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
 
-use super::door::{Bucket, failed, open_file, refused};
+use super::bucket::{Bucket, failed, open_file, refused};
 use super::file;
 use super::store::blocking;
 use crate::server::FilePermit;

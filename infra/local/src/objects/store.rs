@@ -246,8 +246,8 @@ impl Objects for FileObjects {
         let (origin, prefix) = split_url(&self.shared.public_url);
         let path = format!("{prefix}/objects/{key}");
         let valid = chrono::Duration::from_std(valid).unwrap_or(chrono::Duration::minutes(5));
-        let answer = [("response-content-type", content_type)];
+        let response = [("response-content-type", content_type)];
         let shared = &self.shared;
-        presigned_get(origin, &path, &answer, &shared.credentials, REGION, valid, shared.clock.now())
+        presigned_get(origin, &path, &response, &shared.credentials, REGION, valid, shared.clock.now())
     }
 }

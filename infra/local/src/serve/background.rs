@@ -16,7 +16,7 @@ use crate::users::REFRESH_EVERY;
 impl Machine {
     /// Works until `stop`: steps, timers, clean-up.
     pub async fn work(&self, stop: CancellationToken) -> PortResult<()> {
-        let steps = self.dispatcher.run(self.steps.clone(), stop.clone());
+        let handler = self.dispatcher.run(self.handler.clone(), stop.clone());
         let gateway = self.gateway.clone();
         let reap = move || {
             gateway.reap();
@@ -38,9 +38,9 @@ impl Machine {
         let seconds = every(Duration::from_secs(1), &stop, reap);
         let minutes = every(Duration::from_mins(1), &stop, tidy);
         let recovered = self.recovery.run(&self.dispatcher);
-        let (steps, (), (), (), (), ()) =
-            tokio::join!(steps, seconds, minutes, recovered, self.watch_accounts(&stop), self.write_audit(&stop));
-        steps
+        let (handler, (), (), (), (), ()) =
+            tokio::join!(handler, seconds, minutes, recovered, self.watch_accounts(&stop), self.write_audit(&stop));
+        handler
     }
 
     /// Closes the sockets of users who have changed, soon after they did.

@@ -17,13 +17,13 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::backend::Backend;
+use super::jobs::IngestOnCreation;
 use super::socket;
-use super::steps::CreatedSteps;
 use crate::objects;
 
 pub(super) fn router(backend: &Backend<'_>) -> Router {
     let home = format!("{}/web/", backend.place.public_url);
-    let objects = objects::router(backend.objects.clone(), Arc::new(CreatedSteps(backend.dispatcher.clone())));
+    let objects = objects::router(backend.objects.clone(), Arc::new(IngestOnCreation(backend.dispatcher.clone())));
     let shared = Router::new().nest("/api", rest(backend)).merge(backend.sign_in.clone().router());
     let origins = &backend.provider.settings.allowed_origins;
     let shared = if origins.is_empty() {
@@ -84,11 +84,11 @@ fn web(backend: &Backend<'_>) -> Router {
     let public_url = backend.place.public_url.clone();
     WebApp::new(settings).router().layer(from_fn(move |request: Request, next: Next| {
         let public_url = public_url.clone();
-        async move { led_home(&public_url, request, next).await }
+        async move { redirect_to_public_url(&public_url, request, next).await }
     }))
 }
 
-async fn led_home(public_url: &str, request: Request, next: Next) -> Response {
+async fn redirect_to_public_url(public_url: &str, request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let elsewhere = host.starts_with("localhost") && public_url.ends_with(&host.replacen("localhost", "127.0.0.1", 1));
     if elsewhere && !host.is_empty() {

@@ -150,7 +150,7 @@ mod tests {
 
     use super::*;
 
-    async fn answer(health: &Health) -> (StatusCode, Value) {
+    async fn response(health: &Health) -> (StatusCode, Value) {
         let response = show_health(State(health.clone())).await;
         let status = response.status();
         (status, serde_json::from_slice(&to_bytes(response.into_body(), 10_000).await.unwrap()).unwrap())
@@ -165,7 +165,7 @@ mod tests {
     #[tokio::test]
     async fn it_is_ok_while_everything_is_taken() {
         let (_place, database) = database();
-        let (status, body) = answer(&Health::new(database, vec![Arc::new(|| None)])).await;
+        let (status, body) = response(&Health::new(database, vec![Arc::new(|| None)])).await;
         assert_eq!((status, &body["status"]), (StatusCode::OK, &json!("ok")));
     }
 
@@ -173,7 +173,7 @@ mod tests {
     async fn it_is_degraded_with_the_reason_while_something_is_refused() {
         let (_place, database) = database();
         let full: Check = Arc::new(|| Some("the disk is full".to_owned()));
-        let (status, body) = answer(&Health::new(database, vec![full])).await;
+        let (status, body) = response(&Health::new(database, vec![full])).await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!((&body["status"], &body["reason"]), (&json!("degraded"), &json!("the disk is full")));
     }
@@ -182,7 +182,7 @@ mod tests {
     async fn it_is_degraded_while_the_database_takes_no_changes() {
         let (_place, database) = database();
         database.write(|transaction| transaction.execute_batch("DROP TABLE settings")).await.unwrap();
-        let (status, body) = answer(&Health::new(database, Vec::new())).await;
+        let (status, body) = response(&Health::new(database, Vec::new())).await;
         assert_eq!((status, &body["status"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("degraded")));
         assert!(body["reason"].as_str().unwrap().contains("database"), "{body}");
     }

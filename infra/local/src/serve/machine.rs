@@ -17,10 +17,10 @@ use super::detector::BuiltinDetector;
 use super::endpoints;
 use super::error::ServeError;
 use super::health::{self, Health};
+use super::jobs::JobFunctions;
 use super::place::Place;
 use super::provider::LocalProvider;
 use super::recover::Recovery;
-use super::steps::FunctionSteps;
 use crate::data::{DataDirectory, Secrets};
 use crate::database::Database;
 use crate::gateway::Gateway;
@@ -32,7 +32,7 @@ use crate::users::{LocalAccounts, Users};
 use crate::work::{Dispatcher, LocalBus, LocalQueue, UnfinishedJobs, WorkTable};
 
 /// What a machine is made of, so that tests bring their own.
-pub struct Parts {
+pub struct Components {
     /// The data directory, which this process has locked.
     pub directory: DataDirectory,
     /// The open database of the directory.
@@ -67,11 +67,11 @@ pub struct Machine {
     pub gateway: Gateway,
     /// Runs the jobs that wait.
     pub dispatcher: Dispatcher,
-    /// The ports, for tests that look behind the doors.
+    /// The ports, for tests that look behind the endpoints.
     pub ports: Ports,
     pub(super) accounts: LocalAccounts,
     pub(super) database: Database,
-    pub(super) steps: Arc<FunctionSteps>,
+    pub(super) handler: Arc<JobFunctions>,
     pub(super) sweep: Sweep,
     pub(super) recovery: Recovery,
     pub(super) directory: DataDirectory,
@@ -79,8 +79,9 @@ pub struct Machine {
 
 impl Machine {
     /// Puts it together. Nothing runs yet.
-    pub async fn build(parts: Parts) -> Result<Self, ServeError> {
-        let Parts { directory, database, clock, random, settings, place, memory, detector, keys, ping_every } = parts;
+    pub async fn build(components: Components) -> Result<Self, ServeError> {
+        let Components { directory, database, clock, random, settings, place, memory, detector, keys, ping_every } =
+            components;
         let threads = std::thread::available_parallelism().unwrap_or(std::num::NonZeroUsize::MIN);
         let decoding = Decoding::new(memory.clone(), threads);
         health::metrics();
@@ -171,7 +172,7 @@ impl Machine {
             dispatcher,
             ports,
             accounts,
-            steps: Arc::new(FunctionSteps::new(&provider.for_jobs(&database), progress)),
+            handler: Arc::new(JobFunctions::new(&provider.for_jobs(&database), progress)),
             database,
             sweep: provider.make(),
             recovery,

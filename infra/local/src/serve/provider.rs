@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use labelcast_functions::images::{Decoding, PageCursors};
-use labelcast_functions::live::{CloseSubscribers, Division, ReplayBudget};
+use labelcast_functions::live::{CloseSubscribers, PartitionedFanOut, ReplayBudget};
 use labelcast_functions::ports::{
     Accounts, Bus, Clock, Connections, Detector, History, Idempotency, Images, Keys, Objects, Ports, Pusher, Queue,
     Random, Translator, Undelivered, UploadJobs, Uploads,
@@ -147,7 +147,7 @@ impl Provider for LocalProvider {
         Ok(self.ports.pusher.clone())
     }
 
-    fn division(&self) -> Made<Option<Division>> {
+    fn partitioning(&self) -> Made<Option<PartitionedFanOut>> {
         Ok(None)
     }
 

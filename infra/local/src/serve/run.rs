@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::ServeError;
 use super::health;
-use super::machine::{Machine, Parts};
+use super::machine::{Components, Machine};
 use super::options::ServeOptions;
 use super::place::Place;
 use crate::data::DataDirectory;
@@ -42,7 +42,7 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
     }
     tracing::info!(budget = %memory.total(), "memory for decoded pictures and replays");
     let database = Database::open(directory.path())?;
-    let machine = Machine::build(Parts {
+    let machine = Machine::build(Components {
         database: database.clone(),
         directory: directory.clone(),
         clock: Arc::new(SystemClock),

@@ -99,7 +99,7 @@ where
     let connection = Arc::new(connection);
     let service = service_fn(move |request: Request<Incoming>| {
         let connection = connection.clone();
-        async move { Ok::<_, Infallible>(connection.answer(request).await) }
+        async move { Ok::<_, Infallible>(connection.response(request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -119,7 +119,7 @@ where
 }
 
 impl Connection {
-    async fn answer(&self, mut request: Request<Incoming>) -> Response {
+    async fn response(&self, mut request: Request<Incoming>) -> Response {
         if let Some(uri) = without_prefix(request.uri(), &self.shared.prefix) {
             *request.uri_mut() = uri;
         }
@@ -167,7 +167,7 @@ impl Connection {
         extensions.insert(Admission::new(move || admitting.admit()));
         let request = request.map(|incoming| body::in_time(incoming, self.shared.timeouts, ticket.clone()));
         let handled = self.shared.app.clone().oneshot(request);
-        let answered = match self.ticket {
+        let responded = match self.ticket {
             Some(_) => handled.await,
             // Behind a proxy the request gives way, and not the connection, which others use too.
             None => tokio::select! {
@@ -175,7 +175,7 @@ impl Connection {
                 () = ticket.gives_way() => Ok(too_many()),
             },
         };
-        let Ok(response) = answered;
+        let Ok(response) = responded;
         response
     }
 }

@@ -44,8 +44,8 @@ struct Lingering {
 
 impl<T> Explained<T> {
     /// Writes that get nowhere for so long fail.
-    pub(super) fn new(stream: T, is_https: bool, patience: Duration) -> Self {
-        Self { stream, is_https, replacement: None, lingering: None, stall: Stall::after(patience) }
+    pub(super) fn new(stream: T, is_https: bool, timeout: Duration) -> Self {
+        Self { stream, is_https, replacement: None, lingering: None, stall: Stall::after(timeout) }
     }
 
     /// The stream itself.
@@ -55,7 +55,7 @@ impl<T> Explained<T> {
 }
 
 /// A whole answer, for where there is no router: it closes the connection.
-pub(super) fn answer(
+pub(super) fn response(
     status: StatusCode,
     code: &'static str,
     message: &str,
@@ -95,7 +95,7 @@ fn explained(written: &[u8], is_https: bool) -> Option<Vec<u8>> {
         "431" => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "URL and headers too large"),
         _ => return None,
     };
-    Some(answer(status, code, message, None, is_https))
+    Some(response(status, code, message, None, is_https))
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for Explained<T> {
@@ -179,13 +179,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_nobody_reads_ends_and_a_slow_reader_gets_all_of_it() {
-        let patience = Duration::from_secs(30);
+        let timeout = Duration::from_secs(30);
         let (ours, mut theirs) = tokio::io::duplex(1_000);
-        let mut stream = Explained::new(ours, false, patience);
+        let mut stream = Explained::new(ours, false, timeout);
         let writing = tokio::spawn(async move { stream.write_all(&[b'x'; 5_000]).await.map(|()| stream) });
         let mut read = [0; 1_000];
         for _ in 0..4 {
-            tokio::time::sleep(patience.mul_f64(0.9)).await;
+            tokio::time::sleep(timeout.mul_f64(0.9)).await;
             theirs.read_exact(&mut read).await.unwrap();
         }
         let mut stream = writing.await.unwrap().unwrap();

@@ -156,7 +156,7 @@ impl Server {
             unauthenticated: Unauthenticated::new(options.unauthenticated_per_address.min(most), most.div_ceil(2)),
             stop: stop.clone(),
         });
-        let door = Entrance {
+        let authentication = Entrance {
             shared,
             descriptors,
             refusals: Arc::new(Semaphore::new(REFUSALS)),
@@ -169,7 +169,7 @@ impl Server {
                 accepted = self.listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, address)) => door.take(stream, address),
+                Ok((stream, address)) => authentication.take(stream, address),
                 Err(error) => {
                     // Out of file descriptors, say: waits a moment, so that it does not turn in circles.
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -228,16 +228,16 @@ impl Entrance {
         if self.shared.acceptor.is_some() {
             return;
         }
-        let answer = explained::answer(status, code, message, Some(1), self.shared.is_https);
-        let told = async move {
-            let _ = stream.write_all(&answer).await;
+        let response = explained::response(status, code, message, Some(1), self.shared.is_https);
+        let reported = async move {
+            let _ = stream.write_all(&response).await;
             let _ = stream.shutdown().await;
             // What the client sends meanwhile would reset the connection before it has read the answer.
             let mut scratch = [0; 4096];
             while stream.read(&mut scratch).await.is_ok_and(|read| read > 0) {}
         };
         tokio::spawn(async move {
-            let _ = tokio::time::timeout(REFUSAL_TIME, told).await;
+            let _ = tokio::time::timeout(REFUSAL_TIME, reported).await;
             drop(permit);
         });
     }

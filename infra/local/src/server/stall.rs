@@ -9,13 +9,13 @@ use tokio::time::{Sleep, sleep};
 
 /// How long writes may get nowhere.
 pub(super) struct Stall {
-    patience: Duration,
+    timeout: Duration,
     until: Option<Pin<Box<Sleep>>>,
 }
 
 impl Stall {
-    pub(super) fn after(patience: Duration) -> Self {
-        Self { patience, until: None }
+    pub(super) fn after(timeout: Duration) -> Self {
+        Self { timeout, until: None }
     }
 
     /// Takes note of what became of a write: one that has waited for too long has failed.
@@ -24,7 +24,7 @@ impl Stall {
             self.until = None;
             return written;
         }
-        let until = self.until.get_or_insert_with(|| Box::pin(sleep(self.patience)));
+        let until = self.until.get_or_insert_with(|| Box::pin(sleep(self.timeout)));
         match until.as_mut().poll(context) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(()) => {

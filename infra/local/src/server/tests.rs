@@ -39,10 +39,10 @@ fn serve_with(tls: &Tls, timeouts: Timeouts) -> (SocketAddr, DropGuard) {
 async fn said(address: SocketAddr, sent: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(sent.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    match stream.read_to_end(&mut answer).await {
+    let mut response = Vec::new();
+    match stream.read_to_end(&mut response).await {
         Err(error) if error.kind() != ErrorKind::ConnectionReset => panic!("{error}"),
-        _ => String::from_utf8(answer).unwrap(),
+        _ => String::from_utf8(response).unwrap(),
     }
 }
 
@@ -104,8 +104,8 @@ const LONG: Duration = Duration::from_mins(10);
 async fn a_client_that_sends_its_headers_slowly_is_let_go() {
     let (address, _serving) =
         serve_with(&Tls::None, Timeouts { head: SHORT, piece: LONG, body: LONG, unauthenticated: LONG });
-    for beginning in ["", "GET /address HT", "GET /address HTTP/1.1\r\nhost: x\r\nx-slow: "] {
-        assert!(!said(address, beginning).await.contains("200"), "{beginning}");
+    for prefix in ["", "GET /address HT", "GET /address HTTP/1.1\r\nhost: x\r\nx-slow: "] {
+        assert!(!said(address, prefix).await.contains("200"), "{prefix}");
     }
 }
 
@@ -113,8 +113,8 @@ async fn a_client_that_sends_its_headers_slowly_is_let_go() {
 async fn a_client_that_asks_nothing_more_is_let_go() {
     let (address, _serving) =
         serve_with(&Tls::None, Timeouts { head: SHORT, piece: LONG, body: LONG, unauthenticated: LONG });
-    let answer = said(address, "GET /address HTTP/1.1\r\nhost: x\r\n\r\n").await;
-    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("127.0.0.1"), "{answer}");
+    let response = said(address, "GET /address HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(response.starts_with("HTTP/1.1 200") && response.ends_with("127.0.0.1"), "{response}");
 }
 
 #[tokio::test]
@@ -125,8 +125,8 @@ async fn a_client_that_sends_its_body_slowly_is_let_go_whether_it_stops_or_drips
     ] {
         let (address, _serving) = serve_with(&Tls::None, timeouts);
         let begun = "POST /length HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nsome";
-        let answer = said(address, begun).await;
-        assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+        let response = said(address, begun).await;
+        assert!(response.starts_with("HTTP/1.1 4"), "{response}");
     }
 }
 
@@ -134,20 +134,20 @@ async fn a_client_that_sends_its_body_slowly_is_let_go_whether_it_stops_or_drips
 async fn a_server_that_ends_answers_what_it_was_asked_and_takes_no_more() {
     let server = Server::listen(ANYWHERE.parse().unwrap(), &Tls::None).unwrap();
     let address = server.address().unwrap();
-    let (asked, goes_on) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
-    let (asked_now, may_go_on) = (asked.clone(), goes_on.clone());
+    let (request, goes_on) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (requested_now, may_go_on) = (request.clone(), goes_on.clone());
     let slow = move || async move {
-        asked_now.add_permits(1);
+        requested_now.add_permits(1);
         may_go_on.acquire().await.unwrap().forget();
         "done"
     };
     let stop = CancellationToken::new();
     let serving = tokio::spawn(server.serve(Router::new().route("/slow", get(slow)), stop.clone()));
-    let answer = tokio::spawn(reqwest::get(format!("http://{address}/slow")));
-    asked.acquire().await.unwrap().forget();
+    let response = tokio::spawn(reqwest::get(format!("http://{address}/slow")));
+    request.acquire().await.unwrap().forget();
     stop.cancel();
     goes_on.add_permits(1);
-    assert_eq!(answer.await.unwrap().unwrap().text().await.unwrap(), "done");
+    assert_eq!(response.await.unwrap().unwrap().text().await.unwrap(), "done");
     serving.await.unwrap();
     assert!(TcpStream::connect(address).await.is_err());
 }

@@ -19,7 +19,7 @@ pub(super) const SCOPES: [&str; 4] = ["openid", "email", "profile", "phone"];
 /// What is asked for; handed on through the login page.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct Asked {
+pub(super) struct AuthorizeRequest {
     pub(super) client_id: String,
     pub(super) redirect_uri: String,
     pub(super) response_type: String,
@@ -36,7 +36,7 @@ pub(super) fn encoded(text: &str) -> String {
     utf8_percent_encode(text, UNRESERVED).to_string()
 }
 
-impl Asked {
+impl AuthorizeRequest {
     /// As a query string.
     pub(super) fn query(&self) -> String {
         let fields = [
@@ -88,25 +88,25 @@ pub(super) fn redirect(to: &str) -> Response {
 pub(super) async fn authorize(
     State(sign_in): State<SignIn>,
     headers: HeaderMap,
-    Query(asked): Query<Asked>,
+    Query(request): Query<AuthorizeRequest>,
 ) -> Response {
-    if let Some(refusal) = asked.refusal(&sign_in) {
+    if let Some(refusal) = request.refusal(&sign_in) {
         return refusal;
     }
     if let Some(session) = sign_in.cookies.get(&headers, cookies::SESSION) {
         match sign_in.session(&session).await {
-            Ok(Some((user, session))) => return sign_in.hand_over(&asked, &user, &session).await,
+            Ok(Some((user, session))) => return sign_in.redirect_with_code(&request, &user, &session).await,
             Ok(None) => {}
             Err(error) => return page::failed(&sign_in, &error),
         }
     }
-    redirect(&sign_in.login_address(&asked))
+    redirect(&sign_in.login_address(&request))
 }
 
 impl SignIn {
     /// Where the login page is shown for what is asked for.
-    pub(super) fn login_address(&self, asked: &Asked) -> String {
-        self.place.path(&format!("/login?{}", asked.query()))
+    pub(super) fn login_address(&self, request: &AuthorizeRequest) -> String {
+        self.place.path(&format!("/login?{}", request.query()))
     }
 
     async fn session(&self, secret: &str) -> labelcast_functions::ports::PortResult<Option<(User, Detail)>> {
@@ -116,21 +116,26 @@ impl SignIn {
     }
 
     /// Sends somebody back with a code.
-    pub(super) async fn hand_over(&self, asked: &Asked, user: &User, session: &Detail) -> Response {
+    pub(super) async fn redirect_with_code(
+        &self,
+        request: &AuthorizeRequest,
+        user: &User,
+        session: &Detail,
+    ) -> Response {
         let detail = Detail {
-            redirect_uri: asked.redirect_uri.clone(),
-            code_challenge: asked.code_challenge.clone(),
-            nonce: asked.nonce.clone(),
-            scope: if asked.scope.trim().is_empty() { "openid".to_owned() } else { asked.scope.clone() },
+            redirect_uri: request.redirect_uri.clone(),
+            code_challenge: request.code_challenge.clone(),
+            nonce: request.nonce.clone(),
+            scope: if request.scope.trim().is_empty() { "openid".to_owned() } else { request.scope.clone() },
             signed_in_at: session.signed_in_at,
-            client_id: asked.client_id.clone(),
+            client_id: request.client_id.clone(),
             // Signing out of the web app ends what it holds, and leaves the command line signed in.
-            session: if self.is_web(&asked.client_id) { session.origin.clone() } else { String::new() },
+            session: if self.is_web(&request.client_id) { session.origin.clone() } else { String::new() },
             origin: self.random.id(),
             account_version: user.version,
         };
         match self.grants.make(Kind::Code, &user.name, &detail).await {
-            Ok(code) => asked.back(&format!("code={code}")),
+            Ok(code) => request.back(&format!("code={code}")),
             Err(error) => page::failed(self, &error),
         }
     }

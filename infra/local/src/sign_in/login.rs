@@ -9,7 +9,7 @@ use labelcast_functions::audit::{Action, Outcome, Record};
 use labelcast_functions::rest::{ClientAddress, Form, Query};
 use serde::Deserialize;
 
-use super::authorize::Asked;
+use super::authorize::AuthorizeRequest;
 use super::grants::{Detail, Kind};
 use super::throttle::Key;
 use super::{SignIn, cookies, device, page, same_origin};
@@ -26,35 +26,39 @@ pub(super) struct Sent {
     form: String,
 }
 
-pub(super) async fn show(State(sign_in): State<SignIn>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
-    if let Some(refusal) = asked.refusal(&sign_in) {
+pub(super) async fn show(
+    State(sign_in): State<SignIn>,
+    Query(request): Query<AuthorizeRequest>,
+    headers: HeaderMap,
+) -> Response {
+    if let Some(refusal) = request.refusal(&sign_in) {
         return refusal;
     }
-    sign_in.form(&asked, &headers, StatusCode::OK, "", None)
+    sign_in.form(&request, &headers, StatusCode::OK, "", None)
 }
 
 pub(super) async fn sign_in(
     State(sign_in): State<SignIn>,
-    Query(asked): Query<Asked>,
+    Query(request): Query<AuthorizeRequest>,
     ClientAddress(address): ClientAddress,
     headers: HeaderMap,
     Form(sent): Form<Sent>,
 ) -> Response {
-    if let Some(refusal) = asked.refusal(&sign_in) {
+    if let Some(refusal) = request.refusal(&sign_in) {
         return refusal;
     }
-    let client = sign_in.client(&asked.client_id).map_or("", |client| client.name);
+    let client = sign_in.client(&request.client_id).map_or("", |client| client.name);
     if !same_origin::is_from_here(&headers, &sign_in.place.public_url) {
         Record::new(Action::SignIn, Outcome::Refused, &sent.username)
             .what("sent by another site")
             .address(address)
             .log();
         let words = "The form was submitted from another site. Please sign in here.";
-        return sign_in.form(&asked, &headers, StatusCode::FORBIDDEN, "", Some(words));
+        return sign_in.form(&request, &headers, StatusCode::FORBIDDEN, "", Some(words));
     }
     if sign_in.form_token(&headers).is_none_or(|form| form != sent.form) {
         let words = "This page has expired, or your browser blocks cookies. Please try again.";
-        return sign_in.form(&asked, &headers, StatusCode::FORBIDDEN, &sent.username, Some(words));
+        return sign_in.form(&request, &headers, StatusCode::FORBIDDEN, &sent.username, Some(words));
     }
     let now = sign_in.clock.now();
     let audit = |outcome| Record::new(Action::SignIn, outcome, &sent.username).what(client).address(address).log();
@@ -63,7 +67,8 @@ pub(super) async fn sign_in(
         metrics::counter!("labelcast_sign_in_slowed_total").increment(1);
         audit(Outcome::Slowed);
         let words = format!("Too many attempts. Please wait {seconds} seconds and try again.");
-        let mut response = sign_in.form(&asked, &headers, StatusCode::TOO_MANY_REQUESTS, &sent.username, Some(&words));
+        let mut response =
+            sign_in.form(&request, &headers, StatusCode::TOO_MANY_REQUESTS, &sent.username, Some(&words));
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         return response;
     }
@@ -75,7 +80,7 @@ pub(super) async fn sign_in(
         metrics::counter!("labelcast_sign_in_failures_total").increment(1);
         audit(Outcome::Failed);
         let words = "Wrong user name or password.";
-        return sign_in.form(&asked, &headers, StatusCode::UNAUTHORIZED, &sent.username, Some(words));
+        return sign_in.form(&request, &headers, StatusCode::UNAUTHORIZED, &sent.username, Some(words));
     };
     sign_in.throttle.succeeded(&keys);
     audit(Outcome::Succeeded);
@@ -85,7 +90,7 @@ pub(super) async fn sign_in(
         Ok(session) => session,
         Err(error) => return page::failed(&sign_in, &error),
     };
-    let mut response = sign_in.hand_over(&asked, &user, &detail).await;
+    let mut response = sign_in.redirect_with_code(&request, &user, &detail).await;
     sign_in.cookies.set(&mut response, cookies::SESSION, &session, 3600);
     sign_in.cookies.set(&mut response, cookies::FORM, "", 0);
     let (device, name) = (sign_in.devices.make(user.name.as_str(), &*sign_in.random), user.name.as_str());
@@ -111,7 +116,7 @@ impl SignIn {
 
     fn form(
         &self,
-        asked: &Asked,
+        request: &AuthorizeRequest,
         headers: &HeaderMap,
         status: StatusCode,
         username: &str,
@@ -121,12 +126,12 @@ impl SignIn {
         let form = self.form_token(headers).unwrap_or_else(|| self.random.id());
         let username: String = username.chars().take(64).collect();
         let form_page = page::LoginForm {
-            action: &self.login_address(asked),
+            action: &self.login_address(request),
             style: &self.place.path("/login.css"),
             form: &form,
             username: &username,
             words,
-            returns_to: cookies::origin_of(&asked.redirect_uri),
+            returns_to: cookies::origin_of(&request.redirect_uri),
         };
         let mut response = page::login(status, &form_page);
         self.cookies.set(&mut response, cookies::FORM, &form, 900);

@@ -8,14 +8,14 @@ use labelcast_functions::rest::ClientAddress;
 use labelcast_functions::rest::Query;
 use serde::Deserialize;
 
-use super::authorize::{Asked, redirect};
+use super::authorize::{AuthorizeRequest, redirect};
 use super::{SignIn, cookies, page};
 
 #[derive(Deserialize)]
 pub(super) struct Leaving {
     logout_uri: Option<String>,
     #[serde(flatten)]
-    asked: Asked,
+    request: AuthorizeRequest,
 }
 
 pub(super) async fn logout(
@@ -31,10 +31,10 @@ pub(super) async fn logout(
             Err(error) => return page::failed(&sign_in, &error),
         }
     }
-    let client = sign_in.client(&leaving.asked.client_id);
+    let client = sign_in.client(&leaving.request.client_id);
     let mut response = match leaving.logout_uri {
         Some(uri) if client.is_some_and(|client| client.return_urls.contains(&uri)) => redirect(&uri),
-        None if leaving.asked.refusal(&sign_in).is_none() => redirect(&sign_in.login_address(&leaving.asked)),
+        None if leaving.request.refusal(&sign_in).is_none() => redirect(&sign_in.login_address(&leaving.request)),
         _ => page::message(
             &sign_in,
             StatusCode::BAD_REQUEST,

@@ -18,12 +18,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::grants::{Detail, Exchanged, Kind};
-use super::tokens::{LIFETIME, Occasion};
+use super::tokens::{LIFETIME, TokenContext};
 use super::{SignIn, page};
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-pub(super) struct Asked {
+pub(super) struct TokenRequest {
     grant_type: String,
     client_id: String,
     code: String,
@@ -35,27 +35,27 @@ pub(super) struct Asked {
 
 /// RFC 6749, 5.2.
 fn refused(error: &'static str) -> Response {
-    answer(StatusCode::BAD_REQUEST, &json!({"error": error}))
+    response(StatusCode::BAD_REQUEST, &json!({"error": error}))
 }
 
-fn answer(status: StatusCode, body: &Value) -> Response {
+fn response(status: StatusCode, body: &Value) -> Response {
     (status, [(header::CACHE_CONTROL, "no-store")], axum::Json(body)).into_response()
 }
 
 /// Ours failed: logged here, told without detail.
 fn failed(error: &dyn Display) -> Response {
     page::note_failure(error);
-    answer(StatusCode::SERVICE_UNAVAILABLE, &json!({"error": "temporarily_unavailable"}))
+    response(StatusCode::SERVICE_UNAVAILABLE, &json!({"error": "temporarily_unavailable"}))
 }
 
-pub(super) async fn token(State(sign_in): State<SignIn>, form: Result<Form<Asked>, FormRejection>) -> Response {
-    let Ok(Form(asked)) = form else { return refused("invalid_request") };
-    if sign_in.client(&asked.client_id).is_none() {
+pub(super) async fn token(State(sign_in): State<SignIn>, form: Result<Form<TokenRequest>, FormRejection>) -> Response {
+    let Ok(Form(request)) = form else { return refused("invalid_request") };
+    if sign_in.client(&request.client_id).is_none() {
         return refused("invalid_client");
     }
-    match asked.grant_type.as_str() {
-        "authorization_code" => sign_in.by_code(asked).await,
-        "refresh_token" => sign_in.by_refresh_token(&asked).await,
+    match request.grant_type.as_str() {
+        "authorization_code" => sign_in.by_code(request).await,
+        "refresh_token" => sign_in.by_refresh_token(&request).await,
         _ => refused("unsupported_grant_type"),
     }
 }
@@ -67,8 +67,8 @@ fn is_verified(verifier: &str, detail: &Detail) -> bool {
 }
 
 impl SignIn {
-    async fn by_code(&self, asked: Asked) -> Response {
-        let Asked { code, client_id, redirect_uri, code_verifier, .. } = asked;
+    async fn by_code(&self, request: TokenRequest) -> Response {
+        let TokenRequest { code, client_id, redirect_uri, code_verifier, .. } = request;
         let accepts = move |detail: &Detail| {
             detail.redirect_uri == redirect_uri && detail.client_id == client_id && is_verified(&code_verifier, detail)
         };
@@ -82,9 +82,9 @@ impl SignIn {
     }
 
     /// As Cognito: gives no new refresh token.
-    async fn by_refresh_token(&self, asked: &Asked) -> Response {
-        match self.grants.find(Kind::Refresh, &asked.refresh_token).await {
-            Ok(Some((_, detail))) if detail.client_id != asked.client_id && !self.is_old_web(&detail, asked) => {
+    async fn by_refresh_token(&self, request: &TokenRequest) -> Response {
+        match self.grants.find(Kind::Refresh, &request.refresh_token).await {
+            Ok(Some((_, detail))) if detail.client_id != request.client_id && !self.is_old_web(&detail, request) => {
                 refused("invalid_grant")
             }
             Ok(Some((user, detail))) => self.issue(&user, &detail, None).await,
@@ -94,8 +94,8 @@ impl SignIn {
     }
 
     /// Whether it was issued before there was more than one application, and the web app asks.
-    fn is_old_web(&self, detail: &Detail, asked: &Asked) -> bool {
-        detail.client_id.is_empty() && self.is_web(&asked.client_id)
+    fn is_old_web(&self, detail: &Detail, request: &TokenRequest) -> bool {
+        detail.client_id.is_empty() && self.is_web(&request.client_id)
     }
 
     async fn issue(&self, name: &Name, detail: &Detail, refresh_token: Option<String>) -> Response {
@@ -105,7 +105,7 @@ impl SignIn {
             Err(error) => return failed(&error),
         };
         let event = self.random.id();
-        let occasion = Occasion {
+        let context = TokenContext {
             now: self.clock.now(),
             signed_in_at: detail.signed_in_at,
             nonce: detail.nonce.as_deref(),
@@ -115,38 +115,38 @@ impl SignIn {
             event: &event,
         };
         let mut body = json!({
-            "access_token": self.issuer.access_token(&user, &occasion),
+            "access_token": self.issuer.access_token(&user, &context),
             "token_type": "Bearer",
             "expires_in": LIFETIME.num_seconds(),
         });
         if detail.scope.split_ascii_whitespace().any(|scope| scope == "openid") {
-            body["id_token"] = json!(self.issuer.id_token_for(&user, &occasion));
+            body["id_token"] = json!(self.issuer.id_token_for(&user, &context));
         }
         if let Some(refresh_token) = refresh_token {
             body["refresh_token"] = json!(refresh_token);
         }
-        answer(StatusCode::OK, &body)
+        response(StatusCode::OK, &body)
     }
 }
 
 pub(super) async fn revoke(
     State(sign_in): State<SignIn>,
     ClientAddress(address): ClientAddress,
-    form: Result<Form<Asked>, FormRejection>,
+    form: Result<Form<TokenRequest>, FormRejection>,
 ) -> Response {
-    let Ok(Form(asked)) = form else { return refused("invalid_request") };
-    let Some(client) = sign_in.client(&asked.client_id) else { return refused("invalid_client") };
-    if asked.token.is_empty() {
+    let Ok(Form(request)) = form else { return refused("invalid_request") };
+    let Some(client) = sign_in.client(&request.client_id) else { return refused("invalid_client") };
+    if request.token.is_empty() {
         return refused("invalid_request");
     }
-    match sign_in.grants.revoke(&asked.token).await {
+    match sign_in.grants.revoke(&request.token).await {
         // A token that is good no longer is revoked already (RFC 7009, 2.2).
         Ok(user) => {
             if let Some(user) = user {
                 let record = Record::new(Action::TokenRevoked, Outcome::Succeeded, user);
                 record.what(client.name).address(address).log();
             }
-            answer(StatusCode::OK, &json!({}))
+            response(StatusCode::OK, &json!({}))
         }
         Err(error) => failed(&error),
     }
@@ -161,9 +161,9 @@ pub(super) async fn user_info(State(sign_in): State<SignIn>, headers: HeaderMap)
     };
     // Somebody else may have the name by now, or the account may have changed.
     match user.map(|user| user.filter(|user| holder.is_some_and(|holder| holder.is(user)))) {
-        Ok(Some(user)) => answer(StatusCode::OK, &json!({"sub": user.sub, "username": user.name})),
+        Ok(Some(user)) => response(StatusCode::OK, &json!({"sub": user.sub, "username": user.name})),
         Ok(None) => {
-            let mut response = answer(StatusCode::UNAUTHORIZED, &json!({"error": "invalid_token"}));
+            let mut response = response(StatusCode::UNAUTHORIZED, &json!({"error": "invalid_token"}));
             let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
             response

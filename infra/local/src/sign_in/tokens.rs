@@ -30,7 +30,7 @@ pub struct TokenIssuer {
 }
 
 /// What a token is about, besides its user.
-pub(super) struct Occasion<'a> {
+pub(super) struct TokenContext<'a> {
     pub(super) now: DateTime<Utc>,
     /// When the password was given.
     pub(super) signed_in_at: DateTime<Utc>,
@@ -104,7 +104,7 @@ impl TokenIssuer {
     /// An ID token, good for an hour.
     pub fn id_token(&self, user: &User, now: DateTime<Utc>) -> String {
         let (origin, event) = (self.random.id(), self.random.id());
-        let occasion = Occasion {
+        let context = TokenContext {
             now,
             signed_in_at: now,
             nonce: None,
@@ -113,26 +113,26 @@ impl TokenIssuer {
             origin: &origin,
             event: &event,
         };
-        self.id_token_for(user, &occasion)
+        self.id_token_for(user, &context)
     }
 
-    pub(super) fn id_token_for(&self, user: &User, occasion: &Occasion<'_>) -> String {
-        let mut claims = self.claims(user, occasion);
-        claims["aud"] = json!(occasion.client);
+    pub(super) fn id_token_for(&self, user: &User, context: &TokenContext<'_>) -> String {
+        let mut claims = self.claims(user, context);
+        claims["aud"] = json!(context.client);
         claims["token_use"] = json!("id");
         claims["cognito:username"] = json!(user.name);
-        if let Some(nonce) = occasion.nonce {
+        if let Some(nonce) = context.nonce {
             claims["nonce"] = json!(nonce);
         }
         self.sign(&claims)
     }
 
-    pub(super) fn access_token(&self, user: &User, occasion: &Occasion<'_>) -> String {
-        let mut claims = self.claims(user, occasion);
-        claims["client_id"] = json!(occasion.client);
+    pub(super) fn access_token(&self, user: &User, context: &TokenContext<'_>) -> String {
+        let mut claims = self.claims(user, context);
+        claims["client_id"] = json!(context.client);
         claims["token_use"] = json!("access");
         claims["username"] = json!(user.name);
-        claims["scope"] = json!(occasion.scope);
+        claims["scope"] = json!(context.scope);
         claims["version"] = json!(2);
         self.sign(&claims)
     }
@@ -149,16 +149,16 @@ impl TokenIssuer {
         (holder.token_use == "access" && holder.exp > now.timestamp()).then_some(holder)
     }
 
-    fn claims(&self, user: &User, occasion: &Occasion<'_>) -> Value {
+    fn claims(&self, user: &User, context: &TokenContext<'_>) -> Value {
         let mut claims = json!({
             "sub": user.sub,
             "iss": self.issuer,
-            "iat": occasion.now.timestamp(),
-            "exp": (occasion.now + LIFETIME).timestamp(),
-            "auth_time": occasion.signed_in_at.timestamp(),
+            "iat": context.now.timestamp(),
+            "exp": (context.now + LIFETIME).timestamp(),
+            "auth_time": context.signed_in_at.timestamp(),
             "jti": self.random.id(),
-            "origin_jti": occasion.origin,
-            "event_id": occasion.event,
+            "origin_jti": context.origin,
+            "event_id": context.event,
         });
         // Cognito has no such claim, and neither has a token of an account that never changed.
         if user.version > 0 {

@@ -31,7 +31,7 @@ pub(super) struct Condition {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Matching {
     Exact,
-    Beginning,
+    Prefix,
 }
 
 fn invalid(what: &str) -> S3Error {
@@ -81,7 +81,7 @@ impl Document {
                 }
                 let matching = match operation.as_str() {
                     "eq" => Matching::Exact,
-                    "starts-with" => Matching::Beginning,
+                    "starts-with" => Matching::Prefix,
                     _ => return Err(invalid("Invalid Condition: unknown operation.")),
                 };
                 let field = second.as_str().and_then(|field| field.strip_prefix('$'));
@@ -114,10 +114,10 @@ impl Condition {
         let holds = value.is_some_and(|value| match self.matching {
             Matching::Exact => value == self.value,
             // A list of content types is looked at one by one; a status can only be given exactly.
-            Matching::Beginning if self.field == "content-type" => {
+            Matching::Prefix if self.field == "content-type" => {
                 value.split(',').all(|one| one.trim_start().starts_with(&self.value))
             }
-            Matching::Beginning => self.field != "success_action_status" && value.starts_with(&self.value),
+            Matching::Prefix => self.field != "success_action_status" && value.starts_with(&self.value),
         });
         if holds {
             return Ok(());

@@ -25,9 +25,9 @@ impl SqliteIdempotency {
 
 #[async_trait]
 impl Idempotency for SqliteIdempotency {
-    async fn claim(&self, asked: &IdempotencyClaim, now: DateTime<Utc>) -> PortResult<Claimed> {
-        let asked = asked.clone();
-        self.database.write(move |group| claim(group, &asked, now)).await
+    async fn claim(&self, claimed: &IdempotencyClaim, now: DateTime<Utc>) -> PortResult<Claimed> {
+        let claimed = claimed.clone();
+        self.database.write(move |group| claim(group, &claimed, now)).await
     }
 
     async fn done(&self, api_key: &Name, key: &str) -> PortResult<()> {
@@ -57,23 +57,23 @@ impl Idempotency for SqliteIdempotency {
     }
 }
 
-fn claim(group: &Transaction<'_>, asked: &IdempotencyClaim, now: DateTime<Utc>) -> rusqlite::Result<Claimed> {
+fn claim(group: &Transaction<'_>, claimed: &IdempotencyClaim, now: DateTime<Utc>) -> rusqlite::Result<Claimed> {
     let known: Option<([u8; 32], String, bool)> = group
         .prepare_cached(
             "SELECT request, id, done FROM idempotency WHERE api_key = ?1 AND key = ?2 AND claimed_at >= ?3",
         )?
-        .query_row(params![asked.api_key.as_str(), asked.key, (now - REMEMBERED).timestamp_millis()], |row| {
+        .query_row(params![claimed.api_key.as_str(), claimed.key, (now - REMEMBERED).timestamp_millis()], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })
         .optional()?;
     if let Some((request, id, done)) = known {
-        return Ok(if request == asked.request { Claimed::Again { id, done } } else { Claimed::Conflict });
+        return Ok(if request == claimed.request { Claimed::Again { id, done } } else { Claimed::Conflict });
     }
     group
         .prepare_cached(concat!(
             "INSERT OR REPLACE INTO idempotency (api_key, key, request, id, done, claimed_at) ",
             "VALUES (?1, ?2, ?3, ?4, 0, ?5)"
         ))?
-        .execute(params![asked.api_key.as_str(), asked.key, asked.request, asked.id, now.timestamp_millis()])?;
+        .execute(params![claimed.api_key.as_str(), claimed.key, claimed.request, claimed.id, now.timestamp_millis()])?;
     Ok(Claimed::First)
 }

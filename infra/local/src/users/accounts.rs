@@ -69,8 +69,8 @@ impl LocalAccounts {
     }
 
     async fn no_older_than(&self, age: Duration) -> PortResult<Arc<Known>> {
-        let asked_at = Instant::now();
-        let is_fresh = |known: &Known| known.revision.is_some() && known.looked_at + age >= asked_at;
+        let requested_at = Instant::now();
+        let is_fresh = |known: &Known| known.revision.is_some() && known.looked_at + age >= requested_at;
         let known = self.known();
         if is_fresh(&known) {
             return Ok(known);

@@ -185,15 +185,16 @@ impl Users {
         if self.database.read(had_first_users).await? {
             return Ok(Vec::new());
         }
-        let (mut told, mut rows) = (Vec::new(), Vec::new());
+        let (mut reported, mut rows) = (Vec::new(), Vec::new());
         for (name, groups) in [("viewer", vec![]), ("moderator", vec![MODERATORS])] {
             let name: Name = name.parse().expect("a plain word is a name");
             // 16 characters of 5 bits, in fours that can be read out.
-            let letters = data::letters(&*self.random, 16);
-            let password = format!("{}-{}-{}-{}", &letters[..4], &letters[4..8], &letters[8..12], &letters[12..]);
+            let random_id = data::random_id(&*self.random, 16);
+            let password =
+                format!("{}-{}-{}-{}", &random_id[..4], &random_id[4..8], &random_id[8..12], &random_id[12..]);
             let hash = password::hash(password.clone(), self.salt()).await?;
             rows.push((name.clone(), self.random.id(), hash, serde_json::json!(groups).to_string()));
-            told.push(NewUser { name, password });
+            reported.push(NewUser { name, password });
         }
         let (at, operator) = (self.clock.now(), self.operator.clone());
         let now = at.timestamp_millis();
@@ -219,7 +220,7 @@ impl Users {
             })
             .await?;
         // Somebody may have added one of that name before.
-        Ok(told.into_iter().zip(made).filter_map(|(user, made)| made.then_some(user)).collect())
+        Ok(reported.into_iter().zip(made).filter_map(|(user, made)| made.then_some(user)).collect())
     }
 
     fn salt(&self) -> [u8; 16] {

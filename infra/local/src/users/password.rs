@@ -7,7 +7,7 @@ use labelcast_functions::ports::PortError;
 use tokio::sync::Semaphore;
 
 /// Each takes 19 MiB and a core for some 20 ms.
-static AT_ONCE: Semaphore = Semaphore::const_new(2);
+static MAX_CONCURRENCY: Semaphore = Semaphore::const_new(2);
 
 /// Why a password was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +55,7 @@ async fn computed<T: Send + 'static>(
     compute: impl FnOnce() -> Result<T, String> + Send + 'static,
 ) -> Result<T, PasswordError> {
     let failed = |why: String| PasswordError::Port(PortError::Failed { what: "hashing a password", why });
-    let turn = AT_ONCE.acquire().await.map_err(|error| failed(error.to_string()))?;
+    let turn = MAX_CONCURRENCY.acquire().await.map_err(|error| failed(error.to_string()))?;
     let computed = tokio::task::spawn_blocking(move || {
         // Whoever asked may hang up; the turn lasts as long as the work, or hanging up would lift the bound.
         let _turn = turn;

@@ -37,7 +37,7 @@ pub type Outcome = Result<(), Failure>;
 
 /// The functions behind the table, as the backend wires them.
 #[async_trait]
-pub trait Steps: Send + Sync {
+pub trait JobHandler: Send + Sync {
     /// Runs jobs of one target; the outcomes are in order.
     async fn run(&self, target: Target, jobs: &[Job]) -> Vec<Outcome>;
 
@@ -46,13 +46,13 @@ pub trait Steps: Send + Sync {
 
     /// A job used up its attempts: notifies whoever waits. Where that fails it is tried again later. Notifications get here too
     /// before others pass them: whoever is subscribed resumes, so that no cursor passes what was not pushed.
-    async fn gave_up(&self, job: &Job) -> Outcome;
+    async fn on_exhausted(&self, job: &Job) -> Outcome;
 }
 
 /// Runs jobs within their time. A panic or a time-out fails all of them.
-pub(super) async fn once(target: Target, steps: &dyn Steps, jobs: &[Job]) -> Vec<Outcome> {
+pub(super) async fn once(target: Target, handler: &dyn JobHandler, jobs: &[Job]) -> Vec<Outcome> {
     let all = |failure: Failure| vec![Err(failure); jobs.len()];
-    match guarded(target, steps, steps.run(target, jobs)).await {
+    match guarded(target, handler, handler.run(target, jobs)).await {
         Ok(outcomes) if outcomes.len() == jobs.len() => outcomes,
         Ok(_) => all("the function returned results for jobs that it was not given".to_owned().into()),
         Err(failure) => all(failure),
@@ -60,26 +60,26 @@ pub(super) async fn once(target: Target, steps: &dyn Steps, jobs: &[Job]) -> Vec
 }
 
 /// Notifies whoever waits for a job that used up its attempts, within the time of an attempt.
-pub(super) async fn gave_up(steps: &dyn Steps, job: &Job) -> Outcome {
-    guarded(job.target, steps, steps.gave_up(job)).await.flatten()
+pub(super) async fn on_exhausted(handler: &dyn JobHandler, job: &Job) -> Outcome {
+    guarded(job.target, handler, handler.on_exhausted(job)).await.flatten()
 }
 
-async fn guarded<T>(target: Target, steps: &dyn Steps, attempt: impl Future<Output = T>) -> Result<T, Failure> {
+async fn guarded<T>(target: Target, handler: &dyn JobHandler, attempt: impl Future<Output = T>) -> Result<T, Failure> {
     let attempt = std::panic::AssertUnwindSafe(attempt).catch_unwind();
     let mut attempt = std::pin::pin!(attempt);
     let end = Instant::now() + target.time_out();
-    let mut reached = steps.progress();
+    let mut reached = handler.progress();
     loop {
-        let look = end.min(Instant::now() + target.patience());
+        let look = end.min(Instant::now() + target.timeout());
         match timeout_at(look, &mut attempt).await {
             Ok(Ok(outcome)) => return Ok(outcome),
             Ok(Err(_)) => return Err("the function panicked; the message is in the log".to_owned().into()),
             Err(_) => {}
         }
-        let before = std::mem::replace(&mut reached, steps.progress());
+        let before = std::mem::replace(&mut reached, handler.progress());
         if look == end || (reached == before && target.in_order()) {
             let (time, got_nowhere) =
-                if look == end { (target.time_out(), "") } else { (target.patience(), " and got nowhere") };
+                if look == end { (target.time_out(), "") } else { (target.timeout(), " and got nowhere") };
             let message = format!("the function took longer than {} s{got_nowhere}", time.as_secs());
             return Err(Failure { message, cause: Cause::TimeOut });
         }
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[async_trait]
-    impl Steps for Slow {
+    impl JobHandler for Slow {
         async fn run(&self, _: Target, jobs: &[Job]) -> Vec<Outcome> {
             for second in 0..self.seconds {
                 tokio::time::sleep(Duration::from_secs(1)).await;
@@ -117,7 +117,7 @@ mod tests {
             self.progress.load(Ordering::Relaxed)
         }
 
-        async fn gave_up(&self, _: &Job) -> Outcome {
+        async fn on_exhausted(&self, _: &Job) -> Outcome {
             Ok(())
         }
     }

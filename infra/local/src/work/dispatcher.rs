@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::attempt::Steps;
+use super::attempt::JobHandler;
 use super::backlog::Backlog;
 use super::lease::JobQueue;
 use super::running::RunningFile;
@@ -89,16 +89,16 @@ impl Dispatcher {
 
     /// Takes up what a process before left behind, then works until `stop` says so; what runs then may end, what waits
     /// stays in the table. Only for whoever holds the directory's lock.
-    pub async fn run(&self, steps: Arc<dyn Steps>, stop: CancellationToken) -> PortResult<()> {
+    pub async fn run(&self, handler: Arc<dyn JobHandler>, stop: CancellationToken) -> PortResult<()> {
         let running = Arc::new(self.take_over().await?);
         self.poll().await?;
         let mut tasks = JoinSet::new();
         let mut place = 0;
         for target in Target::ALL {
             for _ in 0..target.concurrency() {
-                let (shared, steps, running, stop) =
-                    (self.shared.clone(), steps.clone(), running.clone(), stop.clone());
-                tasks.spawn(Worker { shared, target, steps, running, place, stop }.run());
+                let (shared, handler, running, stop) =
+                    (self.shared.clone(), handler.clone(), running.clone(), stop.clone());
+                tasks.spawn(Worker { shared, target, handler, running, place, stop }.run());
                 place += 1;
             }
         }
@@ -160,7 +160,7 @@ impl Dispatcher {
         for depth in &depths {
             let name = depth.target.name();
             let age = depth.oldest.map_or(0.0, |oldest| (shared.clock.now() - oldest).as_seconds_f64().max(0.0));
-            metrics::gauge!("labelcast_steps_waiting", "target" => name).set(depth.waiting);
+            metrics::gauge!("labelcast_jobs_waiting", "target" => name).set(depth.waiting);
             metrics::gauge!("labelcast_oldest_job_age_seconds", "target" => name).set(age);
             metrics::gauge!("labelcast_dead_letters", "target" => name).set(depth.dead);
             if depth.waiting > 0 {

@@ -23,7 +23,7 @@ mod unfinished;
 mod waiting;
 mod worker;
 
-pub use attempt::{Cause, Failure, Outcome, Steps};
+pub use attempt::{Cause, Failure, JobHandler, Outcome};
 pub use backlog::{Kind, Reservation};
 pub use bus::LocalBus;
 pub use dispatcher::Dispatcher;

@@ -63,7 +63,7 @@ impl Target {
         }
     }
 
-    /// Jobs handed over together at most. Notifications that wait are written and pushed together: as many as are published
+    /// Jobs dispatched together at most. Notifications that wait are written and pushed together: as many as are published
     /// with a few commits, so that they are notified as fast as they are accepted.
     pub const fn batch(self) -> usize {
         match self {
@@ -86,7 +86,7 @@ impl Target {
     }
 
     /// How long an attempt may get nowhere. Short where others wait behind it: what gets on has its whole time.
-    pub const fn patience(self) -> Duration {
+    pub const fn timeout(self) -> Duration {
         match self {
             Self::Ingest | Self::Analyze | Self::Index => self.time_out(),
             Self::Notify => Duration::from_secs(2),

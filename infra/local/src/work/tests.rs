@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Dispatcher, Failure, Job, Kind, NewJob, Outcome, Steps, Target, WorkTable};
+use super::{Dispatcher, Failure, Job, JobHandler, Kind, NewJob, Outcome, Target, WorkTable};
 use crate::database::Database;
 
 struct SetClock(AtomicI64);
@@ -70,7 +70,7 @@ struct Functions {
     /// Names of jobs that fail, and how often.
     failing: Mutex<BTreeMap<String, usize>>,
     running: AtomicUsize,
-    most_running: AtomicUsize,
+    max_running: AtomicUsize,
     /// Suspects that ran while something else did.
     not_alone: AtomicUsize,
     /// Names of jobs whose attempts never end.
@@ -104,13 +104,13 @@ impl Functions {
 }
 
 #[async_trait]
-impl Steps for Functions {
+impl JobHandler for Functions {
     async fn run(&self, _: Target, jobs: &[Job]) -> Vec<Outcome> {
         if let Some(Err(error)) = jobs.iter().map(|job| &job.request).find(|request| request.is_err()) {
             return vec![Err(Failure::from(error.to_string())); jobs.len()];
         }
         let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
-        self.most_running.fetch_max(running, Ordering::SeqCst);
+        self.max_running.fetch_max(running, Ordering::SeqCst);
         if jobs[0].suspect.is_some() && (running > 1 || jobs.len() > 1) {
             self.not_alone.fetch_add(1, Ordering::SeqCst);
         }
@@ -152,7 +152,7 @@ impl Steps for Functions {
         if self.turns.is_none() { 0 } else { self.looks.fetch_add(1, Ordering::SeqCst) }
     }
 
-    async fn gave_up(&self, job: &Job) -> Outcome {
+    async fn on_exhausted(&self, job: &Job) -> Outcome {
         if job.request.is_err() {
             return Ok(());
         }
@@ -231,7 +231,7 @@ async fn a_burst_of_hours_of_work_is_run_once_and_by_as_many_workers_as_there_ar
         until("one ends", async || functions.done().len() == ended).await;
     }
     process.end().await;
-    assert_eq!(functions.most_running.load(Ordering::SeqCst), Target::Analyze.concurrency());
+    assert_eq!(functions.max_running.load(Ordering::SeqCst), Target::Analyze.concurrency());
     assert!(functions.attempts().values().all(|attempts| attempts == &[1]), "{:?}", functions.attempts());
 }
 
@@ -272,7 +272,7 @@ async fn what_waits_at_a_clean_end_is_neither_attempted_nor_suspected() {
     until("the others run", async || functions.done().len() == 12).await;
     process.end().await;
     assert!(functions.attempts().values().all(|attempts| attempts == &[1]));
-    assert_eq!(functions.most_running.load(Ordering::SeqCst), workers, "nothing had to run alone");
+    assert_eq!(functions.max_running.load(Ordering::SeqCst), workers, "nothing had to run alone");
 }
 
 #[tokio::test]
@@ -368,7 +368,7 @@ async fn a_notification_that_hangs_holds_up_those_behind_it_for_seconds_and_whoe
     process.accept(Target::Notify, numbered(60)).await;
     until("those behind it are done", async || functions.done().len() == 59).await;
     // Once with others, once alone.
-    assert!(begun.elapsed() < 3 * Target::Notify.patience(), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < 3 * Target::Notify.timeout(), "{:?}", begun.elapsed());
     assert_eq!(*functions.exhausted.lock().unwrap(), ["0020"], "its subscribers resume");
     assert_eq!(process.table.dead().await.unwrap(), [], "it is tried again");
     functions.hanging.lock().unwrap().clear();

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use labelcast_functions::ports::PortResult;
 use tokio_util::sync::CancellationToken;
 
-use super::attempt::{self, Cause, Failure, Outcome, Steps};
+use super::attempt::{self, Cause, Failure, JobHandler, Outcome};
 use super::lease::Taken;
 use super::running::RunningFile;
 use super::shared::Shared;
@@ -30,7 +30,7 @@ const FIRST_BATCH: usize = 64;
 pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
     pub(super) target: Target,
-    pub(super) steps: Arc<dyn Steps>,
+    pub(super) handler: Arc<dyn JobHandler>,
     pub(super) running: Arc<RunningFile>,
     /// Its place in the running file.
     pub(super) place: usize,
@@ -149,7 +149,7 @@ impl Worker {
             by_itself = None;
         }
         self.running.started(self.place, jobs.iter().map(|job| job.id), alone);
-        let outcomes = attempt::once(self.target, &*self.steps, jobs).await;
+        let outcomes = attempt::once(self.target, &*self.handler, jobs).await;
         self.running.ended(self.place);
         drop((beside, by_itself));
         outcomes
@@ -161,7 +161,7 @@ impl Worker {
         self.shared.ending.spawn(async move {
             let lease = taken.into_lease();
             let count = lease.rows().len();
-            metrics::counter!("labelcast_steps_done_total", "target" => target.name()).increment(count as u64);
+            metrics::counter!("labelcast_jobs_done_total", "target" => target.name()).increment(count as u64);
             if persisted(&stop, || shared.table.done(lease.rows().to_vec())).await {
                 shared.backlog.ended(target.kind(), count);
             }
@@ -171,7 +171,7 @@ impl Worker {
     async fn failed(&self, taken: Taken, failure: Failure) {
         let job = &taken.jobs[0];
         if job.attempt >= self.shared.max_attempts {
-            metrics::counter!("labelcast_steps_failed_total", "target" => self.target.name()).increment(1);
+            metrics::counter!("labelcast_jobs_failed_total", "target" => self.target.name()).increment(1);
             return self.exhausted(taken, failure).await;
         }
         report(job, &failure);
@@ -182,7 +182,7 @@ impl Worker {
     async fn passed(&self, taken: Taken, failure: Failure) {
         let job = &taken.jobs[0];
         report(job, &failure);
-        if self.gave_up(job).await {
+        if self.on_exhausted(job).await {
             metrics::counter!("labelcast_jobs_passed_total", "target" => self.target.name()).increment(1);
             self.put_back(job, &failure).await;
         }
@@ -190,8 +190,8 @@ impl Worker {
 
     /// Whether the database does anything at all.
     async fn table_answers(&self) -> bool {
-        let asked = tokio::time::timeout(self.target.patience(), self.shared.table.done(Vec::new()));
-        asked.await.is_ok_and(|answer| answer.is_ok())
+        let request = tokio::time::timeout(self.target.timeout(), self.shared.table.done(Vec::new()));
+        request.await.is_ok_and(|response| response.is_ok())
     }
 
     async fn put_back(&self, job: &Job, failure: &Failure) {
@@ -204,17 +204,17 @@ impl Worker {
     async fn exhausted(&self, taken: Taken, failure: Failure) {
         let job = &taken.jobs[0];
         if !self.target.in_order() {
-            if let Err(unreached) = attempt::gave_up(&*self.steps, job).await {
+            if let Err(unreached) = attempt::on_exhausted(&*self.handler, job).await {
                 report_unreached(job, &unreached);
                 return self.put_back(job, &failure).await;
             }
-        } else if !self.gave_up(job).await {
+        } else if !self.on_exhausted(job).await {
             return;
         }
         let (now, error) = (self.shared.clock.now(), failure.message);
         let attempts = job.attempt;
         tracing::error!(id = job.id, target = self.target.name(), attempts, error, "a job became a dead letter");
-        metrics::counter!("labelcast_steps_dead_total", "target" => self.target.name()).increment(1);
+        metrics::counter!("labelcast_jobs_dead_lettered_total", "target" => self.target.name()).increment(1);
         if persisted(&self.stop, || self.shared.table.dead_letter(job.id, attempts, now, error.clone())).await {
             self.shared.backlog.ended(self.target.kind(), 1);
         }
@@ -222,9 +222,9 @@ impl Worker {
 
     /// Whoever waits for a notification is reached before any later one is pushed. Others wait behind it, so it is not tried for
     /// ever: then it is counted. False if the worker was stopped meanwhile; the job runs again.
-    async fn gave_up(&self, job: &Job) -> bool {
+    async fn on_exhausted(&self, job: &Job) -> bool {
         let mut tries = 0;
-        while let Err(unreached) = attempt::gave_up(&*self.steps, job).await {
+        while let Err(unreached) = attempt::on_exhausted(&*self.handler, job).await {
             tries += 1;
             report_unreached(job, &unreached);
             if tries >= self.shared.max_attempts && unreached.cause != Cause::Outage {
@@ -267,7 +267,7 @@ impl Worker {
 
 fn report(job: &Job, failure: &Failure) {
     let (target, error) = (job.target.name(), &failure.message);
-    metrics::counter!("labelcast_steps_failed_total", "target" => target).increment(1);
+    metrics::counter!("labelcast_jobs_failed_total", "target" => target).increment(1);
     tracing::warn!(id = job.id, target, attempt = job.attempt, error, "a job failed");
 }
 

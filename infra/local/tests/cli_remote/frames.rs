@@ -11,7 +11,7 @@ pub fn cursor(seq: u64) -> String {
     format!("00000000000000aa-{seq}")
 }
 
-pub fn answer(topic: &str, recovered: bool, seq: u64) -> Value {
+pub fn response(topic: &str, recovered: bool, seq: u64) -> Value {
     json!({"type": "subscribed", "topics": [{"topic": topic, "recovered": recovered, "cursor": cursor(seq)}]})
 }
 

@@ -126,15 +126,15 @@ async fn who_signs_in_with_a_password_needs_no_token_until_the_password_changes(
 async fn a_browser_signs_in_and_signing_out_revokes_what_was_kept() {
     let site = Site::open().await;
     let mut login = Running::start(site.command(&["login", "--no-browser"]));
-    let told = login.tells("http").await;
-    let address: Url = told[told.find("http").unwrap()..].trim().parse().unwrap();
-    let asked = |name: &str| address.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
-    assert_eq!(asked("code_challenge_method").as_deref(), Some("S256"));
-    assert_eq!((asked("code_challenge").unwrap().len(), asked("state").unwrap().len()), (43, 43));
+    let reported = login.reports("http").await;
+    let address: Url = reported[reported.find("http").unwrap()..].trim().parse().unwrap();
+    let request = |name: &str| address.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+    assert_eq!(request("code_challenge_method").as_deref(), Some("S256"));
+    assert_eq!((request("code_challenge").unwrap().len(), request("state").unwrap().len()), (43, 43));
 
     // What a browser does; strangers bring codes of their own meanwhile.
     let browser = Client::builder().redirect(redirect::Policy::none()).build().unwrap();
-    let callback = asked("redirect_uri").unwrap();
+    let callback = request("redirect_uri").unwrap();
     let foreign = browser.get(format!("{callback}?code=theirs&state=theirs")).send().await.unwrap();
     assert_eq!(foreign.status(), StatusCode::BAD_REQUEST);
     let begun = browser.get(address.clone()).send().await.unwrap();

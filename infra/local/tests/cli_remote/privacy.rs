@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::frames::{answer, notification};
+use crate::frames::{notification, response};
 use crate::running::{Running, text};
 use crate::server::{Server, send};
 use crate::upload::pictures;
@@ -14,7 +14,7 @@ async fn nothing_that_others_write_reaches_the_terminal_as_a_command() {
     for (json, expected) in [(false, "a\\u{1b}]0;title"), (true, r"a\u001b]0;title\u0007b\u009b2Jc\u202ed\ne")] {
         let arguments: &[&str] = if json { &["watch", "app:x", "--json"] } else { &["watch", "app:x"] };
         let mut watch = Running::start(server.labelcast(arguments));
-        let (mut socket, _) = server.subscribed(&[], answer("app:x", false, 1)).await;
+        let (mut socket, _) = server.subscribed(&[], response("app:x", false, 1)).await;
         send(&mut socket, &notification("a", "app:x", 2, hostile, &json!({ hostile: hostile }))).await;
         let line = watch.line().await;
         assert!(line.contains(expected), "{line}");
@@ -24,8 +24,8 @@ async fn nothing_that_others_write_reaches_the_terminal_as_a_command() {
         }
         let closing = json!({"type": "closing", "code": "limit", "message": hostile, "retry": false});
         send(&mut socket, &closing).await;
-        let told = watch.told.next_line().await.unwrap().unwrap();
-        assert!(told.contains("title") && !told.contains(char::is_control), "{told:?}");
+        let reported = watch.reported.next_line().await.unwrap().unwrap();
+        assert!(reported.contains("title") && !reported.contains(char::is_control), "{reported:?}");
     }
 }
 
@@ -50,7 +50,7 @@ async fn neither_token_nor_picture_follows_a_redirect_or_a_name_to_where_others_
     *server.script.form_url.lock().unwrap() = "http://192.0.2.7/objects".to_owned();
     let (_directory, paths) = pictures(&["cat.jpg"]);
     let upload = server.run(&["upload", &paths[0]]);
-    let _socket = server.subscribed(&[], answer("uploads", false, 0)).await;
+    let _socket = server.subscribed(&[], response("uploads", false, 0)).await;
     let output = upload.await.unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("http://192.0.2.7/objects is not encrypted"), "{}", text(&output.stderr));

@@ -17,7 +17,7 @@ use tokio::process::Command;
 use tokio_tungstenite::accept_hdr_async;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request};
 
-use crate::frames::answer;
+use crate::frames::response;
 use crate::running::{Running, text};
 use crate::server::send;
 
@@ -84,7 +84,7 @@ impl Issuer {
         self.state.lock().unwrap().renewals
     }
 
-    fn answers(&self, outage: Option<(u16, Value)>) {
+    fn responses(&self, outage: Option<(u16, Value)>) {
         self.state.lock().unwrap().outage = outage;
     }
 
@@ -111,12 +111,12 @@ impl Issuer {
     }
 }
 
-async fn renew(State(state): State<Arc<Mutex<Issued>>>, Form(asked): Form<HashMap<String, String>>) -> Response {
+async fn renew(State(state): State<Arc<Mutex<Issued>>>, Form(request): Form<HashMap<String, String>>) -> Response {
     let mut state = state.lock().unwrap();
     if let Some((status, body)) = &state.outage {
         return (StatusCode::from_u16(*status).unwrap(), Json(body.clone())).into_response();
     }
-    if asked["grant_type"] != "refresh_token" || asked["refresh_token"] != state.refresh_token() {
+    if request["grant_type"] != "refresh_token" || request["refresh_token"] != state.refresh_token() {
         return (StatusCode::BAD_REQUEST, Json(json!({"error": "invalid_grant"}))).into_response();
     }
     state.renewals += 1;
@@ -175,12 +175,12 @@ async fn an_outage_of_the_issuer_signs_nobody_out() {
         (400, json!("a proxy's own words")),
         (200, json!({"access_token": "no ID token"})),
     ] {
-        issuer.answers(Some(outage.clone()));
+        issuer.responses(Some(outage.clone()));
         let output = issuer.search().await;
         assert_eq!(output.status.code(), Some(1), "{outage:?}");
         assert!(issuer.is_kept(), "{outage:?}");
     }
-    issuer.answers(None);
+    issuer.responses(None);
     assert_eq!(issuer.search().await.status.code(), Some(0));
 }
 
@@ -194,7 +194,7 @@ async fn a_watch_shows_a_new_token_on_its_socket_and_tries_another_where_one_is_
     let mut socket = socket.unwrap();
     let subscribe = socket.next().await.unwrap().unwrap().into_text().unwrap();
     assert!(subscribe.contains("subscribe"), "{subscribe}");
-    send(&mut socket, &answer("labels", false, 1)).await;
+    send(&mut socket, &response("labels", false, 1)).await;
     let refresh: Value = serde_json::from_str(&socket.next().await.unwrap().unwrap().into_text().unwrap()).unwrap();
     assert_eq!(refresh, json!({"action": "refresh", "token": "token-1"}));
     drop(socket);

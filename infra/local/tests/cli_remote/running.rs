@@ -10,15 +10,15 @@ use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 pub struct Running {
     pub child: Child,
     output: Lines<BufReader<ChildStdout>>,
-    pub told: Lines<BufReader<ChildStderr>>,
+    pub reported: Lines<BufReader<ChildStderr>>,
 }
 
 impl Running {
     pub fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap()).lines();
-        let told = BufReader::new(child.stderr.take().unwrap()).lines();
-        Self { child, output, told }
+        let reported = BufReader::new(child.stderr.take().unwrap()).lines();
+        Self { child, output, reported }
     }
 
     /// The next line of the output.
@@ -31,8 +31,8 @@ impl Running {
     }
 
     /// Waits until it tells people something; answers the whole line.
-    pub async fn tells(&mut self, words: &str) -> String {
-        while let Some(line) = self.told.next_line().await.unwrap() {
+    pub async fn reports(&mut self, words: &str) -> String {
+        while let Some(line) = self.reported.next_line().await.unwrap() {
             if line.contains(words) {
                 return line;
             }

@@ -84,18 +84,18 @@ impl Server {
     }
 
     /// Accepts a connection, sends frames and the answer to its subscription, and returns what was asked for.
-    pub async fn subscribed(&self, before: &[Value], answer: Value) -> (Socket, Value) {
+    pub async fn subscribed(&self, before: &[Value], response: Value) -> (Socket, Value) {
         #[expect(clippy::result_large_err, reason = "the signature is the library's")]
         let check = |request: &server::Request, response: server::Response| {
             assert_eq!(request.headers()["authorization"], format!("Bearer {TOKEN}"));
             Ok(response)
         };
         let mut socket = accept_hdr_async(self.stream().await, check).await.unwrap();
-        let asked = socket.next().await.unwrap().unwrap().into_text().unwrap();
-        for frame in before.iter().chain([&answer]) {
+        let request = socket.next().await.unwrap().unwrap().into_text().unwrap();
+        for frame in before.iter().chain([&response]) {
             send(&mut socket, frame).await;
         }
-        (socket, serde_json::from_str(&asked).unwrap())
+        (socket, serde_json::from_str(&request).unwrap())
     }
 
     /// Waits until so many forms were posted; answers them.
@@ -109,7 +109,7 @@ impl Server {
     }
 
     /// The most forms that were posted at once.
-    pub fn most_at_once(&self) -> usize {
+    pub fn max_concurrency(&self) -> usize {
         self.script.posting.borrow().1
     }
 
@@ -127,9 +127,9 @@ impl Server {
     }
 }
 
-async fn begin(State(script): State<Arc<Script>>, headers: HeaderMap, Json(asked): Json<Value>) -> Response {
+async fn begin(State(script): State<Arc<Script>>, headers: HeaderMap, Json(request): Json<Value>) -> Response {
     assert_eq!(headers["authorization"], format!("Bearer {TOKEN}"));
-    let name = asked["name"].as_str().unwrap();
+    let name = request["name"].as_str().unwrap();
     if name == "refused.jpg" {
         let error = json!({"error": {"code": "too_large", "message": "it is too large"}});
         return (StatusCode::PAYLOAD_TOO_LARGE, Json(error)).into_response();
@@ -157,8 +157,8 @@ async fn state(Path(id): Path<String>) -> Json<Value> {
 }
 
 /// Endless pages of three images, however many were asked for.
-async fn search(Query(asked): Query<HashMap<String, String>>) -> Json<Value> {
-    let page: usize = asked.get("cursor").map_or(0, |cursor| cursor.parse().unwrap());
+async fn search(Query(request): Query<HashMap<String, String>>) -> Json<Value> {
+    let page: usize = request.get("cursor").map_or(0, |cursor| cursor.parse().unwrap());
     let images: Vec<Value> = (0..3).map(|n| image(&format!("{:064x}", page * 3 + n))).collect();
     Json(json!({"images": images, "next": (page + 1).to_string()}))
 }

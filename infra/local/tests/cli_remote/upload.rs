@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use crate::frames::{answer, image, notification};
+use crate::frames::{image, notification, response};
 use crate::running::{Running, text};
 use crate::server::{Server, send};
 
@@ -25,8 +25,8 @@ async fn an_upload_prints_labels_as_they_come_and_fails_if_a_picture_was_rejecte
     let server = Server::start().await;
     let (_directory, paths) = pictures(&["cat.jpg", "bad.jpg"]);
     let mut upload = Running::start(server.labelcast(&["upload", &paths[0], &paths[1]]));
-    let (mut socket, asked) = server.subscribed(&[], answer("uploads", false, 0)).await;
-    assert_eq!(asked, json!({"action": "subscribe", "topics": ["uploads"]}));
+    let (mut socket, request) = server.subscribed(&[], response("uploads", false, 0)).await;
+    assert_eq!(request, json!({"action": "subscribe", "topics": ["uploads"]}));
     server.posted(2).await;
     let labelled = json!({"upload_id": "cat", "image": image(&"ab".repeat(32))});
     send(&mut socket, &notification("1", "uploads", 1, "image.labelled", &labelled)).await;
@@ -34,8 +34,8 @@ async fn an_upload_prints_labels_as_they_come_and_fails_if_a_picture_was_rejecte
     assert_eq!(upload.line().await, format!("{}: dog 98.2, grass 91.0", paths[0]));
     let rejected = json!({"upload_id": "bad", "reason": "it is cut off"});
     send(&mut socket, &notification("2", "uploads", 2, "upload.rejected", &rejected)).await;
-    upload.tells("bad.jpg: it is cut off").await;
-    upload.tells("1 of 2 files were not labelled").await;
+    upload.reports("bad.jpg: it is cut off").await;
+    upload.reports("1 of 2 files were not labelled").await;
     assert_eq!(upload.child.wait().await.unwrap().code(), Some(1));
     let posted = server.posted(2).await;
     let body = String::from_utf8_lossy(&posted[0]);
@@ -48,7 +48,7 @@ async fn an_upload_asks_for_its_results_when_the_socket_breaks() {
     let server = Server::start().await;
     let (_directory, paths) = pictures(&["cat.jpg"]);
     let upload = server.run(&["upload", "--json", &paths[0]]);
-    drop(server.subscribed(&[], answer("uploads", false, 0)).await);
+    drop(server.subscribed(&[], response("uploads", false, 0)).await);
     let output = upload.await.unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let record: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -67,7 +67,7 @@ async fn what_cannot_be_sent_is_told_and_does_not_stop_the_others() {
     paths.push(directory.path().to_str().unwrap().to_owned());
     let arguments: Vec<&str> = ["upload", "--json"].into_iter().chain(paths.iter().map(String::as_str)).collect();
     let upload = server.run(&arguments);
-    let (mut socket, _) = server.subscribed(&[], answer("uploads", false, 0)).await;
+    let (mut socket, _) = server.subscribed(&[], response("uploads", false, 0)).await;
     server.posted(1).await;
     let labelled = json!({"upload_id": "cat", "image": image(&"ab".repeat(32))});
     send(&mut socket, &notification("1", "uploads", 1, "image.labelled", &labelled)).await;
@@ -95,12 +95,12 @@ async fn no_more_than_four_files_are_sent_at_once() {
     let (_directory, paths) = pictures(&names.iter().map(String::as_str).collect::<Vec<_>>());
     let arguments: Vec<&str> = ["upload"].into_iter().chain(paths.iter().map(String::as_str)).collect();
     let upload = server.run(&arguments);
-    drop(server.subscribed(&[], answer("uploads", false, 0)).await);
+    drop(server.subscribed(&[], response("uploads", false, 0)).await);
     // Nobody is let through before as many stand there as come at once; a fifth would come as well, if it could.
     server.posting(4).await;
     server.script.gate.add_permits(1);
     let output = upload.await.unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert_eq!(text(&output.stdout).lines().count(), 9);
-    assert_eq!(server.most_at_once(), 4);
+    assert_eq!(server.max_concurrency(), 4);
 }

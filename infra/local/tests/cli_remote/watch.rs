@@ -5,7 +5,7 @@ use serde_json::json;
 use tokio_tungstenite::accept_hdr_async;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 
-use crate::frames::{answer, cursor, notification};
+use crate::frames::{cursor, notification, response};
 use crate::running::{Running, text};
 use crate::server::{Server, TOKEN, send};
 
@@ -13,23 +13,23 @@ use crate::server::{Server, TOKEN, send};
 async fn a_watch_resumes_where_it_was_prints_nothing_twice_and_tells_what_it_missed() {
     let server = Server::start().await;
     let mut watch = Running::start(server.labelcast(&["watch", "app:x", "--json"]));
-    let (mut socket, asked) = server.subscribed(&[], answer("app:x", false, 1)).await;
-    assert_eq!(asked, json!({"action": "subscribe", "topics": ["app:x"]}));
+    let (mut socket, request) = server.subscribed(&[], response("app:x", false, 1)).await;
+    assert_eq!(request, json!({"action": "subscribe", "topics": ["app:x"]}));
     let first = notification("a", "app:x", 2, "e", &json!({"text": "one\ntwo", "large": u64::MAX}));
     send(&mut socket, &first).await;
     assert_eq!(watch.record().await, first);
     drop(socket);
 
     let second = notification("b", "app:x", 3, "e", &json!({}));
-    let (socket, asked) = server.subscribed(&[first, second], answer("app:x", true, 3)).await;
-    assert_eq!(asked["since"], json!({"app:x": cursor(2)}));
+    let (socket, request) = server.subscribed(&[first, second], response("app:x", true, 3)).await;
+    assert_eq!(request["since"], json!({"app:x": cursor(2)}));
     assert_eq!(watch.record().await["id"], "b");
     drop(socket);
 
-    let (_socket, asked) = server.subscribed(&[], answer("app:x", false, 9)).await;
-    assert_eq!(asked["since"], json!({"app:x": cursor(3)}));
+    let (_socket, request) = server.subscribed(&[], response("app:x", false, 9)).await;
+    assert_eq!(request["since"], json!({"app:x": cursor(3)}));
     assert_eq!(watch.record().await, json!({"type": "missed", "topic": "app:x"}));
-    watch.tells("were missed").await;
+    watch.reports("were missed").await;
     assert_eq!(watch.interrupt().await, Some(0));
 }
 
@@ -37,21 +37,21 @@ async fn a_watch_resumes_where_it_was_prints_nothing_twice_and_tells_what_it_mis
 async fn a_watch_tries_again_after_what_passes_with_longer_waits_until_it_is_subscribed() {
     let server = Server::start().await;
     let mut watch = Running::start(server.labelcast(&["watch", "labels"]));
-    let mut told = String::new();
+    let mut reported = String::new();
     for error in [
         json!({"type": "error", "code": "internal", "message": "our fault"}),
         json!({"type": "error", "code": "rate_limited", "message": "too fast"}),
         json!({"type": "closing", "code": "server_shutdown", "message": "back soon", "retry": true}),
     ] {
         let _socket = server.subscribed(&[], error.clone()).await;
-        told = watch.tells(error["message"].as_str().unwrap()).await;
+        reported = watch.reports(error["message"].as_str().unwrap()).await;
     }
     // The first wait is half a second at most, the third at least one, the fourth at least two.
-    assert!(told.contains("retrying in 1.") || told.contains("retrying in 2.0"), "{told}");
-    let (socket, _) = server.subscribed(&[], answer("labels", false, 0)).await;
+    assert!(reported.contains("retrying in 1.") || reported.contains("retrying in 2.0"), "{reported}");
+    let (socket, _) = server.subscribed(&[], response("labels", false, 0)).await;
     drop(socket);
-    let told = watch.tells("retrying in").await;
-    assert!(told.contains("retrying in 0."), "{told}");
+    let reported = watch.reports("retrying in").await;
+    assert!(reported.contains("retrying in 0."), "{reported}");
     assert_eq!(watch.interrupt().await, Some(0));
 }
 
@@ -80,7 +80,7 @@ async fn a_watch_whose_output_nobody_reads_any_more_ends_quietly() {
     let watch = command.stdout(writer).spawn().unwrap();
     // It holds the other end as well.
     drop(command);
-    let (mut socket, _) = server.subscribed(&[], answer("labels", false, 0)).await;
+    let (mut socket, _) = server.subscribed(&[], response("labels", false, 0)).await;
     drop(reader);
     send(&mut socket, &notification("a", "labels", 1, "e", &json!({}))).await;
     let output = watch.wait_with_output().await.unwrap();

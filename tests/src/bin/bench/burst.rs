@@ -89,8 +89,8 @@ pub async fn run() {
 
 async fn post(address: &str, token: &str, bytes: Vec<u8>) {
     let begun = uploads::begin(address, token, "image/jpeg", bytes.len()).await;
-    let answer = uploads::post(address, &begun, bytes).await.expect("an answer");
-    assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+    let response = uploads::post(address, &begun, bytes).await.expect("an answer");
+    assert_eq!(response.status(), StatusCode::NO_CONTENT);
 }
 
 /// From the answer to the labels, of one small upload after the other.
@@ -104,7 +104,7 @@ async fn small_uploads(server: Arc<Measured>, over: Arc<AtomicBool>) -> Vec<Dura
             break;
         }
         post(&server.address, &token, picture::jpeg(number)).await;
-        let answered = Instant::now();
+        let responded = Instant::now();
         let labelled = async {
             loop {
                 let notification: Value = socket.frame().await;
@@ -114,7 +114,7 @@ async fn small_uploads(server: Arc<Measured>, over: Arc<AtomicBool>) -> Vec<Dura
             }
         };
         tokio::time::timeout(SLOWEST, labelled).await.expect("labels within five minutes");
-        times.push(answered.elapsed());
+        times.push(responded.elapsed());
         tokio::time::sleep(PAUSE).await;
     }
     times

@@ -47,8 +47,8 @@ async fn connection(mut stream: TcpStream, sockets: Sockets) -> std::io::Result<
         let head = String::from_utf8_lossy(&input[..end]).to_lowercase();
         if head.starts_with("get") {
             switch_protocols(&mut stream, &input[..end]).await?;
-            let mut asked = [0; 512];
-            let _ = stream.read(&mut asked).await?;
+            let mut request = [0; 512];
+            let _ = stream.read(&mut request).await?;
             stream.write_all(&frame(b"{\"type\":\"subscribed\"}")).await?;
             sockets.borrow_mut().push(stream);
             return Ok(());
@@ -83,10 +83,10 @@ pub async fn switch_protocols(stream: &mut TcpStream, head: &[u8]) -> std::io::R
     let head = String::from_utf8_lossy(head);
     let key = head.lines().find_map(|line| line.split_once("Sec-WebSocket-Key: ")).map(|(_, key)| key.trim());
     let accept = derive_accept_key(key.unwrap_or_default().as_bytes());
-    let answer = format!(
+    let response = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
     );
-    stream.write_all(answer.as_bytes()).await
+    stream.write_all(response.as_bytes()).await
 }
 
 /// A text frame.

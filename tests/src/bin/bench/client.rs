@@ -113,9 +113,9 @@ impl Fanout {
                 body.len()
             );
             stream.write_all(request.as_bytes()).await.expect("the server reads");
-            let mut answer = [0; 1024];
-            let read = stream.read(&mut answer).await.expect("the server answers");
-            assert!(answer[..read].starts_with(b"HTTP/1.1 202"), "{}", String::from_utf8_lossy(&answer[..read]));
+            let mut response = [0; 1024];
+            let read = stream.read(&mut response).await.expect("the server answers");
+            assert!(response[..read].starts_with(b"HTTP/1.1 202"), "{}", String::from_utf8_lossy(&response[..read]));
         }
     }
 }

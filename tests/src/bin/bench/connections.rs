@@ -11,7 +11,7 @@ use crate::process::Measured;
 
 const ROUNDS: usize = 3;
 /// Sockets that come and go at the same time.
-const AT_ONCE: usize = 64;
+const MAX_CONCURRENCY: usize = 64;
 const WARM_UP: Duration = Duration::from_secs(2);
 const TIME: Duration = Duration::from_secs(8);
 
@@ -46,7 +46,7 @@ pub async fn run() {
 async fn turn(server: &Measured) -> Turn {
     let (done, failed) = (Cell::new(0_u64), Cell::new(0_u64));
     let end = Instant::now() + WARM_UP + TIME;
-    let clients = (0..AT_ONCE).map(|_| async {
+    let clients = (0..MAX_CONCURRENCY).map(|_| async {
         while Instant::now() < end {
             let count = if come_and_go(server).await.is_ok() { &done } else { &failed };
             count.set(count.get() + 1);

@@ -40,8 +40,8 @@ pub async fn run() {
 async fn subscribe(server: &Measured, number: usize) -> Socket {
     let mut socket = Socket::open(&server.address, &server.token).await.expect("a connection");
     let filter = format!("own{number} OR group{} OR everyone", number / GROUP);
-    let (_, answer) = socket.ask(json!({"action": "subscribe", "topics": ["labels"], "filter": filter})).await;
-    assert_eq!(answer["type"], "subscribed", "{answer}");
+    let (_, response) = socket.ask(json!({"action": "subscribe", "topics": ["labels"], "filter": filter})).await;
+    assert_eq!(response["type"], "subscribed", "{response}");
     socket
 }
 
@@ -53,13 +53,13 @@ async fn uploads_with(server: &Measured, keyword: &str, round: u8, sockets: &mut
     for number in 0..UPLOADS {
         let picture = picture::with_keywords(keyword, [number * 4, round * 50, 90]);
         uploads::upload(&server.address, &server.token, "image/png", picture).await;
-        let told = async {
+        let reported = async {
             uploader.notification("image.labelled").await;
             for socket in &mut sockets[..matches] {
                 socket.notification("image.labelled").await;
             }
         };
-        tokio::time::timeout(Duration::from_mins(1), told).await.expect("all are told");
+        tokio::time::timeout(Duration::from_mins(1), reported).await.expect("all are told");
     }
     (server.cpu() - before) * 1e3 / f64::from(UPLOADS)
 }

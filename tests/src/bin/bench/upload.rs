@@ -23,11 +23,11 @@ pub async fn run() {
         let picture = photograph(number);
         bytes += picture.len();
         let begun = uploads::begin(&server.address, &server.token, "image/jpeg", picture.len()).await;
-        let answer = uploads::post(&server.address, &begun, picture).await.expect("an answer");
-        assert_eq!(answer.status(), StatusCode::NO_CONTENT);
-        let answered = Instant::now();
+        let response = uploads::post(&server.address, &begun, picture).await.expect("an answer");
+        assert_eq!(response.status(), StatusCode::NO_CONTENT);
+        let responded = Instant::now();
         socket.notification("image.labelled").await;
-        times.push(answered.elapsed());
+        times.push(responded.elapsed());
     }
     times.sort_unstable();
     let at = |hundredth: usize| milliseconds(times[(times.len() - 1) * hundredth / 100]);

@@ -5,7 +5,7 @@ use labelcast_functions::model::{Connection, ConnectionId};
 use labelcast_functions::ports::PortResult;
 
 use super::DynamoConnections;
-use super::rows::{self, CONNECTION, COUNT, ConnectionRow, EXPIRY, EXPIRY_PARTS, ExpiryRow, REACHED, ReachedRow};
+use super::rows::{self, CONNECTION, COUNT, ConnectionRow, EXPIRY, EXPIRY_SHARDS, ExpiryRow, REACHED, ReachedRow};
 use crate::dynamodb::{Order, Range, action, number, transaction};
 
 /// Minutes that are looked at again although they were empty: clocks differ, and a connection may come late.
@@ -13,7 +13,7 @@ const AGAIN: i64 = 5;
 /// Minutes looked back where none was reached yet: sweeps begin with the stack.
 const FIRST: i64 = 60;
 /// Partitions read at a time.
-const READ_AT_ONCE: usize = 16;
+const MAX_CONCURRENT_READS: usize = 16;
 
 impl DynamoConnections {
     /// Goes through the minutes in order, and remembers up to which there is nothing left.
@@ -22,13 +22,13 @@ impl DynamoConnections {
         let last = rows::minute(before);
         let reached: Option<ReachedRow> = self.table.get(EXPIRY, REACHED).await?;
         let first = reached.map_or(last - FIRST, |reached| reached.minute);
-        let partitions = (first..=last).flat_map(|minute| (0..EXPIRY_PARTS).map(move |part| (minute, part)));
+        let partitions = (first..=last).flat_map(|minute| (0..EXPIRY_SHARDS).map(move |part| (minute, part)));
         let mut pages = stream::iter(partitions)
             .map(async |(minute, part)| -> PortResult<(i64, Vec<ExpiryRow>)> {
                 let pk = rows::expiry(minute, part);
                 Ok((minute, self.table.query(&pk, Range::All, Order::Ascending, limit).await?))
             })
-            .buffered(READ_AT_ONCE);
+            .buffered(MAX_CONCURRENT_READS);
         let mut emptied = last - AGAIN;
         let mut expired = Vec::new();
         while let Some((minute, found)) = pages.try_next().await? {
@@ -53,14 +53,14 @@ impl DynamoConnections {
             found.iter().map(|row| (rows::connection(&row.sk), CONNECTION.to_owned())).collect();
         let connections: Vec<ConnectionRow> = self.table.get_many(&keys).await?;
         for orphan in found.iter().filter(|row| !connections.iter().any(|connection| connection.id == row.sk)) {
-            self.bury(orphan).await?;
+            self.delete_orphan(orphan).await?;
         }
         let connections = connections.into_iter().filter(|row| row.caller.expires_at < before);
         Ok(connections.map(ConnectionRow::connection).collect())
     }
 
     /// Nobody removed this connection before DynamoDB forgot it; its user has it no more.
-    async fn bury(&self, orphan: &ExpiryRow) -> PortResult<()> {
+    async fn delete_orphan(&self, orphan: &ExpiryRow) -> PortResult<()> {
         let table = &self.table;
         let id: &ConnectionId = &orphan.sk;
         let forgotten =

@@ -24,7 +24,7 @@ impl DynamoConnections {
         &self,
         id: &ConnectionId,
         positions: &[(TopicKey, Cursor)],
-        answer: Frame,
+        response: Frame,
     ) -> PortResult<GoLive> {
         let topics: Vec<&TopicKey> = positions.iter().map(|(topic, _)| topic).collect();
         let mut backoff = Backoff::new(self.table.what);
@@ -34,7 +34,7 @@ impl DynamoConnections {
                 Reached::Ready(ready) => ready,
                 Reached::Behind => return Ok(GoLive::Behind),
                 Reached::Late => {
-                    self.give_up(id).await?;
+                    self.exhaust(id).await?;
                     return Ok(GoLive::Gone);
                 }
             };
@@ -50,7 +50,7 @@ impl DynamoConnections {
             }
             backoff.wait().await?;
         }
-        match self.pusher.post(id, answer).await {
+        match self.pusher.post(id, response).await {
             Ok(()) => Ok(GoLive::Live),
             Err(unreached) => {
                 tracing::info!(connection = %id, %unreached, "a response did not reach its connection, which is closed");
@@ -87,18 +87,18 @@ impl DynamoConnections {
             .expression_attribute_values(":began", text(&row.began));
         let mut actions = vec![transaction::update(table, own)?];
         for (pk, sk) in row.places() {
-            let filed = action::update(table, &pk, &sk)
+            let by_bucket = action::update(table, &pk, &sk)
                 .update_expression("SET live_from = :from")
                 .condition_expression("began = :began")
                 .expression_attribute_values(":from", number(from))
                 .expression_attribute_values(":began", text(&row.began));
-            actions.push(transaction::update(table, filed)?);
+            actions.push(transaction::update(table, by_bucket)?);
         }
         Ok(actions)
     }
 
     /// Closes a connection whose replay did not end in time: it resumes, where it would wait for ever.
-    pub(super) async fn give_up(&self, id: &ConnectionId) -> PortResult<()> {
+    pub(super) async fn exhaust(&self, id: &ConnectionId) -> PortResult<()> {
         tracing::warn!(connection = %id, "a replay did not finish within its lease; closed the connection");
         metrics::counter!("labelcast_replays_over_lease_total").increment(1);
         self.close(id).await

@@ -9,10 +9,10 @@
 mod expired;
 mod live;
 mod messages;
-mod ranges;
 mod refresh;
 mod rows;
 mod sessions;
+mod shards;
 mod subscribe;
 mod visit;
 
@@ -27,8 +27,8 @@ use labelcast_functions::ports::{
     Which,
 };
 
-pub use self::ranges::{Ranges, RangesError};
 use self::rows::{CONNECTION, ConnectionRow, SUBSCRIPTION, SubscriptionRow};
+pub use self::shards::{Shards, ShardsError};
 use super::{Order, Range, Table};
 
 /// Connections and subscriptions, in a table of their own.
@@ -37,15 +37,15 @@ pub struct DynamoConnections {
     table: Table,
     pusher: Arc<dyn Pusher>,
     clock: Arc<dyn Clock>,
-    ranges: Ranges,
+    shards: Shards,
     /// Whose messages were beyond the rate when this process last saw one.
     flooding: Arc<Mutex<Option<ConnectionId>>>,
 }
 
 impl DynamoConnections {
     /// In this table. The pusher sends answers to replays, and closes connections whose replays never ended.
-    pub fn new(table: Table, pusher: Arc<dyn Pusher>, clock: Arc<dyn Clock>, ranges: Ranges) -> Self {
-        Self { table, pusher, clock, ranges, flooding: Arc::default() }
+    pub fn new(table: Table, pusher: Arc<dyn Pusher>, clock: Arc<dyn Clock>, shards: Shards) -> Self {
+        Self { table, pusher, clock, shards, flooding: Arc::default() }
     }
 
     async fn row(&self, id: &ConnectionId) -> PortResult<Option<ConnectionRow>> {
@@ -54,8 +54,8 @@ impl DynamoConnections {
 
     /// The subscriptions of a connection.
     async fn subscription_rows(&self, id: &ConnectionId) -> PortResult<Vec<SubscriptionRow>> {
-        let range = Range::Begins(SUBSCRIPTION);
-        self.table.query(&rows::connection(id), range, Order::Ascending, usize::MAX).await
+        let shard = Range::Begins(SUBSCRIPTION);
+        self.table.query(&rows::connection(id), shard, Order::Ascending, usize::MAX).await
     }
 
     /// Those on these topics.
@@ -100,8 +100,13 @@ impl Connections for DynamoConnections {
         self.store(id, subscriptions, replacing, limit).await
     }
 
-    async fn go_live(&self, id: &ConnectionId, positions: &[(TopicKey, Cursor)], answer: Frame) -> PortResult<GoLive> {
-        self.end_replay(id, positions, answer).await
+    async fn go_live(
+        &self,
+        id: &ConnectionId,
+        positions: &[(TopicKey, Cursor)],
+        response: Frame,
+    ) -> PortResult<GoLive> {
+        self.end_replay(id, positions, response).await
     }
 
     async fn unsubscribe(&self, id: &ConnectionId, topics: &[TopicKey]) -> PortResult<()> {
@@ -128,25 +133,25 @@ impl Connections for DynamoConnections {
         which: Which<'_>,
         visitor: &mut (dyn for<'s> FnMut(&'s Subscription) + Send),
     ) -> PortResult<()> {
-        self.visit_some(topic, seq, which, 0..self.ranges.count(), visitor).await
+        self.visit_some(topic, seq, which, 0..self.shards.count(), visitor).await
     }
 
-    fn ranges(&self) -> u32 {
-        self.ranges.count()
+    fn shards(&self) -> u32 {
+        self.shards.count()
     }
 
-    fn range_of(&self, connection: &ConnectionId) -> u32 {
-        self.ranges.of(connection)
+    fn shard_of(&self, connection: &ConnectionId) -> u32 {
+        self.shards.of(connection)
     }
 
-    async fn visit_ranges(
+    async fn visit_shards(
         &self,
         topic: &TopicKey,
         seq: Seq,
         which: Which<'_>,
-        ranges: std::ops::Range<u32>,
+        shards: std::ops::Range<u32>,
         visitor: &mut (dyn for<'s> FnMut(&'s Subscription) + Send),
     ) -> PortResult<()> {
-        self.visit_some(topic, seq, which, ranges, visitor).await
+        self.visit_some(topic, seq, which, shards, visitor).await
     }
 }

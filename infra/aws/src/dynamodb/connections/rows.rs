@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | `connection#ID` | `connection` | [`ConnectionRow`] |
 //! | `connection#ID` | `subscription#TOPIC` | [`SubscriptionRow`]: all of a subscription |
-//! | `topic#TOPIC#RANGES.RANGE` | `FILING#ID` | [`FiledRow`]: what a notification needs to know of it, once a filing |
+//! | `topic#TOPIC#RANGES.RANGE` | `FILING#ID` | [`BucketRow`]: what a notification needs to know of it, once a filing |
 //! | `user#USER` | `count` | how many connections a user has open |
 //! | `expiry#MINUTE#PART` | `ID` | [`ExpiryRow`]: connections by the minute in which their tokens end |
 //! | `expiry` | `reached` | [`ReachedRow`]: how far these were emptied |
@@ -19,10 +19,10 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use labelcast_functions::live::Excess;
 use labelcast_functions::model::{Caller, Connection, ConnectionId, Seq, TopicKey, UserId};
-use labelcast_functions::query::{Filing, Query};
+use labelcast_functions::query::{Bucket, Query};
 use serde::{Deserialize, Serialize};
 
-use super::ranges::{Ranges, range_of};
+use super::shards::{Shards, shard_of};
 
 pub(super) const CONNECTION: &str = "connection";
 pub(super) const SUBSCRIPTION: &str = "subscription#";
@@ -33,10 +33,10 @@ pub(super) const REACHED: &str = "reached";
 /// Rows are forgotten this long after the token's end, if nobody cleaned up: connections themselves live two hours.
 const FORGOTTEN_AFTER: TimeDelta = TimeDelta::hours(6);
 /// Parts of each minute of expiry: 500 sockets a second may open, and each writes two units to the minute of its end.
-pub(super) const EXPIRY_PARTS: u32 = 4;
+pub(super) const EXPIRY_SHARDS: u32 = 4;
 /// How long a replay may take. API Gateway's longest integration takes 29 s.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
-/// Where filters are filed that can match nothing: they still do not hold back what no filter holds back.
+/// Where filters are indexed that can match nothing: they still do not hold back what no filter holds back.
 const NOWHERE: &str = "-";
 
 /// A connection. It rules: what hangs on it and disagrees is about to be rewritten or deleted.
@@ -77,9 +77,10 @@ pub(super) struct SubscriptionRow {
     pub(super) filter: Option<Query>,
     /// Names this one among all that were ever there.
     pub(super) began: String,
-    /// The partition of its [`FiledRow`]s.
+    /// The partition of its [`BucketRow`]s.
     pub(super) partition: String,
-    pub(super) filings: Vec<String>,
+    #[serde(rename = "filings")]
+    pub(super) buckets: Vec<String>,
     /// Replayed up to here; without it, it is replaying.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) live_from: Option<u64>,
@@ -93,7 +94,7 @@ pub(super) struct SubscriptionRow {
 
 /// A subscription, under its topic: what visitors see.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct FiledRow {
+pub(super) struct BucketRow {
     pub(super) pk: String,
     pub(super) sk: String,
     pub(super) connection: ConnectionId,
@@ -101,9 +102,11 @@ pub(super) struct FiledRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) filter: Option<Query>,
     pub(super) began: String,
-    pub(super) filing: String,
+    #[serde(rename = "filing")]
+    pub(super) bucket: String,
     /// How many rows like this one the subscription has.
-    pub(super) filings: usize,
+    #[serde(rename = "filings")]
+    pub(super) buckets: usize,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) live_from: Option<u64>,
     pub(super) ttl: i64,
@@ -136,13 +139,13 @@ pub(super) fn user(user: &UserId) -> String {
     format!("user#{user}")
 }
 
-/// What a filing's rows begin with.
-pub(super) fn filed_under(filing: &Filing) -> String {
-    format!("{filing}#")
+/// What a bucket's rows begin with.
+pub(super) fn in_bucket(bucket: &Bucket) -> String {
+    format!("{bucket}#")
 }
 
-pub(super) fn filed(filing: &str, id: &ConnectionId) -> String {
-    format!("{filing}#{id}")
+pub(super) fn by_bucket(bucket: &str, id: &ConnectionId) -> String {
+    format!("{bucket}#{id}")
 }
 
 pub(super) fn minute(at: DateTime<Utc>) -> i64 {
@@ -155,7 +158,7 @@ pub(super) fn expiry(minute: i64, part: u32) -> String {
 
 /// Where a connection is put that ends then; never into a minute that was emptied already.
 pub(super) fn expiry_of(id: &ConnectionId, caller: &Caller, now: DateTime<Utc>) -> String {
-    expiry(minute(caller.expires_at.max(now)), range_of(id, EXPIRY_PARTS))
+    expiry(minute(caller.expires_at.max(now)), shard_of(id, EXPIRY_SHARDS))
 }
 
 pub(super) fn ttl(caller: &Caller) -> i64 {
@@ -198,22 +201,22 @@ impl ConnectionRow {
 impl SubscriptionRow {
     /// One that begins with the connection's next version. Who the connection is stands in its row, whatever was read when
     /// the request came.
-    pub(super) fn begin(of: &ConnectionRow, asked: &Subscription, ranges: Ranges, now: DateTime<Utc>) -> Self {
-        let filings = match &asked.filter {
-            None => BTreeSet::from([Filing::Everything]),
-            Some(filter) => filter.filings(),
+    pub(super) fn begin(of: &ConnectionRow, request: &Subscription, shards: Shards, now: DateTime<Utc>) -> Self {
+        let buckets = match &request.filter {
+            None => BTreeSet::from([Bucket::Everything]),
+            Some(filter) => filter.buckets(),
         };
-        let filings: Vec<String> = filings.iter().map(Filing::to_string).collect();
+        let buckets: Vec<String> = buckets.iter().map(Bucket::to_string).collect();
         Self {
             pk: of.pk.clone(),
-            sk: subscription(&asked.topic),
+            sk: subscription(&request.topic),
             connection: of.id.clone(),
-            topic: asked.topic.clone(),
+            topic: request.topic.clone(),
             caller: of.caller.clone(),
-            filter: asked.filter.as_deref().cloned(),
+            filter: request.filter.as_deref().cloned(),
             began: format!("{}.{}", of.connected_at.timestamp_micros(), of.version + 1),
-            partition: ranges.partition(&asked.topic, &of.id),
-            filings: if filings.is_empty() { vec![NOWHERE.to_owned()] } else { filings },
+            partition: shards.partition(&request.topic, &of.id),
+            buckets: if buckets.is_empty() { vec![NOWHERE.to_owned()] } else { buckets },
             live_from: None,
             passed: None,
             lease_until: (now + LEASE).timestamp_millis(),
@@ -223,20 +226,20 @@ impl SubscriptionRow {
 
     /// The keys of its rows under the topic.
     pub(super) fn places(&self) -> impl Iterator<Item = (String, String)> {
-        self.filings.iter().map(|filing| (self.partition.clone(), filed(filing, &self.connection)))
+        self.buckets.iter().map(|bucket| (self.partition.clone(), by_bucket(bucket, &self.connection)))
     }
 
     /// Its rows under the topic.
-    pub(super) fn filed(&self) -> impl Iterator<Item = FiledRow> {
-        self.filings.iter().map(|filing| FiledRow {
+    pub(super) fn by_bucket(&self) -> impl Iterator<Item = BucketRow> {
+        self.buckets.iter().map(|bucket| BucketRow {
             pk: self.partition.clone(),
-            sk: filed(filing, &self.connection),
+            sk: by_bucket(bucket, &self.connection),
             connection: self.connection.clone(),
             caller: self.caller.clone(),
             filter: self.filter.clone(),
             began: self.began.clone(),
-            filing: filing.clone(),
-            filings: self.filings.len(),
+            bucket: bucket.clone(),
+            buckets: self.buckets.len(),
             live_from: self.live_from,
             ttl: self.ttl,
         })
@@ -253,7 +256,7 @@ impl SubscriptionRow {
     }
 }
 
-impl FiledRow {
+impl BucketRow {
     pub(super) fn subscription(self, topic: &TopicKey) -> Subscription {
         Subscription {
             connection: self.connection,

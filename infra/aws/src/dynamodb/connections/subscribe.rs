@@ -11,7 +11,7 @@ use crate::dynamodb::contention::Backoff;
 use crate::dynamodb::{action, number, text, transaction};
 
 /// Rows deleted at a time.
-const DELETED_AT_ONCE: usize = 16;
+const MAX_CONCURRENT_DELETES: usize = 16;
 
 impl DynamoConnections {
     /// Stores subscriptions. One transaction takes some 50 topics without a filter; beyond, each part checks that the
@@ -19,7 +19,7 @@ impl DynamoConnections {
     pub(super) async fn store(
         &self,
         id: &ConnectionId,
-        asked: &[Subscription],
+        request: &[Subscription],
         replacing: Replacing,
         limit: usize,
     ) -> PortResult<Subscribed> {
@@ -30,7 +30,7 @@ impl DynamoConnections {
             let known = self.subscription_rows(id).await?;
             let mut known: HashMap<TopicKey, SubscriptionRow> =
                 known.into_iter().map(|row| (row.topic.clone(), row)).collect();
-            let named: BTreeSet<&TopicKey> = asked.iter().map(|subscription| &subscription.topic).collect();
+            let named: BTreeSet<&TopicKey> = request.iter().map(|subscription| &subscription.topic).collect();
             let kept = match replacing {
                 Replacing::All => 0,
                 Replacing::Same => known.keys().filter(|topic| !named.contains(topic)).count(),
@@ -41,10 +41,10 @@ impl DynamoConnections {
             let now = self.clock.now();
             // Where a topic stands twice, the last one counts.
             let last: HashMap<&TopicKey, &Subscription> =
-                asked.iter().map(|subscription| (&subscription.topic, subscription)).collect();
+                request.iter().map(|subscription| (&subscription.topic, subscription)).collect();
             let mut groups = Vec::with_capacity(last.len());
             for (topic, subscription) in last {
-                let row = SubscriptionRow::begin(&connection, subscription, self.ranges, now);
+                let row = SubscriptionRow::begin(&connection, subscription, self.shards, now);
                 groups.push(self.replaced(known.remove(topic).as_ref(), &row)?);
             }
             if replacing == Replacing::All {
@@ -95,7 +95,7 @@ impl DynamoConnections {
     fn replaced(&self, old: Option<&SubscriptionRow>, new: &SubscriptionRow) -> PortResult<Vec<TransactWriteItem>> {
         let table = &self.table;
         let mut actions = vec![transaction::put(table, action::put(table, table.item(new)?))?];
-        for row in new.filed() {
+        for row in new.by_bucket() {
             actions.push(transaction::put(table, action::put(table, table.item(&row)?))?);
         }
         let places: BTreeSet<(String, String)> = new.places().collect();
@@ -122,13 +122,13 @@ impl DynamoConnections {
                 .expression_attribute_values(":began", text(began));
             self.table.delete_if(call).await.map(drop)
         };
-        let filed: Vec<(String, String, String)> =
+        let by_bucket: Vec<(String, String, String)> =
             read.iter().flat_map(|row| row.places().map(|(pk, sk)| (pk, sk, row.began.clone()))).collect();
         let own: Vec<(String, String, String)> = read.into_iter().map(|row| (row.pk, row.sk, row.began)).collect();
-        for rows in [filed, own] {
+        for rows in [by_bucket, own] {
             stream::iter(rows)
                 .map(async |(pk, sk, began)| delete(pk, sk, began).await)
-                .buffer_unordered(DELETED_AT_ONCE)
+                .buffer_unordered(MAX_CONCURRENT_DELETES)
                 .try_collect::<()>()
                 .await?;
         }

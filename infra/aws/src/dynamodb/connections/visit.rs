@@ -7,13 +7,13 @@ use labelcast_functions::model::{ConnectionId, Seq, TopicKey};
 use labelcast_functions::ports::{PortResult, Subscription, Which};
 
 use super::DynamoConnections;
-use super::rows::{self, FiledRow, SubscriptionRow};
+use super::rows::{self, BucketRow, SubscriptionRow};
 use crate::dynamodb::number;
 
-/// Partitions and filings read at a time.
-const READ_AT_ONCE: usize = 16;
+/// Partitions and buckets read at a time.
+const MAX_CONCURRENT_READS: usize = 16;
 /// Replaying subscriptions written to at a time.
-const WRITTEN_AT_ONCE: usize = 32;
+const MAX_CONCURRENT_WRITES: usize = 32;
 /// A lease is taken for over only this long after its end: clocks differ.
 const CLOCKS_DIFFER: TimeDelta = TimeDelta::seconds(30);
 
@@ -23,32 +23,32 @@ impl DynamoConnections {
         topic: &TopicKey,
         seq: Seq,
         which: Which<'_>,
-        ranges: Range<u32>,
+        shards: Range<u32>,
         visitor: &mut (dyn for<'s> FnMut(&'s Subscription) + Send),
     ) -> PortResult<()> {
         let begins: Vec<String> = match which {
             Which::All => vec![String::new()],
-            Which::FiledUnder(filings) => filings.iter().map(rows::filed_under).collect(),
+            Which::InBuckets(buckets) => buckets.iter().map(rows::in_bucket).collect(),
         };
-        let asked: Vec<(u32, String, String)> = ranges
-            .flat_map(|range| self.ranges.partitions(topic, range).into_iter().map(move |pk| (range, pk)))
-            .flat_map(|(range, pk)| begins.iter().map(move |begin| (range, pk.clone(), begin.clone())))
+        let request: Vec<(u32, String, String)> = shards
+            .flat_map(|shard| self.shards.partitions(topic, shard).into_iter().map(move |pk| (shard, pk)))
+            .flat_map(|(shard, pk)| begins.iter().map(move |begin| (shard, pk.clone(), begin.clone())))
             .collect();
-        let mut pages = stream::iter(asked)
-            .map(|(range, pk, begin)| {
-                self.table.pages::<FiledRow>(&pk, &begin).map_ok(move |page| (range, begin.clone(), page))
+        let mut pages = stream::iter(request)
+            .map(|(shard, pk, begin)| {
+                self.table.pages::<BucketRow>(&pk, &begin).map_ok(move |page| (shard, begin.clone(), page))
             })
-            .flatten_unordered(READ_AT_ONCE);
+            .flatten_unordered(MAX_CONCURRENT_READS);
         let mut seen: HashSet<ConnectionId> = HashSet::new();
         let mut replaying = Vec::new();
-        while let Some((range, begin, page)) = pages.try_next().await? {
+        while let Some((shard, begin, page)) = pages.try_next().await? {
             for row in page {
                 // A label may hold the character that ends one.
-                let elsewhere = !begin.is_empty() && begin.strip_suffix('#') != Some(&row.filing);
-                if elsewhere || !self.ranges.holds(range, &row.connection) {
+                let elsewhere = !begin.is_empty() && begin.strip_suffix('#') != Some(&row.bucket);
+                if elsewhere || !self.shards.holds(shard, &row.connection) {
                     continue;
                 }
-                if row.filings > 1 && !seen.insert(row.connection.clone()) {
+                if row.buckets > 1 && !seen.insert(row.connection.clone()) {
                     continue;
                 }
                 match row.is_due(seq) {
@@ -60,7 +60,7 @@ impl DynamoConnections {
         }
         let mut live = stream::iter(replaying)
             .map(async |connection| self.pass_over(&connection, topic, seq).await)
-            .buffer_unordered(WRITTEN_AT_ONCE);
+            .buffer_unordered(MAX_CONCURRENT_WRITES);
         while let Some(live) = live.try_next().await? {
             if let Some(subscription) = live {
                 visitor(&subscription);
@@ -94,7 +94,7 @@ impl DynamoConnections {
             None => {
                 // Nobody else's notification fails for it; the next one that comes tries again.
                 if row.lease_until <= over
-                    && let Err(error) = self.give_up(connection).await
+                    && let Err(error) = self.exhaust(connection).await
                 {
                     tracing::warn!(%connection, %error, "could not close a connection whose replay did not finish");
                 }

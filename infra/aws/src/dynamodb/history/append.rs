@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use futures_util::future::{try_join, try_join_all};
 use labelcast_functions::model::{Cursor, Seq, TopicKey};
-use labelcast_functions::ports::{Appended, NewEntry, Placed, PortError, PortResult};
+use labelcast_functions::ports::{Appended, NewEntry, PortError, PortResult, TopicPosition};
 
 use super::DynamoHistory;
 use super::rows::{self, EntryRow, HEAD, HeadRow, ID, IdRow};
@@ -30,9 +30,9 @@ impl DynamoHistory {
         loop {
             let (known, heads) = try_join(self.table.get::<IdRow>(&id, ID), self.head_rows(&entry.topics)).await?;
             if let Some(known) = known {
-                return self.repeated(known.placed).await;
+                return self.repeated(known.positions).await;
             }
-            let since = self.given_up_before();
+            let since = self.exhausted_before();
             if heads.iter().any(|head| head.pushing(since).count() >= IN_FLIGHT) {
                 let why = format!("{IN_FLIGHT} notifications of one topic are waiting to be pushed");
                 return Err(PortError::Unavailable { what: self.table.what, why });
@@ -51,14 +51,18 @@ impl DynamoHistory {
         heads: &[HeadRow],
     ) -> PortResult<Vec<aws_sdk_dynamodb::types::TransactWriteItem>> {
         let table = &self.table;
-        let (now, since) = (self.clock.now(), self.given_up_before());
+        let (now, since) = (self.clock.now(), self.exhausted_before());
         let id = &entry.notification.id;
         let json = serde_json::to_string(&entry.notification).map_err(|error| table.broken(&error))?;
         let mut actions = Vec::with_capacity(heads.len() * 2 + 1);
         for head in heads {
             let seq = head.newest + 1;
-            let struck: HashMap<String, String> =
-                head.given_up(since).take(STRUCK).enumerate().map(|(n, seq)| (format!("#s{n}"), seq.clone())).collect();
+            let struck: HashMap<String, String> = head
+                .exhausted(since)
+                .take(STRUCK)
+                .enumerate()
+                .map(|(n, seq)| (format!("#s{n}"), seq.clone()))
+                .collect();
             let mut expression = "SET newest = :seq, used_at = :now, in_flight.#seq = :now".to_owned();
             if !struck.is_empty() {
                 let paths: Vec<String> = struck.keys().map(|name| format!("in_flight.{name}")).collect();
@@ -87,7 +91,7 @@ impl DynamoHistory {
         let row = IdRow {
             pk: rows::id(id),
             sk: ID.to_owned(),
-            placed: entry.topics.iter().cloned().zip(heads.iter().map(|head| Seq(head.newest + 1))).collect(),
+            positions: entry.topics.iter().cloned().zip(heads.iter().map(|head| Seq(head.newest + 1))).collect(),
             kept: entry.topics.iter().map(TopicKey::to_string).collect(),
         };
         let row = action::put(table, table.item(&row)?).condition_expression("attribute_not_exists(pk)");
@@ -99,28 +103,28 @@ impl DynamoHistory {
     async fn repeated(&self, known: Vec<(TopicKey, Seq)>) -> PortResult<Appended> {
         let topics: Vec<TopicKey> = known.iter().map(|(topic, _)| topic.clone()).collect();
         let heads = self.head_rows(&topics).await?;
-        let since = self.given_up_before();
-        let placed = known.into_iter().zip(&heads).map(|((topic, seq), head)| {
-            let cursor = Cursor { epoch: head.epoch.clone(), seq: head.settled(since) };
-            Placed { topic, seq, cursor }
+        let since = self.exhausted_before();
+        let positions = known.into_iter().zip(&heads).map(|((topic, seq), head)| {
+            let cursor = Cursor { epoch: head.epoch.clone(), seq: head.watermark(since) };
+            TopicPosition { topic, seq, cursor }
         });
-        Ok(Appended { placed: placed.collect(), repeated: true })
+        Ok(Appended { positions: positions.collect(), repeated: true })
     }
 
     /// Takes what was pushed out of flight.
-    pub(super) async fn settle_all(&self, placed: &[Placed]) -> PortResult<()> {
-        let mut topics: HashMap<&TopicKey, Vec<&Placed>> = HashMap::new();
-        for place in placed {
+    pub(super) async fn settle_all(&self, positions: &[TopicPosition]) -> PortResult<()> {
+        let mut topics: HashMap<&TopicKey, Vec<&TopicPosition>> = HashMap::new();
+        for place in positions {
             topics.entry(&place.topic).or_default().push(place);
         }
         let settling = topics.into_iter().flat_map(|(topic, places)| {
-            let some: Vec<Vec<&Placed>> = places.chunks(STRUCK).map(<[&Placed]>::to_vec).collect();
+            let some: Vec<Vec<&TopicPosition>> = places.chunks(STRUCK).map(<[&TopicPosition]>::to_vec).collect();
             some.into_iter().map(move |places| self.settle_some(topic, places))
         });
         try_join_all(settling).await.map(drop)
     }
 
-    async fn settle_some(&self, topic: &TopicKey, places: Vec<&Placed>) -> PortResult<()> {
+    async fn settle_some(&self, topic: &TopicKey, places: Vec<&TopicPosition>) -> PortResult<()> {
         let Some(first) = places.first() else { return Ok(()) };
         // Twice the same path is refused.
         let seqs: std::collections::BTreeSet<Seq> = places.iter().map(|place| place.seq).collect();
@@ -141,9 +145,9 @@ impl DynamoHistory {
 
 /// As it stands once the transaction is made: its own numbers are in flight.
 fn appended(entry: &NewEntry, heads: &[HeadRow], since: DateTime<Utc>) -> Appended {
-    let placed = entry.topics.iter().zip(heads).map(|(topic, head)| {
-        let cursor = Cursor { epoch: head.epoch.clone(), seq: head.settled(since) };
-        Placed { topic: topic.clone(), seq: Seq(head.newest + 1), cursor }
+    let positions = entry.topics.iter().zip(heads).map(|(topic, head)| {
+        let cursor = Cursor { epoch: head.epoch.clone(), seq: head.watermark(since) };
+        TopicPosition { topic: topic.clone(), seq: Seq(head.newest + 1), cursor }
     });
-    Appended { placed: placed.collect(), repeated: false }
+    Appended { positions: positions.collect(), repeated: false }
 }

@@ -6,13 +6,13 @@ use super::rows::{self, EntryRow, HEAD, HeadRow, ID, PlaceRow, SHARED_TOPICS, SW
 use crate::dynamodb::{Order, Range, action, number, text, transaction};
 
 /// Topics of a list looked at in one sweep; the next goes on where this one ended.
-const TOPICS_AT_ONCE: usize = 500;
+const MAX_CONCURRENT_TOPICS: usize = 500;
 /// Entries of a list forgotten in one sweep, about: what a topic that is written to as fast as it can be gets in a minute.
-const FORGOTTEN_AT_ONCE: u64 = 30_000;
+const MAX_CONCURRENT_EXPIRIES: u64 = 30_000;
 /// Entries of one topic read at a time.
 const BATCH: usize = 500;
 /// Rows deleted at a time.
-const DELETED_AT_ONCE: usize = 32;
+const MAX_CONCURRENT_DELETES: usize = 32;
 
 impl DynamoHistory {
     /// Sweeps the few topics that everybody writes to, and some of the many that are one user's.
@@ -30,25 +30,25 @@ impl DynamoHistory {
         // Keys are printable ASCII without blanks, so a blank is before, and the last character beyond, all that follows.
         let begin = place.map_or(" ".to_owned(), |place| format!("{} ", place.after));
         let range = Range::Between(&begin, "\u{7f}");
-        let topics: Vec<TopicRow> = self.table.query(list, range, Order::Ascending, TOPICS_AT_ONCE).await?;
+        let topics: Vec<TopicRow> = self.table.query(list, range, Order::Ascending, MAX_CONCURRENT_TOPICS).await?;
         let keys: Vec<(String, String)> = topics.iter().map(|row| (rows::topic(&row.sk), HEAD.to_owned())).collect();
         let mut heads: Vec<HeadRow> = self.table.get_many(&keys).await?;
         // Heads from before uses were noted: from now on.
         let unknown: Vec<HeadRow> = heads.iter().filter(|head| head.used_at == 0).cloned().collect();
         stream::iter(unknown)
             .map(async |head| self.note_use(&head, self.clock.now()).await)
-            .buffer_unordered(DELETED_AT_ONCE)
+            .buffer_unordered(MAX_CONCURRENT_DELETES)
             .try_collect::<()>()
             .await?;
         heads.retain(|head| head.newest > expiry.keep || is_unused(head, expiry));
         let mut forgotten = 0;
         let mut reached = None;
         for topic in &topics {
-            if forgotten >= FORGOTTEN_AT_ONCE {
+            if forgotten >= MAX_CONCURRENT_EXPIRIES {
                 break;
             }
             if let Some(head) = heads.iter().find(|head| head.pk == rows::topic(&topic.sk)) {
-                let at_most = FORGOTTEN_AT_ONCE - forgotten;
+                let at_most = MAX_CONCURRENT_EXPIRIES - forgotten;
                 forgotten += match is_unused(head, expiry) {
                     true => self.forget_topic(topic, head, expiry, at_most).await?,
                     false => self.forget(&topic.sk, head, expiry, at_most).await?,
@@ -57,7 +57,7 @@ impl DynamoHistory {
             reached = Some(&topic.sk);
         }
         match reached {
-            Some(after) if topics.len() == TOPICS_AT_ONCE || forgotten >= FORGOTTEN_AT_ONCE => {
+            Some(after) if topics.len() == MAX_CONCURRENT_TOPICS || forgotten >= MAX_CONCURRENT_EXPIRIES => {
                 let place = PlaceRow { pk: SWEEP.to_owned(), sk: list.to_owned(), after: after.clone() };
                 self.table.put(&place).await?;
             }
@@ -120,7 +120,7 @@ impl DynamoHistory {
             let more = gone.len() == BATCH && oldest - head.oldest < at_most;
             stream::iter(gone)
                 .map(async |row| self.delete_entry(topic, &row).await)
-                .buffer_unordered(DELETED_AT_ONCE)
+                .buffer_unordered(MAX_CONCURRENT_DELETES)
                 .try_collect::<()>()
                 .await?;
             if !more {

@@ -13,7 +13,7 @@ const NOTED_EVERY: TimeDelta = TimeDelta::days(1);
 
 /// As of a moment: what was appended before `since` and is still in flight counts as given up.
 pub(super) fn shown(head: &HeadRow, since: DateTime<Utc>) -> Head {
-    Head { epoch: head.epoch.clone(), newest: Seq(head.newest), settled: head.settled(since) }
+    Head { epoch: head.epoch.clone(), newest: Seq(head.newest), watermark: head.watermark(since) }
 }
 
 impl DynamoHistory {

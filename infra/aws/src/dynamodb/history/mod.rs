@@ -6,7 +6,7 @@
 mod append;
 mod expiry;
 mod heads;
-mod parts;
+mod partitions;
 mod read;
 mod rows;
 
@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use labelcast_functions::model::{Seq, TopicKey};
 use labelcast_functions::ports::{
-    Appended, Clock, Expiry, Head, History, HistoryPage, NewEntry, PageLimit, Placed, PortResult, Random,
+    Appended, Clock, Expiry, Head, History, HistoryPage, NewEntry, PageLimit, PortResult, Random, TopicPosition,
 };
 
 use super::Table;
@@ -46,7 +46,7 @@ impl DynamoHistory {
     }
 
     /// The moment before which a notification must have been appended to count as given up now.
-    fn given_up_before(&self) -> DateTime<Utc> {
+    fn exhausted_before(&self) -> DateTime<Utc> {
         self.clock.now() - self.watermark
     }
 }
@@ -61,20 +61,20 @@ impl History for DynamoHistory {
         Ok(appended)
     }
 
-    async fn settle(&self, placed: &[Placed]) -> PortResult<()> {
-        self.settle_all(placed).await
+    async fn mark_delivered(&self, positions: &[TopicPosition]) -> PortResult<()> {
+        self.settle_all(positions).await
     }
 
-    async fn divide(&self, placed: &[Placed], parts: u32) -> PortResult<()> {
-        self.divide_all(placed, parts).await
+    async fn partition(&self, positions: &[TopicPosition], partitions: u32) -> PortResult<()> {
+        self.partition_all(positions, partitions).await
     }
 
-    async fn settle_part(&self, placed: &[Placed], part: u32) -> PortResult<()> {
-        self.settle_parts(placed, part).await
+    async fn mark_partition_delivered(&self, positions: &[TopicPosition], partition: u32) -> PortResult<()> {
+        self.mark_partitions_delivered(positions, partition).await
     }
 
     async fn head(&self, topic: &TopicKey) -> PortResult<Head> {
-        Ok(heads::shown(&self.read_head(topic).await?, self.given_up_before()))
+        Ok(heads::shown(&self.read_head(topic).await?, self.exhausted_before()))
     }
 
     async fn read(&self, topic: &TopicKey, after: Seq, limit: PageLimit) -> PortResult<HistoryPage> {

@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | `topic#KEY` | `head` | [`HeadRow`] |
 //! | `topic#KEY` | `entry#NUMBER`, with 20 digits | [`EntryRow`] |
-//! | `topic#KEY` | `parts#NUMBER` | [`PartsRow`], of the first of a notification's topics |
+//! | `topic#KEY` | `parts#NUMBER` | [`PartitionsRow`], of the first of a notification's topics |
 //! | `id#NOTIFICATION` | `id` | [`IdRow`], as long as an entry of it is kept |
 //! | `topics#shared`, `topics#users` | `KEY` | [`TopicRow`]: every topic that has a head, so that sweeps find it |
 //! | `sweep` | either of these | [`PlaceRow`]: how far the last sweep came |
@@ -33,7 +33,7 @@ pub(super) struct HeadRow {
     /// When it was last published to, or read, in milliseconds, to about a day; 0 if that is not known.
     #[serde(default)]
     pub(super) used_at: i64,
-    /// Numbers that are appended and not settled, with the moment of it in milliseconds.
+    /// Numbers that are appended and not delivered, with the moment of it in milliseconds.
     pub(super) in_flight: BTreeMap<String, i64>,
 }
 
@@ -52,7 +52,7 @@ pub(super) struct EntryRow {
 
 /// Which parts of a notification are still to be pushed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct PartsRow {
+pub(super) struct PartitionsRow {
     pub(super) pk: String,
     pub(super) sk: String,
     pub(super) epoch: Epoch,
@@ -67,7 +67,8 @@ pub(super) struct PartsRow {
 pub(super) struct IdRow {
     pub(super) pk: String,
     pub(super) sk: String,
-    pub(super) placed: Vec<(TopicKey, Seq)>,
+    #[serde(rename = "placed")]
+    pub(super) positions: Vec<(TopicKey, Seq)>,
     /// The topics that still keep it.
     #[serde(with = "serde_dynamo::string_set")]
     pub(super) kept: BTreeSet<String>,
@@ -108,7 +109,7 @@ pub(super) const fn list(topic: &TopicKey) -> &'static str {
 }
 
 /// The sort key of a number's parts.
-pub(super) fn parts(seq: u64) -> String {
+pub(super) fn partitions(seq: u64) -> String {
     format!("parts#{seq:020}")
 }
 
@@ -124,7 +125,7 @@ impl HeadRow {
         Self { pk: topic(key), sk: HEAD.to_owned(), epoch, newest: 0, oldest: 1, used_at, in_flight }
     }
 
-    /// What is being pushed, in no order: what was appended since a moment and is not settled. What is in flight for longer counts
+    /// What is being pushed, in no order: what was appended since a moment and is not delivered. What is in flight for longer counts
     /// as given up: its notifier died, and whoever else might have gone on with it has come to an end.
     pub(super) fn pushing(&self, since: DateTime<Utc>) -> impl Iterator<Item = u64> {
         let since = since.timestamp_millis();
@@ -132,13 +133,13 @@ impl HeadRow {
     }
 
     /// What was given up and is still written down.
-    pub(super) fn given_up(&self, since: DateTime<Utc>) -> impl Iterator<Item = &String> {
+    pub(super) fn exhausted(&self, since: DateTime<Utc>) -> impl Iterator<Item = &String> {
         let since = since.timestamp_millis();
         self.in_flight.iter().filter(move |(_, at)| **at < since).map(|(seq, _)| seq)
     }
 
     /// The delivered watermark: everything at or below was pushed or given up.
-    pub(super) fn settled(&self, since: DateTime<Utc>) -> Seq {
+    pub(super) fn watermark(&self, since: DateTime<Utc>) -> Seq {
         Seq(self.pushing(since).min().map_or(self.newest, |first| first - 1))
     }
 }
@@ -153,16 +154,16 @@ mod tests {
     fn the_mark_stays_below_what_is_pushed_until_that_is_given_up() {
         let now = Utc::now();
         let mut head = HeadRow::empty("labels", Epoch::from_random([0; 8]), now);
-        let given_up_after = TimeDelta::minutes(15);
-        let settled = |head: &HeadRow, at: DateTime<Utc>| head.settled(at - given_up_after);
-        assert_eq!(settled(&head, now), Seq(0));
+        let exhausted_after = TimeDelta::minutes(15);
+        let watermark = |head: &HeadRow, at: DateTime<Utc>| head.watermark(at - exhausted_after);
+        assert_eq!(watermark(&head, now), Seq(0));
         head.newest = 12;
         for (seq, minutes) in [(9, 15), (10, 3), (12, 0)] {
             head.in_flight.insert(seq.to_string(), (now - TimeDelta::minutes(minutes)).timestamp_millis());
         }
-        assert_eq!(settled(&head, now), Seq(8));
-        assert_eq!(settled(&head, now + TimeDelta::seconds(1)), Seq(9));
-        assert_eq!(settled(&head, now + TimeDelta::minutes(14)), Seq(11));
-        assert_eq!(settled(&head, now + TimeDelta::minutes(16)), Seq(12));
+        assert_eq!(watermark(&head, now), Seq(8));
+        assert_eq!(watermark(&head, now + TimeDelta::seconds(1)), Seq(9));
+        assert_eq!(watermark(&head, now + TimeDelta::minutes(14)), Seq(11));
+        assert_eq!(watermark(&head, now + TimeDelta::minutes(16)), Seq(12));
     }
 }

@@ -13,7 +13,7 @@ const BUDGET: usize = 4_000;
 /// What reading an image costs, in the same measure.
 const IMAGE: usize = 8;
 /// Postings read at once from each partition, at most.
-const MOST_AT_ONCE: usize = 250;
+const MAX_CONCURRENCY: usize = 250;
 
 pub(super) async fn candidates(
     table: &Table,
@@ -27,10 +27,10 @@ pub(super) async fn candidates(
     let Some(term) = plan::term(table, conjunction, audience).await? else { return end(search.found) };
     let list = term.list();
     // Images are spread evenly, so that this is mostly enough if all of them match.
-    let mut at_once = (search.limit / usize::from(SHARDS) + 8).min(MOST_AT_ONCE);
+    let mut max_concurrency = (search.limit / usize::from(SHARDS) + 8).min(MAX_CONCURRENCY);
     let mut below = before;
     loop {
-        let Some(part) = Part::read(table, &list, below, at_once).await? else { return end(search.found) };
+        let Some(part) = Part::read(table, &list, below, max_concurrency).await? else { return end(search.found) };
         if let Some(until) = search.look_at(part.postings).await? {
             return Ok(search.ended_at(until, before));
         }
@@ -39,7 +39,7 @@ pub(super) async fn candidates(
             Some(until) if search.is_over() => return Ok(search.ended_at(until, before)),
             Some(until) => below = until,
         }
-        at_once = (at_once * 2).min(MOST_AT_ONCE);
+        max_concurrency = (max_concurrency * 2).min(MAX_CONCURRENCY);
     }
 }
 
@@ -73,9 +73,9 @@ impl Search<'_> {
             postings.into_iter().filter(|posting| posting.may_match(self.conjunction)).collect();
         let mut left = matching.as_slice();
         // As many as are asked for; ever more where they turn out not to be for this audience.
-        let mut at_once = self.limit;
+        let mut max_concurrency = self.limit;
         while !left.is_empty() {
-            let (some, others) = left.split_at(left.len().min(at_once));
+            let (some, others) = left.split_at(left.len().min(max_concurrency));
             self.spent += some.len() * IMAGE;
             for image in listing::read(self.table, some).await? {
                 // What postings leave open, and whether the image exists for the audience.
@@ -89,7 +89,7 @@ impl Search<'_> {
                 return Ok(some.last().map(Posting::position));
             }
             left = others;
-            at_once = (at_once * 2).min(MOST_AT_ONCE);
+            max_concurrency = (max_concurrency * 2).min(MAX_CONCURRENCY);
         }
         Ok(None)
     }
@@ -105,17 +105,17 @@ struct Part {
 
 impl Part {
     /// `None` if there is no place below.
-    async fn read(table: &Table, list: &str, below: Position, at_once: usize) -> PortResult<Option<Self>> {
+    async fn read(table: &Table, list: &str, below: Position, max_concurrency: usize) -> PortResult<Option<Self>> {
         let Some(highest) = below.0.checked_sub(1) else { return Ok(None) };
         let (lowest, highest) = (Position(0).to_string(), Position(highest).to_string());
         let range = Range::Between(&lowest, &highest);
-        let lists = table.query_shards(list, range, Order::Descending, at_once).await?;
-        Ok(Some(Self::of(lists, at_once)))
+        let lists = table.query_shards(list, range, Order::Descending, max_concurrency).await?;
+        Ok(Some(Self::of(lists, max_concurrency)))
     }
 
-    fn of(lists: Vec<Vec<Posting>>, at_once: usize) -> Self {
+    fn of(lists: Vec<Vec<Posting>>, max_concurrency: usize) -> Self {
         // A partition that was not read to its end may have more right below its last.
-        let unfinished = lists.iter().filter(|list| list.len() >= at_once);
+        let unfinished = lists.iter().filter(|list| list.len() >= max_concurrency);
         let until = unfinished.filter_map(|list| list.last()).map(Posting::position).max();
         let mut postings: Vec<Posting> = lists.into_iter().flatten().collect();
         postings.retain(|posting| until.is_none_or(|until| posting.position() >= until));
@@ -154,9 +154,9 @@ mod tests {
         Posting::of(&image, &Term::Everything).expect("it has a result")
     }
 
-    fn part(lists: &[&[u128]], at_once: usize) -> (Vec<u128>, Option<u128>) {
+    fn part(lists: &[&[u128]], max_concurrency: usize) -> (Vec<u128>, Option<u128>) {
         let lists = lists.iter().map(|list| list.iter().map(|position| posting(*position)).collect()).collect();
-        let part = Part::of(lists, at_once);
+        let part = Part::of(lists, max_concurrency);
         (part.postings.iter().map(|posting| posting.position().0).collect(), part.until.map(|until| until.0))
     }
 

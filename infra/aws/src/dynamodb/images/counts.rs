@@ -16,7 +16,7 @@ use crate::dynamodb::{Order, Range, Table, number};
 const LABELS: &str = "labels";
 /// Rows of each partition that are read to find the most frequent labels. Where more begin with a prefix, the
 /// alphabetically first are compared: a longer prefix finds the others.
-const MOST: usize = 10_000;
+const MAX: usize = 10_000;
 
 /// A label nobody has any more stays, with zeros.
 #[derive(Debug, Serialize, Deserialize)]
@@ -76,9 +76,9 @@ pub(super) async fn labels(
     limit: usize,
 ) -> PortResult<Vec<LabelCount>> {
     let range = if prefix.is_empty() { Range::All } else { Range::Begins(prefix) };
-    let lists: Vec<Vec<Count>> = table.query_shards(LABELS, range, Order::Ascending, MOST).await?;
+    let lists: Vec<Vec<Count>> = table.query_shards(LABELS, range, Order::Ascending, MAX).await?;
     // A partition that was not read to its end has counts missing for later names.
-    let cut = lists.iter().filter(|list| list.len() >= MOST).filter_map(|list| list.last());
+    let cut = lists.iter().filter(|list| list.len() >= MAX).filter_map(|list| list.last());
     let end = cut.map(|last| last.sk.clone()).min();
     let mut sums: BTreeMap<LabelName, i64> = BTreeMap::new();
     for count in lists.into_iter().flatten() {

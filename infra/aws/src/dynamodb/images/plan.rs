@@ -29,8 +29,8 @@ pub(super) async fn term<'a>(
         _ if conjunction.offensive == Some(true) => Some(Term::Offensive),
         (Some((_, name)), _) => Some(Term::Label(name)),
         (None, _) => {
-            let beginning = conjunction.prefixes.iter().find_map(|term| Term::beginning(&term.prefix));
-            Some(beginning.unwrap_or(Term::Everything))
+            let prefix = conjunction.prefixes.iter().find_map(|term| Term::prefix(&term.prefix));
+            Some(prefix.unwrap_or(Term::Everything))
         }
     })
 }

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use labelcast_functions::model::{Confidence, Image, ImageId, Label, LabelName, Position, StoredResult};
-use labelcast_functions::query::{Conjunction, Facts};
+use labelcast_functions::query::{Conjunction, ImageFields};
 use serde::{Deserialize, Serialize};
 
 use super::term::{Term, terms_of};
@@ -58,7 +58,7 @@ impl Posting {
         let labels: Vec<Label> = self.labels.iter().filter_map(label).collect();
         // Who brought it is not known here.
         let mine = conjunction.mine.unwrap_or_default();
-        conjunction.matches(&Facts { labels: &labels, offensive: self.offensive, mine })
+        conjunction.matches(&ImageFields { labels: &labels, offensive: self.offensive, mine })
     }
 
     /// Whether this is about the image as it is: one that was removed may have come again since.

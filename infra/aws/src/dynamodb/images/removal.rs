@@ -13,7 +13,7 @@ use crate::dynamodb::transaction::ACTIONS;
 use crate::dynamodb::uploads::{self, UploadRow};
 
 /// Uploads that are changed in the same transaction. Most images have one or two.
-const AT_ONCE: usize = 10;
+const MAX_CONCURRENCY: usize = 10;
 
 /// What a transaction had no room for, to be done after it. Left behind, it leads nowhere: postings to an image that is
 /// not there or stands elsewhere, an upload to an image that knows nothing of it.
@@ -49,9 +49,9 @@ async fn delete(table: &Table, row: &ImageRow) -> PortResult<Option<Rest>> {
     let image = &row.image;
     let mut actions = vec![row.deleted(table)?];
     actions.extend(counts::counted(table, image, -1)?);
-    let mut at_once: Vec<UploadId> = image.uploads.iter().map(|upload| upload.upload_id.clone()).collect();
-    let uploads = at_once.split_off(at_once.len().min(AT_ONCE));
-    for upload in UploadRow::read_many(table, &at_once).await? {
+    let mut max_concurrency: Vec<UploadId> = image.uploads.iter().map(|upload| upload.upload_id.clone()).collect();
+    let uploads = max_concurrency.split_off(max_concurrency.len().min(MAX_CONCURRENCY));
+    for upload in UploadRow::read_many(table, &max_concurrency).await? {
         if let Some(changed) = without_image(&upload.upload, &image.id) {
             actions.extend(upload.changed(table, changed)?);
         }

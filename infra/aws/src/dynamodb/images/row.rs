@@ -23,7 +23,7 @@ pub(super) struct ImageRow {
     pub(super) image: Image,
     /// Names the time from when the image came to when it is removed, so that its rows are told from those of the same
     /// bytes before and after.
-    life: String,
+    incarnation: String,
     version: u64,
 }
 
@@ -46,7 +46,8 @@ struct Stored {
     /// How many there are.
     brought: usize,
     result: Option<StoredOutcome>,
-    life: String,
+    #[serde(rename = "life")]
+    incarnation: String,
     version: u64,
 }
 
@@ -82,7 +83,7 @@ impl ImageRow {
             uploads: Vec::new(),
             result: None,
         };
-        Self { image, life: format!("{:016x}", rand::random::<u64>()), version: 0 }
+        Self { image, incarnation: format!("{:016x}", rand::random::<u64>()), version: 0 }
     }
 
     pub(super) async fn read(table: &Table, id: &ImageId) -> PortResult<Option<Self>> {
@@ -96,7 +97,7 @@ impl ImageRow {
         let mut uploads = stored.uploads;
         if let Some(later) = stored.brought.checked_sub(uploads.len()).filter(|later| *later > 0) {
             // No more than there were when the row was read: all of it is of one moment.
-            let begin = later_upload(&stored.life, None);
+            let begin = later_upload(&stored.incarnation, None);
             let later = table.query(&stored.pk, Range::Begins(&begin), Order::Ascending, later).await?;
             uploads.extend(later.into_iter().map(|later: LaterUpload| later.upload));
         }
@@ -122,7 +123,7 @@ impl ImageRow {
                 }),
             },
         };
-        Ok(Self { image, life: stored.life, version: stored.version })
+        Ok(Self { image, incarnation: stored.incarnation, version: stored.version })
     }
 
     /// The actions that change it to this, or store it if it is new; it may have one upload more. The first fails if it
@@ -133,7 +134,7 @@ impl ImageRow {
         let place = image.uploads.len().saturating_sub(1);
         if image.uploads.len() > self.image.uploads.len() && place >= INLINE {
             let upload = image.uploads[place].clone();
-            let (pk, sk) = (partition(&image.id), later_upload(&self.life, Some(place)));
+            let (pk, sk) = (partition(&image.id), later_upload(&self.incarnation, Some(place)));
             actions.push(table.transact_put(&LaterUpload { pk, sk, upload }, If::Always)?);
         }
         Ok(actions)
@@ -147,7 +148,7 @@ impl ImageRow {
     /// The keys of the uploads that have rows of their own.
     pub(super) fn later_uploads(&self) -> impl Iterator<Item = (String, String)> {
         let places = INLINE..self.image.uploads.len().max(INLINE);
-        places.map(|place| (partition(&self.image.id), later_upload(&self.life, Some(place))))
+        places.map(|place| (partition(&self.image.id), later_upload(&self.incarnation, Some(place))))
     }
 
     fn stored(&self, table: &Table, image: &Image) -> PortResult<Stored> {
@@ -172,7 +173,7 @@ impl ImageRow {
             uploads: image.uploads.iter().take(INLINE).cloned().collect(),
             brought: image.uploads.len(),
             result: image.result.as_ref().map(outcome).transpose()?,
-            life: self.life.clone(),
+            incarnation: self.incarnation.clone(),
             version: self.version + 1,
         })
     }
@@ -193,7 +194,7 @@ fn partition(id: &ImageId) -> String {
     format!("image#{id}")
 }
 
-fn later_upload(life: &str, place: Option<usize>) -> String {
+fn later_upload(incarnation: &str, place: Option<usize>) -> String {
     let place = place.map_or_else(String::new, |place| format!("{place:010}"));
-    format!("upload#{life}#{place}")
+    format!("upload#{incarnation}#{place}")
 }

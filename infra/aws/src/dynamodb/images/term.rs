@@ -7,8 +7,8 @@ use labelcast_functions::model::{Image, LabelName, Status, UserId};
 pub(super) enum Term<'a> {
     /// Images with this label, by its whole name.
     Label(&'a LabelName),
-    /// The first [`Term::BEGINNING`] characters of a label, for prefixes.
-    Beginning(String),
+    /// The first [`Term::PREFIX`] characters of a label, for prefixes.
+    Prefix(String),
     /// Images that this user uploaded (`by:me`).
     Uploader(&'a UserId),
     /// Images with a moderation label (`is:offensive`).
@@ -21,12 +21,12 @@ pub(super) enum Term<'a> {
 
 impl Term<'_> {
     /// Characters of a prefix that postings are kept under.
-    const BEGINNING: usize = 2;
+    const PREFIX: usize = 2;
 
-    /// What images are filed under that have a label with this prefix; `None` if it is too short to be filed.
-    pub(super) fn beginning(prefix: &str) -> Option<Self> {
-        let beginning: String = prefix.chars().take(Self::BEGINNING).collect();
-        (beginning.chars().count() == Self::BEGINNING).then_some(Self::Beginning(beginning))
+    /// What images are indexed under that have a label with this prefix; `None` if it is too short to be indexed.
+    pub(super) fn prefix(prefix: &str) -> Option<Self> {
+        let prefix: String = prefix.chars().take(Self::PREFIX).collect();
+        (prefix.chars().count() == Self::PREFIX).then_some(Self::Prefix(prefix))
     }
 
     pub(super) const fn status(status: Status) -> Self {
@@ -37,7 +37,7 @@ impl Term<'_> {
     pub(super) fn list(&self) -> String {
         match self {
             Self::Label(name) => format!("label#{name}"),
-            Self::Beginning(beginning) => format!("beginning#{beginning}"),
+            Self::Prefix(prefix) => format!("beginning#{prefix}"),
             Self::Uploader(user) => format!("by#{user}"),
             Self::Offensive => "offensive".to_owned(),
             Self::Status(status) => format!("status#{status}"),
@@ -55,7 +55,7 @@ pub(super) fn terms_of(image: &Image) -> BTreeSet<Term<'_>> {
     }
     for label in &result.analysis.labels {
         terms.insert(Term::Label(&label.name));
-        terms.extend(Term::beginning(label.name.as_str()));
+        terms.extend(Term::prefix(label.name.as_str()));
     }
     terms.extend(image.uploads.iter().map(|upload| Term::Uploader(&upload.user)));
     terms
@@ -67,8 +67,8 @@ mod tests {
 
     #[test]
     fn a_prefix_is_filed_under_its_first_two_characters() {
-        assert_eq!(Term::beginning("éa s"), Some(Term::Beginning("éa".to_owned())));
-        assert_eq!(Term::beginning("éa"), Some(Term::Beginning("éa".to_owned())));
-        assert_eq!(Term::beginning("é"), None, "too many images would stand there");
+        assert_eq!(Term::prefix("éa s"), Some(Term::Prefix("éa".to_owned())));
+        assert_eq!(Term::prefix("éa"), Some(Term::Prefix("éa".to_owned())));
+        assert_eq!(Term::prefix("é"), None, "too many images would stand there");
     }
 }

@@ -14,7 +14,7 @@ use crate::dynamodb::contention::Backoff;
 const FORGOTTEN: [UploadState; 4] =
     [UploadState::Pending, UploadState::Rejected, UploadState::Labelled, UploadState::Failed];
 /// Uploads of one state and partition that one call forgets. There is a call each minute.
-const AT_ONCE: usize = 1_000;
+const MAX_CONCURRENCY: usize = 1_000;
 /// Transactions at the same time.
 const PARALLEL: usize = 16;
 
@@ -38,7 +38,7 @@ pub(super) async fn stale(
 pub(super) async fn forget(table: &Table, before: DateTime<Utc>) -> PortResult<u64> {
     let mut forgotten = 0;
     for state in FORGOTTEN {
-        let listed = listed(table, state, before, AT_ONCE).await?;
+        let listed = listed(table, state, before, MAX_CONCURRENCY).await?;
         let gone = stream::iter(listed.into_iter().map(|listed| forget_one(table, state, listed.id)));
         let gone: Vec<bool> = gone.buffer_unordered(PARALLEL).try_collect().await?;
         forgotten += gone.into_iter().map(u64::from).sum::<u64>();

@@ -91,9 +91,9 @@ pub(super) async fn count(table: &Table, user: &UserId, since: DateTime<Utc>) ->
             .expression_attribute_values(":first", text(begun(since + TimeDelta::milliseconds(1), None)))
             .expression_attribute_values(":last", text("begun#~"))
             .set_exclusive_start_key(from);
-        let answer = call.send().await.map_err(|error| port_error(table.what, &error))?;
-        found += u64::try_from(answer.count).unwrap_or(0);
-        from = answer.last_evaluated_key;
+        let response = call.send().await.map_err(|error| port_error(table.what, &error))?;
+        found += u64::try_from(response.count).unwrap_or(0);
+        from = response.last_evaluated_key;
         if from.is_none() {
             return Ok(found);
         }

@@ -98,10 +98,10 @@ impl Picture {
         if !metadata.is_file() {
             return Err("not a file".to_owned());
         }
-        let mut beginning = Vec::new();
-        (&mut file).take(SIGNATURE).read_to_end(&mut beginning).await.map_err(unreadable)?;
+        let mut prefix = Vec::new();
+        (&mut file).take(SIGNATURE).read_to_end(&mut prefix).await.map_err(unreadable)?;
         file.rewind().await.map_err(unreadable)?;
-        let kind = kind_of(&beginning).ok_or("not a JPEG, PNG or WebP picture; not sent")?;
+        let kind = kind_of(&prefix).ok_or("not a JPEG, PNG or WebP picture; not sent")?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().chars().take(MAX_NAME_LEN).collect();
         Ok(Self { file, name, kind, size: metadata.len() })
     }
@@ -116,8 +116,8 @@ impl Picture {
 }
 
 /// What a file is by its first bytes: its name may say anything.
-fn kind_of(beginning: &[u8]) -> Option<ImageType> {
-    match image::guess_format(beginning).ok()? {
+fn kind_of(prefix: &[u8]) -> Option<ImageType> {
+    match image::guess_format(prefix).ok()? {
         ImageFormat::Jpeg => Some(ImageType::Jpeg),
         ImageFormat::Png => Some(ImageType::Png),
         ImageFormat::WebP => Some(ImageType::WebP),

@@ -54,9 +54,9 @@ async fn what_is_no_handshake_is_told_to_upgrade() {
         let mut stream = TcpStream::connect(house.address).await.unwrap();
         let request = format!("GET /live HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = [0; 12];
-        soon(stream.read_exact(&mut answer)).await.unwrap();
-        assert_eq!(&answer, b"HTTP/1.1 426");
+        let mut response = [0; 12];
+        soon(stream.read_exact(&mut response)).await.unwrap();
+        assert_eq!(&response, b"HTTP/1.1 426");
     }
 }
 

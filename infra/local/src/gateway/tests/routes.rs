@@ -59,8 +59,8 @@ impl TestRoutes {
 
     async fn go_live(&self, id: &ConnectionId) {
         let position = Cursor { epoch: Epoch::from_random([7; 8]), seq: Seq(0) };
-        let answer = Frame::encode(&json!({"type": "subscribed"})).unwrap();
-        self.gateway.go_live(id, &[(topic(), position)], answer).await.unwrap();
+        let response = Frame::encode(&json!({"type": "subscribed"})).unwrap();
+        self.gateway.go_live(id, &[(topic(), position)], response).await.unwrap();
     }
 }
 
@@ -71,10 +71,10 @@ impl Routes for TestRoutes {
         match token {
             Some("unauthorized") => Err(AuthorizeError::Unauthorized),
             Some("unavailable") => Err(AuthorizeError::Unavailable),
-            told => Ok(Caller {
+            reported => Ok(Caller {
                 user: "somebody".parse().unwrap(),
                 // Told on to `$connect`.
-                username: told.unwrap_or("let in").to_owned(),
+                username: reported.unwrap_or("let in").to_owned(),
                 groups: [].into(),
                 expires_at: self.gateway.shared.clock.now() + TimeDelta::hours(24),
                 account_version: 0,

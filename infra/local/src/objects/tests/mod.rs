@@ -34,14 +34,14 @@ impl Clock for Hand {
 
 /// Keeps what it was told of, or has no room for it.
 #[derive(Default)]
-struct Told {
+struct Reported {
     objects: Mutex<Vec<NewObject>>,
     is_full: AtomicBool,
     is_overloaded: AtomicBool,
 }
 
 #[async_trait]
-impl ObjectCreated for Told {
+impl ObjectCreated for Reported {
     fn reserve(&self) -> PortResult<Reservation> {
         if self.is_overloaded.load(Ordering::Relaxed) {
             return Err(PortError::Overloaded { what: "the backlog", retry_after: std::time::Duration::from_secs(1) });
@@ -62,7 +62,7 @@ struct Site {
     url: String,
     client: Client,
     objects: FileObjects,
-    told: Arc<Told>,
+    reported: Arc<Reported>,
     clock: Arc<Hand>,
     place: TempDir,
     _serving: DropGuard,
@@ -91,10 +91,10 @@ impl Site {
         let objects =
             FileObjects::leaving_free(floor, root, url.clone(), credentials, clock.clone(), Arc::new(SystemRandom))
                 .unwrap();
-        let told = Arc::new(Told::default());
+        let reported = Arc::new(Reported::default());
         let stop = CancellationToken::new();
-        tokio::spawn(server.serve(router(objects.clone(), told.clone()), stop.clone()));
-        Self { url, client: Client::new(), objects, told, clock, place, _serving: stop.drop_guard() }
+        tokio::spawn(server.serve(router(objects.clone(), reported.clone()), stop.clone()));
+        Self { url, client: Client::new(), objects, reported, clock, place, _serving: stop.drop_guard() }
     }
 
     fn pass(&self, time: Duration) {

@@ -14,16 +14,16 @@ use super::{Site, key, multipart, router};
 async fn a_good_form_is_stored_told_of_and_then_answered() {
     let site = Site::open();
     let form = site.form("cat-1", 1..=100).await;
-    let answer = site.post(&form, b"bytes".to_vec()).await;
+    let response = site.post(&form, b"bytes".to_vec()).await;
     let etag = hex::encode(Md5::digest(b"bytes"));
-    assert_eq!(answer.status(), StatusCode::NO_CONTENT);
-    assert_eq!(answer.headers()["etag"], format!("\"{etag}\""));
-    assert_eq!(answer.headers()["location"], format!("{}/objects/new/cat-1", site.url));
+    assert_eq!(response.status(), StatusCode::NO_CONTENT);
+    assert_eq!(response.headers()["etag"], format!("\"{etag}\""));
+    assert_eq!(response.headers()["location"], format!("{}/objects/new/cat-1", site.url));
     let info = site.objects.head(&key("cat-1")).await.unwrap().unwrap();
     assert_eq!((info.size, &info.etag), (5, &etag));
 
-    let told = site.told.objects.lock().unwrap().clone();
-    assert_eq!(told, [NewObject { upload_id: "cat-1".parse().unwrap(), created_at: site.clock.now() }]);
+    let reported = site.reported.objects.lock().unwrap().clone();
+    assert_eq!(reported, [NewObject { upload_id: "cat-1".parse().unwrap(), created_at: site.clock.now() }]);
 }
 
 #[tokio::test]
@@ -32,13 +32,13 @@ async fn a_file_of_the_wrong_size_is_refused_in_words_and_leaves_nothing() {
     let form = site.form("cat", 10..=100).await;
     // Far more than sockets buffer: the client must be able to read the answer all the same.
     for (size, code) in [(101, "EntityTooLarge"), (20 << 20, "EntityTooLarge"), (9, "EntityTooSmall")] {
-        let answer = site.post(&form, vec![7; size]).await;
-        assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
-        assert_eq!(answer.headers()["content-type"], "application/xml");
-        assert!(answer.text().await.unwrap().contains(&format!("<Code>{code}</Code>")), "{size}");
+        let response = site.post(&form, vec![7; size]).await;
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(response.headers()["content-type"], "application/xml");
+        assert!(response.text().await.unwrap().contains(&format!("<Code>{code}</Code>")), "{size}");
     }
     assert_eq!(site.files(), Vec::<String>::new());
-    assert!(site.told.objects.lock().unwrap().is_empty());
+    assert!(site.reported.objects.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -51,8 +51,8 @@ async fn a_form_that_is_not_what_was_signed_is_refused() {
             Some(value) => form.fields.insert(name.to_owned(), value.to_owned()),
             None => form.fields.remove(name),
         };
-        let answer = site.post(&form, b"bytes".to_vec()).await.text().await.unwrap();
-        assert!(answer.contains(&format!("<Code>{code}</Code>")), "{name}: {answer}");
+        let response = site.post(&form, b"bytes".to_vec()).await.text().await.unwrap();
+        assert!(response.contains(&format!("<Code>{code}</Code>")), "{name}: {response}");
     };
     refused("key", Some("processed/ab/evil"), "AccessDenied").await;
     refused("key", Some("../../credentials"), "AccessDenied").await;
@@ -69,34 +69,34 @@ async fn what_comes_after_the_file_is_not_looked_at() {
     let site = Site::open();
     let form = site.form("cat", 1..=100).await;
     let late = multipart(&form, b"bytes".to_vec()).text("key", "new/another");
-    let answer = site.client.post(&form.url).multipart(late).send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+    let response = site.client.post(&form.url).multipart(late).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::NO_CONTENT);
     assert_eq!(site.files(), ["new/cat"]);
 }
 
 #[tokio::test]
 async fn what_could_not_be_told_of_is_not_accepted() {
     let site = Site::open();
-    site.told.is_full.store(true, Ordering::Relaxed);
+    site.reported.is_full.store(true, Ordering::Relaxed);
     let form = site.form("cat", 1..=100).await;
     assert_eq!(site.post(&form, b"bytes".to_vec()).await.status(), StatusCode::INSUFFICIENT_STORAGE);
-    site.told.is_full.store(false, Ordering::Relaxed);
+    site.reported.is_full.store(false, Ordering::Relaxed);
     assert_eq!(site.post(&form, b"bytes".to_vec()).await.status(), StatusCode::NO_CONTENT, "the form is still good");
 }
 
 #[tokio::test]
 async fn while_too_many_pictures_wait_the_next_is_refused_before_it_is_stored_and_told_when_to_come_back() {
     let site = Site::open();
-    site.told.is_overloaded.store(true, Ordering::Relaxed);
+    site.reported.is_overloaded.store(true, Ordering::Relaxed);
     let form = site.form("cat", 1..=100).await;
-    let answer = site.post(&form, b"bytes".to_vec()).await;
+    let response = site.post(&form, b"bytes".to_vec()).await;
     assert_eq!(
-        (answer.status(), answer.headers()["retry-after"].as_bytes()),
+        (response.status(), response.headers()["retry-after"].as_bytes()),
         (StatusCode::SERVICE_UNAVAILABLE, &b"1"[..])
     );
-    assert!(answer.text().await.unwrap().contains("<Code>SlowDown</Code>"));
+    assert!(response.text().await.unwrap().contains("<Code>SlowDown</Code>"));
     assert_eq!(site.files(), Vec::<String>::new());
-    site.told.is_overloaded.store(false, Ordering::Relaxed);
+    site.reported.is_overloaded.store(false, Ordering::Relaxed);
     assert_eq!(site.post(&form, b"bytes".to_vec()).await.status(), StatusCode::NO_CONTENT, "the form is still good");
 }
 
@@ -104,9 +104,9 @@ async fn while_too_many_pictures_wait_the_next_is_refused_before_it_is_stored_an
 async fn a_full_disk_refuses_before_it_accepts() {
     let site = Site::leaving_free(u64::MAX);
     let form = site.form("cat", 1..=100).await;
-    let answer = site.post(&form, b"bytes".to_vec()).await;
-    assert_eq!(answer.status(), StatusCode::INSUFFICIENT_STORAGE);
-    assert!(answer.text().await.unwrap().contains("<Code>InsufficientStorage</Code>"));
+    let response = site.post(&form, b"bytes".to_vec()).await;
+    assert_eq!(response.status(), StatusCode::INSUFFICIENT_STORAGE);
+    assert!(response.text().await.unwrap().contains("<Code>InsufficientStorage</Code>"));
     assert_eq!(site.files(), Vec::<String>::new());
 }
 
@@ -124,9 +124,9 @@ async fn what_is_no_form_is_refused_in_words() {
         "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb",
     ] {
         let post = site.client.post(&url).header("content-type", "multipart/form-data; boundary=x").body(body);
-        let answer = post.send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{body}");
-        assert!(answer.text().await.unwrap().contains("<Code>"), "{body}");
+        let response = post.send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{body}");
+        assert!(response.text().await.unwrap().contains("<Code>"), "{body}");
     }
 }
 
@@ -148,12 +148,12 @@ async fn a_client_that_never_comes_to_the_file_is_stopped_without_a_signature_an
             // Until the server closes, which it does long before the length that was announced.
             while writing.write_all(&[b'x'; 4096]).await.is_ok() {}
         };
-        let mut answer = [0; 12];
+        let mut response = [0; 12];
         tokio::select! {
             () = write => {}
-            read = reading.read_exact(&mut answer) => assert_eq!(read.unwrap(), 12),
+            read = reading.read_exact(&mut response) => assert_eq!(read.unwrap(), 12),
         }
-        assert_eq!(&answer, b"HTTP/1.1 400");
+        assert_eq!(&response, b"HTTP/1.1 400");
     }
 }
 
@@ -172,8 +172,8 @@ async fn a_form_in_another_order_or_without_its_file_is_refused_in_the_words_of_
     let form = site.form("cat", 1..=100).await;
     let post = async |parts: &[(&str, Option<&str>, &str)]| {
         let request = site.client.post(&form.url).header("content-type", "multipart/form-data; boundary=x");
-        let answer = request.body(as_sent(parts)).send().await.unwrap();
-        (answer.status().as_u16(), answer.text().await.unwrap())
+        let response = request.body(as_sent(parts)).send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
     };
     let signed: Vec<_> = form.fields.iter().map(|(name, value)| (name.as_str(), None, value.as_str())).collect();
     let file = ("file", Some("cat.jpg"), "bytes");
@@ -205,7 +205,7 @@ async fn a_form_in_another_order_or_without_its_file_is_refused_in_the_words_of_
 #[tokio::test(start_paused = true)]
 async fn what_comes_before_the_file_must_arrive_within_ten_seconds() {
     let site = Site::open();
-    let service = router(site.objects.clone(), site.told.clone());
+    let service = router(site.objects.clone(), site.reported.clone());
     // A byte a second, for ever: never silent, and never at the file.
     let bytes = futures_util::stream::unfold(0, |sent: u32| async move {
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
@@ -217,10 +217,10 @@ async fn what_comes_before_the_file_must_arrive_within_ten_seconds() {
         .body(axum::body::Body::from_stream(futures_util::StreamExt::chain(begin, bytes)))
         .unwrap();
     let began = tokio::time::Instant::now();
-    let answer = tower::ServiceExt::oneshot(service, request).await.unwrap();
+    let response = tower::ServiceExt::oneshot(service, request).await.unwrap();
     assert_eq!(began.elapsed().as_secs(), 10);
-    assert_eq!(answer.status().as_u16(), 400);
-    assert_eq!(answer.headers()["connection"], "close");
-    let body = axum::body::to_bytes(answer.into_body(), 4096).await.unwrap();
+    assert_eq!(response.status().as_u16(), 400);
+    assert_eq!(response.headers()["connection"], "close");
+    let body = axum::body::to_bytes(response.into_body(), 4096).await.unwrap();
     assert!(String::from_utf8_lossy(&body).contains("<Code>RequestTimeout</Code>"));
 }

@@ -24,14 +24,14 @@ fn assert_is_harmless(headers: &HeaderMap) {
 #[tokio::test]
 async fn a_signed_link_serves_the_object_as_what_was_signed_and_as_nothing_that_runs() {
     let site = with_cat().await;
-    let answer = site.client.get(site.link(&key("cat"))).send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::OK);
+    let response = site.client.get(site.link(&key("cat"))).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(
-        (&answer.headers()["content-type"], &answer.headers()["content-length"]),
+        (&response.headers()["content-type"], &response.headers()["content-length"]),
         (&"image/jpeg".parse().unwrap(), &"10".parse().unwrap())
     );
-    assert_is_harmless(answer.headers());
-    assert_eq!(answer.bytes().await.unwrap(), "0123456789");
+    assert_is_harmless(response.headers());
+    assert_eq!(response.bytes().await.unwrap(), "0123456789");
     let head = site.client.head(site.link(&key("cat"))).send().await.unwrap();
     assert_eq!((head.status(), &head.headers()["content-length"]), (StatusCode::OK, &"10".parse().unwrap()));
     assert_is_harmless(head.headers());
@@ -61,9 +61,9 @@ async fn a_part_is_served_to_whoever_has_the_rest() {
     let get = async |headers: &[(&str, &str)]| {
         let get = site.client.get(site.link(&key("cat")));
         let get = headers.iter().fold(get, |get, (name, value)| get.header(*name, *value));
-        let answer = get.send().await.unwrap();
-        let range = answer.headers().get("content-range").map(|range| range.to_str().unwrap().to_owned());
-        (answer.status().as_u16(), range.unwrap_or_default(), answer.text().await.unwrap())
+        let response = get.send().await.unwrap();
+        let range = response.headers().get("content-range").map(|range| range.to_str().unwrap().to_owned());
+        (response.status().as_u16(), range.unwrap_or_default(), response.text().await.unwrap())
     };
     let part = |range: &str, text: &str| (206, format!("bytes {range}/10"), text.to_owned());
     let whole = (200, String::new(), "0123456789".to_owned());
@@ -87,8 +87,8 @@ async fn no_path_leads_out_of_the_bucket() {
     for path in
         ["../secret", "new/../../secret", "new/..%2F..%2Fsecret", "%2e%2e/secret", "parts/x", "new//secret", "new"]
     {
-        let answer = site.client.get(format!("{}/objects/{path}", site.url)).send().await.unwrap();
-        assert!(answer.status().is_client_error(), "{path}");
+        let response = site.client.get(format!("{}/objects/{path}", site.url)).send().await.unwrap();
+        assert!(response.status().is_client_error(), "{path}");
         assert_eq!(site.objects.place(path), None, "{path}");
     }
     for path in ["/etc/passwd", "new/\0", "new/a/b/c", "new/.", "new/..", "", "new/", "other/x", "new/a\\b"] {

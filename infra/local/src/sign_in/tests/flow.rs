@@ -7,27 +7,27 @@ use labelcast_functions::token::TokenError;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::{HOME, Site, claims, location, returned, set_cookies};
+use super::{Site, WEB_APP, claims, location, returned, set_cookies};
 
 #[tokio::test]
 async fn a_browser_signs_in_and_comes_back_with_a_code_for_tokens() {
     let site = Site::open().await;
-    let begun = site.get("/oauth2/authorize", &site.asked(), "").await;
+    let begun = site.get("/oauth2/authorize", &site.request(), "").await;
     assert_eq!(begun.status(), StatusCode::FOUND);
     assert!(location(&begun).starts_with("/login?client_id="));
     let shown = site.get(location(&begun), &[], "").await;
     assert_eq!(shown.status(), StatusCode::OK);
 
-    let answer = site.log_in("ada", "correct horse ada", "192.0.2.1").await;
-    assert_eq!(answer.status(), StatusCode::FOUND);
-    assert!(location(&answer).starts_with(&format!("{HOME}?code=")));
-    assert_eq!(returned(&answer, "state").unwrap(), "the&state=1 <\"'>");
-    for line in answer.headers().get_all("set-cookie") {
+    let response = site.log_in("ada", "correct horse ada", "192.0.2.1").await;
+    assert_eq!(response.status(), StatusCode::FOUND);
+    assert!(location(&response).starts_with(&format!("{WEB_APP}?code=")));
+    assert_eq!(returned(&response, "state").unwrap(), "the&state=1 <\"'>");
+    for line in response.headers().get_all("set-cookie") {
         let line = line.to_str().unwrap();
         assert!(line.contains("HttpOnly") && line.contains("SameSite=Lax") && line.contains("Secure"), "{line}");
     }
 
-    let (status, tokens) = site.exchange(&returned(&answer, "code").unwrap()).await;
+    let (status, tokens) = site.exchange(&returned(&response, "code").unwrap()).await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!((&tokens["token_type"], &tokens["expires_in"]), (&json!("Bearer"), &json!(3600)));
     let caller = site.caller(&tokens["id_token"]).await.unwrap();
@@ -66,25 +66,25 @@ async fn a_session_signs_in_without_asking_for_an_hour_and_until_logout() {
     let site = Site::open().await;
     let (_, session) = site.signed_in("ada").await;
     site.pass(Duration::minutes(59));
-    let again = site.get("/oauth2/authorize", &site.asked(), &session).await;
+    let again = site.get("/oauth2/authorize", &site.request(), &session).await;
     let tokens = site.exchange(&returned(&again, "code").unwrap()).await.1;
     let token = claims(&tokens["id_token"]);
     assert_eq!(token["iat"].as_i64().unwrap() - token["auth_time"].as_i64().unwrap(), 59 * 60);
     site.pass(Duration::minutes(2));
-    assert!(location(&site.get("/oauth2/authorize", &site.asked(), &session).await).starts_with("/login?"));
+    assert!(location(&site.get("/oauth2/authorize", &site.request(), &session).await).starts_with("/login?"));
 
     let (_, session) = site.signed_in("ada").await;
-    let leaving = [("client_id", site.client_id.clone()), ("logout_uri", HOME.to_owned())];
+    let leaving = [("client_id", site.client_id.clone()), ("logout_uri", WEB_APP.to_owned())];
     let left = site.get("/logout", &leaving, &session).await;
-    assert_eq!((left.status(), location(&left)), (StatusCode::FOUND, HOME));
+    assert_eq!((left.status(), location(&left)), (StatusCode::FOUND, WEB_APP));
     assert_eq!(set_cookies(&left)["__Host-labelcast_session"], "");
-    assert!(location(&site.get("/oauth2/authorize", &site.asked(), &session).await).starts_with("/login?"));
+    assert!(location(&site.get("/oauth2/authorize", &site.request(), &session).await).starts_with("/login?"));
 }
 
 #[tokio::test]
 async fn logging_out_can_lead_to_signing_in_again() {
     let site = Site::open().await;
-    let left = site.get("/logout", &site.asked(), "").await;
+    let left = site.get("/logout", &site.request(), "").await;
     assert!(location(&left).starts_with("/login?client_id="));
 }
 
@@ -132,12 +132,16 @@ async fn user_info_is_for_access_tokens_of_users_that_there_are() {
     let tokens = site.exchange(&site.signed_in("ada").await.0).await.1;
     let ask = async |token: &Value| {
         let get = site.client.get(format!("{}/oauth2/userInfo", site.url)).bearer_auth(token.as_str().unwrap());
-        let answer = get.send().await.unwrap();
-        (answer.status(), answer.headers().contains_key("www-authenticate"), answer.json::<Value>().await.unwrap())
+        let response = get.send().await.unwrap();
+        (
+            response.status(),
+            response.headers().contains_key("www-authenticate"),
+            response.json::<Value>().await.unwrap(),
+        )
     };
     let sub = claims(&tokens["access_token"])["sub"].clone();
-    let told = (StatusCode::OK, false, json!({"sub": sub, "username": "ada"}));
-    assert_eq!(ask(&tokens["access_token"]).await, told);
+    let reported = (StatusCode::OK, false, json!({"sub": sub, "username": "ada"}));
+    assert_eq!(ask(&tokens["access_token"]).await, reported);
     let refused = (StatusCode::UNAUTHORIZED, true, json!({"error": "invalid_token"}));
     assert_eq!(ask(&tokens["id_token"]).await, refused);
     assert_eq!(ask(&json!("x.y.z")).await, refused);
@@ -167,7 +171,7 @@ async fn signing_out_in_the_browser_ends_what_the_web_app_holds_and_nothing_else
     let (code, session) = site.signed_in("ada").await;
     let web = site.exchange(&code).await.1["refresh_token"].clone();
     let other = site.exchange(&site.signed_in("ada").await.0).await.1["refresh_token"].clone();
-    let leaving = [("client_id", site.client_id.clone()), ("logout_uri", HOME.to_owned())];
+    let leaving = [("client_id", site.client_id.clone()), ("logout_uri", WEB_APP.to_owned())];
     site.get("/logout", &leaving, &session).await;
     assert_eq!(site.refresh(&web).await.1["error"], "invalid_grant");
     assert_eq!(site.refresh(&other).await.0, StatusCode::OK, "another browser stays signed in");
@@ -186,7 +190,7 @@ async fn a_changed_account_ends_sessions_codes_and_access_tokens() {
         }
         assert_eq!(site.exchange(&unused).await.1["error"], "invalid_grant");
         assert_eq!(site.refresh(&tokens["refresh_token"]).await.1["error"], "invalid_grant");
-        assert!(location(&site.get("/oauth2/authorize", &site.asked(), &session).await).starts_with("/login?"));
+        assert!(location(&site.get("/oauth2/authorize", &site.request(), &session).await).starts_with("/login?"));
         let info = site.client.get(format!("{}/oauth2/userInfo", site.url));
         let info = info.bearer_auth(tokens["access_token"].as_str().unwrap()).send().await.unwrap();
         assert_eq!(info.status(), StatusCode::UNAUTHORIZED);

@@ -10,15 +10,15 @@ use super::Site;
 #[tokio::test]
 async fn an_unknown_user_and_a_wrong_password_are_told_in_the_same_words() {
     let site = Site::open().await;
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for user in ["ada", "nobody", "no name at all", ""] {
-        let answer = site.log_in(user, "wrong password", "192.0.2.1").await;
-        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
-        let page = answer.text().await.unwrap();
+        let response = site.log_in(user, "wrong password", "192.0.2.1").await;
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        let page = response.text().await.unwrap();
         let words = page.split("role=\"alert\">").nth(1).unwrap().split('<').next().unwrap();
-        told.push(words.to_owned());
+        reported.push(words.to_owned());
     }
-    assert!(told.iter().all(|words| words == "Wrong user name or password."), "{told:?}");
+    assert!(reported.iter().all(|words| words == "Wrong user name or password."), "{reported:?}");
 }
 
 #[tokio::test]
@@ -26,12 +26,12 @@ async fn guessing_a_password_is_slowed_even_when_all_guesses_come_at_once() {
     let site = Site::open().await;
     let addresses: Vec<_> = (0..40).map(|n| format!("198.51.100.{n}")).collect();
     let guesses = addresses.iter().map(|address| site.log_in("ada", "wrong password", address));
-    let mut answers = HashMap::new();
-    for answer in futures_util::future::join_all(guesses).await {
-        *answers.entry(answer.status()).or_insert(0) += 1;
+    let mut responses = HashMap::new();
+    for response in futures_util::future::join_all(guesses).await {
+        *responses.entry(response.status()).or_insert(0) += 1;
     }
     let expected = HashMap::from([(StatusCode::UNAUTHORIZED, 5), (StatusCode::TOO_MANY_REQUESTS, 35)]);
-    assert_eq!(answers, expected);
+    assert_eq!(responses, expected);
 
     let slowed = site.log_in("ada", "correct horse ada", "192.0.2.1").await;
     assert_eq!(slowed.status(), StatusCode::TOO_MANY_REQUESTS);
@@ -46,18 +46,18 @@ async fn an_address_that_tries_many_names_is_slowed_by_what_the_proxy_saw_not_by
     let site = Site::open().await;
     for n in 0..20 {
         let claimed = format!("203.0.113.{n}, 192.0.2.7");
-        let answer = site.log_in(&format!("user{n}"), "wrong password", &claimed).await;
-        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+        let response = site.log_in(&format!("user{n}"), "wrong password", &claimed).await;
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
     }
-    let answer = site.log_in("ada", "correct horse ada", "203.0.113.99, 192.0.2.7").await;
-    assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+    let response = site.log_in("ada", "correct horse ada", "203.0.113.99, 192.0.2.7").await;
+    assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(site.log_in("ada", "correct horse ada", "192.0.2.8").await.status(), StatusCode::FOUND);
 }
 
 /// The cookie by which a browser is known in which somebody signed in before.
 async fn device_of(site: &Site, user: &str) -> String {
-    let answer = site.log_in(user, &format!("correct horse {user}"), "192.0.2.1").await;
-    let cookies = super::set_cookies(&answer);
+    let response = site.log_in(user, &format!("correct horse {user}"), "192.0.2.1").await;
+    let cookies = super::set_cookies(&response);
     let (name, value) = cookies.iter().find(|(name, _)| name.contains("device")).unwrap();
     format!("{name}={value}")
 }
@@ -90,11 +90,11 @@ async fn a_browser_that_is_known_has_as_few_tries_as_everybody_and_slows_down_no
     let device = device_of(&site, "ada").await;
     let with_device = [("x-forwarded-for", "192.0.2.9"), ("cookie", device.as_str())];
     for _ in 0..5 {
-        let answer = site.log_in_with("ada", "wrong password", &with_device).await;
-        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+        let response = site.log_in_with("ada", "wrong password", &with_device).await;
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
     }
-    let answer = site.log_in_with("ada", "wrong password", &with_device).await;
-    assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+    let response = site.log_in_with("ada", "wrong password", &with_device).await;
+    assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(site.log_in("ada", "correct horse ada", "192.0.2.10").await.status(), StatusCode::FOUND);
 }
 
@@ -103,12 +103,12 @@ async fn a_proxy_may_name_the_port_of_a_client_too() {
     let site = Site::open().await;
     for n in 0..20 {
         let claimed = format!("203.0.113.{n}:1, 192.0.2.7:{}", 1_000 + n);
-        let answer = site.log_in(&format!("user{n}"), "wrong password", &claimed).await;
-        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+        let response = site.log_in(&format!("user{n}"), "wrong password", &claimed).await;
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
     }
     for same in ["192.0.2.7:9", "192.0.2.7"] {
-        let answer = site.log_in("ada", "correct horse ada", same).await;
-        assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS, "{same}");
+        let response = site.log_in("ada", "correct horse ada", same).await;
+        assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS, "{same}");
     }
     assert_eq!(site.log_in("ada", "correct horse ada", "[2001:db8::1]:443").await.status(), StatusCode::FOUND);
 }

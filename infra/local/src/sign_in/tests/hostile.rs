@@ -4,7 +4,7 @@ use chrono::Duration;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::{HOME, Site, VERIFIER, location, returned, set_cookies};
+use super::{Site, VERIFIER, WEB_APP, location, returned, set_cookies};
 
 #[tokio::test]
 async fn nobody_is_sent_to_an_address_that_is_not_registered() {
@@ -22,15 +22,15 @@ async fn nobody_is_sent_to_an_address_that_is_not_registered() {
         "",
     ] {
         for path in ["/oauth2/authorize", "/login", "/logout"] {
-            let answer = site.get(path, &site.asked_with("redirect_uri", address), &session).await;
-            assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{path} {address}");
-            assert!(!answer.headers().contains_key("location"), "{path} {address}");
+            let response = site.get(path, &site.requested_with("redirect_uri", address), &session).await;
+            assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{path} {address}");
+            assert!(!response.headers().contains_key("location"), "{path} {address}");
         }
         let leaving = [("client_id", site.client_id.clone()), ("logout_uri", address.to_owned())];
-        let answer = site.get("/logout", &leaving, "").await;
-        assert!(!answer.headers().contains_key("location"), "{address}");
+        let response = site.get("/logout", &leaving, "").await;
+        assert!(!response.headers().contains_key("location"), "{address}");
     }
-    let stranger = site.get("/oauth2/authorize", &site.asked_with("client_id", "x"), &session).await;
+    let stranger = site.get("/oauth2/authorize", &site.requested_with("client_id", "x"), &session).await;
     assert_eq!(stranger.status(), StatusCode::BAD_REQUEST);
 }
 
@@ -43,10 +43,10 @@ async fn a_registered_application_hears_what_was_wrong_with_its_state() {
         ("code_challenge", "", "invalid_request"),
         ("scope", "openid everything", "invalid_scope"),
     ] {
-        let answer = site.get("/oauth2/authorize", &site.asked_with(name, value), "").await;
-        assert!(location(&answer).starts_with(HOME), "{name}");
-        assert_eq!(returned(&answer, "error").as_deref(), Some(error), "{name}");
-        assert_eq!(returned(&answer, "state").as_deref(), Some("the&state=1 <\"'>"), "{name}");
+        let response = site.get("/oauth2/authorize", &site.requested_with(name, value), "").await;
+        assert!(location(&response).starts_with(WEB_APP), "{name}");
+        assert_eq!(returned(&response, "error").as_deref(), Some(error), "{name}");
+        assert_eq!(returned(&response, "state").as_deref(), Some("the&state=1 <\"'>"), "{name}");
     }
 }
 
@@ -54,15 +54,15 @@ async fn a_registered_application_hears_what_was_wrong_with_its_state() {
 async fn what_is_sent_becomes_neither_a_header_nor_html() {
     let site = Site::open().await;
     let hostile = "x\r\nset-cookie: a=b\r\n\r\n\"><script>alert(1)</script>";
-    let shown = site.get("/login", &site.asked_with("state", hostile), "").await;
+    let shown = site.get("/login", &site.requested_with("state", hostile), "").await;
     assert_eq!(shown.status(), StatusCode::OK);
     assert_eq!(set_cookies(&shown).len(), 1);
     assert!(!shown.text().await.unwrap().contains("<script"));
-    let answer = site.log_in("\"><script>alert(1)</script>", "wrong password", "192.0.2.1").await;
-    let page = answer.text().await.unwrap();
+    let response = site.log_in("\"><script>alert(1)</script>", "wrong password", "192.0.2.1").await;
+    let page = response.text().await.unwrap();
     assert!(page.contains("&quot;&gt;&lt;script&gt;") && !page.contains("<script"));
     let session = site.signed_in("ada").await.1;
-    let back = site.get("/oauth2/authorize", &site.asked_with("state", hostile), &session).await;
+    let back = site.get("/oauth2/authorize", &site.requested_with("state", hostile), &session).await;
     assert_eq!(returned(&back, "state").as_deref(), Some(hostile));
     assert!(set_cookies(&back).is_empty());
 }
@@ -71,8 +71,8 @@ async fn what_is_sent_becomes_neither_a_header_nor_html() {
 async fn pages_allow_no_script_no_frame_and_no_cache() {
     let site = Site::open().await;
     let refused = site.get("/login", &[], "").await;
-    for answer in [site.get("/login", &site.asked(), "").await, refused] {
-        let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+    for response in [site.get("/login", &site.request(), "").await, refused] {
+        let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
         let policy = header("content-security-policy");
         assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
         assert!(!policy.contains("unsafe") && !policy.contains("script-src"), "{policy}");
@@ -83,27 +83,27 @@ async fn pages_allow_no_script_no_frame_and_no_cache() {
 #[tokio::test]
 async fn a_form_that_was_not_shown_to_this_browser_signs_nobody_in() {
     let site = Site::open().await;
-    let shown = site.get("/login", &site.asked(), "").await;
+    let shown = site.get("/login", &site.request(), "").await;
     let form = set_cookies(&shown).remove("__Host-labelcast_form").unwrap();
     let send = async |cookie: &str, form: &str| {
         let fields = [("username", "ada"), ("password", "correct horse ada"), ("form", form)];
-        let post = site.client.post(format!("{}/login", site.url)).query(&site.asked()).header("cookie", cookie);
+        let post = site.client.post(format!("{}/login", site.url)).query(&site.request()).header("cookie", cookie);
         let post = post.header("content-type", "application/x-www-form-urlencoded").body(super::encoded(&fields));
         post.send().await.unwrap()
     };
     for (cookie, sent) in
         [("", form.as_str()), ("", ""), ("__Host-labelcast_form=", ""), ("__Host-labelcast_form=x", "x")]
     {
-        let answer = send(cookie, sent).await;
-        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{cookie} {sent}");
-        assert!(!set_cookies(&answer).contains_key("__Host-labelcast_session"));
+        let response = send(cookie, sent).await;
+        assert_eq!(response.status(), StatusCode::FORBIDDEN, "{cookie} {sent}");
+        assert!(!set_cookies(&response).contains_key("__Host-labelcast_session"));
     }
     assert_eq!(
         send(&format!("__Host-labelcast_form={form}"), "0".repeat(32).as_str()).await.status(),
         StatusCode::FORBIDDEN
     );
     // A second tab shows the same form, so neither outdates the other.
-    let second = site.get("/login", &site.asked(), &format!("__Host-labelcast_form={form}")).await;
+    let second = site.get("/login", &site.request(), &format!("__Host-labelcast_form={form}")).await;
     assert_eq!(set_cookies(&second)["__Host-labelcast_form"], form);
     assert_eq!(send(&format!("__Host-labelcast_form={form}"), &form).await.status(), StatusCode::FOUND);
 }
@@ -131,25 +131,25 @@ async fn a_code_is_good_for_five_minutes_and_for_whoever_began_with_it() {
         let code = site.signed_in("ada").await.0;
         let kind = ("grant_type", "authorization_code");
         let rest = [("code", code.as_str()), ("redirect_uri", address), ("code_verifier", verifier)];
-        let (status, answer) = site.token(&[kind, ("client_id", client), rest[0], rest[1], rest[2]]).await;
+        let (status, response) = site.token(&[kind, ("client_id", client), rest[0], rest[1], rest[2]]).await;
         assert_eq!(status, StatusCode::BAD_REQUEST);
-        answer["error"].clone()
+        response["error"].clone()
     };
-    assert_eq!(try_with("x", HOME, VERIFIER).await, "invalid_client");
+    assert_eq!(try_with("x", WEB_APP, VERIFIER).await, "invalid_client");
     assert_eq!(try_with(&id, "https://evil.example/", VERIFIER).await, "invalid_grant");
-    assert_eq!(try_with(&id, HOME, &VERIFIER.replace('a', "b")).await, "invalid_grant");
-    assert_eq!(try_with(&id, HOME, "").await, "invalid_grant");
+    assert_eq!(try_with(&id, WEB_APP, &VERIFIER.replace('a', "b")).await, "invalid_grant");
+    assert_eq!(try_with(&id, WEB_APP, "").await, "invalid_grant");
 }
 
 #[tokio::test]
 async fn what_is_no_token_request_is_told_so_in_json() {
     let site = Site::open().await;
-    let (status, answer) = site.token(&[("client_id", &site.client_id), ("grant_type", "password")]).await;
-    assert_eq!((status, answer), (StatusCode::BAD_REQUEST, json!({"error": "unsupported_grant_type"})));
+    let (status, response) = site.token(&[("client_id", &site.client_id), ("grant_type", "password")]).await;
+    assert_eq!((status, response), (StatusCode::BAD_REQUEST, json!({"error": "unsupported_grant_type"})));
     let post = site.client.post(format!("{}/oauth2/token", site.url)).json(&json!({"grant_type": "x"}));
-    let answer = post.send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
-    assert_eq!(answer.json::<Value>().await.unwrap(), json!({"error": "invalid_request"}));
+    let response = post.send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(response.json::<Value>().await.unwrap(), json!({"error": "invalid_request"}));
     // A session is no refresh token, nor a code.
     let session = site.signed_in("ada").await.1.split_once('=').unwrap().1.to_owned();
     assert_eq!(site.refresh(&json!(session)).await.1["error"], "invalid_grant");
@@ -165,9 +165,9 @@ async fn a_form_that_another_site_sends_signs_nobody_in() {
         &[("sec-fetch-site", "cross-site")],
         &[("sec-fetch-site", "same-site"), ("origin", "https://other.example.org")],
     ] {
-        let answer = site.log_in_with("ada", "correct horse ada", foreign).await;
-        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{foreign:?}");
-        assert!(!set_cookies(&answer).contains_key("__Host-labelcast_session"), "{foreign:?}");
+        let response = site.log_in_with("ada", "correct horse ada", foreign).await;
+        assert_eq!(response.status(), StatusCode::FORBIDDEN, "{foreign:?}");
+        assert!(!set_cookies(&response).contains_key("__Host-labelcast_session"), "{foreign:?}");
     }
     let ours = [("origin", "https://labels.example.org"), ("sec-fetch-site", "same-origin")];
     assert_eq!(site.log_in_with("ada", "correct horse ada", &ours).await.status(), StatusCode::FOUND);
@@ -185,13 +185,13 @@ async fn a_grant_is_good_for_the_application_that_it_was_made_for() {
     // The command line is sent back to this machine, and the web app is not.
     let loopback = "http://localhost:8976/callback";
     let session = site.signed_in("ada").await.1;
-    let refused = site.get("/oauth2/authorize", &site.asked_with("redirect_uri", loopback), &session).await;
+    let refused = site.get("/oauth2/authorize", &site.requested_with("redirect_uri", loopback), &session).await;
     assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
-    let mut asked = site.asked_with("redirect_uri", loopback);
-    asked.iter_mut().find(|(name, _)| *name == "client_id").unwrap().1 = cli;
-    let back = site.get("/oauth2/authorize", &asked, &session).await;
+    let mut request = site.requested_with("redirect_uri", loopback);
+    request.iter_mut().find(|(name, _)| *name == "client_id").unwrap().1 = cli;
+    let back = site.get("/oauth2/authorize", &request, &session).await;
     assert!(location(&back).starts_with(&format!("{loopback}?code=")), "{}", location(&back));
-    let page = site.get("/login", &asked, "").await;
+    let page = site.get("/login", &request, "").await;
     let policy = page.headers()["content-security-policy"].to_str().unwrap();
     assert!(policy.contains("form-action 'self' http://localhost:8976;"), "{policy}");
 }

@@ -26,7 +26,7 @@ use crate::server::{Server, Tls};
 use crate::users::Users;
 use labelcast_functions::system::SystemRandom;
 
-const HOME: &str = "https://labels.example.org/web/";
+const WEB_APP: &str = "https://labels.example.org/web/";
 const VERIFIER: &str = "a-verifier-of-at-least-forty-three-characters-0123";
 
 pub(super) struct Hand(Mutex<DateTime<Utc>>);
@@ -65,7 +65,8 @@ impl Site {
         let issuer = Arc::new(TokenIssuer::new(&secrets, random.clone()).unwrap());
         let verifier =
             Verifier::new(issuer.issuer(), issuer.audience(), Arc::new(issuer.jwks()), Arc::new(CurrentUntilExpiry));
-        let public = Place { public_url: "https://labels.example.org".to_owned(), return_urls: vec![HOME.to_owned()] };
+        let public =
+            Place { public_url: "https://labels.example.org".to_owned(), return_urls: vec![WEB_APP.to_owned()] };
         let app = SignIn::new(users.clone(), database, issuer, &secrets, clock.clone(), random, public).router();
         let server = Server::listen("127.0.0.1:0".parse().unwrap(), &Tls::BehindProxy).unwrap();
         let url = format!("http://{}", server.address().unwrap());
@@ -88,11 +89,11 @@ impl Site {
     }
 
     /// What a good application asks for.
-    fn asked(&self) -> Vec<(&'static str, String)> {
+    fn request(&self) -> Vec<(&'static str, String)> {
         let challenge = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, VERIFIER.as_bytes()));
         vec![
             ("client_id", self.client_id.clone()),
-            ("redirect_uri", HOME.to_owned()),
+            ("redirect_uri", WEB_APP.to_owned()),
             ("response_type", "code".to_owned()),
             ("scope", "openid email profile".to_owned()),
             ("state", "the&state=1 <\"'>".to_owned()),
@@ -102,10 +103,10 @@ impl Site {
         ]
     }
 
-    fn asked_with(&self, name: &str, value: &str) -> Vec<(&'static str, String)> {
-        let mut asked = self.asked();
-        asked.iter_mut().find(|(key, _)| *key == name).unwrap().1 = value.to_owned();
-        asked
+    fn requested_with(&self, name: &str, value: &str) -> Vec<(&'static str, String)> {
+        let mut request = self.request();
+        request.iter_mut().find(|(key, _)| *key == name).unwrap().1 = value.to_owned();
+        request
     }
 
     async fn get(&self, path: &str, query: &[(&str, String)], cookies: &str) -> Response {
@@ -119,10 +120,10 @@ impl Site {
 
     /// The same, with more headers; `cookie` goes along with the form's own.
     async fn log_in_with(&self, user: &str, password: &str, headers: &[(&str, &str)]) -> Response {
-        let shown = self.get("/login", &self.asked(), "").await;
+        let shown = self.get("/login", &self.request(), "").await;
         let form = set_cookies(&shown).remove("__Host-labelcast_form").unwrap();
         let fields = [("username", user), ("password", password), ("form", &form)];
-        let post = self.client.post(format!("{}/login", self.url)).query(&self.asked());
+        let post = self.client.post(format!("{}/login", self.url)).query(&self.request());
         let more = headers.iter().filter(|(name, _)| *name == "cookie").map(|(_, value)| format!("; {value}"));
         let cookies = format!("__Host-labelcast_form={form}{}", more.collect::<String>());
         let others = headers.iter().filter(|(name, _)| *name != "cookie");
@@ -132,18 +133,18 @@ impl Site {
 
     /// The code and the session of somebody who signed in.
     async fn signed_in(&self, user: &str) -> (String, String) {
-        let answer = self.log_in(user, &format!("correct horse {user}"), "192.0.2.1").await;
-        assert_eq!(answer.status(), StatusCode::FOUND);
-        let session = set_cookies(&answer).remove("__Host-labelcast_session").unwrap();
-        (returned(&answer, "code").unwrap(), format!("__Host-labelcast_session={session}"))
+        let response = self.log_in(user, &format!("correct horse {user}"), "192.0.2.1").await;
+        assert_eq!(response.status(), StatusCode::FOUND);
+        let session = set_cookies(&response).remove("__Host-labelcast_session").unwrap();
+        (returned(&response, "code").unwrap(), format!("__Host-labelcast_session={session}"))
     }
 
     async fn token(&self, fields: &[(&str, &str)]) -> (StatusCode, Value) {
         let post = self.client.post(format!("{}/oauth2/token", self.url));
         let post = post.header("content-type", "application/x-www-form-urlencoded").body(encoded(fields));
-        let answer = post.send().await.unwrap();
-        assert_eq!(answer.headers()["cache-control"], "no-store");
-        (answer.status(), answer.json().await.unwrap())
+        let response = post.send().await.unwrap();
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        (response.status(), response.json().await.unwrap())
     }
 
     async fn exchange(&self, code: &str) -> (StatusCode, Value) {
@@ -151,7 +152,7 @@ impl Site {
             ("grant_type", "authorization_code"),
             ("client_id", &self.client_id),
             ("code", code),
-            ("redirect_uri", HOME),
+            ("redirect_uri", WEB_APP),
             ("code_verifier", VERIFIER),
         ])
         .await
@@ -172,18 +173,18 @@ fn encoded(fields: &[(&str, &str)]) -> String {
     pairs.collect::<Vec<_>>().join("&")
 }
 
-fn location(answer: &Response) -> &str {
-    answer.headers()["location"].to_str().unwrap()
+fn location(response: &Response) -> &str {
+    response.headers()["location"].to_str().unwrap()
 }
 
 /// A parameter of the address that somebody is sent back to.
-fn returned(answer: &Response, name: &str) -> Option<String> {
-    let url = reqwest::Url::parse(location(answer)).unwrap();
+fn returned(response: &Response, name: &str) -> Option<String> {
+    let url = reqwest::Url::parse(location(response)).unwrap();
     url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
-fn set_cookies(answer: &Response) -> std::collections::HashMap<String, String> {
-    let lines = answer.headers().get_all("set-cookie").iter().map(|line| line.to_str().unwrap());
+fn set_cookies(response: &Response) -> std::collections::HashMap<String, String> {
+    let lines = response.headers().get_all("set-cookie").iter().map(|line| line.to_str().unwrap());
     let pairs = lines.filter_map(|line| line.split(';').next()?.split_once('='));
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }

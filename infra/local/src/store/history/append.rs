@@ -3,7 +3,7 @@ use std::collections::hash_map::Entry;
 
 use chrono::{DateTime, Utc};
 use labelcast_functions::model::{Cursor, Epoch, Seq, TopicKey};
-use labelcast_functions::ports::{Appended, NewEntry, Placed};
+use labelcast_functions::ports::{Appended, NewEntry, TopicPosition};
 use rusqlite::{CachedStatement, Transaction, params};
 
 use super::read;
@@ -38,12 +38,12 @@ pub(super) fn append(
 ) -> rusqlite::Result<Vec<Appended>> {
     let mut heads = Heads::default();
     let mut insert = Insert::prepare(group)?;
-    let mut answers = Vec::with_capacity(entries.len());
+    let mut responses = Vec::with_capacity(entries.len());
     for entry in entries {
-        answers.push(insert.entry(group, &mut heads, &entry, now)?);
+        responses.push(insert.entry(group, &mut heads, &entry, now)?);
     }
     heads.write(group, now)?;
-    Ok(answers)
+    Ok(responses)
 }
 
 /// The statements that every entry needs.
@@ -71,20 +71,21 @@ impl<'a> Insert<'a> {
         entry: &EncodedEntry,
         now: DateTime<Utc>,
     ) -> rusqlite::Result<Appended> {
-        let placed =
+        let positions =
             entry.topics.iter().map(|(topic, name)| Ok((topic.clone(), heads.get(group, name)?.newest.next())));
-        let placed: Vec<(TopicKey, Seq)> = placed.collect::<rusqlite::Result<_>>()?;
-        let stored = self.notification.execute(params![entry.id, entry.body, to_json(&placed), entry.topics.len()])?;
+        let positions: Vec<(TopicKey, Seq)> = positions.collect::<rusqlite::Result<_>>()?;
+        let stored =
+            self.notification.execute(params![entry.id, entry.body, to_json(&positions), entry.topics.len()])?;
         if stored == 0 {
             return Ok(appended(known(group, &entry.id)?, &entry.epoch, true));
         }
         let number = group.last_insert_rowid();
-        for ((_, name), (_, seq)) in entry.topics.iter().zip(&placed) {
+        for ((_, name), (_, seq)) in entry.topics.iter().zip(&positions) {
             let head = heads.get(group, name)?;
             head.newest = *seq;
             self.entry.execute(params![head.id, seq.0, number, now.timestamp_millis()])?;
         }
-        Ok(appended(placed, &entry.epoch, false))
+        Ok(appended(positions, &entry.epoch, false))
     }
 }
 
@@ -93,12 +94,12 @@ fn known(group: &Transaction<'_>, id: &str) -> rusqlite::Result<Vec<(TopicKey, S
     group.prepare_cached("SELECT placed FROM notifications WHERE id = ?1")?.query_row([id], |row| json(row, 0))
 }
 
-fn appended(placed: Vec<(TopicKey, Seq)>, epoch: &Epoch, repeated: bool) -> Appended {
-    let placed = placed.into_iter().map(|(topic, seq)| {
+fn appended(positions: Vec<(TopicKey, Seq)>, epoch: &Epoch, repeated: bool) -> Appended {
+    let positions = positions.into_iter().map(|(topic, seq)| {
         let cursor = Cursor { epoch: epoch.clone(), seq };
-        Placed { topic, seq, cursor }
+        TopicPosition { topic, seq, cursor }
     });
-    Appended { placed: placed.collect(), repeated }
+    Appended { positions: positions.collect(), repeated }
 }
 
 /// The topics of this change: each is read once and written once.

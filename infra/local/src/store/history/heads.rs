@@ -45,9 +45,9 @@ impl Heads {
     }
 
     /// Notes what was appended; of numbers that were given before, the highest stays.
-    pub(super) fn appended<'a>(&self, placed: impl IntoIterator<Item = (&'a TopicKey, Seq)>) {
+    pub(super) fn appended<'a>(&self, positions: impl IntoIterator<Item = (&'a TopicKey, Seq)>) {
         let mut known = self.lock();
-        placed.into_iter().for_each(|(topic, seq)| known.note(topic, seq));
+        positions.into_iter().for_each(|(topic, seq)| known.note(topic, seq));
     }
 
     /// Forgets everything: numbers have changed otherwise than by appending.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use labelcast_functions::model::{Epoch, NotificationId, Seq, TopicKey};
 use labelcast_functions::ports::{
-    Appended, Clock, Expiry, Head, History, HistoryPage, NewEntry, PageLimit, Placed, PortResult, Random,
+    Appended, Clock, Expiry, Head, History, HistoryPage, NewEntry, PageLimit, PortResult, Random, TopicPosition,
 };
 
 use rusqlite::Transaction;
@@ -73,7 +73,9 @@ impl History for SqliteHistory {
         // Made again from its job if a loss of power undoes it. The numbers may be others then, so the epoch is, too.
         let heads = self.heads.clone();
         let note = move |appended: Vec<Appended>| {
-            heads.appended(appended.iter().flat_map(|one| &one.placed).map(|placed| (&placed.topic, placed.seq)));
+            heads.appended(
+                appended.iter().flat_map(|one| &one.positions).map(|positions| (&positions.topic, positions.seq)),
+            );
             appended
         };
         let appended = self.database.write_repeatable_then(move |group| append::append(group, rows, now), note).await;
@@ -81,7 +83,7 @@ impl History for SqliteHistory {
         appended
     }
 
-    async fn settle(&self, _placed: &[Placed]) -> PortResult<()> {
+    async fn mark_delivered(&self, _positions: &[TopicPosition]) -> PortResult<()> {
         // Pushes go out in the order of the numbers, so the mark is the newest number itself.
         Ok(())
     }
@@ -97,7 +99,7 @@ impl History for SqliteHistory {
                 newest
             }
         };
-        Ok(Head { epoch: self.epoch.clone(), newest, settled: newest })
+        Ok(Head { epoch: self.epoch.clone(), newest, watermark: newest })
     }
 
     async fn read(&self, topic: &TopicKey, after: Seq, limit: PageLimit) -> PortResult<HistoryPage> {

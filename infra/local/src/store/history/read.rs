@@ -39,7 +39,7 @@ pub(super) fn page(
 ) -> rusqlite::Result<HistoryPage> {
     let Some((id, newest)) = topic(connection, name)? else {
         let newest = forgotten(connection)?;
-        let head = Head { epoch, newest, settled: newest };
+        let head = Head { epoch, newest, watermark: newest };
         return Ok(HistoryPage { head, oldest: newest.next(), entries: Vec::new() });
     };
     let oldest: Option<u64> = connection
@@ -50,7 +50,7 @@ pub(super) fn page(
         _ => entries(connection, id, after, bound)?,
     };
     let oldest = oldest.map_or(newest.next(), Seq);
-    Ok(HistoryPage { head: Head { epoch, newest, settled: newest }, oldest, entries })
+    Ok(HistoryPage { head: Head { epoch, newest, watermark: newest }, oldest, entries })
 }
 
 fn entries(connection: &Connection, topic: i64, after: Seq, bound: PageLimit) -> rusqlite::Result<Vec<HistoryEntry>> {

@@ -2,7 +2,7 @@ use labelcast_functions::model::{Image, Position};
 use labelcast_functions::query::{Candidates, Conjunction};
 use rusqlite::Connection;
 
-use super::conjunction::{Step, Walk};
+use super::conjunction::{Advance, Walk};
 use super::postings::Reader;
 use super::{Viewer, rows};
 
@@ -32,14 +32,14 @@ pub(super) fn candidates(
         if from < first && reader.spent >= BUDGET {
             return Ok(Candidates { found, looked_until: Some(rows::position(from + 1)) });
         }
-        match walk.step(&mut reader, from)? {
-            Step::End => return Ok(Candidates { found, looked_until: None }),
-            Step::Down(number) => from = number,
+        match walk.advance(&mut reader, from)? {
+            Advance::End => return Ok(Candidates { found, looked_until: None }),
+            Advance::Down(number) => from = number,
             // There is more than was asked for.
-            Step::At(number) if found.len() >= limit.max(1) => {
+            Advance::At(number) if found.len() >= limit.max(1) => {
                 return Ok(Candidates { found, looked_until: Some(rows::position(number + 1)) });
             }
-            Step::At(number) => {
+            Advance::At(number) => {
                 reader.spent += IMAGE;
                 let image = rows::by_number(connection, number)?;
                 found.extend(

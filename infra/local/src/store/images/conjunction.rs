@@ -21,12 +21,12 @@ pub(super) struct Walk {
     /// An image is in each of these. The first is the rarest: it is walked, the others are sought in.
     wanted: Vec<AnyOf>,
     /// An image is in none of these.
-    unwanted: Vec<AnyOf>,
+    excluded: Vec<AnyOf>,
 }
 
 /// What one step of a walk came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum Advance {
     /// Nothing above this number matches any more.
     Down(i64),
     /// As far as the index knows, this image matches, and nothing above it.
@@ -50,27 +50,27 @@ impl Walk {
                 wanted.push(demand);
             }
         }
-        Ok(Some(Self { wanted, unwanted: unwanted(connection, conjunction, viewer)? }))
+        Ok(Some(Self { wanted, excluded: excluded(connection, conjunction, viewer)? }))
     }
 
     /// Goes on at this number or below. It never rises from step to step.
-    pub(super) fn step(&mut self, reader: &mut Reader<'_>, from: i64) -> rusqlite::Result<Step> {
+    pub(super) fn advance(&mut self, reader: &mut Reader<'_>, from: i64) -> rusqlite::Result<Advance> {
         let mut at = from;
         for (place, demand) in self.wanted.iter_mut().enumerate() {
             match demand.seek(reader, at)? {
-                None => return Ok(Step::End),
-                Some(posting) if !posting.counts => return Ok(Step::Down(posting.number - 1)),
+                None => return Ok(Advance::End),
+                Some(posting) if !posting.counts => return Ok(Advance::Down(posting.number - 1)),
                 Some(posting) if place == 0 => at = posting.number,
-                Some(posting) if posting.number < at => return Ok(Step::Down(posting.number)),
+                Some(posting) if posting.number < at => return Ok(Advance::Down(posting.number)),
                 Some(_) => {}
             }
         }
-        for demand in &mut self.unwanted {
+        for demand in &mut self.excluded {
             if demand.seek(reader, at)?.is_some_and(|posting| posting.number == at && posting.counts) {
-                return Ok(Step::Down(at - 1));
+                return Ok(Advance::Down(at - 1));
             }
         }
-        Ok(Step::At(at))
+        Ok(Advance::At(at))
     }
 }
 
@@ -113,7 +113,7 @@ fn demands(
 }
 
 /// What an image must not have. Prefixes are left to a look at the image: most labels that they cover are on none.
-fn unwanted(connection: &Connection, conjunction: &Conjunction, viewer: &Viewer) -> rusqlite::Result<Vec<AnyOf>> {
+fn excluded(connection: &Connection, conjunction: &Conjunction, viewer: &Viewer) -> rusqlite::Result<Vec<AnyOf>> {
     let labels = conjunction.prohibited.iter().filter_map(|prohibited| match prohibited {
         Prohibited::Label(term) => Some((Term::Label(&term.name), term.at_least)),
         Prohibited::Prefix(_) => None,
@@ -121,10 +121,10 @@ fn unwanted(connection: &Connection, conjunction: &Conjunction, viewer: &Viewer)
     let offensive = (conjunction.offensive == Some(false)).then_some((Term::Offensive, Confidence::ZERO));
     let mine = viewer.user.as_ref().filter(|_| conjunction.mine == Some(false));
     let mine = mine.map(|user| (Term::Uploader(user), Confidence::ZERO));
-    let mut unwanted = Vec::new();
+    let mut excluded = Vec::new();
     for (term, at_least) in labels.chain(offensive).chain(mine) {
         let known = index::find(connection, term, viewer.sees_hidden)?;
-        unwanted.extend(known.map(|known| AnyOf::new([known.id], at_least)));
+        excluded.extend(known.map(|known| AnyOf::new([known.id], at_least)));
     }
-    Ok(unwanted)
+    Ok(excluded)
 }

@@ -8,7 +8,7 @@ use rusqlite::{CachedStatement, Connection, params};
 /// Rows read at a time, at first and at most: a list that is walked is read in ever larger parts, one that is jumped
 /// about in is read in small ones.
 const FIRST: usize = 8;
-const MOST: usize = 256;
+const MAX: usize = 256;
 /// What finding a place in the index costs, in rows read one after the other. Measured: 3 µs and 0.3 µs.
 const SEEK: usize = 10;
 
@@ -70,7 +70,7 @@ impl List {
     fn fill(&mut self, reader: &mut Reader<'_>, target: i64) -> rusqlite::Result<()> {
         let walked = self.looked_at * 4 >= self.batch;
         if !self.read.is_empty() {
-            self.batch = (if walked { self.batch * 2 } else { self.batch / 2 }).clamp(FIRST, MOST);
+            self.batch = (if walked { self.batch * 2 } else { self.batch / 2 }).clamp(FIRST, MAX);
         }
         (self.next, self.looked_at) = (0, 0);
         self.read.clear();

@@ -8,7 +8,7 @@ use labelcast_functions::model::LabelName;
 use super::metadata::Metadata;
 
 /// More keywords are not read: an uploader who writes thousands into a picture describes nothing.
-const MOST_KEYWORDS: usize = 50;
+const MAX_KEYWORDS: usize = 50;
 
 /// What a picture says of itself.
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ pub(super) struct Carried {
 impl Carried {
     /// Texts that are empty or too long for a label are passed over.
     fn add(&mut self, keyword: &str) {
-        if self.keywords.len() == MOST_KEYWORDS {
+        if self.keywords.len() == MAX_KEYWORDS {
             return;
         }
         if let Some(name) = LabelName::fold(keyword).filter(|name| !self.keywords.contains(name)) {

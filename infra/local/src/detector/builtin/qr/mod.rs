@@ -16,7 +16,7 @@ pub(super) const LABEL: &str = "qr code";
 const FEWEST_PATTERNS: usize = 3;
 /// Grouping finder patterns into codes takes time with the cube of their number: a picture of thousands of them would
 /// keep a core busy for hours. Ten codes' worth is enough; pictures with more are not searched.
-const MOST_PATTERNS: usize = 30;
+const MAX_PATTERNS: usize = 30;
 
 /// Searches the picture. The confidence is 100: a code that was decoded passed its error correction.
 pub(super) fn find(picture: &GrayImage) -> Option<Finding> {
@@ -25,10 +25,10 @@ pub(super) fn find(picture: &GrayImage) -> Option<Finding> {
     let mut prepared = PreparedImage::prepare_from_greyscale(width, height, |x, y| raw[y * width + x]);
     let is_black = |x, y| u8::from(prepared.get_pixel_at(x, y)) != 0;
     let patterns = finder::count(width, height, is_black);
-    if patterns > MOST_PATTERNS {
+    if patterns > MAX_PATTERNS {
         tracing::debug!(patterns, "too many finder patterns; skipped the search for QR codes");
     }
-    if !(FEWEST_PATTERNS..=MOST_PATTERNS).contains(&patterns) {
+    if !(FEWEST_PATTERNS..=MAX_PATTERNS).contains(&patterns) {
         return None;
     }
     // The geometry of a hostile picture may break an assumption of the library. That costs the label, not the picture.

@@ -13,9 +13,9 @@ async fn nobody_gets_in_without_a_good_token() {
     for token in ["", "nonsense", &forged] {
         assert!(stack.connect_with(token).await.is_err(), "{token}");
     }
-    let answer = stack.request(Method::GET, "/images").send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
-    let error: Value = answer.json().await.unwrap();
+    let response = stack.request(Method::GET, "/images").send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    let error: Value = response.json().await.unwrap();
     assert!(error["error"]["message"].is_string(), "the gateway's own errors have our form: {error}");
 }
 

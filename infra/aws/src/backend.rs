@@ -7,7 +7,7 @@ use aws_types::SdkConfig;
 use labelcast_functions::ports::Deliveries;
 use labelcast_functions::signing::Credentials;
 
-use crate::dynamodb::{Ranges, Table};
+use crate::dynamodb::{Shards, Table};
 use crate::environment::{Environment, Result, unreadable};
 use crate::queue::SqsQueue;
 use crate::sdk;
@@ -16,13 +16,13 @@ use crate::sdk;
 const RANGES: u32 = 4;
 
 /// AWS, as this function may use it.
-pub struct Home {
+pub struct Backend {
     /// The variables of the function, as the stack sets them.
     pub environment: Environment,
     pub(crate) config: SdkConfig,
 }
 
-impl Home {
+impl Backend {
     /// Told by this; makes no call.
     pub fn of(environment: Environment) -> Result<Self> {
         let config = sdk::config(environment.needed("AWS_REGION")?, credentials(&environment)?);
@@ -64,12 +64,12 @@ impl Home {
     }
 
     /// How many parts of a topic's subscriptions there are, and were before they were made more.
-    pub fn ranges(&self) -> Result<Ranges> {
+    pub fn shards(&self) -> Result<Shards> {
         let count = self.environment.or("LABELCAST_RANGES", RANGES)?;
         let before = self.environment.or("LABELCAST_RANGES_BEFORE", count)?;
-        let ranges =
-            Ranges::new(before).and_then(|ranges| if before == count { Ok(ranges) } else { ranges.grown_to(count) });
-        ranges.map_err(|error| unreadable("LABELCAST_RANGES", &count.to_string(), &error))
+        let shards =
+            Shards::new(before).and_then(|shards| if before == count { Ok(shards) } else { shards.grown_to(count) });
+        shards.map_err(|error| unreadable("LABELCAST_RANGES", &count.to_string(), &error))
     }
 
     /// The port of deliveries, on the queue before `deliver`.

@@ -9,21 +9,21 @@ use crate::model::{Label, LabelName};
 
 /// A place where filters are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Filing {
+pub enum Bucket {
     /// Filters that match only images with this label. Written `label:dog`.
     Label(LabelName),
-    /// Filters that match only images with a label that begins with these two characters. Written `beginning:su`.
-    Beginning(String),
+    /// Filters that match only images with a label that begins with these two characters. Written `prefix:su`.
+    Prefix(String),
     /// All others, and what is no filter at all. Written `*`.
     Everything,
 }
 
-impl Filing {
-    /// The places that an image asks: no filter that matches it is filed anywhere else.
-    pub fn asked_by(labels: &[Label]) -> BTreeSet<Self> {
+impl Bucket {
+    /// The places that an image asks: no filter that matches it is indexed anywhere else.
+    pub fn requested_by(labels: &[Label]) -> BTreeSet<Self> {
         let names = labels.iter().map(|label| &label.name);
-        let beginnings = names.clone().filter_map(|name| Self::beginning(name.as_str()));
-        names.cloned().map(Self::Label).chain(beginnings).chain([Self::Everything]).collect()
+        let prefixes = names.clone().filter_map(|name| Self::prefix(name.as_str()));
+        names.cloned().map(Self::Label).chain(prefixes).chain([Self::Everything]).collect()
     }
 
     pub(super) fn of(normal: &Normal) -> BTreeSet<Self> {
@@ -38,13 +38,13 @@ impl Filing {
         let names = conjunction.required.iter().map(|term| &term.name);
         let prefixes = conjunction.prefixes.iter().map(|term| term.prefix.as_str());
         let label = longest(names, |name| name.as_str()).cloned().map(Self::Label);
-        label.or_else(|| longest(prefixes, |prefix| prefix).and_then(Self::beginning)).unwrap_or(Self::Everything)
+        label.or_else(|| longest(prefixes, |prefix| prefix).and_then(Self::prefix)).unwrap_or(Self::Everything)
     }
 
     /// `None` for a text of one character.
-    fn beginning(text: &str) -> Option<Self> {
+    fn prefix(text: &str) -> Option<Self> {
         let (last, c) = text.char_indices().nth(1)?;
-        Some(Self::Beginning(text[..last + c.len_utf8()].to_owned()))
+        Some(Self::Prefix(text[..last + c.len_utf8()].to_owned()))
     }
 }
 
@@ -56,11 +56,11 @@ fn longest<T: Copy>(texts: impl Iterator<Item = T>, text_of: impl Fn(&T) -> &str
     })
 }
 
-impl fmt::Display for Filing {
+impl fmt::Display for Bucket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Label(name) => write!(f, "label:{name}"),
-            Self::Beginning(beginning) => write!(f, "beginning:{beginning}"),
+            Self::Prefix(prefix) => write!(f, "beginning:{prefix}"),
             Self::Everything => f.write_str("*"),
         }
     }
@@ -72,46 +72,46 @@ mod tests {
     use crate::model::Confidence;
     use crate::query::Query;
 
-    fn filings(query: &str) -> Vec<String> {
-        Query::parse(query).unwrap().filings().iter().map(Filing::to_string).collect()
+    fn buckets(query: &str) -> Vec<String> {
+        Query::parse(query).unwrap().buckets().iter().map(Bucket::to_string).collect()
     }
 
     #[test]
     fn a_conjunction_is_filed_under_its_longest_label_then_by_the_alphabet() {
-        assert_eq!(filings("dog \"golden retriever\" -person sun*"), ["label:golden retriever"]);
-        assert_eq!(filings("dog cat"), ["label:cat"]);
-        assert_eq!(filings("été dogs"), ["label:dogs"], "length is counted in characters");
+        assert_eq!(buckets("dog \"golden retriever\" -person sun*"), ["label:golden retriever"]);
+        assert_eq!(buckets("dog cat"), ["label:cat"]);
+        assert_eq!(buckets("été dogs"), ["label:dogs"], "length is counted in characters");
     }
 
     #[test]
     fn without_a_label_it_is_filed_under_two_characters_of_a_prefix() {
-        assert_eq!(filings("sun* -dog"), ["beginning:su"]);
-        assert_eq!(filings("日本*"), ["beginning:日本"]);
-        assert_eq!(filings("s* in*"), ["beginning:in"]);
+        assert_eq!(buckets("sun* -dog"), ["beginning:su"]);
+        assert_eq!(buckets("日本*"), ["beginning:日本"]);
+        assert_eq!(buckets("s* in*"), ["beginning:in"]);
     }
 
     #[test]
     fn what_has_neither_is_filed_under_everything() {
         for query in ["", "s*", "-dog", "is:offensive", "-(a b)"] {
-            assert_eq!(filings(query), ["*"], "{query}");
+            assert_eq!(buckets(query), ["*"], "{query}");
         }
     }
 
     #[test]
     fn each_alternative_is_filed() {
-        assert_eq!(filings("dog OR cat OR su* OR -x"), ["label:cat", "label:dog", "beginning:su", "*"]);
-        assert_eq!(filings("a -a"), [""; 0], "nothing can match it");
+        assert_eq!(buckets("dog OR cat OR su* OR -x"), ["label:cat", "label:dog", "beginning:su", "*"]);
+        assert_eq!(buckets("a -a"), [""; 0], "nothing can match it");
     }
 
     #[test]
     fn too_many_alternatives_are_filed_under_everything() {
-        assert_eq!(filings("(a OR b) (c OR d) (e OR f) (g OR h) (i OR j)"), ["*"]);
+        assert_eq!(buckets("(a OR b) (c OR d) (e OR f) (g OR h) (i OR j)"), ["*"]);
     }
 
     #[test]
     fn an_image_asks_its_labels_their_beginnings_and_everything() {
         let labels = ["dog", "x"].map(|name| Label { name: name.parse().unwrap(), confidence: Confidence::FULL });
-        let asked: Vec<_> = Filing::asked_by(&labels).iter().map(Filing::to_string).collect();
-        assert_eq!(asked, ["label:dog", "label:x", "beginning:do", "*"]);
+        let request: Vec<_> = Bucket::requested_by(&labels).iter().map(Bucket::to_string).collect();
+        assert_eq!(request, ["label:dog", "label:x", "beginning:do", "*"]);
     }
 }

@@ -5,10 +5,10 @@ use labelcast_functions::ports::{AnalysisJob, ApiKey, Ports};
 use crate::Socket;
 use crate::machine::SetClock;
 
-/// A home to be held against the contract of the ports. No function of Labelcast runs behind its queue and its bus: what
+/// A backend to be held against the contract of the ports. No function of Labelcast runs behind its queue and its bus: what
 /// arrives there is handed to the test.
 #[async_trait]
-pub trait Home: Sized + Send + Sync + 'static {
+pub trait Backend: Sized + Send + Sync + 'static {
     /// Runs of a test that draws its course by chance; as many as take some seconds here.
     const ROUNDS: u64;
 
@@ -27,7 +27,7 @@ pub trait Home: Sized + Send + Sync + 'static {
     /// Opens a socket, whose connection has a row by then.
     async fn open(&self) -> (ConnectionId, Socket);
 
-    /// From now on nobody takes jobs from the queue but [`Home::next_job`].
+    /// From now on nobody takes jobs from the queue but [`Backend::next_job`].
     fn hold_jobs(&self);
 
     /// The next job that the queue delivers.

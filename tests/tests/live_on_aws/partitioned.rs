@@ -9,7 +9,7 @@ use aws_lambda_events::sqs::SqsBatchResponse;
 use futures_util::future::{join, join_all};
 use labelcast_events::{read_deliveries, read_event, read_failures};
 use labelcast_functions::images::Failed;
-use labelcast_functions::live::{Abandoned, Deliver, Division, Notify};
+use labelcast_functions::live::{Deliver, Notify, PartitionedFanOut, Undispatched};
 use labelcast_functions::model::{BusEvent, ConnectionId, JobRequest};
 use labelcast_functions::ports::{Deliveries, Delivery, History, PortResult, Ports};
 use labelcast_functions::settings::Settings;
@@ -88,30 +88,30 @@ impl Running {
             history: Arc::new(self.stack.history()),
             connections: Arc::new(self.stack.connections(self.sockets.clone())),
             pusher: self.sockets.clone(),
-            division: Some(Division { deliveries: self.queue.clone(), receivers_at_once: 1 }),
+            partitioning: Some(PartitionedFanOut { deliveries: self.queue.clone(), max_receivers: 1 }),
         }
     }
 
-    fn deliver(&self, patience: Duration) -> Deliver {
-        let notify = Notify { division: None, ..self.notify() };
-        Deliver { notify, deliveries: self.queue.clone(), max_attempts: MAX_ATTEMPTS, patience }
+    fn deliver(&self, timeout: Duration) -> Deliver {
+        let notify = Notify { partitioning: None, ..self.notify() };
+        Deliver { notify, deliveries: self.queue.clone(), max_attempts: MAX_ATTEMPTS, timeout }
     }
 
     fn failed(&self) -> Failed {
         let Ports { images, uploads, bus, .. } = self.machine.machine.ports.clone();
-        let abandoned = Abandoned {
+        let undispatched = Undispatched {
             images: images.clone(),
             history: Arc::new(self.stack.history()),
             deliveries: self.queue.clone(),
-            ranges: RANGES,
+            shards: RANGES,
         };
-        Failed { images, uploads, bus, undelivered: Arc::new(abandoned) }
+        Failed { images, uploads, bus, undelivered: Arc::new(undispatched) }
     }
 
     /// The mark, and the newest number.
     async fn mark(&self) -> (u64, u64) {
         let head = self.stack.history().head(&topic("labels")).await.unwrap();
-        (head.settled.0, head.newest.0)
+        (head.watermark.0, head.newest.0)
     }
 
     fn received(&self) -> Vec<Vec<u64>> {
@@ -149,7 +149,7 @@ async fn notify(notify: &Notify, id: &str) {
 }
 
 /// Has `failed` take a message.
-async fn given_up(failed: &Failed, message: Value) -> SqsBatchResponse {
+async fn exhausted(failed: &Failed, message: Value) -> SqsBatchResponse {
     let each = async |exhausted: Vec<JobRequest>, _| {
         for request in exhausted {
             failed.handle(request).await?;
@@ -157,7 +157,7 @@ async fn given_up(failed: &Failed, message: Value) -> SqsBatchResponse {
         PortResult::Ok(())
     };
     let failures = read_failures(message).expect("an event of SQS");
-    failures.handle_each("labelcast_given_up_failures_total", each).await
+    failures.handle_each("labelcast_exhausted_failures_total", each).await
 }
 
 /// How many messages are to be tried again.
@@ -227,14 +227,14 @@ async fn parts_that_come_again_and_in_any_order_leave_no_gap_below_a_cursor() {
 async fn whom_the_last_attempt_does_not_reach_is_closed_and_resumes() {
     let running = Running::start().await;
     notify(&running.notify(), "a").await;
-    let parts = std::mem::take(&mut *running.queue.waiting());
-    assert_eq!(parts.len(), RANGES as usize, "it was divided");
+    let partitions = std::mem::take(&mut *running.queue.waiting());
+    assert_eq!(partitions.len(), RANGES as usize, "it was divided");
     running.sockets.hang(true);
     let deliver = running.deliver(Duration::from_millis(100));
     for attempt in 1..=MAX_ATTEMPTS {
         assert_eq!((running.sockets.open_sockets(), running.mark().await), (CLIENTS, (0, 1)));
-        for part in &parts {
-            assert_eq!(delivered(&deliver, part, attempt).await, 1, "it becomes a dead letter all the same");
+        for partition in &partitions {
+            assert_eq!(delivered(&deliver, partition, attempt).await, 1, "it becomes a dead letter all the same");
         }
     }
     assert_eq!((running.sockets.open_sockets(), running.mark().await), (0, (1, 1)));
@@ -245,8 +245,8 @@ async fn whom_the_last_attempt_does_not_reach_is_closed_and_resumes() {
     assert_eq!(running.received(), vec![vec![1]; CLIENTS], "from history");
     // Somebody gives the dead letters another try: nobody waits for them any more.
     let frames = running.sockets.frames();
-    for part in &parts {
-        assert_eq!(delivered(&deliver, part, 1).await, 0);
+    for partition in &partitions {
+        assert_eq!(delivered(&deliver, partition, 1).await, 0);
     }
     assert_eq!((running.sockets.frames(), running.mark().await), (frames, (1, 1)));
 }
@@ -261,14 +261,14 @@ async fn what_notify_gave_up_reaches_its_receivers_all_the_same() {
     for id in ["a", "b"] {
         for received in 1..=2 {
             let record = json!({"requestContext": {"condition": "RetriesExhausted"}, "requestPayload": published(id)});
-            let answer = given_up(&running.failed(), message(&record, received)).await;
-            assert_eq!(answer.batch_item_failures.len(), 0);
+            let response = exhausted(&running.failed(), message(&record, received)).await;
+            assert_eq!(response.batch_item_failures.len(), 0);
         }
     }
     assert_eq!(running.mark().await, (0, 2));
-    let parts = std::mem::take(&mut *running.queue.waiting());
-    for part in &parts {
-        assert_eq!(delivered(&running.deliver(Duration::from_mins(1)), part, 1).await, 0);
+    let partitions = std::mem::take(&mut *running.queue.waiting());
+    for partition in &partitions {
+        assert_eq!(delivered(&running.deliver(Duration::from_mins(1)), partition, 1).await, 0);
     }
     assert_eq!((running.received(), running.mark().await), (vec![vec![1, 2]; CLIENTS], (2, 2)));
 }
@@ -289,7 +289,7 @@ async fn what_was_given_up_and_concerns_nobody_is_passed_over() {
         Value::Null,
     ] {
         let record = message(&json!({"requestPayload": payload}), 1);
-        assert_eq!(given_up(&running.failed(), record).await.batch_item_failures.len(), 0, "{payload}");
+        assert_eq!(exhausted(&running.failed(), record).await.batch_item_failures.len(), 0, "{payload}");
     }
     assert!(running.queue.waiting().is_empty());
     assert_eq!(running.mark().await, (0, 0));
@@ -299,8 +299,8 @@ async fn what_was_given_up_and_concerns_nobody_is_passed_over() {
 async fn what_is_too_few_to_divide_is_not() {
     let running = Running::start().await;
     let mut function = running.notify();
-    function.division =
-        Some(Division { deliveries: running.queue.clone(), receivers_at_once: CLIENTS * RANGES as usize });
+    function.partitioning =
+        Some(PartitionedFanOut { deliveries: running.queue.clone(), max_receivers: CLIENTS * RANGES as usize });
     notify(&function, "a").await;
     assert!(running.queue.waiting().is_empty());
     assert_eq!(running.mark().await, (1, 1));

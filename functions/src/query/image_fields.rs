@@ -4,7 +4,7 @@ use crate::model::{Audience, Confidence, Image, Label};
 
 /// What there is to know of one image, for the user who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Facts<'a> {
+pub struct ImageFields<'a> {
     /// All labels of the image.
     pub labels: &'a [Label],
     /// Whether it has a moderation label (not: a label of that name).
@@ -13,7 +13,7 @@ pub struct Facts<'a> {
     pub mine: bool,
 }
 
-impl<'a> Facts<'a> {
+impl<'a> ImageFields<'a> {
     /// What there is to know of an image for an audience; `None` before it has a result.
     ///
     /// Of a picture that is hidden from them, which its uploader still hears of, they know neither labels nor that it is
@@ -31,7 +31,7 @@ impl<'a> Facts<'a> {
 
 /// The labels that a term speaks of: those of one name, or of one beginning, with at least a confidence.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reach<'a> {
+pub(super) struct Coverage<'a> {
     /// Folded as names are.
     pub text: &'a str,
     /// Whether the text is the name, and not only its beginning.
@@ -39,7 +39,7 @@ pub(super) struct Reach<'a> {
     pub at_least: Confidence,
 }
 
-impl Reach<'_> {
+impl Coverage<'_> {
     /// Whether one of the labels is spoken of.
     pub fn finds(self, labels: &[Label]) -> bool {
         labels.iter().any(|label| label.confidence >= self.at_least && self.names(label.name.as_str()))
@@ -50,7 +50,7 @@ impl Reach<'_> {
     }
 
     /// Whether every label that this one speaks of is spoken of by the other too, whatever labels there are.
-    pub fn lies_within(self, wider: Reach<'_>) -> bool {
+    pub fn lies_within(self, wider: Coverage<'_>) -> bool {
         self.at_least >= wider.at_least && (self.whole || !wider.whole) && wider.names(self.text)
     }
 }
@@ -59,18 +59,18 @@ impl Reach<'_> {
 mod tests {
     use super::*;
 
-    fn reach(text: &str, whole: bool, percent: u16) -> Reach<'_> {
-        Reach { text, whole, at_least: Confidence::from_hundredths(percent * 100).unwrap() }
+    fn coverage(text: &str, whole: bool, percent: u16) -> Coverage<'_> {
+        Coverage { text, whole, at_least: Confidence::from_hundredths(percent * 100).unwrap() }
     }
 
     #[test]
     fn a_name_lies_within_its_beginnings_and_a_higher_confidence_within_a_lower() {
-        assert!(reach("sunset", true, 90).lies_within(reach("sun", false, 80)));
-        assert!(reach("sunset", false, 90).lies_within(reach("sun", false, 90)));
-        assert!(reach("sun", true, 90).lies_within(reach("sun", false, 0)));
-        assert!(reach("sun", true, 90).lies_within(reach("sun", true, 90)));
-        assert!(!reach("sun", false, 90).lies_within(reach("sun", true, 90)), "sunset is no sun");
-        assert!(!reach("sun", false, 90).lies_within(reach("sunset", false, 90)));
-        assert!(!reach("sun", true, 80).lies_within(reach("sun", true, 90)));
+        assert!(coverage("sunset", true, 90).lies_within(coverage("sun", false, 80)));
+        assert!(coverage("sunset", false, 90).lies_within(coverage("sun", false, 90)));
+        assert!(coverage("sun", true, 90).lies_within(coverage("sun", false, 0)));
+        assert!(coverage("sun", true, 90).lies_within(coverage("sun", true, 90)));
+        assert!(!coverage("sun", false, 90).lies_within(coverage("sun", true, 90)), "sunset is no sun");
+        assert!(!coverage("sun", false, 90).lies_within(coverage("sunset", false, 90)));
+        assert!(!coverage("sun", true, 80).lies_within(coverage("sun", true, 90)));
     }
 }

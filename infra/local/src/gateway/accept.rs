@@ -37,11 +37,11 @@ pub async fn upgrade(gateway: Gateway, routes: Arc<dyn Routes>, request: Request
         Err(refused) => return *refused,
     };
     let Some(upgrade) = upgrade else { return refuse(StatusCode::BAD_REQUEST) };
-    let (answer, answered) = oneshot::channel();
+    let (response, responded) = oneshot::channel();
     // In a task of its own: a client that hangs up meanwhile does not stop half-way what has to be undone again.
-    gateway.shared.connections.clone().spawn(connection(gateway, routes, request, upgrade, answer));
+    gateway.shared.connections.clone().spawn(connection(gateway, routes, request, upgrade, response));
     // Without an answer a function has panicked.
-    match answered.await.unwrap_or(Err(StatusCode::BAD_GATEWAY)) {
+    match responded.await.unwrap_or(Err(StatusCode::BAD_GATEWAY)) {
         Ok(protocol) => switching(&accept, protocol),
         Err(status) => refuse(status),
     }
@@ -60,16 +60,16 @@ async fn connection(
     routes: Arc<dyn Routes>,
     mut request: Parts,
     upgrade: OnUpgrade,
-    answer: oneshot::Sender<Result<Option<&'static str>, StatusCode>>,
+    response: oneshot::Sender<Result<Option<&'static str>, StatusCode>>,
 ) {
     // Kept as long as the stream: a socket counts among the connections that may be open until it is gone.
     let _permit = request.extensions.remove::<ConnectionPermit>();
     // Boxed, like all that is over soon: an idle connection's task stays small.
     match Box::pin(admit(&gateway, &*routes, request)).await {
-        Err(status) => drop(answer.send(Err(status))),
+        Err(status) => drop(response.send(Err(status))),
         Ok((peer, protocol)) => {
             // Nobody waits for it if the client is gone; then the upgrade fails, and what was connected is undone.
-            let _ = answer.send(Ok(protocol));
+            let _ = response.send(Ok(protocol));
             let ended = serve(&gateway, &routes, &peer, upgrade).await;
             Box::pin(disconnect(&*routes, &peer, ended)).await;
         }

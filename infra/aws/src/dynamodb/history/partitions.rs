@@ -7,10 +7,10 @@
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use chrono::TimeDelta;
 use futures_util::future::try_join_all;
-use labelcast_functions::ports::{Placed, PortResult};
+use labelcast_functions::ports::{PortResult, TopicPosition};
 
 use super::DynamoHistory;
-use super::rows::{self, HEAD, PartsRow};
+use super::rows::{self, HEAD, PartitionsRow};
 use crate::dynamodb::{number, text};
 
 /// Parts that never end are forgotten, long after the number counts as given up.
@@ -18,18 +18,18 @@ const KEPT: TimeDelta = TimeDelta::days(1);
 
 impl DynamoHistory {
     /// All parts are to come, and the number is in flight until the last of them has ended; again, where this is a repeat.
-    pub(super) async fn divide_all(&self, placed: &[Placed], parts: u32) -> PortResult<()> {
-        let Some(first) = placed.first() else { return Ok(()) };
+    pub(super) async fn partition_all(&self, positions: &[TopicPosition], partitions: u32) -> PortResult<()> {
+        let Some(first) = positions.first() else { return Ok(()) };
         let now = self.clock.now();
-        let row = PartsRow {
+        let row = PartitionsRow {
             pk: rows::topic(&first.topic.to_string()),
-            sk: rows::parts(first.seq.0),
+            sk: rows::partitions(first.seq.0),
             epoch: first.cursor.epoch.clone(),
-            left: (0..parts).collect(),
+            left: (0..partitions).collect(),
             ttl: (now + KEPT).timestamp(),
         };
         self.table.put(&row).await?;
-        let in_flight = placed.iter().map(async |place| {
+        let in_flight = positions.iter().map(async |place| {
             let call = self
                 .table
                 .updating(&rows::topic(&place.topic.to_string()), HEAD)
@@ -45,16 +45,20 @@ impl DynamoHistory {
     }
 
     /// Strikes a part; the last one settles the number. Whoever is cut off in between does it again with its message.
-    pub(super) async fn settle_parts(&self, placed: &[Placed], part: u32) -> PortResult<()> {
-        let Some(first) = placed.first() else { return Ok(()) };
-        let (pk, sk) = (rows::topic(&first.topic.to_string()), rows::parts(first.seq.0));
+    pub(super) async fn mark_partitions_delivered(
+        &self,
+        positions: &[TopicPosition],
+        partition: u32,
+    ) -> PortResult<()> {
+        let Some(first) = positions.first() else { return Ok(()) };
+        let (pk, sk) = (rows::topic(&first.topic.to_string()), rows::partitions(first.seq.0));
         let strike = self
             .table
             .updating(&pk, &sk)
             .update_expression("DELETE #left :part")
             .condition_expression("epoch = :epoch")
             .expression_attribute_names("#left", "left")
-            .expression_attribute_values(":part", AttributeValue::Ns(vec![part.to_string()]))
+            .expression_attribute_values(":part", AttributeValue::Ns(vec![partition.to_string()]))
             .expression_attribute_values(":epoch", text(first.cursor.epoch.as_str()))
             .return_values(ReturnValue::AllNew);
         // Where there is no row, all parts have ended.
@@ -63,8 +67,8 @@ impl DynamoHistory {
         if row.contains_key("left") {
             return Ok(());
         }
-        self.settle_all(placed).await?;
-        // Unless a repeat has divided it again.
+        self.settle_all(positions).await?;
+        // Unless a repeat has partitioned it again.
         let last = self.table.deleting(&pk, &sk).condition_expression("attribute_not_exists(#left)");
         self.table.delete_if(last.expression_attribute_names("#left", "left")).await.map(drop)
     }

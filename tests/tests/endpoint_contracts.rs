@@ -1,4 +1,4 @@
-//! What the contracts say is what the doors do.
+//! What the contracts say is what the endpoints do.
 
 use labelcast_tests::Server;
 use reqwest::Method;
@@ -27,11 +27,11 @@ async fn the_rest_contract_names_every_call_and_every_call_it_names_is_there() {
     }
     for (path, methods) in paths {
         for method in methods.as_object().unwrap().keys() {
-            let asked = path.replace("{topic}", "labels").replace("{upload_id}", "x").replace("{image_id}", "x");
+            let request = path.replace("{topic}", "labels").replace("{upload_id}", "x").replace("{image_id}", "x");
             let method: Method = method.to_uppercase().parse().unwrap();
-            let answer = server.request(method.clone(), &format!("/api{asked}")).send().await.unwrap();
+            let response = server.request(method.clone(), &format!("/api{request}")).send().await.unwrap();
             // Nobody is signed in here, so a call that exists refuses.
-            assert!(matches!(answer.status().as_u16(), 401 | 403), "{method} {path}: {}", answer.status());
+            assert!(matches!(response.status().as_u16(), 401 | 403), "{method} {path}: {}", response.status());
         }
     }
 }

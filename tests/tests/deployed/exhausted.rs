@@ -54,14 +54,14 @@ async fn what_ingest_gives_up_is_told_to_the_uploader_and_kept() {
     let upload = operator.begin(&stack.user("viewer"), Utc::now()).await;
     let put = operator.s3.put_object().bucket(stack.output("BucketName")).key(format!("new/{upload}"));
     put.body(ByteStream::from(vec![0; 15_728_641])).send().await.unwrap();
-    let told = loop {
-        let told = uploader.notification("upload.failed").await;
-        if told["data"]["upload_id"] == json!(upload) {
-            break told;
+    let notified = loop {
+        let notified = uploader.notification("upload.failed").await;
+        if notified["data"]["upload_id"] == json!(upload) {
+            break notified;
         }
     };
     let (_, state) = stack.get(&format!("/uploads/{upload}"), "viewer").await;
-    assert_eq!((&state["state"], &state["reason"]), (&json!("failed"), &told["data"]["reason"]));
+    assert_eq!((&state["state"], &state["reason"]), (&json!("failed"), &notified["data"]["reason"]));
     let about = |letter: &str| {
         let record: Value = serde_json::from_str(letter).unwrap();
         assert!(record["responsePayload"]["errorMessage"].is_string(), "it says why: {record}");
@@ -99,11 +99,11 @@ async fn what_notify_gave_up_still_reaches_those_who_listen() {
     event["detail-type"] = json!(removed.detail_type());
     event["detail"] = removed.detail();
     operator.send("FailuresQueueUrl", &json!({"requestPayload": event}).to_string()).await;
-    let told = loop {
-        let told = listening.notification("image.removed").await;
-        if told["data"]["image_id"] == json!(image) {
-            break told;
+    let notified = loop {
+        let notified = listening.notification("image.removed").await;
+        if notified["data"]["image_id"] == json!(image) {
+            break notified;
         }
     };
-    assert_eq!(told["topics"].as_array().map(Vec::len), Some(2), "{told}");
+    assert_eq!(notified["topics"].as_array().map(Vec::len), Some(2), "{notified}");
 }

@@ -9,9 +9,9 @@ use labelcast_functions::ports::{PortError, PortResult};
 use super::provider::LocalProvider;
 use crate::objects::ObjectCreated;
 use crate::progress::Progress;
-use crate::work::{Cause, Dispatcher, Failure, Job, Kind, Outcome, Reservation, Steps, Target};
+use crate::work::{Cause, Dispatcher, Failure, Job, JobHandler, Kind, Outcome, Reservation, Target};
 
-pub(super) struct FunctionSteps {
+pub(super) struct JobFunctions {
     ingest: Ingest,
     analyze: Analyze,
     index: Index,
@@ -20,7 +20,7 @@ pub(super) struct FunctionSteps {
     progress: [Progress; 2],
 }
 
-impl FunctionSteps {
+impl JobFunctions {
     pub(super) fn new(provider: &LocalProvider, progress: [Progress; 2]) -> Self {
         Self {
             ingest: provider.make(),
@@ -54,7 +54,7 @@ fn request(job: &Job) -> Result<&JobRequest, Failure> {
     job.request.as_ref().map_err(|error| error.to_string().into())
 }
 
-impl FunctionSteps {
+impl JobFunctions {
     async fn one(&self, job: &Job) -> Outcome {
         let done = match request(job)? {
             JobRequest::Ingest(object) => self.ingest.handle(object.clone()).await,
@@ -80,7 +80,7 @@ impl FunctionSteps {
 }
 
 #[async_trait]
-impl Steps for FunctionSteps {
+impl JobHandler for JobFunctions {
     async fn run(&self, _: Target, jobs: &[Job]) -> Vec<Outcome> {
         match jobs {
             [job] => vec![self.one(job).await],
@@ -92,7 +92,7 @@ impl Steps for FunctionSteps {
         self.progress.iter().map(Progress::reached).sum()
     }
 
-    async fn gave_up(&self, job: &Job) -> Outcome {
+    async fn on_exhausted(&self, job: &Job) -> Outcome {
         match &job.request {
             Ok(request) => self.failed.handle(request.clone()).await.map_err(|error| failure(&error)),
             Err(error) => {
@@ -105,10 +105,10 @@ impl Steps for FunctionSteps {
 }
 
 /// A created object is a job for `ingest`.
-pub(super) struct CreatedSteps(pub(super) Dispatcher);
+pub(super) struct IngestOnCreation(pub(super) Dispatcher);
 
 #[async_trait]
-impl ObjectCreated for CreatedSteps {
+impl ObjectCreated for IngestOnCreation {
     fn reserve(&self) -> PortResult<Reservation> {
         self.0.admit(Kind::Pictures, 1)
     }
