@@ -77,12 +77,12 @@ fn failure_of(payload: Value) -> Value {
 }
 
 #[track_caller]
-fn assert_foreign<T: std::fmt::Debug>(read: Result<T, EventError>) {
+fn assert_foreign<T: std::fmt::Debug>(read: &Result<T, EventError>) {
     assert!(matches!(read, Err(EventError::Foreign(_))), "{read:?}");
 }
 
 #[track_caller]
-fn assert_unreadable<T: std::fmt::Debug>(read: Result<T, EventError>) {
+fn assert_unreadable<T: std::fmt::Debug>(read: &Result<T, EventError>) {
     assert!(matches!(read, Err(EventError::Unreadable { .. })), "{read:?}");
 }
 
@@ -106,7 +106,7 @@ fn a_created_object_is_read_from_the_buckets_event_on_eventbridge() {
     assert_eq!(read_new_objects(sample!("s3-eventbridge.json")), Ok(vec![expected]));
     let mut deleted = sample!("s3-eventbridge.json");
     deleted["detail-type"] = json!("Object Deleted");
-    assert_foreign(read_new_objects(deleted));
+    assert_foreign(&read_new_objects(deleted));
 }
 
 #[test]
@@ -121,9 +121,9 @@ fn object_events_that_are_not_about_uploads_are_foreign() {
         json!({"Records": []}),
         test_event,
     ] {
-        assert_foreign(read_new_objects(event));
+        assert_foreign(&read_new_objects(event));
     }
-    assert_unreadable(read_new_objects(json!({"Service": "something else"})));
+    assert_unreadable(&read_new_objects(json!({"Service": "something else"})));
 }
 
 #[test]
@@ -148,15 +148,15 @@ fn bus_events_that_are_not_ours_are_foreign_and_what_is_no_event_is_unreadable()
     let mut broken = bus_event(&received());
     broken["detail"] = json!({"upload": "none"});
     for event in [sample!("bus.json"), sample!("scheduled.json"), broken] {
-        assert_foreign(read_event(event.clone()));
-        assert_foreign(read_index_request(event));
+        assert_foreign(&read_event(event.clone()));
+        assert_foreign(&read_index_request(event));
     }
-    assert_foreign(read_index_request(bus_event(&received())));
+    assert_foreign(&read_index_request(bus_event(&received())));
     let mut timeless = bus_event(&received());
     timeless["time"] = Value::Null;
     for event in [json!({"no event": 1}), Value::Null, timeless] {
-        assert_unreadable(read_event(event.clone()));
-        assert_unreadable(read_index_request(event));
+        assert_unreadable(&read_event(event.clone()));
+        assert_unreadable(&read_index_request(event));
     }
 }
 
@@ -164,7 +164,7 @@ fn bus_events_that_are_not_ours_are_foreign_and_what_is_no_event_is_unreadable()
 fn a_schedule_says_when_it_was_due() {
     let due = read_schedule(sample!("scheduled.json")).unwrap();
     assert_eq!(due, Some("2018-04-03T16:07:58Z".parse().unwrap()));
-    assert_unreadable(read_schedule(json!({"no event": 1})));
+    assert_unreadable(&read_schedule(json!({"no event": 1})));
 }
 
 /// The queue sends only those again that are answered; whatever fails holds up none of the others.
@@ -199,9 +199,9 @@ fn a_queue_that_does_not_count_attempts_says_none() {
 #[test]
 fn what_is_no_batch_is_unreadable() {
     for payload in [Value::Null, json!({}), sample!("bus.json")] {
-        assert_unreadable(read_analysis_jobs(payload.clone()));
-        assert_unreadable(read_deliveries(payload.clone()));
-        assert_unreadable(read_failures(payload));
+        assert_unreadable(&read_analysis_jobs(payload.clone()));
+        assert_unreadable(&read_deliveries(payload.clone()));
+        assert_unreadable(&read_failures(payload));
     }
 }
 
@@ -218,7 +218,7 @@ fn a_failed_invocation_says_which_requests_are_exhausted() {
     ] {
         assert_eq!(read_exhausted(failure_of(payload)), Ok(vec![expected]));
     }
-    assert_unreadable(read_exhausted(json!({"no record": 1})));
+    assert_unreadable(&read_exhausted(json!({"no record": 1})));
 }
 
 #[test]
