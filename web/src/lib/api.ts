@@ -9,6 +9,8 @@ import type {
   UploadStatus,
 } from './protocol';
 
+/** How long a call may take, in milliseconds: on a line that died without a word it would take for ever. */
+const TIMEOUT_MS = 15_000;
 /** How often what failed offline is tried again, in milliseconds. */
 export const RETRY_MS = 5_000;
 /** Shown for what is loaded again by itself. */
@@ -92,7 +94,12 @@ export class Api {
 
   async #json<Body>(method: string, path: string, options: Options): Promise<Body> {
     const response = await this.#call(method, path, options);
-    return (await response.json()) as Body;
+    try {
+      return (await response.json()) as Body;
+    } catch (error) {
+      if (options.signal?.aborted) throw error;
+      throw unreachable(method);
+    }
   }
 
   async #call(method: string, path: string, options: Options): Promise<Response> {
@@ -119,11 +126,11 @@ export class Api {
         method,
         headers,
         body: body === undefined ? null : JSON.stringify(body),
-        signal: signal ?? null,
+        signal: AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), ...(signal ? [signal] : [])]),
       });
     } catch (error) {
       if (signal?.aborted) throw error;
-      throw new ApiError(0, 'unreachable', method === 'GET' ? OFFLINE_RETRYING : OFFLINE);
+      throw unreachable(method);
     }
   }
 }
@@ -131,6 +138,10 @@ export class Api {
 interface Options {
   body?: unknown;
   signal?: AbortSignal | undefined;
+}
+
+function unreachable(method: string): ApiError {
+  return new ApiError(0, 'unreachable', method === 'GET' ? OFFLINE_RETRYING : OFFLINE);
 }
 
 function encode(parameters: Record<string, string | number | undefined>): string {
