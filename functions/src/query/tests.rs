@@ -178,7 +178,7 @@ fn an_error_stands_where_something_else_was_expected() {
         ("dog OR OR cat", 7, "a word, a phrase in quotation marks or `(`"),
         ("dog ()", 5, "a word, a phrase in quotation marks or `(`"),
         (")", 0, "a word, a phrase in quotation marks or `(`"),
-        ("dog) cat", 3, "the query's end"),
+        ("dog) cat", 3, "the end of the query"),
         ("(dog", 4, "`)`"),
         ("(dog OR (cat)", 13, "`)`"),
         ("dog \"hot", 8, "a closing `\"`"),
