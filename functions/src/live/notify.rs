@@ -112,7 +112,7 @@ impl Notify {
         };
         let mut frames = self.frames(notification, positions, image, 0..1, now).await?;
         let receivers: usize = frames.iter().map(|pushed| pushed.to.len()).sum();
-        if receivers.saturating_mul(shards as usize) <= partitioning.max_receivers {
+        if receivers.saturating_mul(shards as usize) <= partitioning.receivers_at_once {
             frames.extend(self.frames(notification, positions, image, 1..shards, now).await?);
             return Ok(Some(frames));
         }

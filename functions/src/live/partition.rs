@@ -15,7 +15,7 @@ pub struct PartitionedFanOut {
     /// The queue before `deliver`.
     pub deliveries: Arc<dyn Deliveries>,
     /// Receivers that one run serves itself.
-    pub max_receivers: usize,
+    pub receivers_at_once: usize,
 }
 
 /// Puts a notification into the queue before `deliver`, once a shard. A repeat does so again, under the same numbers.

@@ -76,7 +76,7 @@ settings! {
     /// Receivers of a notification that one run of `notify` serves
     // A post takes some 10 ms and dozens run at once, so the default is a second or two, and the most surely fits into a run's
     // 60 s, throttled or not.
-    MAX_RECEIVERS: Count, 5_000 in 1..=20_000, variable "LABELCAST_RECEIVERS_AT_ONCE";
+    RECEIVERS_AT_ONCE: Count, 5_000 in 1..=20_000, variable "LABELCAST_RECEIVERS_AT_ONCE";
 
     /// Seconds after which cursors pass what nobody has finished pushing
     // `serverless.yml` knows how long attempts at it may take, and packages nothing that could take longer.

@@ -88,8 +88,8 @@ impl Environment {
     }
 
     /// Receivers of a notification that one run of `notify` serves.
-    pub fn max_receivers(&self) -> Result<usize> {
-        self.number(&table::MAX_RECEIVERS).map(|receivers| receivers as usize)
+    pub fn receivers_at_once(&self) -> Result<usize> {
+        self.number(&table::RECEIVERS_AT_ONCE).map(|receivers| receivers as usize)
     }
 
     /// How long the delivered watermark waits for a notification that nobody has finished pushing. `serverless.yml` knows how

@@ -195,7 +195,10 @@ impl Provider for Backend {
 
     /// When `notify` leaves receivers to `deliver`.
     fn partitioning(&self) -> Result<Option<PartitionedFanOut>> {
-        Ok(Some(PartitionedFanOut { deliveries: self.deliveries()?, max_receivers: self.environment.max_receivers()? }))
+        Ok(Some(PartitionedFanOut {
+            deliveries: self.deliveries()?,
+            receivers_at_once: self.environment.receivers_at_once()?,
+        }))
     }
 
     /// Ranges that nobody had in hand are put into the queue before `deliver`.

@@ -88,7 +88,7 @@ impl Running {
             history: Arc::new(self.stack.history()),
             connections: Arc::new(self.stack.connections(self.sockets.clone())),
             pusher: self.sockets.clone(),
-            partitioning: Some(PartitionedFanOut { deliveries: self.queue.clone(), max_receivers: 1 }),
+            partitioning: Some(PartitionedFanOut { deliveries: self.queue.clone(), receivers_at_once: 1 }),
         }
     }
 
@@ -300,7 +300,7 @@ async fn what_is_too_few_to_divide_is_not() {
     let running = Running::start().await;
     let mut function = running.notify();
     function.partitioning =
-        Some(PartitionedFanOut { deliveries: running.queue.clone(), max_receivers: CLIENTS * RANGES as usize });
+        Some(PartitionedFanOut { deliveries: running.queue.clone(), receivers_at_once: CLIENTS * RANGES as usize });
     notify(&function, "a").await;
     assert!(running.queue.waiting().is_empty());
     assert_eq!(running.mark().await, (1, 1));

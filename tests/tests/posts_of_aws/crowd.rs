@@ -287,7 +287,7 @@ async fn who_cannot_even_be_closed_keeps_the_watermark_below() {
 async fn whom_notify_did_not_serve_in_time_is_left_to_deliver() {
     let names = ["open1", "throttled999"].map(str::to_owned);
     let running = Running::with(names.into_iter(), Duration::ZERO, Duration::from_millis(200)).await;
-    let partitioning = Some(PartitionedFanOut { deliveries: running.queue.clone(), max_receivers: 5_000 });
+    let partitioning = Some(PartitionedFanOut { deliveries: running.queue.clone(), receivers_at_once: 5_000 });
     let notify = Notify { partitioning, ..running.notify.clone() };
     let published = BusEvent::TopicPublished {
         id: "n1".to_owned(),

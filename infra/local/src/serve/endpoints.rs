@@ -22,7 +22,7 @@ use super::socket;
 use crate::objects;
 
 pub(super) fn router(backend: &Backend<'_>) -> Router {
-    let home = format!("{}/web/", backend.place.public_url);
+    let web_app = format!("{}/web/", backend.place.public_url);
     let objects = objects::router(backend.objects.clone(), Arc::new(IngestOnCreation(backend.dispatcher.clone())));
     let shared = Router::new().nest("/api", rest(backend)).merge(backend.sign_in.clone().router());
     let origins = &backend.provider.settings.allowed_origins;
@@ -39,7 +39,7 @@ pub(super) fn router(backend: &Backend<'_>) -> Router {
         shared.layer(cross_origin(origins))
     };
     Router::new()
-        .route("/", get(move || async move { Redirect::temporary(&home) }))
+        .route("/", get(move || async move { Redirect::temporary(&web_app) }))
         .merge(shared)
         .merge(web(backend))
         .merge(socket::router(backend))
