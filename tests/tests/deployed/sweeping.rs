@@ -52,11 +52,14 @@ async fn uploads_that_hang_have_failed_and_old_ones_are_forgotten() {
     let hours = |hours| Utc::now() - TimeDelta::hours(hours);
     let user = stack.user("viewer");
     let image = ImageId::from_digest(rand::random());
-    let hanging = operator.bring(&user, image, ImageType::Png, hours(2)).await;
+    // Longer ago than the queue keeps a message: nothing can come of it any more.
+    let hanging = operator.bring(&user, image, ImageType::Png, hours(24 * 5)).await;
+    let waiting = operator.bring(&user, ImageId::from_digest(rand::random()), ImageType::Png, hours(2)).await;
     let never_used = operator.begin(&user, hours(2)).await;
     let old = operator.begin(&user, hours(24 * 40)).await;
     sweep(&operator).await;
     assert_eq!(stack.get(&format!("/uploads/{hanging}"), "viewer").await.1["state"], "failed");
+    assert_eq!(stack.get(&format!("/uploads/{waiting}"), "viewer").await.1["state"], "received", "its job may wait");
     assert_eq!(stack.get(&format!("/uploads/{never_used}"), "viewer").await.1["state"], "pending");
     assert!(operator.uploads().get(&old).await.unwrap().is_none());
 }
