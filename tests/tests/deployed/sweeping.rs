@@ -64,6 +64,36 @@ async fn uploads_that_hang_have_failed_and_old_ones_are_forgotten() {
     assert!(operator.uploads().get(&old).await.unwrap().is_none());
 }
 
+/// Whoever reads a topic keeps it from going as one that nobody uses.
+#[tokio::test]
+async fn a_topic_is_in_use_when_its_history_is_read_or_somebody_subscribes() {
+    let stack = Stack::deployed();
+    let operator = Operator::of(&stack).await;
+    let name = format!("app:t{}", rand::random::<u32>());
+    let topic: TopicKey = name.parse().unwrap();
+    let subject = Subject::Published { name: "build.done".to_owned(), data: json!({}) };
+    let id = NotificationId::given(&format!("n{}", rand::random::<u32>()));
+    let entry = NewEntry { notification: Notification { id, at: Utc::now(), subject }, topics: vec![topic] };
+    operator.history(Utc::now()).append(&[entry]).await.unwrap();
+    let head = format!("topic#{name}");
+    let long_ago = (Utc::now() - TimeDelta::days(80)).timestamp_millis().to_string();
+    let forget_use = async || {
+        let mut row = operator.row("HistoryTableName", &head, "head").await.unwrap();
+        row.insert("used_at".to_owned(), aws_sdk_dynamodb::types::AttributeValue::N(long_ago.clone()));
+        operator.put("HistoryTableName", vec![row]).await;
+    };
+    let used_at = async || operator.row("HistoryTableName", &head, "head").await.unwrap()["used_at"].clone();
+    let unused = aws_sdk_dynamodb::types::AttributeValue::N(long_ago.clone());
+
+    forget_use().await;
+    assert_eq!(stack.get(&format!("/history/{name}"), "viewer").await.0, 200);
+    assert_ne!(used_at().await, unused, "its history was read");
+
+    forget_use().await;
+    stack.connect("viewer").await.subscribe(&[&name]).await;
+    assert_ne!(used_at().await, unused, "somebody subscribed");
+}
+
 /// Sweeps go through the topics some at a time; there are more here than one looks at.
 #[tokio::test]
 async fn old_notifications_are_forgotten_topic_after_topic() {
