@@ -7,7 +7,7 @@ use utoipa_axum::router::OpenApiRouter;
 use super::Authentication;
 
 /// What handlers get: who calls, and the ports of their own function, no others
-/// (`docs/decisions/0028-one-state.md`).
+/// (`docs/decisions/0028-one-app-state.md`).
 #[derive(Clone)]
 pub struct AppState<F> {
     /// Says who calls.
