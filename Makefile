@@ -1,6 +1,7 @@
 # Labelcast: `make run` starts everything, `make test` proves it.
 
 PORT ?= 8080
+PYTHON ?= python3
 DATA ?= .labelcast
 # Where Cargo puts what it builds; tools of the tests are in target/ all the same.
 BUILT = $(or $(CARGO_TARGET_DIR),target)
@@ -14,12 +15,13 @@ FUNCTION ?= notify
 ARCHITECTURE = $(shell sed -n 's/^architecture: *//p' $(CONFIG))
 CARGO_LAMBDA = 1.9.2
 
-.PHONY: help run web build release test test-rust test-web test-rest test-deployed test-stack test-packaging test-long \
-	binaries emulator check format notices deny costs bench bench-start bench-posts package preflight deploy moderator logs dead \
+.PHONY: help run web models build release test test-rust test-web test-rest test-models test-deployed test-stack test-packaging \
+	test-long binaries emulator check format notices deny costs bench bench-start bench-posts package preflight deploy moderator logs dead \
 	remove clean
 
 run: ## Build what is needed and start everything on http://127.0.0.1:$(PORT)
-	@$(BUILD_BOTH)
+	@{ $(MAKE_MODELS); } & models=$$!; trap 'kill $$models 2>/dev/null' EXIT; $(BUILD_BOTH) || exit 1; \
+		wait $$models || echo "The server starts all the same; \`make models\` tries again." >&2
 	@exec $(LABELCAST) serve --listen 127.0.0.1:$(PORT) --data $(DATA)
 
 help: ## List the targets
@@ -47,13 +49,22 @@ web/dist/index.html: web/package-lock.json $(shell find web/src web/public web/i
 		cd web && { [ -d node_modules ] && [ node_modules -nt package-lock.json ] || { npm ci && touch node_modules; }; } && npm run build; \
 	else echo "Node is not installed, so the web app is left out; REST, WebSocket and the command line work without it."; fi
 
+# They are optional, too: without Python the server labels by metadata and pixels only. What is made is left alone.
+define MAKE_MODELS
+if command -v $(PYTHON) >/dev/null; then exec $(PYTHON) -B infra/models/make.py; \
+else echo "models: $(PYTHON) is not installed, so there is nothing that sees what a picture shows; 3.11 or newer is needed." >&2; false; fi
+endef
+
+models: ## Fetch and convert the models that see what a picture shows, into target/models
+	@$(MAKE_MODELS)
+
 build: ## Build the binary
 	cargo build --release --package labelcast
 
-release: web ## Build the archives of a release, for x86_64 and arm64, into target/release-archives
+release: web models ## Build the archives of a release, for x86_64 and arm64, into target/release-archives
 	infra/release.sh $(ARCHITECTURES)
 
-test: web test-rust test-web test-rest test-deployed test-stack test-packaging ## Install what the tests need and run all of them
+test: web test-rust test-web test-rest test-models test-deployed test-stack test-packaging ## Install what the tests need and run all of them
 
 # With the features that all tests together have, so that nothing is compiled twice: a test has to be among what is built.
 binaries:
@@ -74,6 +85,9 @@ test-web: web binaries ## The web app: its logic, and the app itself in a real b
 
 test-rest: binaries ## The contracts: linted, and the real binary held to them as everybody
 	tests/rest/run
+
+test-models: ## The models: made anew, and asked what they see in photographs; the table of labels
+	tests/models/run
 
 deny: target/deny/bin/cargo-deny ## Licences, sources and duplicates of all crates; advisories where their database can be had
 	$< check licenses sources bans
