@@ -1,15 +1,16 @@
-"""Gathers the notices of everything that is linked into the binaries or sent to browsers.
+"""Gathers the notices of everything that is linked into the binaries, sent to browsers, or shipped beside them.
 
     python3 infra/notices.py            writes THIRD-PARTY-NOTICES.txt
     python3 infra/notices.py --check    fails if it is not what it would write, or if a dependency has no notice
 
-Crates are those that `labelcast` and the functions of AWS are linked with; packages are those that Vite packs into the web
+Models are those that `make models` makes. Crates are those that `labelcast` and the functions of AWS are linked with; packages are those that Vite packs into the web
 app. Equal texts stand once, with all that they belong to. Needs Cargo, and `web/node_modules` as `npm ci` makes it."""
 
 import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -82,9 +83,15 @@ def packages():
         yield f"{name} {about['version']} (npm)", about.get("license", ""), texts(folder)
 
 
+def models():
+    """What sees what a picture shows; it lies beside the binary."""
+    for detector in sorted((ROOT / "infra/models").glob("*/detector.toml")):
+        yield f"{detector.parent.name} (model)", tomllib.loads(detector.read_text())["licence"], texts(detector.parent)
+
+
 def document():
     owners, lacking = {}, []
-    everything = sorted([*crates(), *packages()])
+    everything = sorted([*crates(), *packages(), *models()])
     # Some are published without the text of the licence that they name; it is the same for all.
     apache = next(text for _, _, notices in everything for text in notices if text.startswith("Apache License"))
     for name, licence, notices in everything:

@@ -63,11 +63,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_notices_are_served_with_the_page_and_hold_the_licence_of_its_font() {
+    fn the_notices_are_served_with_the_page_and_hold_the_licences_of_its_font_and_of_the_models() {
         let page = Page::find("licenses.txt").expect("it is always packed");
         assert_eq!((page.content_type, page.immutable), ("text/plain; charset=utf-8", false));
         let notices = notices();
-        for part in ["SIL Open Font License", "oidc-client-ts", "Apache License", "tokio "] {
+        for part in ["SIL Open Font License", "oidc-client-ts", "Apache License", "tokio ", "ML Illustrated", "Yahoo Inc."] {
             assert!(notices.contains(part), "{part}");
         }
     }
