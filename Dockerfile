@@ -5,6 +5,10 @@ RUN npm ci --no-audit --no-fund
 COPY web ./
 RUN npm run build
 
+FROM python:3.11-slim-bookworm AS models
+COPY infra/models /labelcast/infra/models
+RUN python3 -B /labelcast/infra/models/make.py /out
+
 FROM rust:1-bookworm AS binary
 WORKDIR /labelcast
 COPY . .
@@ -17,6 +21,8 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
 # No shell, no package manager; the C library and certificates, and a user without rights (65532).
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=binary /out/labelcast /usr/bin/labelcast
+# Beside the binary, where it looks for them.
+COPY --from=models /out/models /usr/bin/models
 COPY --from=binary --chown=65532:65532 /out/data /data
 ENV LABELCAST_DATA=/data
 VOLUME /data

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds what is published, into target/release-archives: for each architecture one tar with the binary, its notices, manual
-# pages, completions and the systemd unit, and one file with all checksums. The binary is linked against the C library of
+# Builds what is published, into target/release-archives: for each architecture one tar with the binary, its models and notices,
+# manual pages, completions and the systemd unit, and one file with all checksums. The binary is linked against the C library of
 # Debian 11, so that it runs there and on whatever is newer.
 #
 #     infra/release.sh [x86_64] [arm64]     both, if none is named
@@ -20,6 +20,9 @@ if ! cmp -s infra/release-requirements.txt "$tools/requirements.txt"; then
     cp infra/release-requirements.txt "$tools/requirements.txt"
 fi
 [ -f web/dist/index.html ] || { echo "the web app is not built: run \`make web\` first" >&2; exit 1; }
+for model in efficientnet-lite0 open-nsfw; do
+    [ -f "target/models/$model/model.onnx" ] || { echo "the models are not made: run \`make models\` first" >&2; exit 1; }
+done
 
 rust_name() { case $1 in arm64) echo aarch64 ;; x86_64) echo x86_64 ;; *) echo "no such architecture: $1" >&2; exit 2 ;; esac; }
 
@@ -77,6 +80,9 @@ archive() { # ARCHITECTURE, of which architecture the binary is that writes what
     mkdir -p "$folder/man/man1" "$folder/completions" "$folder/systemd"
     install -m 0755 "$(binary "$1")" "$folder/labelcast"
     install -m 0644 README.md CHANGELOG.md LICENSE-MIT THIRD-PARTY-NOTICES.txt "$folder"
+    for model in target/models/*/; do
+        install -D -m 0644 -t "$folder/models/$(basename "$model")" "$model"*
+    done
     install -m 0644 infra/systemd/labelcast.service infra/systemd/labelcast.sysusers "$folder/systemd"
     run "$2" "$writer" manual "$folder/man/man1"
     run "$2" "$writer" completions bash >"$folder/completions/labelcast.bash"
