@@ -67,7 +67,9 @@ mod tests {
         let page = Page::find("licenses.txt").expect("it is always packed");
         assert_eq!((page.content_type, page.immutable), ("text/plain; charset=utf-8", false));
         let notices = notices();
-        for part in ["SIL Open Font License", "oidc-client-ts", "Apache License", "tokio ", "ML Illustrated", "Yahoo Inc."] {
+        let belong =
+            ["SIL Open Font License", "oidc-client-ts", "Apache License", "tokio ", "ML Illustrated", "Yahoo Inc."];
+        for part in belong {
             assert!(notices.contains(part), "{part}");
         }
     }
