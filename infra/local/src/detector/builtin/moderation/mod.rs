@@ -1,12 +1,14 @@
 //! What makes a picture offensive: that it says so itself. Nothing is guessed from its pixels.
 
+mod everyday;
 mod taxonomy;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use labelcast_functions::model::{Confidence, LabelName, ModerationLabel};
+use labelcast_functions::model::{Confidence, LabelName, ModerationLabel, Source};
 
+pub use everyday::EverydayWord;
 pub(super) use taxonomy::TAXONOMY;
 
 /// What an adult content warning stands for.
@@ -20,8 +22,20 @@ static ENTRIES: LazyLock<HashMap<LabelName, Entry>> = LazyLock::new(|| {
     TAXONOMY.iter().map(|entry| (LabelName::fold(entry.0).expect("the taxonomy's names are labels"), *entry)).collect()
 });
 
-/// Keywords that are names of the taxonomy, and the adult content warning, each with all its ancestors before it.
-pub(super) fn judge(keywords: &[LabelName], needs_adult_warning: bool) -> Vec<ModerationLabel> {
+/// Keywords that are names of the taxonomy, and the adult content warning, each with all its ancestors before it. Keywords that
+/// are everyday words too say nothing as long as nothing else does, but for those that count.
+pub(super) fn judge(
+    keywords: &[LabelName],
+    needs_adult_warning: bool,
+    counted: &[EverydayWord],
+) -> Vec<ModerationLabel> {
+    let says_something = |keyword: &&LabelName| match EverydayWord::of(keyword) {
+        Some(word) => counted.contains(&word),
+        None => ENTRIES.contains_key(*keyword),
+    };
+    if !needs_adult_warning && keywords.iter().find(says_something).is_none() {
+        return Vec::new();
+    }
     let mut hits = Vec::new();
     if needs_adult_warning {
         add_with_ancestors(ADULT, &mut hits);
@@ -33,6 +47,7 @@ pub(super) fn judge(keywords: &[LabelName], needs_adult_warning: bool) -> Vec<Mo
         name: name.to_owned(),
         parent: parent.to_owned(),
         confidence: Confidence::FULL,
+        source: Some(Source::BUILTIN),
     };
     hits.into_iter().map(label).collect()
 }
@@ -52,7 +67,7 @@ mod tests {
 
     fn found(keywords: &[&str], warning: bool) -> Vec<(String, String)> {
         let keywords: Vec<_> = keywords.iter().map(|keyword| LabelName::fold(keyword).unwrap()).collect();
-        let hits = judge(&keywords, warning);
+        let hits = judge(&keywords, warning, &[]);
         assert!(hits.iter().all(|hit| hit.confidence == Confidence::FULL));
         hits.into_iter().map(|hit| (hit.name, hit.parent)).collect()
     }
@@ -71,6 +86,31 @@ mod tests {
     fn hits_with_a_common_ancestor_name_it_once() {
         let expected = [("Violence", ""), ("Weapons", "Violence"), ("Graphic Violence", "Violence")];
         assert_eq!(found(&["weapons", "graphic violence", "violence"], false), pairs(&expected));
+    }
+
+    #[test]
+    fn everyday_words_alone_are_no_moderation_labels_unless_they_are_set_to_count() {
+        for word in ["products", "Drinking", "alcohol", "tobacco", "GAMBLING"] {
+            assert!(found(&["dog", word], false).is_empty(), "{word}");
+        }
+        let beside = found(&["products", "weapons"], false);
+        assert_eq!(
+            beside,
+            pairs(&[
+                ("Drugs & Tobacco", ""),
+                ("Products", "Drugs & Tobacco"),
+                ("Violence", ""),
+                ("Weapons", "Violence")
+            ])
+        );
+        assert_eq!(found(&["alcohol"], true), pairs(&[("Explicit", ""), ("Alcohol", "")]));
+        let keywords = [LabelName::fold("gambling").unwrap(), LabelName::fold("products").unwrap()];
+        let names = |counted: &[&str]| {
+            let counted: Vec<_> = counted.iter().map(|word| word.parse().unwrap()).collect();
+            judge(&keywords, false, &counted).into_iter().map(|hit| hit.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&["Gambling"]), ["Gambling", "Drugs & Tobacco", "Products"]);
+        assert!(names(&["alcohol"]).is_empty());
     }
 
     #[test]
