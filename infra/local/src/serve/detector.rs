@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use labelcast_functions::images::{Decoding, DecodingError};
-use labelcast_functions::imaging::{self, DynamicImage, Probe, WORKING_SIDE};
+use labelcast_functions::imaging::{DynamicImage, Probe, WORKING_SIDE};
 use labelcast_functions::model::{Detection, ImageFiles, ImageId, ImageType};
 use labelcast_functions::ports::{Detector, DetectorError, ObjectKey, Objects};
 
@@ -56,19 +56,14 @@ impl Detector for BuiltinDetector {
             })
             .await
             .map_err(|error| unavailable(error.to_string()))?;
-        let look = |bytes: &[u8], probe: &Probe| {
-            let cleaned = imaging::without_private_metadata(bytes, probe.content_type, probe.orientation)?;
-            let picture = imaging::decode(&cleaned, probe, WORKING_SIDE)?;
-            Ok(builtin::examine(bytes, probe, &picture, &builtin::Options::default()).into())
-        };
-        self.decoding.run(bytes.into(), |_| WORKING_SIDE, look).await.map_err(|error| match error {
+        self.decoding.run(bytes.into(), |_| WORKING_SIDE, builtin::detect_probed).await.map_err(|error| match error {
             DecodingError::Rejected(rejection) => DetectorError::Unreadable(rejection.to_string()),
             DecodingError::Failed(why) => unavailable(why),
         })
     }
 
     fn prepare(&self, image: &ImageId, bytes: &[u8], probe: &Probe, picture: &DynamicImage) {
-        let detection = builtin::examine(bytes, probe, picture, &builtin::Options::default()).into();
+        let detection = builtin::examine(bytes, probe, picture);
         let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         prepared.retain(|(other, _)| other != image);
         prepared.push_back((*image, detection));
