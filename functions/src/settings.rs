@@ -1,6 +1,7 @@
 //! What an operator can set. Every backend reads the same settings, each from its own place: one machine from options, AWS from
 //! the environment of a function. Numbers are declared in the [`table`], each once.
 
+mod moderation;
 mod readers;
 mod setting;
 pub mod table;
@@ -9,6 +10,7 @@ use std::convert::Infallible;
 
 use chrono::Duration;
 
+pub use self::moderation::{Judged, ModerationAction, ModerationRule, ModerationRuleError, ModerationRules};
 pub use self::readers::{ReaderRule, ReaderRuleError, Readers};
 pub use self::setting::{OutOfBounds, Setting, Unit};
 use crate::model::Confidence;
@@ -25,8 +27,10 @@ pub struct Settings {
     pub uploads_per_hour: u32,
     /// Labels kept of what the detector finds.
     pub max_labels: usize,
-    /// Labels below this confidence are dropped.
+    /// Labels of a detector that has no minimum of its own are dropped below this confidence.
     pub min_confidence: Confidence,
+    /// What becomes of an image with a moderation label.
+    pub moderation: ModerationRules,
     /// Attempts at a job before it becomes a dead letter; the last one tells the uploader.
     pub max_attempts: u32,
     /// Jobs of one kind (pictures, notifications) that may wait on one machine; beyond, nothing new is accepted. AWS's queues
@@ -89,6 +93,7 @@ impl Settings {
             uploads_per_hour: number(&table::UPLOADS_PER_HOUR)?,
             max_labels: size(&table::MAX_LABELS)?,
             min_confidence: percent(&table::MIN_CONFIDENCE)?,
+            moderation: ModerationRules::default(),
             max_attempts: number(&table::MAX_ATTEMPTS)?,
             max_backlog: size(&table::MAX_BACKLOG)?,
             detector_timeout: std::time::Duration::from_secs(20),

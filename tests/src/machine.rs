@@ -11,7 +11,7 @@ use chrono::{DateTime, Duration, Utc};
 use jsonwebtoken::jwk::JwkSet;
 use labelcast::data::{DataDirectory, Secrets};
 use labelcast::database::Database;
-use labelcast::serve::{Components, Machine, Place};
+use labelcast::serve::{Components, LooksAtPictures, Machine, Place};
 use labelcast::server::{Server, Tls};
 use labelcast::sign_in::TokenIssuer;
 use labelcast_functions::budget::{ByteSize, MemoryBudget};
@@ -146,7 +146,7 @@ impl TestMachine {
             settings,
             place: Place { public_url: format!("http://{address}") },
             memory: MemoryBudget::new(ByteSize::mib(512)),
-            detector: Some(detector.clone()),
+            detector: LooksAtPictures::Other(detector.clone()),
             keys: Some(keys.clone()),
             ping_every: std::time::Duration::from_secs(25),
         };

@@ -132,6 +132,7 @@ const reaches = {
   uploadsPerHour: tells('LABELCAST_UPLOADS_PER_HOUR', '7', 'upload'),
   minConfidence: tells('LABELCAST_MIN_CONFIDENCE', '70', 'analyze'),
   maxLabels: tells('LABELCAST_MAX_LABELS', '9', 'analyze'),
+  moderation: tells('LABELCAST_MODERATION', 'Alcohol=ignore; Explicit=alert:70', 'analyze'),
   analysesAtOnce: () => assert.equal(concurrency('AnalysisQueue'), 3),
   maxReceiveCount() {
     tells('LABELCAST_MAX_ATTEMPTS', '5', 'analyze', 'deliver')();

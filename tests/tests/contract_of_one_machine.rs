@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use chrono::Utc;
 use labelcast::data::DataDirectory;
 use labelcast::database::Database;
-use labelcast::serve::{Components, Machine, Place};
+use labelcast::detector::Chosen;
+use labelcast::detector::builtin::Options;
+use labelcast::serve::{Components, LooksAtPictures, Machine, Place};
 use labelcast::server::{Server, Tls};
 use labelcast::store::api_keys;
 use labelcast::users::Operator;
@@ -85,7 +87,7 @@ impl OneMachine {
             place: Place { public_url: format!("http://{address}") },
             memory: MemoryBudget::new(ByteSize::mib(512)),
             ping_every: std::time::Duration::from_secs(25),
-            detector: None,
+            detector: LooksAtPictures::Chosen(Chosen::builtin_only(Options::default())),
             keys: None,
         })
         .await

@@ -124,15 +124,17 @@ fn labelled() -> Value {
 }
 
 fn moderation() -> Value {
-    json!([{"name": "Graphic Violence", "parent": "Violence", "confidence": 98.5}])
+    json!([{"name": "Graphic Violence", "parent": "Violence", "confidence": 98.5, "source": "builtin"}])
 }
 
 fn image(status: &str) -> Value {
     let offensive = status != "visible";
     let url =
         |kind: &str| format!("http://127.0.0.1:8080/objects/{kind}/{IMAGE}?X-Amz-Signature=…").replace('…', "e3b0c442");
+    let dog = json!({"name": "dog", "confidence": 97.25, "source": "efficientnet-lite0", "parents": ["pet", "animal"]});
+    let grass = json!({"name": "grass", "confidence": 88, "source": "builtin"});
     json!({
-        "image_id": IMAGE, "labels": [{"name": "dog", "confidence": 97.25}, {"name": "grass", "confidence": 88}],
+        "image_id": IMAGE, "labels": [dog, grass],
         "offensive": offensive, "status": status, "width": 1600, "height": 1200, "content_type": "image/jpeg",
         "size": 12_345, "uploaded_at": AT, "labelled_at": AT, "thumbnail": url("thumbnail"), "original": url("original"),
         "colors": [{"name": "green", "hex": "#3a7d2c", "percent": 41.5}], "version": 1

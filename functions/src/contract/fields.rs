@@ -20,6 +20,9 @@ pub(super) const CURSOR: &str = "^[0-9a-f]{16}-(0|[1-9][0-9]{0,18})$";
 /// The `next` of a page, in either backend.
 pub(super) const PAGE_CURSOR: &str = "^[A-Za-z0-9_-]{32,43}$";
 
+/// A [`Source`](crate::model::Source).
+const SOURCE: &str = r"^[A-Za-z0-9._:\[\]-]{1,100}$";
+
 /// A query in the search language.
 pub(super) fn query() -> Value {
     json!({"type": "string", "maxLength": Query::MAX_CHARS, "pattern": query::pattern()})
@@ -70,6 +73,8 @@ fn rule(schema: &str, field: &str) -> Option<Value> {
         ("Subscribe", "filter") => json!({"maxLength": Query::MAX_CHARS, "pattern": query::pattern()}),
         (_, "ref") => json!({"maxLength": MAX_REFERENCE}),
         (_, "connection_id") => json!({"pattern": "^[A-Za-z0-9_=-]{1,128}$"}),
+        ("Label" | "ModerationLabel", "source") | ("FailedDetector", "name") => json!({"pattern": SOURCE}),
+        ("Label", "parents") => json!({"items": {"minLength": 1, "maxLength": LabelName::MAX_CHARS}}),
         ("Label" | "CountedLabel", "name") => json!({"minLength": 1, "maxLength": LabelName::MAX_CHARS}),
         ("ModerationLabel" | "Color", "name") | (_, "message" | "reason" | "expected" | "token" | "id") => text(1),
         (_, "upload_id") | ("NotificationFrame", "event") => json!({"pattern": NAME}),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use crate::budget::{MemoryBudget, NeverFits};
+use crate::budget::{ByteSize, MemoryBudget, NeverFits};
 use crate::imaging::{self, Probe, Rejection};
 
 /// Decodes pictures apart from the async runtime's threads: as many at once as it has threads of its own, and within the
@@ -31,6 +31,11 @@ impl Decoding {
     /// Within this budget, on at most this many threads at once.
     pub fn new(memory: MemoryBudget, threads: NonZeroUsize) -> Self {
         Self { memory, threads: Arc::new(Semaphore::new(threads.get())) }
+    }
+
+    /// What pictures may take at once.
+    pub fn budget(&self) -> ByteSize {
+        self.memory.total()
     }
 
     /// Reads what a picture's headers say, waits until there is a thread and the memory that the picture takes when it is
@@ -86,7 +91,6 @@ fn never_fits(probe: &Probe, error: NeverFits) -> Rejection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::budget::ByteSize;
 
     fn png(width: u32, height: u32) -> bytes::Bytes {
         let mut bytes = std::io::Cursor::new(Vec::new());

@@ -54,7 +54,7 @@ async fn show(
     Path(id): Path<String>,
 ) -> Result<Json<ImageView>> {
     let image = api.visible(&caller, &id).await?;
-    ImageView::of(&image, &*api.objects).map(Json).ok_or_else(|| Error::not_found("no such image"))
+    ImageView::of(&image, caller.audience(), &*api.objects).map(Json).ok_or_else(|| Error::not_found("no such image"))
 }
 
 /// The picture, without private metadata.

@@ -88,8 +88,7 @@ fn reported(image: &Image) -> Vec<BusEvent> {
         upload: UploadRef { upload_id: upload.upload_id.clone(), user: upload.user.clone() },
         first: number == 0,
     });
-    let offensive = image.result.as_ref().is_some_and(|stored| stored.analysis.is_offensive());
-    let alert =
-        offensive.then(|| BusEvent::ImageOffensive { image_id: image.id, generation: image.generation.clone() });
+    let alerts = image.result.as_ref().is_some_and(|stored| stored.analysis.alerts());
+    let alert = alerts.then(|| BusEvent::ImageOffensive { image_id: image.id, generation: image.generation.clone() });
     alert.into_iter().chain(labelled).collect()
 }

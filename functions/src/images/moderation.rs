@@ -88,7 +88,7 @@ async fn queue(
     let page = api.images.with_status(status, after, limit).await?;
     let shown = page.images.iter().filter_map(|image| {
         let moderation = image.result.as_ref()?.analysis.moderation.clone();
-        Some(QueuedImage { image: ImageView::of(image, &*api.objects)?, moderation })
+        Some(QueuedImage { image: ImageView::of(image, caller.audience(), &*api.objects)?, moderation })
     });
     Ok(Json(QueueView { images: shown.collect(), next: page.next.map(|next| api.cursors.write(next)) }))
 }

@@ -25,7 +25,9 @@ pub use image::DynamicImage;
 pub use image::metadata::Orientation;
 pub use probe::{Probe, probe};
 pub use rejection::Rejection;
-pub use thumbnail::{MAX_THUMBNAIL_SIDE, WORKING_SIDE, jpeg_for_detector, longest_for_detector, thumbnail};
+pub use thumbnail::{
+    MAX_THUMBNAIL_SIDE, WORKING_SIDE, jpeg, jpeg_for_detector, longest_for_detector, thumbnail, working_copy,
+};
 
 /// The shortest side of a picture that is taken, in pixels: Rekognition refuses smaller ones.
 pub const MIN_SIDE: u32 = 80;

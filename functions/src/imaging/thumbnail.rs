@@ -47,6 +47,26 @@ pub fn thumbnail(image: &DynamicImage, orientation: Orientation) -> Vec<u8> {
 }
 
 fn small_jpeg(image: &DynamicImage, orientation: Orientation, longest: u32) -> Vec<u8> {
+    let small = small(image, orientation, longest);
+    if image.color().has_color() { jpeg(&small) } else { jpeg(&small.into_luma8().into()) }
+}
+
+/// What models look at: RGB, the right way up, at most [`WORKING_SIDE`] on its longest side and never larger than the
+/// picture; what is transparent lies over white.
+pub fn working_copy(image: &DynamicImage, orientation: Orientation) -> DynamicImage {
+    small(image, orientation, WORKING_SIDE)
+}
+
+/// A picture of 8-bit grey or RGB as a JPEG.
+pub fn jpeg(image: &DynamicImage) -> Vec<u8> {
+    let mut jpeg = Vec::with_capacity(16 << 10);
+    JpegEncoder::new_with_quality(&mut jpeg, QUALITY)
+        .encode_image(image)
+        .expect("writing to memory does not fail, and 8-bit grey and RGB are what the encoder takes");
+    jpeg
+}
+
+fn small(image: &DynamicImage, orientation: Orientation, longest: u32) -> DynamicImage {
     // All pictures are made smaller as RGB: the resizer has code of its own for each kind of pixel.
     let colours = match image {
         DynamicImage::ImageRgb8(colours) => Cow::Borrowed(colours),
@@ -56,14 +76,7 @@ fn small_jpeg(image: &DynamicImage, orientation: Orientation, longest: u32) -> V
     };
     let mut small = DynamicImage::from(resized(&colours, longest, FilterType::Bilinear));
     small.apply_orientation(orientation);
-    if !image.color().has_color() {
-        small = small.into_luma8().into();
-    }
-    let mut jpeg = Vec::with_capacity(16 << 10);
-    JpegEncoder::new_with_quality(&mut jpeg, QUALITY)
-        .encode_image(&small)
-        .expect("writing to memory does not fail, and 8-bit grey and RGB are what the encoder takes");
-    jpeg
+    small
 }
 
 fn over_white(image: &DynamicImage) -> RgbImage {

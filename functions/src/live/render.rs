@@ -79,7 +79,10 @@ fn data(
     image: Option<&Image>,
     objects: &dyn Objects,
 ) -> Option<Value> {
-    let view = |image: &Image| ImageView::of(image, objects);
+    // Who has it on `moderation`, or on their own `uploads`, is told more than the public.
+    let audiences = topics.iter().map(|positions| Audience::reading(&positions.topic));
+    let audience = audiences.max_by_key(|audience| (audience.is_moderator(), audience.user().is_some()));
+    let view = |image: &Image| ImageView::of(image, audience.unwrap_or(Audience::EVERYONE), objects);
     Some(match &notification.subject {
         Subject::UploadReceived { upload_id } => json!(UploadReceived { upload_id }),
         Subject::UploadRejected { upload_id, reason } | Subject::UploadFailed { upload_id, reason } => {

@@ -312,13 +312,9 @@ mod tests {
 
     /// One picture of Ada's that carries these labels.
     fn picture(status: Status, labels: &[&str]) -> Image {
-        let label = |name: &&str| Label { name: name.parse().unwrap(), confidence: Confidence::FULL };
-        let analysis = Analysis {
-            labels: labels.iter().map(label).collect(),
-            moderation: Vec::new(),
-            colors: Vec::new(),
-            labelled_at: DateTime::UNIX_EPOCH,
-        };
+        let label = |name: &&str| Label::new(name.parse().unwrap(), Confidence::FULL);
+        let analysis =
+            Analysis { labels: labels.iter().map(label).collect(), ..Analysis::nothing(DateTime::UNIX_EPOCH) };
         let position = crate::model::Position(1);
         Image {
             id: ImageId::from_digest([0; 32]),

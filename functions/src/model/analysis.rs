@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Confidence, Label, LabelName};
+use super::{Confidence, Label, LabelName, Source};
 
 /// A hit in the moderation taxonomy. A deep hit comes with its ancestors as hits of their own, as Rekognition gives them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -16,6 +16,10 @@ pub struct ModerationLabel {
     /// How sure the detector is, from 0 to 100 percent.
     #[schema(value_type = f64, minimum = 0, maximum = 100)]
     pub confidence: Confidence,
+    /// The detector that found it. Missing in what was labelled before detectors had names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false, example = "open-nsfw")]
+    pub source: Option<Source>,
 }
 
 /// One of a picture's dominant colours.
@@ -30,8 +34,19 @@ pub struct Color {
     pub percent: Confidence,
 }
 
-/// What a detector says of one picture, before anything is decided.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// A detector that gave no answer about a picture, where others did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FailedDetector {
+    /// The detector, as `source` of a label names it.
+    #[schema(value_type = String, example = "http:127.0.0.1:9000")]
+    pub name: Source,
+    /// Why, for people.
+    pub reason: String,
+}
+
+/// What a detector says of one picture, or several together, before anything is decided. Each has cut by its own minimum:
+/// what stands here counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Detection {
     /// In the detector's own order of importance.
     pub labels: Vec<Label>,
@@ -39,6 +54,8 @@ pub struct Detection {
     pub moderation: Vec<ModerationLabel>,
     /// Most frequent first.
     pub colors: Vec<Color>,
+    /// The detectors that were asked too, and gave no answer.
+    pub failed: Vec<FailedDetector>,
 }
 
 /// What was decided of an image; [`Audience::may_see`](super::Audience::may_see) says who sees it.
@@ -88,9 +105,32 @@ pub struct Analysis {
     pub colors: Vec<Color>,
     /// When `analyze` had the detector's answer.
     pub labelled_at: DateTime<Utc>,
+    /// Whether an offensive image is only hidden: it waits for a moderator, and nobody is alerted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub silent: bool,
+    /// The detectors that were asked too, and gave no answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<FailedDetector>,
 }
 
 impl Analysis {
+    /// Of a picture in which nothing was found.
+    pub const fn nothing(labelled_at: DateTime<Utc>) -> Self {
+        Self {
+            labels: Vec::new(),
+            moderation: Vec::new(),
+            colors: Vec::new(),
+            labelled_at,
+            silent: false,
+            failed: Vec::new(),
+        }
+    }
+
+    /// Whether moderators are alerted of it.
+    pub fn alerts(&self) -> bool {
+        self.is_offensive() && !self.silent
+    }
+
     /// At least one moderation label: that alone makes an image offensive, not a keyword of that name.
     pub fn is_offensive(&self) -> bool {
         !self.moderation.is_empty()
@@ -104,5 +144,24 @@ impl Analysis {
     /// How sure the detector is of a label, if the image has it.
     pub fn confidence_of(&self, name: &LabelName) -> Option<Confidence> {
         self.labels.iter().find(|label| label.name == *name).map(|label| label.confidence)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_stored_before_detectors_had_names_can_be_read() {
+        let stored = r##"{"labels":[{"name":"dog","confidence":97.25}],
+            "moderation":[{"name":"Violence","parent":"","confidence":99.0}],
+            "colors":[{"name":"grey","hex":"#808080","percent":12.34}],"labelled_at":"2026-05-01T10:00:00Z"}"##;
+        let analysis: Analysis = serde_json::from_str(stored).unwrap();
+        assert_eq!((&analysis.labels[0].source, &analysis.labels[0].parents), (&None, &Vec::new()));
+        assert_eq!(analysis.moderation[0].source, None);
+        assert!(analysis.alerts() && analysis.failed.is_empty());
+        let written = serde_json::to_value(&analysis).unwrap();
+        let before: serde_json::Value = serde_json::from_str(stored).unwrap();
+        assert_eq!(written, before, "what an older version wrote, it can read again");
     }
 }

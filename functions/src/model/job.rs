@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn an_event_goes_to_the_function_that_listens_to_it() {
         let (image_id, at) = (ImageId::from_digest([1; 32]), DateTime::UNIX_EPOCH);
-        let analysis = Analysis { labels: Vec::new(), moderation: Vec::new(), colors: Vec::new(), labelled_at: at };
+        let analysis = Analysis::nothing(at);
         let analyzed = BusEvent::ImageAnalyzed(ImageAnalyzed { image_id, analysis });
         let offensive = BusEvent::ImageOffensive { image_id, generation: None };
         for (body, listeners) in [(analyzed, BusEvent::FOR_INDEX), (offensive, BusEvent::FOR_NOTIFY)] {

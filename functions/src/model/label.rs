@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use utoipa::ToSchema;
 
+use super::Source;
+
 /// The name of a label: lower case, trimmed, inner white space folded to one blank, 1 to 100 characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -126,9 +128,29 @@ pub struct Label {
     /// How sure it is, from 0 to 100 percent.
     #[schema(value_type = f64, minimum = 0, maximum = 100, example = 97.25)]
     pub confidence: Confidence,
+    /// The detector that found it: `builtin`, `rekognition`, the name of a model, or `http:` and the host of a service. Missing
+    /// in what was labelled before detectors had names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false, example = "efficientnet-lite0")]
+    pub source: Option<Source>,
+    /// Broader names of the same thing, the nearest first, if the detector knows any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>, required = false, example = json!(["dog", "pet", "animal"]))]
+    pub parents: Vec<LabelName>,
 }
 
 impl Label {
+    /// A label that no detector has put its name to yet.
+    pub const fn new(name: LabelName, confidence: Confidence) -> Self {
+        Self { name, confidence, source: None, parents: Vec::new() }
+    }
+
+    /// The same, found by this detector.
+    #[must_use]
+    pub fn found_by(self, source: &Source) -> Self {
+        Self { source: Some(source.clone()), ..self }
+    }
+
     /// The label that every offensive image gets, at the confidence of its surest moderation label.
     pub const OFFENSIVE: &'static str = "offensive";
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::model::{Color, Image, ImageId, ImageType, Label, Status};
+use crate::model::{Audience, Color, FailedDetector, Image, ImageId, ImageType, Label, Status};
 use crate::ports::{ObjectKey, Objects};
 
 /// An image, with URLs that are valid for five minutes.
@@ -42,15 +42,21 @@ pub struct ImageView {
     pub colors: Vec<Color>,
     /// Increases with every change that matters to a reviewer.
     pub version: u64,
+    /// Detectors that gave no answer about the picture, so that labels may be missing. For moderators and its uploaders only;
+    /// missing where all answered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub failed_detectors: Vec<FailedDetector>,
 }
 
 impl ImageView {
     /// How long its URLs are valid.
     pub const URL_VALID: Duration = Duration::from_mins(5);
 
-    /// Shows an image; `None` until it has a result.
-    pub fn of(image: &Image, objects: &dyn Objects) -> Option<Self> {
+    /// Shows an image to an audience that [sees](Audience::sees) it; `None` until it has a result.
+    pub fn of(image: &Image, audience: Audience<'_>, objects: &dyn Objects) -> Option<Self> {
         let stored = image.result.as_ref()?;
+        let concerned = audience.is_moderator() || audience.user().is_some_and(|user| image.is_uploaded_by(user));
         let files = image.files();
         let url = |key: &ObjectKey, kind: ImageType| objects.sign_get(key, kind.media_type(), Self::URL_VALID);
         Some(Self {
@@ -68,6 +74,7 @@ impl ImageView {
             original: url(&ObjectKey::original(&files), image.content_type),
             colors: stored.analysis.colors.clone(),
             version: stored.version,
+            failed_detectors: if concerned { stored.analysis.failed.clone() } else { Vec::new() },
         })
     }
 }

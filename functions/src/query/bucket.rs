@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn an_image_asks_its_labels_their_beginnings_and_everything() {
-        let labels = ["dog", "x"].map(|name| Label { name: name.parse().unwrap(), confidence: Confidence::FULL });
+        let labels = ["dog", "x"].map(|name| Label::new(name.parse().unwrap(), Confidence::FULL));
         let request: Vec<_> = Bucket::requested_by(&labels).iter().map(Bucket::to_string).collect();
         assert_eq!(request, ["label:dog", "label:x", "beginning:do", "*"]);
     }

@@ -44,7 +44,7 @@ fn query(names: &'static [&'static str]) -> impl Strategy<Value = Query> {
 }
 
 fn labels() -> impl Strategy<Value = Vec<Label>> {
-    vec((name(NEAR), percent()).prop_map(|(name, confidence)| Label { name, confidence }), 0..5)
+    vec((name(NEAR), percent()).prop_map(|(name, confidence)| Label::new(name, confidence)), 0..5)
 }
 
 /// Texts that nearly are queries.

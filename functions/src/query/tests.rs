@@ -11,7 +11,7 @@ fn query(text: &str) -> Query {
 fn labels(texts: &[&str]) -> Vec<Label> {
     let label = |text: &&str| {
         let (name, percent) = text.split_once('=').unwrap_or((text, "90"));
-        Label { name: name.parse().unwrap(), confidence: percent.parse::<f64>().unwrap().try_into().unwrap() }
+        Label::new(name.parse().unwrap(), percent.parse::<f64>().unwrap().try_into().unwrap())
     };
     texts.iter().map(label).collect()
 }

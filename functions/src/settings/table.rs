@@ -33,7 +33,7 @@ settings! {
     // All of them, as long as labels can be, go into one frame.
     MAX_LABELS: Count, 20 in 1..=50, option "max-labels", variable "LABELCAST_MAX_LABELS";
 
-    /// Minimum confidence of a label, in percent; others are dropped
+    /// Minimum confidence of a label that metadata, pixels or Rekognition give, in percent; models have minima of their own
     MIN_CONFIDENCE: Percent, 8_500 in 0..=10_000, option "min-confidence", variable "LABELCAST_MIN_CONFIDENCE";
 
     /// Attempts at a job before it becomes a dead letter

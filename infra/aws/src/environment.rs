@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use chrono::TimeDelta;
-use labelcast_functions::settings::{ReaderRule, Readers, Setting, Settings, table};
+use labelcast_functions::settings::{ModerationRule, ModerationRules, ReaderRule, Readers, Setting, Settings, table};
 
 /// 4 days, as SQS keeps messages by default.
 const ANALYSES_KEPT_SECONDS: u32 = 4 * 24 * 3_600;
@@ -84,7 +84,9 @@ impl Environment {
 
     /// What an operator sets in `infra/config.yml`; what is not set is as documented.
     pub fn settings(&self) -> Result<Settings> {
-        Ok(Settings { readers: self.readers()?, ..Settings::read(|setting| self.given(setting))? })
+        let readers = Readers::new(self.rules::<ReaderRule>("LABELCAST_READERS")?);
+        let moderation = ModerationRules::new(self.rules::<ModerationRule>("LABELCAST_MODERATION")?);
+        Ok(Settings { readers, moderation, ..Settings::read(|setting| self.given(setting))? })
     }
 
     /// Receivers of a notification that one run of `notify` serves.
@@ -109,16 +111,15 @@ impl Environment {
         self.given(&table::POSTS_PER_SECOND).map(|given| given.and_then(NonZeroU32::new))
     }
 
-    fn readers(&self) -> Result<Readers> {
-        const NAME: &str = "LABELCAST_READERS";
-        let rules = self.optional(NAME).unwrap_or_default();
-        let rules: Result<Vec<ReaderRule>> = rules
-            .split(';')
-            .map(str::trim)
-            .filter(|rule| !rule.is_empty())
-            .map(|rule| rule.parse().map_err(|error| unreadable(NAME, rule, &error)))
-            .collect();
-        Ok(Readers::new(rules?))
+    /// Rules, separated by `;`.
+    fn rules<R>(&self, name: &'static str) -> Result<Vec<R>>
+    where
+        R: FromStr,
+        R::Err: std::fmt::Display,
+    {
+        let rules = self.optional(name).unwrap_or_default();
+        let rules = rules.split(';').map(str::trim).filter(|rule| !rule.is_empty());
+        rules.map(|rule| rule.parse().map_err(|error: R::Err| unreadable(name, rule, &error))).collect()
     }
 }
 
@@ -146,9 +147,11 @@ mod tests {
             ("LABELCAST_MIN_CONFIDENCE", "70.5"),
             ("LABELCAST_HISTORY_HOURS", "48"),
             ("LABELCAST_READERS", "device:*=technicians; runs=*"),
+            ("LABELCAST_MODERATION", "Alcohol=ignore; Explicit=alert:60"),
         ]);
         let settings = environment.settings().unwrap();
         assert_eq!((settings.min_confidence.hundredths(), settings.history_age.num_hours()), (7_050, 48));
+        assert_eq!(settings.moderation.lowest(settings.min_confidence).hundredths(), 6_000);
         assert_eq!(settings.max_labels, Settings::default().max_labels);
     }
 
@@ -172,5 +175,7 @@ mod tests {
     fn what_cannot_be_read_is_named_with_its_value() {
         let error = with(&[("LABELCAST_READERS", "labels=*")]).settings().unwrap_err().to_string();
         assert!(error.contains("LABELCAST_READERS") && error.contains("labels=*"), "{error}");
+        let error = with(&[("LABELCAST_MODERATION", "Explicit")]).settings().unwrap_err().to_string();
+        assert!(error.contains("LABELCAST_MODERATION") && error.contains("`Explicit`"), "{error}");
     }
 }

@@ -125,10 +125,11 @@ impl Provider for Backend {
     /// The port of the detector, on Rekognition.
     fn detector(&self) -> Result<Arc<dyn Detector>> {
         let bucket = self.environment.needed("LABELCAST_BUCKET")?;
-        #[expect(clippy::cast_possible_truncation, reason = "a percentage with two digits after the point")]
-        let confidence = self.settings()?.min_confidence.percent() as f32;
+        let settings = self.settings()?;
+        let (min_confidence, moderation) = (settings.min_confidence, settings.moderation.clone());
         let client = aws_sdk_rekognition::Client::new(&self.config);
-        Ok(Arc::new(Rekognition::new(client, bucket, self.objects()?, self.decoding()?, confidence)))
+        let (objects, decoding) = (self.objects()?, self.decoding()?);
+        Ok(Arc::new(Rekognition::new(client, bucket, objects, decoding, min_confidence, moderation)))
     }
 
     /// Where pictures are decoded: one at a time, as a Lambda runs, in at most half of the function's memory.

@@ -168,6 +168,7 @@ mod tests {
             languages: Vec::new(),
             max_upload_bytes: 1,
             live_ping_seconds: WebSettings::PING_SECONDS,
+            notice: None,
         })
     }
 

@@ -28,6 +28,9 @@ pub struct WebSettings {
     pub max_upload_bytes: u64,
     /// How often the web app checks its live connection while somebody looks at it, in seconds.
     pub live_ping_seconds: u32,
+    /// What people should know of this server, such as that nothing recognises what pictures show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notice: Option<String>,
 }
 
 impl WebSettings {

@@ -1,6 +1,6 @@
 //! [`labelcast_functions::ports::Images::candidates`], paged as `search` pages it, against a naive reading of all images.
 
-use labelcast_functions::model::{Analysis, Audience, Image, Label, ModerationLabel, Position};
+use labelcast_functions::model::{Analysis, Audience, Image, Label, Position};
 use labelcast_functions::ports::Clock;
 use labelcast_functions::query::{Conjunction, ImageFields, Normal, Query, merge};
 use rand::rngs::StdRng;
@@ -8,7 +8,7 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
 use super::Backend;
-use super::samples::{analysis, labelled, name, percent, user};
+use super::samples::{analysis, labelled, name, percent, user, violence};
 
 const LABELS: [&str; 8] = ["dog", "dogma", "cat", "car", "sun", "sunset", "person", "hot dog"];
 const USERS: [&str; 3] = ["anna", "bert", "cleo"];
@@ -36,10 +36,10 @@ fn found(random: &mut StdRng, backend: &impl Backend) -> Analysis {
     let mut labels: Vec<Label> = Vec::new();
     for label in LABELS {
         if random.random_bool(0.35) {
-            labels.push(Label { name: name(label), confidence: percent(random.random_range(85.0..=100.0)) });
+            labels.push(Label::new(name(label), percent(random.random_range(85.0..=100.0))));
         }
     }
-    let hit = ModerationLabel { name: "Violence".to_owned(), parent: String::new(), confidence: percent(99.0) };
+    let hit = violence(99.0);
     let moderation = if random.random_bool(0.2) { vec![hit] } else { Vec::new() };
     Analysis { labels, moderation, ..analysis(&[], backend.clock().now()) }
 }

@@ -93,7 +93,7 @@ pub async fn filters_are_found_by_where_they_are_filed(backend: impl Backend) {
         assert_eq!(go_live(&backend, &one, &topic, 0).await, GoLive::Live);
         ids.push((filter, id.to_string()));
     }
-    let labels = ["dog", "sunset"].map(|label| Label { name: name(label), confidence: percent(90.0) });
+    let labels = ["dog", "sunset"].map(|label| Label::new(name(label), percent(90.0)));
     let buckets: BTreeSet<Bucket> = Bucket::requested_by(&labels);
     let shown: BTreeSet<String> = due(&backend, &topic, 1, Which::InBuckets(&buckets)).await.into_iter().collect();
     for (filter, id) in &ids {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use labelcast_functions::model::{
     Analysis, Caller, Color, Confidence, Connection, ConnectionId, Image, ImageFiles, ImageId, ImageType, Label,
-    LabelName, ModerationLabel, Status, Topic, TopicKey, Upload, UploadId, UploadState, UserId,
+    LabelName, ModerationLabel, Source, Status, Topic, TopicKey, Upload, UploadId, UploadState, UserId,
 };
 use labelcast_functions::ports::{Added, Clock, Created, NewImage, Quota, Subscription, SubscriptionState};
 use labelcast_functions::query::Query;
@@ -51,16 +51,20 @@ pub(super) fn new_image(number: u8, at: DateTime<Utc>) -> NewImage {
 /// What a detector found, all of it with 90 %.
 pub(super) fn analysis(labels: &[&str], at: DateTime<Utc>) -> Analysis {
     Analysis {
-        labels: labels.iter().map(|label| Label { name: name(label), confidence: percent(90.0) }).collect(),
-        moderation: Vec::new(),
+        labels: labels.iter().map(|label| Label::new(name(label), percent(90.0))).collect(),
         colors: vec![Color { name: "grey".to_owned(), hex: "#808080".to_owned(), percent: percent(12.34) }],
-        labelled_at: at,
+        ..Analysis::nothing(at)
     }
 }
 
 pub(super) fn offensive(labels: &[&str], at: DateTime<Utc>) -> Analysis {
-    let hit = ModerationLabel { name: "Violence".to_owned(), parent: String::new(), confidence: percent(99.5) };
-    Analysis { moderation: vec![hit], ..analysis(labels, at) }
+    Analysis { moderation: vec![violence(99.5)], ..analysis(labels, at) }
+}
+
+/// What makes an image offensive.
+pub(super) fn violence(confidence: f64) -> ModerationLabel {
+    let (name, parent) = ("Violence".to_owned(), String::new());
+    ModerationLabel { name, parent, confidence: percent(confidence), source: Some(Source::REKOGNITION) }
 }
 
 pub(super) fn no_quota(now: DateTime<Utc>) -> Quota {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use labelcast_functions::model::{Analysis, Audience, Image, ImageId, Label, ModerationLabel, Position, Status};
+use labelcast_functions::model::{Analysis, Audience, Image, ImageId, Label, Position, Status};
 use labelcast_functions::ports::Clock;
 use labelcast_functions::query::{Conjunction, LabelTerm};
 use rand::rngs::StdRng;
@@ -10,7 +10,7 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
 use super::Backend;
-use super::samples::{analysis, begin, bring, image_id, name, new_image, percent, upload_id, user};
+use super::samples::{analysis, begin, bring, image_id, name, new_image, percent, upload_id, user, violence};
 
 const LABELS: [&str; 4] = ["dog", "cat", "sun", "knife"];
 const USERS: [&str; 3] = ["anna", "bert", "cleo"];
@@ -20,10 +20,10 @@ fn found(random: &mut StdRng, backend: &impl Backend) -> Analysis {
     let mut labels = Vec::new();
     for label in LABELS {
         if random.random_bool(0.5) {
-            labels.push(Label { name: name(label), confidence: percent(random.random_range(85.0..=100.0)) });
+            labels.push(Label::new(name(label), percent(random.random_range(85.0..=100.0))));
         }
     }
-    let hit = ModerationLabel { name: "Violence".to_owned(), parent: String::new(), confidence: percent(99.0) };
+    let hit = violence(99.0);
     let moderation = if random.random_bool(0.4) { vec![hit] } else { Vec::new() };
     Analysis { labels, moderation, ..analysis(&[], backend.clock().now()) }
 }

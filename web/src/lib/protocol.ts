@@ -21,12 +21,24 @@ export interface Settings {
   max_upload_bytes: number;
   /** How often the live connection is checked while the web app is visible, in seconds. */
   live_ping_seconds: number;
+  /** What people should know of this server. */
+  notice?: string;
 }
 
 export interface Label {
   name: string;
   /** Percent, 0 to 100. */
   confidence: number;
+  /** The detector that found it; missing in older pictures. */
+  source?: string;
+  /** Broader names, the nearest first. */
+  parents?: string[];
+}
+
+/** A detector that gave no answer about a picture. */
+export interface FailedDetector {
+  name: string;
+  reason: string;
 }
 
 /** One of a picture's dominant colours. */
@@ -55,6 +67,8 @@ export interface Image {
   original: string;
   colors?: Color[];
   version: number;
+  /** For moderators and uploaders; missing where all detectors answered. */
+  failed_detectors?: FailedDetector[];
 }
 
 /** All that the uploader of a picture under review gets to know about it. */
@@ -67,6 +81,7 @@ export interface ModerationLabel {
   name: string;
   parent?: string | null;
   confidence: number;
+  source?: string;
 }
 
 export interface ImagePage {

@@ -123,7 +123,8 @@ impl SearchApi {
             return Err(Error::forbidden("only moderators may use `is:offensive`"));
         }
         let found = self.find(&query, audience, before, limit).await?;
-        let images = found.items.iter().filter_map(|(_, image)| ImageView::of(image, &*self.objects)).collect();
+        let images = found.items.iter().filter_map(|(_, image)| ImageView::of(image, audience, &*self.objects));
+        let images = images.collect();
         Ok(ImagesPage { images, next: found.next.map(|next| self.cursors.write(next)) })
     }
 

@@ -14,8 +14,9 @@ use aws_sdk_rekognition::types::{
     Image, S3Object,
 };
 use labelcast_functions::images::Decoding;
-use labelcast_functions::model::{Detection, ImageFiles, ImageType};
+use labelcast_functions::model::{Confidence, Detection, ImageFiles, ImageType};
 use labelcast_functions::ports::{Detector, DetectorError, ObjectKey, Objects};
+use labelcast_functions::settings::ModerationRules;
 
 /// Errors that the same picture meets again (API reference: retry only throttles and internal errors).
 const FINAL: [&str; 5] = [
@@ -37,8 +38,10 @@ pub struct Rekognition {
     bucket: String,
     objects: Arc<dyn Objects>,
     decoding: Decoding,
-    /// In percent: nothing below is asked for.
-    min_confidence: f32,
+    /// Nothing below is asked for.
+    min_confidence: Confidence,
+    /// They may want moderation labels from another confidence on.
+    rules: ModerationRules,
 }
 
 impl Rekognition {
@@ -48,9 +51,10 @@ impl Rekognition {
         bucket: impl Into<String>,
         objects: Arc<dyn Objects>,
         decoding: Decoding,
-        min_confidence: f32,
+        min_confidence: Confidence,
+        rules: ModerationRules,
     ) -> Self {
-        Self { client, bucket: bucket.into(), objects, decoding, min_confidence }
+        Self { client, bucket: bucket.into(), objects, decoding, min_confidence, rules }
     }
 
     /// By the object where Rekognition reads its kind, by its bytes where not.
@@ -67,6 +71,11 @@ impl Rekognition {
             }
         })
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a percentage with two digits after the point")]
+fn percent(confidence: Confidence) -> f32 {
+    confidence.percent() as f32
 }
 
 fn detector_error<E, R>(error: &SdkError<E, R>) -> DetectorError
@@ -91,24 +100,29 @@ impl Detector for Rekognition {
             .detect_labels()
             .image(image.clone())
             .max_labels(MAX_LABELS)
-            .min_confidence(self.min_confidence)
+            .min_confidence(percent(self.min_confidence))
             .features(DetectLabelsFeatureName::GeneralLabels)
             .features(DetectLabelsFeatureName::ImageProperties)
             .settings(DetectLabelsSettings::builder().image_properties(colors).build())
             .send();
-        let moderation = self.client.detect_moderation_labels().image(image).min_confidence(self.min_confidence).send();
+        let lowest = percent(self.rules.lowest(self.min_confidence));
+        let moderation = self.client.detect_moderation_labels().image(image).min_confidence(lowest).send();
         let (labels, moderation) = tokio::join!(labels, moderation);
         let labels = labels.map_err(|error| detector_error(&error))?;
         let moderation = moderation.map_err(|error| detector_error(&error))?;
         let properties: Option<&DetectLabelsImageProperties> = labels.image_properties();
         Ok(Detection {
             labels: labels.labels().iter().filter_map(read::label).collect(),
-            moderation: moderation.moderation_labels().iter().filter_map(read::moderation_label).collect(),
+            moderation: self.rules.sure(
+                moderation.moderation_labels().iter().filter_map(read::moderation_label).collect(),
+                self.min_confidence,
+            ),
             colors: properties
                 .into_iter()
                 .flat_map(DetectLabelsImageProperties::dominant_colors)
                 .filter_map(read::color)
                 .collect(),
+            failed: Vec::new(),
         })
     }
 }

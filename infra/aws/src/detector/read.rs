@@ -1,10 +1,17 @@
 //! What Rekognition answers, in the product's own words. What cannot be read is left out, and counted.
 
 use aws_sdk_rekognition::types as rekognition;
-use labelcast_functions::model::{Color, Confidence, Label, LabelName, ModerationLabel};
+use labelcast_functions::model::{Color, Confidence, Label, LabelName, ModerationLabel, Source};
 
 pub(super) fn label(found: &rekognition::Label) -> Option<Label> {
-    let label = || Some(Label { name: LabelName::fold(found.name()?)?, confidence: percent(found.confidence())? });
+    let label = || {
+        Some(Label {
+            name: LabelName::fold(found.name()?)?,
+            confidence: percent(found.confidence())?,
+            source: Some(Source::REKOGNITION),
+            parents: found.parents().iter().filter_map(|parent| LabelName::fold(parent.name()?)).collect(),
+        })
+    };
     counted(label())
 }
 
@@ -14,6 +21,7 @@ pub(super) fn moderation_label(found: &rekognition::ModerationLabel) -> Option<M
             name: found.name()?.to_owned(),
             parent: found.parent_name().unwrap_or_default().to_owned(),
             confidence: percent(found.confidence())?,
+            source: Some(Source::REKOGNITION),
         })
     };
     counted(label())
@@ -49,8 +57,11 @@ mod tests {
 
     #[test]
     fn what_rekognition_finds_is_read_in_our_words() {
-        let found = rekognition::Label::builder().name("Golden Retriever").confidence(98.765_43).build();
+        let parent = rekognition::Parent::builder().name("Dog").build();
+        let found =
+            rekognition::Label::builder().name("Golden Retriever").confidence(98.765_43).parents(parent).build();
         let label = label(&found).unwrap();
+        assert_eq!((label.source, label.parents[0].as_str()), (Some(Source::REKOGNITION), "dog"));
         assert_eq!((label.name.as_str(), label.confidence.percent()), ("golden retriever", 98.77));
         let found = rekognition::ModerationLabel::builder().name("Violence").parent_name("").confidence(91.5).build();
         let hit = moderation_label(&found).unwrap();

@@ -78,6 +78,7 @@ pub(super) fn web(backend: &Backend) -> environment::Result<Router> {
         languages: backend.translator()?.languages(),
         max_upload_bytes: backend.settings()?.max_upload_bytes,
         live_ping_seconds: WebSettings::PAID_PING_SECONDS,
+        notice: None,
     };
     let deployment = Deployment {
         api: backend.api_url()?,

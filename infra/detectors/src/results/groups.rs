@@ -89,7 +89,7 @@ pub(crate) fn labels(
         Rank::Specific => thresholds.specific,
     };
     let found = found(groups, probabilities, combination, threshold);
-    found.into_iter().map(|(name, confidence)| Label { name, confidence }).collect()
+    found.into_iter().map(|(name, confidence)| Label::new(name, confidence)).collect()
 }
 
 /// The moderation labels of a picture whose classes have these probabilities. A name's groups hold the classes of those below
@@ -106,6 +106,7 @@ pub(crate) fn moderation(
         name: name.as_str().to_owned(),
         parent: name.parent().to_owned(),
         confidence,
+        source: None,
     };
     found.into_iter().map(label).collect()
 }

@@ -6,12 +6,14 @@ use labelcast_functions::audit::TARGET;
 use labelcast_functions::budget::{ByteSize, MemoryBudget};
 use labelcast_functions::model::Confidence;
 use labelcast_functions::rest::Origin;
-use labelcast_functions::settings::{ReaderRule, Readers, Setting, Settings, table};
+use labelcast_functions::settings::{ModerationRule, ModerationRules, ReaderRule, Readers, Setting, Settings, table};
 use tracing_subscriber::EnvFilter;
 
 use super::arguments::Data;
 use super::failure::Outcome;
 use super::settings::SettingOptions;
+use crate::detector::builtin::{self, EverydayWord};
+use crate::detector::{DetectorOptions, DetectorSpec};
 use crate::memory;
 use crate::serve::ServeOptions;
 use crate::server::{Tls, read_public_url};
@@ -24,9 +26,18 @@ pub struct ServeArguments {
     pub listen: SocketAddr,
     #[command(flatten)]
     data_arguments: Data,
-    /// Detector that labels pictures; only `builtin` is available
-    #[arg(long, default_value = "builtin", value_name = "SPEC")]
-    detector: DetectorSpec,
+    /// Detector that labels pictures: `builtin` (metadata and pixels) or `http:URL` (a service of your own); repeatable. All
+    /// that are there by default
+    #[arg(long = "detector", value_name = "SPEC")]
+    detectors: Vec<DetectorSpec>,
+    /// What a moderation label and those below it do: LABEL=alert, LABEL=hide or LABEL=ignore, with :PERCENT for a minimum
+    /// confidence, for example `Explicit=alert:90` or `*=hide`; repeatable. All alert by default
+    #[arg(long = "moderation", value_name = "LABEL=ACTION")]
+    moderation: Vec<ModerationRule>,
+    /// Everyday word that makes a picture offensive as a keyword by itself: products, drinking, alcohol, tobacco or gambling;
+    /// repeatable
+    #[arg(long = "moderation-keyword", value_name = "WORD")]
+    moderation_keywords: Vec<EverydayWord>,
     /// TLS certificate, in PEM
     #[arg(long, requires = "tls_key", value_name = "FILE")]
     tls_cert: Option<PathBuf>,
@@ -69,12 +80,6 @@ enum LogFormat {
     Json,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum DetectorSpec {
-    /// Colors, keywords, QR codes and similar; needs no model
-    Builtin,
-}
-
 pub(super) fn confidence(text: &str) -> Result<Confidence, String> {
     text.parse().ok().and_then(Confidence::from_percent).ok_or_else(|| "must be a number from 0 to 100".to_owned())
 }
@@ -108,8 +113,17 @@ impl ServeArguments {
             unauthenticated_per_address: self.number(&table::UNAUTHENTICATED_PER_ADDRESS) as usize,
             ping_every: std::time::Duration::from_secs(self.number(&table::PING_SECONDS).into()),
             memory: self.memory(),
+            detectors: self.detectors(),
             settings: self.settings(),
         }
+    }
+
+    fn detectors(&self) -> DetectorOptions {
+        let builtin = builtin::Options {
+            min_confidence: self.numbers.settings().min_confidence,
+            moderation_keywords: self.moderation_keywords.clone(),
+        };
+        DetectorOptions { specs: self.detectors.clone(), builtin }
     }
 
     fn tls(&self) -> Tls {
@@ -131,12 +145,9 @@ impl ServeArguments {
 
     /// The settings of the functions.
     pub fn settings(&self) -> Settings {
-        // There is one detector so far; the match says where another would go.
-        match self.detector {
-            DetectorSpec::Builtin => {}
-        }
         Settings {
             readers: Readers::new(self.readers.clone()),
+            moderation: ModerationRules::new(self.moderation.clone()),
             allowed_origins: self.allowed_origins.clone(),
             ..self.numbers.settings()
         }

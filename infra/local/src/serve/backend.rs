@@ -16,4 +16,6 @@ pub(super) struct Backend<'a> {
     pub(super) objects: &'a FileObjects,
     pub(super) gateway: &'a Gateway,
     pub(super) dispatcher: &'a Dispatcher,
+    /// What people should know of the detectors.
+    pub(super) notice: Option<&'a str>,
 }

@@ -23,6 +23,8 @@ pub enum ServeError {
     Password(#[from] PasswordError),
     #[error("the folder of objects is not accessible: {0}")]
     Objects(std::io::Error),
+    #[error("{0}")]
+    Detector(String),
     #[error("cannot read the key that signs tokens: {0}")]
     SigningKey(String),
     #[error("the server could not run: {0}")]

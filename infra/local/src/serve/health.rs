@@ -54,11 +54,12 @@ type Seen = (Instant, Option<String>);
 pub(super) struct Health {
     database: Database,
     checks: Vec<Check>,
+    notice: Option<String>,
     last: Arc<Mutex<Option<Seen>>>,
 }
 
 /// Whether uploads are refused because the disk is full.
-pub(super) fn disk(objects: FileObjects) -> Check {
+fn disk(objects: FileObjects) -> Check {
     Arc::new(move || match objects.has_room(0) {
         Ok(true) => None,
         Ok(false) => Some("the disk is full; uploads are refused until space is freed".to_owned()),
@@ -67,7 +68,7 @@ pub(super) fn disk(objects: FileObjects) -> Check {
 }
 
 /// Whether pictures or notifications are refused because too many wait.
-pub(super) fn backlog(dispatcher: Dispatcher) -> Check {
+fn backlog(dispatcher: Dispatcher) -> Check {
     Arc::new(move || {
         let full = |kind| dispatcher.is_full(kind);
         let what = match (full(Kind::Pictures), full(Kind::Notifications)) {
@@ -80,9 +81,15 @@ pub(super) fn backlog(dispatcher: Dispatcher) -> Check {
     })
 }
 
+/// All that this server refuses for.
+pub(super) fn checks(objects: &FileObjects, dispatcher: &Dispatcher) -> Vec<Check> {
+    vec![disk(objects.clone()), backlog(dispatcher.clone())]
+}
+
 impl Health {
-    pub(super) fn new(database: Database, checks: Vec<Check>) -> Self {
-        Self { database, checks, last: Arc::default() }
+    /// `notice` is told beside: it is no reason to refuse anything.
+    pub(super) fn new(database: Database, checks: Vec<Check>, notice: Option<String>) -> Self {
+        Self { database, checks, notice, last: Arc::default() }
     }
 
     /// Why writes are refused, if they are.
@@ -128,7 +135,13 @@ pub(super) fn router(health: Health) -> Router {
 async fn show_health(State(health): State<Health>) -> Response {
     const VERSION: &str = env!("CARGO_PKG_VERSION");
     match health.degraded().await {
-        None => axum::Json(json!({"status": "ok", "version": VERSION})).into_response(),
+        None => {
+            let mut body = json!({"status": "ok", "version": VERSION});
+            if let Some(notice) = &health.notice {
+                body["notice"] = json!(notice);
+            }
+            axum::Json(body).into_response()
+        }
         Some(reason) => {
             let body = json!({"status": "degraded", "reason": reason, "version": VERSION});
             (StatusCode::SERVICE_UNAVAILABLE, axum::Json(body)).into_response()
@@ -165,15 +178,22 @@ mod tests {
     #[tokio::test]
     async fn it_is_ok_while_everything_is_taken() {
         let (_place, database) = database();
-        let (status, body) = response(&Health::new(database, vec![Arc::new(|| None)])).await;
+        let (status, body) = response(&Health::new(database, vec![Arc::new(|| None)], None)).await;
         assert_eq!((status, &body["status"]), (StatusCode::OK, &json!("ok")));
+    }
+
+    #[tokio::test]
+    async fn it_is_ok_with_a_notice_where_there_is_less_than_people_may_expect() {
+        let (_place, database) = database();
+        let (status, body) = response(&Health::new(database, Vec::new(), Some("no model".to_owned()))).await;
+        assert_eq!((status, &body["status"], &body["notice"]), (StatusCode::OK, &json!("ok"), &json!("no model")));
     }
 
     #[tokio::test]
     async fn it_is_degraded_with_the_reason_while_something_is_refused() {
         let (_place, database) = database();
         let full: Check = Arc::new(|| Some("the disk is full".to_owned()));
-        let (status, body) = response(&Health::new(database, vec![full])).await;
+        let (status, body) = response(&Health::new(database, vec![full], None)).await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!((&body["status"], &body["reason"]), (&json!("degraded"), &json!("the disk is full")));
     }
@@ -182,7 +202,7 @@ mod tests {
     async fn it_is_degraded_while_the_database_takes_no_changes() {
         let (_place, database) = database();
         database.write(|transaction| transaction.execute_batch("DROP TABLE settings")).await.unwrap();
-        let (status, body) = response(&Health::new(database, Vec::new())).await;
+        let (status, body) = response(&Health::new(database, Vec::new(), None)).await;
         assert_eq!((status, &body["status"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("degraded")));
         assert!(body["reason"].as_str().unwrap().contains("database"), "{body}");
     }

@@ -7,13 +7,13 @@ use axum::Router;
 use labelcast_functions::budget::MemoryBudget;
 use labelcast_functions::images::{Decoding, PageCursors};
 use labelcast_functions::live::{ReplayBudget, Sweep};
-use labelcast_functions::ports::{Clock, Detector, Ports, Random};
+use labelcast_functions::ports::{Clock, Ports, Random};
 use labelcast_functions::rest::{fallback, wrong_method};
 use labelcast_functions::settings::Settings;
 use labelcast_functions::token::{KeySource, Verifier};
 
 use super::backend::Backend;
-use super::detector::BuiltinDetector;
+use super::detectors::LooksAtPictures;
 use super::endpoints;
 use super::error::ServeError;
 use super::health::{self, Health};
@@ -47,8 +47,8 @@ pub struct Components {
     pub place: Place,
     /// Bytes that decoded pictures and replays may take at once, all together.
     pub memory: MemoryBudget,
-    /// What looks at pictures; the built-in one if none is given.
-    pub detector: Option<Arc<dyn Detector>>,
+    /// What looks at pictures.
+    pub detector: LooksAtPictures,
     /// Where the keys come from that verify ID tokens; those of the directory itself if not given.
     pub keys: Option<Arc<dyn KeySource>>,
     /// How often each connection is pinged.
@@ -103,6 +103,7 @@ impl Machine {
         let history = SqliteHistory::open(database.clone(), clock.clone(), random.clone()).await?;
         let progress = [history.progress(), gateway.progress()];
         let bus = LocalBus::new(dispatcher.clone(), clock.clone());
+        let (detector, notice) = detector.port(&objects, &decoding, &settings);
         let ports = Ports {
             clock: clock.clone(),
             random: random.clone(),
@@ -112,7 +113,7 @@ impl Machine {
             queue: Arc::new(LocalQueue::new(dispatcher.clone())),
             upload_jobs: Arc::new(UnfinishedJobs::new(&database)),
             bus: Arc::new(bus.clone()),
-            detector: detector.unwrap_or_else(|| Arc::new(BuiltinDetector::new(objects.clone(), decoding.clone()))),
+            detector,
             translator: Arc::new(Glossary::new()),
             history: Arc::new(history),
             connections: Arc::new(gateway.clone()),
@@ -156,11 +157,9 @@ impl Machine {
             objects: &objects,
             gateway: &gateway,
             dispatcher: &dispatcher,
+            notice: notice.as_deref(),
         })
-        .merge(health::router(Health::new(
-            database.clone(),
-            vec![health::disk(objects.clone()), health::backlog(dispatcher.clone())],
-        )));
+        .merge(health::router(Health::new(database.clone(), health::checks(&objects, &dispatcher), notice)));
         let router =
             router.method_not_allowed_fallback(wrong_method).fallback(fallback).layer(endpoints::catch_panics());
         let recovery = Recovery { database: database.clone(), objects, clock };

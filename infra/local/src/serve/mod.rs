@@ -2,7 +2,7 @@
 
 mod backend;
 mod background;
-mod detector;
+mod detectors;
 mod endpoints;
 mod error;
 mod health;
@@ -17,7 +17,7 @@ mod run;
 mod socket;
 mod translator;
 
-pub use detector::BuiltinDetector;
+pub use detectors::LooksAtPictures;
 pub use error::ServeError;
 pub use machine::{Components, Machine};
 pub use options::ServeOptions;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use labelcast_functions::budget::MemoryBudget;
 use labelcast_functions::settings::Settings;
 
+use crate::detector::DetectorOptions;
 use crate::server::Tls;
 
 /// What the operator chose for one run of the server.
@@ -29,6 +30,8 @@ pub struct ServeOptions {
     pub ping_every: Duration,
     /// What decoded pictures and replays may take at once.
     pub memory: MemoryBudget,
+    /// What looks at pictures.
+    pub detectors: DetectorOptions,
     /// The settings of the functions.
     pub settings: Settings,
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::detectors::LooksAtPictures;
 use super::error::ServeError;
 use super::health;
 use super::machine::{Components, Machine};
@@ -16,6 +17,7 @@ use super::options::ServeOptions;
 use super::place::Place;
 use crate::data::DataDirectory;
 use crate::database::Database;
+use crate::detector::choose;
 use crate::server::{Options, Server, Tls};
 use crate::store::note_clean_end;
 use labelcast_functions::system::{SystemClock, SystemRandom};
@@ -27,7 +29,9 @@ const LEAVING: Duration = Duration::from_secs(5);
 
 /// Serves until Ctrl-C or SIGTERM.
 pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
-    let ServeOptions { data, listen, tls, public_url: named_url, metrics, memory, settings, ping_every, .. } = options;
+    let ServeOptions {
+        data, listen, tls, public_url: named_url, metrics, memory, settings, ping_every, detectors, ..
+    } = options;
     let directory = DataDirectory::open(&data)?;
     let _lock = directory.lock()?;
     let server = Server::listen(listen, &tls)?;
@@ -41,6 +45,9 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         );
     }
     tracing::info!(budget = %memory.total(), "memory for decoded pictures and replays");
+    let chosen = choose(&detectors).map_err(ServeError::Detector)?;
+    tracing::info!(detectors = chosen.names().join(", "), "what looks at pictures");
+    let notice = chosen.notice();
     let database = Database::open(directory.path())?;
     let machine = Machine::build(Components {
         database: database.clone(),
@@ -50,7 +57,7 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         settings,
         place: Place { public_url: public_url.trim_end_matches('/').to_owned() },
         memory,
-        detector: None,
+        detector: LooksAtPictures::Chosen(chosen),
         keys: None,
         ping_every,
     })
@@ -59,7 +66,7 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
     let metrics = metrics.map(Server::listen_in_clear).transpose()?;
     let metrics_address = metrics.as_ref().map(Server::address).transpose()?;
     let listens_on = named_url.is_some().then_some(address);
-    greet(&public_url, directory.path(), listens_on, metrics_address, &new_users);
+    greet(&public_url, directory.path(), listens_on, metrics_address, notice.as_deref(), &new_users);
     let stop = CancellationToken::new();
     let server = server.with(Options {
         public_url,
@@ -147,6 +154,7 @@ fn greet(
     directory: &std::path::Path,
     listens_on: Option<SocketAddr>,
     metrics: Option<SocketAddr>,
+    notice: Option<&str>,
     new_users: &[crate::users::NewUser],
 ) {
     let mut text = format!("\nLabelcast is ready: {public_url}/web/\n  data: {}\n", directory.display());
@@ -157,6 +165,10 @@ fn greet(
     if let Some(address) = metrics {
         // A String takes what is written.
         let _ = writeln!(text, "  metrics: {address}/metrics");
+    }
+    if let Some(notice) = notice {
+        // A String takes what is written.
+        let _ = writeln!(text, "  {notice}");
     }
     if !new_users.is_empty() {
         text.push_str("\nUsers created on this first start (passwords are shown only once):\n");

@@ -102,7 +102,7 @@ mod tests {
         let table = WorkTable::new(&database);
         let dispatcher = Dispatcher::new(table.clone(), Arc::new(SystemClock), Arc::new(SystemRandom), 3, 100);
         let image = |number: u8| ImageId::from_digest([number; 32]);
-        let analysis = Analysis { labels: vec![], moderation: vec![], colors: vec![], labelled_at: Utc::now() };
+        let analysis = Analysis::nothing(Utc::now());
         let jobs = [
             JobRequest::Ingest(NewObject { upload_id: "posted".parse().unwrap(), created_at: Utc::now() }),
             JobRequest::Analyze(AnalysisJob { image_id: image(1), content_type: ImageType::Png }),

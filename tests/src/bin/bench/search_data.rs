@@ -113,14 +113,13 @@ fn insert_images(group: &Transaction<'_>, drawn: &[Drawn]) -> rusqlite::Result<(
         image.execute(params![number, digest(number), at])?;
         attached.execute(params![number, uploader(number % USERS)])?;
         let label = |(rank, hundredths): (&usize, &u16)| {
-            Some(Label { name: names[*rank].clone(), confidence: Confidence::from_hundredths(*hundredths)? })
+            Some(Label::new(names[*rank].clone(), Confidence::from_hundredths(*hundredths)?))
         };
         let color = |name: &str, percent| Color { name: name.to_owned(), hex: "#808080".to_owned(), percent };
         let analysis = Analysis {
             labels: labels.iter().filter_map(label).collect(),
-            moderation: Vec::new(),
             colors: vec![color("grey", Confidence::FULL), color("blue", Confidence::ZERO)],
-            labelled_at: DateTime::from_timestamp_millis(at).unwrap_or_default(),
+            ..Analysis::nothing(DateTime::from_timestamp_millis(at).unwrap_or_default())
         };
         let analysis = serde_json::to_string(&analysis).expect("the model is plain data, which JSON can hold");
         result.execute(params![number, analysis])?;

@@ -133,12 +133,7 @@ mod tests {
     use crate::dynamodb::images::term::Term;
 
     fn posting(position: u128) -> Posting {
-        let analysis = Analysis {
-            labels: Vec::new(),
-            moderation: Vec::new(),
-            colors: Vec::new(),
-            labelled_at: DateTime::UNIX_EPOCH,
-        };
+        let analysis = Analysis::nothing(DateTime::UNIX_EPOCH);
         let position = Position(position);
         let image = Image {
             id: ImageId::from_digest([0; 32]),

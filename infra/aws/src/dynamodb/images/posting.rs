@@ -53,7 +53,7 @@ impl Posting {
     /// Whether the image may meet every demand, as far as its labels tell.
     pub(super) fn may_match(&self, conjunction: &Conjunction) -> bool {
         let label = |(name, hundredths): (&LabelName, &u16)| {
-            Confidence::from_hundredths(*hundredths).map(|confidence| Label { name: name.clone(), confidence })
+            Confidence::from_hundredths(*hundredths).map(|confidence| Label::new(name.clone(), confidence))
         };
         let labels: Vec<Label> = self.labels.iter().filter_map(label).collect();
         // Who brought it is not known here.

@@ -15,45 +15,77 @@ mod sharpness;
 mod transparency;
 
 use image::DynamicImage;
+use labelcast_functions::images::merged;
 use labelcast_functions::imaging::{self, Probe, Rejection, WORKING_SIDE};
-use labelcast_functions::model::{Confidence, Detection, Label, LabelName};
+use labelcast_functions::model::{Confidence, Detection, Label, LabelName, Source};
+use labelcast_functions::settings::Settings;
 
 use self::metadata::Metadata;
 use self::picture::Picture;
+pub use moderation::EverydayWord;
+
+/// What an operator can set of it.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Labels below this confidence are dropped. Colours begin at 50, all others at 85.
+    pub min_confidence: Confidence,
+    /// The everyday words among the names of the moderation taxonomy that make a picture offensive as keywords do.
+    pub moderation_keywords: Vec<EverydayWord>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { min_confidence: Settings::default().min_confidence, moderation_keywords: Vec::new() }
+    }
+}
+
+/// What it says of a picture, in two parts: what models see is less important than the first and more so than the second.
+#[derive(Debug, Clone, Default)]
+pub struct Examined {
+    /// What the metadata says: keywords and moderation labels.
+    pub carried: Detection,
+    /// What the pixels show.
+    pub measured: Detection,
+}
+
+impl From<Examined> for Detection {
+    fn from(Examined { carried, measured }: Examined) -> Self {
+        merged([carried, measured])
+    }
+}
 
 /// Looks at one picture. Blocks for as long as decoding takes, and takes the memory that [`Probe::memory`] says.
 pub fn detect(bytes: &[u8]) -> Result<Detection, Rejection> {
-    detect_probed(bytes, &imaging::probe(bytes)?)
-}
-
-/// The same, of bytes whose headers were read.
-pub fn detect_probed(bytes: &[u8], probe: &Probe) -> Result<Detection, Rejection> {
+    let probe = imaging::probe(bytes)?;
     let cleaned = imaging::without_private_metadata(bytes, probe.content_type, probe.orientation)?;
-    Ok(examine(bytes, probe, &imaging::decode(&cleaned, probe, WORKING_SIDE)?))
+    let decoded = imaging::decode(&cleaned, &probe, WORKING_SIDE)?;
+    Ok(examine(bytes, &probe, &decoded, &Options::default()).into())
 }
 
-/// Says what a decoded picture shows: the keywords in its bytes first, then what its pixels show.
-pub fn examine(bytes: &[u8], probe: &Probe, decoded: &DynamicImage) -> Detection {
+/// Says what a decoded picture shows: the keywords in its bytes, and what its pixels show.
+pub fn examine(bytes: &[u8], probe: &Probe, decoded: &DynamicImage, options: &Options) -> Examined {
     let picture = Picture::of(decoded, probe);
     let carried = keywords::read(&Metadata::read(probe.content_type, bytes));
     let pixels = color::Pixels::of(&picture.small);
 
-    let mut findings = Findings::default();
+    let mut given = Findings::default();
     for keyword in &carried.keywords {
-        findings.add(keyword.clone(), Confidence::FULL);
+        given.add(keyword.clone(), Confidence::FULL);
     }
-    findings.add_all(qr::find(&picture.grey));
-    findings.add_all(shape::judge(picture.width, picture.height));
-    findings.add_all(light::judge(&picture.small));
-    findings.add_all(sharpness::judge(&picture.medium));
-    findings.add_all(pixels.monochrome());
-    findings.add_all(transparency::judge(&picture.small));
-    findings.add_all(pixels.labels());
+    let mut measured = Findings::default();
+    measured.add_all(qr::find(&picture.grey));
+    measured.add_all(shape::judge(picture.width, picture.height));
+    measured.add_all(light::judge(&picture.small));
+    measured.add_all(sharpness::judge(&picture.medium));
+    measured.add_all(pixels.monochrome());
+    measured.add_all(transparency::judge(&picture.small));
+    measured.add_all(pixels.labels());
+    measured.labels.retain(|label| label.confidence >= options.min_confidence);
 
-    Detection {
-        labels: findings.labels,
-        moderation: moderation::judge(&carried.keywords, carried.needs_adult_warning),
-        colors: pixels.dominant(),
+    let moderation = moderation::judge(&carried.keywords, carried.needs_adult_warning, &options.moderation_keywords);
+    Examined {
+        carried: Detection { labels: given.labels, moderation, ..Detection::default() },
+        measured: Detection { labels: measured.labels, colors: pixels.dominant(), ..Detection::default() },
     }
 }
 
@@ -69,7 +101,7 @@ struct Findings {
 impl Findings {
     fn add(&mut self, name: LabelName, confidence: Confidence) {
         if self.labels.iter().all(|label| label.name != name) {
-            self.labels.push(Label { name, confidence });
+            self.labels.push(Label::new(name, confidence).found_by(&Source::BUILTIN));
         }
     }
 
