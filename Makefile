@@ -22,7 +22,7 @@ CARGO_LAMBDA = 1.9.2
 run: ## Build what is needed and start everything on http://127.0.0.1:$(PORT)
 	@{ $(MAKE_MODELS); } & models=$$!; trap 'kill $$models 2>/dev/null' EXIT; $(BUILD_BOTH) || exit 1; \
 		wait $$models || echo "The server starts all the same; \`make models\` tries again." >&2
-	@exec $(LABELCAST) serve --listen 127.0.0.1:$(PORT) --data $(DATA)
+	@exec $(LABELCAST) serve --listen 127.0.0.1:$(PORT) --data $(DATA) --models target/models
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -70,7 +70,7 @@ test: web test-rust test-web test-rest test-models test-deployed test-stack test
 binaries:
 	cargo build --workspace --bin labelcast --bin stand_in --test cli
 
-test-rust: emulator ## Unit, property, contract and end-to-end tests
+test-rust: emulator models ## Unit, property, contract and end-to-end tests
 	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace; else cargo test --workspace; fi
 
 target/emulator/bin/ministack:

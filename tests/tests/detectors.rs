@@ -1,5 +1,6 @@
 //! Several detectors together, with the real binary and real services beside it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,6 +9,7 @@ use axum::body::Bytes;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::post;
+use labelcast_tests::server::labelcast;
 use labelcast_tests::{Server, Socket, picture};
 use serde_json::{Value, json};
 
@@ -169,4 +171,48 @@ async fn a_server_that_recognises_nothing_says_so() {
             assert_eq!(body["notice"].is_string(), told, "{path}: {body}");
         }
     }
+}
+
+/// What `make models` makes.
+fn models() -> PathBuf {
+    let models = root().join("target/models");
+    assert!(models.join("efficientnet-lite0/model.onnx").exists(), "the models are not made: run `make models`");
+    models
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+#[tokio::test]
+async fn the_models_that_come_with_it_see_a_cat() {
+    let server = Server::start(&["--models", models().to_str().unwrap()]).await;
+    assert!(!server.get("/healthz", "").await.1["notice"].is_string());
+    let token = server.token("viewer").await;
+    let mut socket = server.connect(&token).await;
+    socket.subscribe(&["labels"]).await;
+    let cat = std::fs::read(root().join("tests/models/photographs/chelsea.jpg")).unwrap();
+    server.upload(&token, "image/jpeg", cat).await;
+    let image = labelled(&mut socket).await;
+    assert_eq!(label(&image, "cat")["source"], "efficientnet-lite0", "{image}");
+    assert!(label(&image, "cat")["confidence"].as_f64().unwrap() > 80.0, "{image}");
+    assert!(label(&image, "landscape")["source"] == "builtin" && image["offensive"] == false, "{image}");
+    assert!(image["failed_detectors"].is_null(), "{image}");
+    let (_, found) = server.get("/api/images?q=cat", &token).await;
+    assert_eq!(found["images"][0]["labels"], image["labels"]);
+}
+
+#[tokio::test]
+async fn a_wrong_model_is_refused_at_the_start_with_file_and_cure() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let model = directory.path().join("broken");
+    std::fs::create_dir(&model).unwrap();
+    std::fs::write(model.join("model.onnx"), "no network").unwrap();
+    let data = directory.path().join("data");
+    let (data, spec) = (data.to_str().unwrap(), format!("onnx:{}", model.display()));
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--data", data, "--detector", &spec];
+    let output = labelcast(&arguments).output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("broken"), "{said}");
 }

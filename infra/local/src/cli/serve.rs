@@ -26,10 +26,17 @@ pub struct ServeArguments {
     pub listen: SocketAddr,
     #[command(flatten)]
     data_arguments: Data,
-    /// Detector that labels pictures: `builtin` (metadata and pixels) or `http:URL` (a service of your own); repeatable. All
-    /// that are there by default
+    /// Detector that labels pictures: `builtin` (metadata and pixels), `onnx:DIR` (a model) or `http:URL` (a service of your
+    /// own); repeatable. By default builtin and all models
     #[arg(long = "detector", value_name = "SPEC")]
     detectors: Vec<DetectorSpec>,
+    /// Directory with the models, each in a directory of its own; by default `models` beside the binary or else in the data
+    /// directory
+    #[arg(long, value_name = "DIR", conflicts_with = "detectors")]
+    models: Option<PathBuf>,
+    /// Library of ONNX Runtime (libonnxruntime.so) to run models with; faster than what is built in
+    #[arg(long = "onnxruntime", value_name = "FILE")]
+    onnx_runtime: Option<PathBuf>,
     /// What a moderation label and those below it do: LABEL=alert, LABEL=hide or LABEL=ignore, with :PERCENT for a minimum
     /// confidence, for example `Explicit=alert:90` or `*=hide`; repeatable. All alert by default
     #[arg(long = "moderation", value_name = "LABEL=ACTION")]
@@ -123,7 +130,12 @@ impl ServeArguments {
             min_confidence: self.numbers.settings().min_confidence,
             moderation_keywords: self.moderation_keywords.clone(),
         };
-        DetectorOptions { specs: self.detectors.clone(), builtin }
+        DetectorOptions {
+            specs: self.detectors.clone(),
+            models: self.models.clone(),
+            onnx_runtime: self.onnx_runtime.clone(),
+            builtin,
+        }
     }
 
     fn tls(&self) -> Tls {

@@ -16,6 +16,11 @@ pub trait Look: Send + Sync {
         Confidence::ZERO
     }
 
+    /// What people should know of it, if it does not work for the time being.
+    fn notice(&self) -> Option<String> {
+        None
+    }
+
     /// Says what a picture shows: seen the right way up, without alpha, at most
     /// [`WORKING_SIDE`](labelcast_functions::imaging::WORKING_SIDE) pixels on its longer side. Labels are cut by its own minimum.
     async fn look(&self, picture: Arc<DynamicImage>) -> Result<Detection, DetectorError>;

@@ -4,9 +4,10 @@ pub mod builtin;
 mod choice;
 mod http;
 mod look;
+mod onnx;
 mod spec;
 
-pub use choice::{Chosen, DetectorOptions, choose};
+pub use choice::{Chosen, DetectorOptions, Surroundings, choose};
 pub use http::{HttpDetector, ServiceUrl, ServiceUrlError};
 pub use look::Look;
 pub use spec::DetectorSpec;

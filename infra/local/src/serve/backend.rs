@@ -17,5 +17,5 @@ pub(super) struct Backend<'a> {
     pub(super) gateway: &'a Gateway,
     pub(super) dispatcher: &'a Dispatcher,
     /// What people should know of the detectors.
-    pub(super) notice: Option<&'a str>,
+    pub(super) notice: Option<String>,
 }

@@ -79,7 +79,7 @@ fn web(backend: &Backend<'_>) -> Router {
         languages: backend.provider.ports.translator.languages(),
         max_upload_bytes: backend.provider.settings.max_upload_bytes,
         live_ping_seconds: WebSettings::PING_SECONDS,
-        notice: backend.notice.map(str::to_owned),
+        notice: backend.notice.clone(),
     };
     // The web app's addresses are of one origin, and so are its sign-in and its storage: `localhost` is led to it.
     let public_url = backend.place.public_url.clone();

@@ -43,7 +43,7 @@ const FRESH: Duration = Duration::from_secs(1);
 /// A write that takes longer is as good as refused.
 const WRITE_TIME: Duration = Duration::from_secs(5);
 
-/// Why something is refused, if it is; cheap.
+/// What is to be said, such as why something is refused, if anything is; cheap.
 pub(super) type Check = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
 /// When it was looked, and why writes are refused.
@@ -54,7 +54,7 @@ type Seen = (Instant, Option<String>);
 pub(super) struct Health {
     database: Database,
     checks: Vec<Check>,
-    notice: Option<String>,
+    notice: Check,
     last: Arc<Mutex<Option<Seen>>>,
 }
 
@@ -88,7 +88,7 @@ pub(super) fn checks(objects: &FileObjects, dispatcher: &Dispatcher) -> Vec<Chec
 
 impl Health {
     /// `notice` is told beside: it is no reason to refuse anything.
-    pub(super) fn new(database: Database, checks: Vec<Check>, notice: Option<String>) -> Self {
+    pub(super) fn new(database: Database, checks: Vec<Check>, notice: Check) -> Self {
         Self { database, checks, notice, last: Arc::default() }
     }
 
@@ -137,7 +137,7 @@ async fn show_health(State(health): State<Health>) -> Response {
     match health.degraded().await {
         None => {
             let mut body = json!({"status": "ok", "version": VERSION});
-            if let Some(notice) = &health.notice {
+            if let Some(notice) = (health.notice)() {
                 body["notice"] = json!(notice);
             }
             axum::Json(body).into_response()
@@ -169,6 +169,10 @@ mod tests {
         (status, serde_json::from_slice(&to_bytes(response.into_body(), 10_000).await.unwrap()).unwrap())
     }
 
+    fn nothing() -> Check {
+        Arc::new(|| None)
+    }
+
     fn database() -> (tempfile::TempDir, Database) {
         let place = tempfile::tempdir().unwrap();
         let database = Database::open(place.path()).unwrap();
@@ -178,14 +182,15 @@ mod tests {
     #[tokio::test]
     async fn it_is_ok_while_everything_is_taken() {
         let (_place, database) = database();
-        let (status, body) = response(&Health::new(database, vec![Arc::new(|| None)], None)).await;
+        let (status, body) = response(&Health::new(database, vec![Arc::new(|| None)], nothing())).await;
         assert_eq!((status, &body["status"]), (StatusCode::OK, &json!("ok")));
     }
 
     #[tokio::test]
     async fn it_is_ok_with_a_notice_where_there_is_less_than_people_may_expect() {
         let (_place, database) = database();
-        let (status, body) = response(&Health::new(database, Vec::new(), Some("no model".to_owned()))).await;
+        let (status, body) =
+            response(&Health::new(database, Vec::new(), Arc::new(|| Some("no model".to_owned())))).await;
         assert_eq!((status, &body["status"], &body["notice"]), (StatusCode::OK, &json!("ok"), &json!("no model")));
     }
 
@@ -193,7 +198,7 @@ mod tests {
     async fn it_is_degraded_with_the_reason_while_something_is_refused() {
         let (_place, database) = database();
         let full: Check = Arc::new(|| Some("the disk is full".to_owned()));
-        let (status, body) = response(&Health::new(database, vec![full], None)).await;
+        let (status, body) = response(&Health::new(database, vec![full], nothing())).await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!((&body["status"], &body["reason"]), (&json!("degraded"), &json!("the disk is full")));
     }
@@ -202,7 +207,7 @@ mod tests {
     async fn it_is_degraded_while_the_database_takes_no_changes() {
         let (_place, database) = database();
         database.write(|transaction| transaction.execute_batch("DROP TABLE settings")).await.unwrap();
-        let (status, body) = response(&Health::new(database, Vec::new(), None)).await;
+        let (status, body) = response(&Health::new(database, Vec::new(), nothing())).await;
         assert_eq!((status, &body["status"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("degraded")));
         assert!(body["reason"].as_str().unwrap().contains("database"), "{body}");
     }

@@ -157,7 +157,7 @@ impl Machine {
             objects: &objects,
             gateway: &gateway,
             dispatcher: &dispatcher,
-            notice: notice.as_deref(),
+            notice: notice(),
         })
         .merge(health::router(Health::new(database.clone(), health::checks(&objects, &dispatcher), notice)));
         let router =

@@ -17,7 +17,7 @@ use super::options::ServeOptions;
 use super::place::Place;
 use crate::data::DataDirectory;
 use crate::database::Database;
-use crate::detector::choose;
+use crate::detector::{Surroundings, choose};
 use crate::server::{Options, Server, Tls};
 use crate::store::note_clean_end;
 use labelcast_functions::system::{SystemClock, SystemRandom};
@@ -45,7 +45,8 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         );
     }
     tracing::info!(budget = %memory.total(), "memory for decoded pictures and replays");
-    let chosen = choose(&detectors).map_err(ServeError::Detector)?;
+    let surroundings = Surroundings { data: directory.path(), memory: &memory, rules: &settings.moderation };
+    let chosen = choose(&detectors, surroundings).await.map_err(ServeError::Detector)?;
     tracing::info!(detectors = chosen.names().join(", "), "what looks at pictures");
     let notice = chosen.notice();
     let database = Database::open(directory.path())?;

@@ -17,6 +17,7 @@ use labelcast_functions::settings::{ModerationRules, Settings};
 
 use self::prepared::{Looked, Prepared};
 use self::together::{Answer, reason, together};
+use super::health::Check;
 use crate::detector::{Chosen, Look, builtin};
 use crate::objects::FileObjects;
 
@@ -32,19 +33,20 @@ pub enum LooksAtPictures {
 }
 
 impl LooksAtPictures {
-    /// The port, and what people should know of it.
+    /// The port, and what says what people should know of it.
     pub(super) fn port(
         self,
         objects: &FileObjects,
         decoding: &Decoding,
         settings: &Settings,
-    ) -> (Arc<dyn Detector>, Option<String>) {
+    ) -> (Arc<dyn Detector>, Check) {
         match self {
             Self::Chosen(chosen) => {
-                let notice = chosen.notice();
-                (Arc::new(Detectors::new(objects.clone(), decoding.clone(), chosen, settings)), notice)
+                let detectors = Detectors::new(objects.clone(), decoding.clone(), chosen, settings);
+                let chosen = detectors.chosen.clone();
+                (Arc::new(detectors), Arc::new(move || chosen.notice()))
             }
-            Self::Other(detector) => (detector, None),
+            Self::Other(detector) => (detector, Arc::new(|| None)),
         }
     }
 }
