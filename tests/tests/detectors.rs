@@ -124,15 +124,21 @@ async fn where_no_detector_answers_the_upload_fails_with_the_reason() {
 #[tokio::test]
 async fn a_moderation_label_can_hide_without_an_alert_or_be_ignored() {
     let service = Service::start(json!({"labels": [], "moderation": [{"name": "Alcohol", "confidence": 90}]})).await;
-    let server = Server::start(&["--detector", &service.url, "--moderation", "Alcohol=hide"]).await;
+    let both = ["--detector", "builtin", "--detector", &service.url, "--moderation", "Alcohol=hide"];
+    let server = Server::start(&both).await;
     let (viewer, moderator) = (server.token("viewer").await, server.token("moderator").await);
-    let mut moderating = server.connect(&moderator).await;
+    let (mut uploading, mut moderating) = (server.connect(&viewer).await, server.connect(&moderator).await);
+    uploading.subscribe(&["uploads"]).await;
     moderating.subscribe(&["moderation"]).await;
     server.upload(&viewer, "image/jpeg", picture::jpeg(1)).await;
-    // Whatever the alert would be, it comes first.
-    let heard = moderating.frame().await;
-    assert_eq!(heard["event"], "image.labelled");
+    let hidden = labelled(&mut uploading).await;
+    assert_eq!(hidden["status"], "pending");
+    server.upload(&viewer, "image/png", picture::with_keywords("Weapons", [10, 20, 230])).await;
+    let alert = moderating.frame().await;
+    assert_eq!(alert["event"], "image.offensive");
+    assert_ne!(alert["data"]["image"]["image_id"], hidden["image_id"], "the first alert is of the second picture");
     let (_, queue) = server.get("/api/moderation", &moderator).await;
+    assert_eq!(queue["images"][0]["image_id"], hidden["image_id"]);
     assert_eq!(queue["images"][0]["moderation"][0]["name"], "Alcohol");
     assert_eq!(server.get("/api/images", &viewer).await.1["images"], json!([]));
 
