@@ -15,13 +15,17 @@ use aws_smithy_types::body::SdkBody;
 use axum::http::{Method, Request, header};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
+use labelcast_functions::backoff::Backoff;
 use labelcast_functions::ports::{ObjectKey, PortError, PortResult};
 
 use super::{BucketPlace, WHAT};
-use crate::sdk::{Https, back_off};
+use crate::sdk::Https;
 
 /// Tries of a request that S3 did not take, the first included.
 const ATTEMPTS: u32 = 4;
+/// Between two tries; chance may take all of it off.
+const WAITS: Backoff =
+    Backoff { first: Duration::from_millis(100), factor: 2, longest: Duration::from_secs(1), jitter: 1.0 };
 /// How long one try may take until the answer begins.
 const TIMEOUT: Duration = Duration::from_secs(6);
 /// Of what S3 says of an error.
@@ -62,7 +66,7 @@ impl Transfer {
             if attempt == ATTEMPTS {
                 return outcome;
             }
-            tokio::time::sleep(back_off(attempt - 1)).await;
+            tokio::time::sleep(WAITS.wait(attempt, rand::random())).await;
         }
     }
 

@@ -22,6 +22,7 @@ use aws_sdk_apigatewaymanagement::primitives::Blob;
 use aws_types::SdkConfig;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
+use labelcast_functions::backoff::Backoff;
 use labelcast_functions::model::ConnectionId;
 use labelcast_functions::ports::{Frame, PortError, PortResult, Pushed, Pusher, Unreached};
 use tokio::time::Instant;
@@ -29,15 +30,15 @@ use tokio::time::Instant;
 use self::pace::Pace;
 pub use self::pace::PostRate;
 use crate::deadline;
-use crate::sdk::back_off;
 
 /// Connections that are posted to at once. The account's quota is on API Gateway's side; a post takes some 10 ms, so that
 /// this is some thousand posts a second.
 const MAX_CONCURRENCY: usize = 64;
 /// Posts to a connection that were interrupted, or throttled where nobody else can go on, the first included.
 const ATTEMPTS: u32 = 4;
-/// Waits between throttled posts double so often.
-const DOUBLINGS: u32 = 4;
+/// Between two tries of a post; chance may take all of it off.
+const WAITS: Backoff =
+    Backoff { first: Duration::from_millis(200), factor: 2, longest: Duration::from_millis(1600), jitter: 1.0 };
 /// How long a push may take outside of an invocation.
 const PUSH_TIME: Duration = Duration::from_secs(45);
 /// How long one post may take: API Gateway answers within milliseconds, or not at all.
@@ -92,12 +93,12 @@ impl GatewayPusher {
                 Refusal::Throttled => {
                     metrics::counter!("labelcast_posts_throttled_total").increment(1);
                     throttled += 1;
-                    back_off(throttled.min(DOUBLINGS))
+                    WAITS.wait(throttled, rand::random())
                 }
                 Refusal::Interrupted => {
                     metrics::counter!("labelcast_posts_interrupted_total").increment(1);
                     interrupted += 1;
-                    back_off(interrupted)
+                    WAITS.wait(interrupted, rand::random())
                 }
                 Refusal::Final => {
                     tracing::warn!(connection = %to, why = %DisplayErrorContext(&error), "a post failed");

@@ -46,15 +46,6 @@ pub fn config(region: String, credentials: Credentials) -> SdkConfig {
         .build()
 }
 
-/// The longest wait before what was refused is tried for the first time again; it doubles.
-const BACK_OFF: Duration = Duration::from_millis(100);
-
-/// A wait before the next try, after so many further ones: between nothing and the doubled bound, so that many who wait do not
-/// come back together.
-pub(crate) fn back_off(tries: u32) -> Duration {
-    BACK_OFF.mul_f64(f64::from(2_u32.pow(tries)) * rand::random::<f64>())
-}
-
 /// What one service's clients do otherwise: `AWS_ENDPOINT_URL_DYNAMODB`, or `AWS_ENDPOINT_URL` for all of them (AWS SDKs
 /// and tools reference guide, service-specific endpoints).
 #[derive(Debug)]
