@@ -7,6 +7,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 /// The tracing target of all lines.
 pub const TARGET: &str = "audit";
@@ -15,8 +16,9 @@ pub const TARGET: &str = "audit";
 const MAX_TEXT_LEN: usize = 128;
 
 /// What was done, or tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Action {
     /// Somebody gave a user name and a password.
     SignIn,
@@ -47,8 +49,9 @@ pub enum Action {
 }
 
 /// How an action went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Outcome {
     /// It was done.
     Succeeded,
@@ -136,34 +139,15 @@ pub fn write_counted() {
 
 impl Action {
     /// As it stands in the log.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::SignIn => "sign_in",
-            Self::SignOut => "sign_out",
-            Self::TokenRevoked => "token_revoked",
-            Self::CodeReused => "code_reused",
-            Self::UserAdded => "user_added",
-            Self::UserRemoved => "user_removed",
-            Self::PasswordChanged => "password_changed",
-            Self::GroupsChanged => "groups_changed",
-            Self::KeyAdded => "key_added",
-            Self::KeyRemoved => "key_removed",
-            Self::KeyUse => "key_use",
-            Self::ImageDeleted => "image_deleted",
-            Self::ManagementCall => "management_call",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
 impl Outcome {
     /// As it stands in the log.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Slowed => "slowed",
-            Self::Refused => "refused",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr};
 use utoipa::ToSchema;
 
 use super::{Confidence, Label, LabelName, Source};
@@ -59,8 +60,9 @@ pub struct Detection {
 }
 
 /// What was decided of an image; [`Audience::may_see`](super::Audience::may_see) says who sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumString, IntoStaticStr, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Status {
     /// Not offensive: visible to everyone signed in.
     Visible,
@@ -74,23 +76,8 @@ pub enum Status {
 
 impl Status {
     /// As it stands in JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Visible => "visible",
-            Self::Pending => "pending",
-            Self::Approved => "approved",
-            Self::Removed => "removed",
-        }
-    }
-}
-
-impl std::str::FromStr for Status {
-    type Err = ();
-    fn from_str(text: &str) -> Result<Self, ()> {
-        [Self::Visible, Self::Pending, Self::Approved, Self::Removed]
-            .into_iter()
-            .find(|status| status.as_str() == text)
-            .ok_or(())
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

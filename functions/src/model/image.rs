@@ -5,34 +5,32 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr};
 
 use super::{Analysis, ImageId, Status, UploadId, UserId};
 
 /// The kinds of picture that are taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumString, IntoStaticStr)]
+#[strum(ascii_case_insensitive, parse_err_ty = ImageTypeError, parse_err_fn = ImageTypeError::new)]
 pub enum ImageType {
     /// `image/jpeg`
     #[serde(rename = "image/jpeg")]
+    #[strum(serialize = "image/jpeg")]
     Jpeg,
     /// `image/png`
     #[serde(rename = "image/png")]
+    #[strum(serialize = "image/png")]
     Png,
     /// `image/webp`
     #[serde(rename = "image/webp")]
+    #[strum(serialize = "image/webp")]
     WebP,
 }
 
 impl ImageType {
-    /// Every type that an upload may have.
-    pub const ALL: [Self; 3] = [Self::Jpeg, Self::Png, Self::WebP];
-
     /// The type as `Content-Type` names it, for example `image/jpeg`.
-    pub const fn media_type(self) -> &'static str {
-        match self {
-            Self::Jpeg => "image/jpeg",
-            Self::Png => "image/png",
-            Self::WebP => "image/webp",
-        }
+    pub fn media_type(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -41,13 +39,9 @@ impl ImageType {
 #[error("`{0}` is not supported: send image/jpeg, image/png or image/webp")]
 pub struct ImageTypeError(String);
 
-impl FromStr for ImageType {
-    type Err = ImageTypeError;
-    fn from_str(text: &str) -> Result<Self, ImageTypeError> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.media_type().eq_ignore_ascii_case(text))
-            .ok_or_else(|| ImageTypeError(text.chars().take(80).collect()))
+impl ImageTypeError {
+    fn new(text: &str) -> Self {
+        Self(text.chars().take(80).collect())
     }
 }
 

@@ -2,13 +2,15 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr};
 use utoipa::ToSchema;
 
 use super::{ImageId, UploadId, UserId};
 
 /// How far an upload has come. It leaves `pending` once; `failed` may still become `labelled`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumString, IntoStaticStr, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum UploadState {
     /// The form was handed out; no picture was accepted yet.
     Pending,
@@ -24,24 +26,8 @@ pub enum UploadState {
 
 impl UploadState {
     /// As it stands in JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Received => "received",
-            Self::Labelled => "labelled",
-            Self::Rejected => "rejected",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-impl std::str::FromStr for UploadState {
-    type Err = ();
-    fn from_str(text: &str) -> Result<Self, ()> {
-        [Self::Pending, Self::Received, Self::Labelled, Self::Rejected, Self::Failed]
-            .into_iter()
-            .find(|state| state.as_str() == text)
-            .ok_or(())
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

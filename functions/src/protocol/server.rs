@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 use utoipa::ToSchema;
 
 use crate::model::{ConnectionId, Cursor, Seq, Topic};
@@ -139,8 +140,9 @@ pub enum ErrorCode {
 }
 
 /// Why the server ends a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum ClosingCode {
     /// The client reads too slowly; resume by cursor.
     SlowConsumer,
@@ -154,13 +156,8 @@ pub enum ClosingCode {
 
 impl ClosingCode {
     /// As in JSON, for metrics and logs.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::SlowConsumer => "slow_consumer",
-            Self::TokenExpired => "token_expired",
-            Self::ServerShutdown => "server_shutdown",
-            Self::Limit => "limit",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// The whole frame, with another message for people.

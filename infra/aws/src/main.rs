@@ -7,13 +7,12 @@ use labelcast_aws::environment::Environment;
 use labelcast_aws::functions::Function;
 use labelcast_aws::telemetry;
 use lambda_runtime::Error;
+use strum::VariantNames;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some("--functions") {
-        for function in Function::ALL {
-            println!("{}", function.name());
-        }
+        println!("{}", Function::VARIANTS.join("\n"));
         return ExitCode::SUCCESS;
     }
     match run().await {
@@ -28,7 +27,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Error> {
     let environment = Environment::of_process();
     let function: Function = environment.needed("_HANDLER")?.parse()?;
-    let metrics = telemetry::begin(function.name())?;
+    let metrics = telemetry::begin(function.into())?;
     let backend = Backend::of(environment)?;
     function.run(&backend, metrics).await
 }

@@ -5,18 +5,19 @@ mod cross_origin;
 mod live;
 mod rest;
 
-use std::str::FromStr;
 use std::sync::Arc;
 
 use labelcast_functions::images::{ImageApi, ModerationApi, SearchApi, UploadApi};
 use labelcast_functions::live::{HistoryApi, PublishApi};
 use lambda_runtime::Error;
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use crate::backend::Backend;
 use crate::deadline;
 
-/// The Lambda functions, which all run the same `bootstrap`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The Lambda functions, which all run the same `bootstrap`. In lower case these are the names that `handler` in the stack has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "lowercase", parse_err_ty = UnknownFunction, parse_err_fn = UnknownFunction::new)]
 pub enum Function {
     /// The WebSocket REQUEST authorizer.
     Authorize,
@@ -58,60 +59,16 @@ pub enum Function {
 
 /// The variable `_HANDLER` names no function.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` isn't a Labelcast function; `handler` in serverless.yml must be one of: {names}", names = Function::names())]
+#[error("`{0}` isn't a Labelcast function; `handler` in serverless.yml must be one of: {names}", names = Function::VARIANTS.join(", "))]
 pub struct UnknownFunction(String);
 
+impl UnknownFunction {
+    fn new(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+}
+
 impl Function {
-    /// Every function that the stack has.
-    pub const ALL: [Self; 18] = [
-        Self::Authorize,
-        Self::Connect,
-        Self::Disconnect,
-        Self::Message,
-        Self::Upload,
-        Self::Search,
-        Self::Image,
-        Self::Moderation,
-        Self::History,
-        Self::Publish,
-        Self::Web,
-        Self::Ingest,
-        Self::Analyze,
-        Self::Index,
-        Self::Notify,
-        Self::Deliver,
-        Self::Sweep,
-        Self::Failed,
-    ];
-
-    /// The name as `handler` in the stack has it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Authorize => "authorize",
-            Self::Connect => "connect",
-            Self::Disconnect => "disconnect",
-            Self::Message => "message",
-            Self::Upload => "upload",
-            Self::Search => "search",
-            Self::Image => "image",
-            Self::Moderation => "moderation",
-            Self::History => "history",
-            Self::Publish => "publish",
-            Self::Web => "web",
-            Self::Ingest => "ingest",
-            Self::Analyze => "analyze",
-            Self::Index => "index",
-            Self::Notify => "notify",
-            Self::Deliver => "deliver",
-            Self::Sweep => "sweep",
-            Self::Failed => "failed",
-        }
-    }
-
-    fn names() -> String {
-        Self::ALL.map(Self::name).join(", ")
-    }
-
     /// Takes events for as long as the sandbox lives.
     pub async fn run(self, backend: &Backend, metrics: &'static crate::telemetry::Metrics) -> Result<(), Error> {
         match self {
@@ -134,13 +91,6 @@ impl Function {
             Self::Sweep => asynchronous::sweep(backend, metrics).await,
             Self::Failed => asynchronous::failed(backend, metrics).await,
         }
-    }
-}
-
-impl FromStr for Function {
-    type Err = UnknownFunction;
-    fn from_str(name: &str) -> Result<Self, UnknownFunction> {
-        Self::ALL.into_iter().find(|function| function.name() == name).ok_or_else(|| UnknownFunction(name.to_owned()))
     }
 }
 
@@ -172,8 +122,9 @@ mod tests {
 
     #[test]
     fn every_function_is_found_by_its_name() {
-        for function in Function::ALL {
-            assert_eq!(function.name().parse(), Ok(function));
+        for name in Function::VARIANTS {
+            let function: Function = name.parse().unwrap();
+            assert_eq!(<&str>::from(function), *name);
         }
         let error = "unknown".parse::<Function>().unwrap_err().to_string();
         assert!(error.contains("notify"), "{error}");

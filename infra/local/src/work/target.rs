@@ -1,12 +1,13 @@
-use std::str::FromStr;
 use std::time::Duration;
 
 use labelcast_functions::model::JobRequest;
+use strum::{EnumString, IntoStaticStr};
 
 use super::Kind;
 
 /// The function that takes a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Target {
     /// `ingest`
     Ingest,
@@ -36,13 +37,8 @@ impl Target {
     }
 
     /// As it stands in the table, in metrics and logs.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Ingest => "ingest",
-            Self::Analyze => "analyze",
-            Self::Index => "index",
-            Self::Notify => "notify",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 
     /// What it counts as in the backlog.
@@ -91,12 +87,5 @@ impl Target {
             Self::Ingest | Self::Analyze | Self::Index => self.time_out(),
             Self::Notify => Duration::from_secs(2),
         }
-    }
-}
-
-impl FromStr for Target {
-    type Err = ();
-    fn from_str(name: &str) -> Result<Self, ()> {
-        Self::ALL.into_iter().find(|target| target.name() == name).ok_or(())
     }
 }

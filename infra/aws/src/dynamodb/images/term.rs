@@ -29,7 +29,7 @@ impl Term<'_> {
         (prefix.chars().count() == Self::PREFIX).then_some(Self::Prefix(prefix))
     }
 
-    pub(super) const fn status(status: Status) -> Self {
+    pub(super) fn status(status: Status) -> Self {
         Self::Status(status.as_str())
     }
 

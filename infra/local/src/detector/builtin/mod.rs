@@ -125,7 +125,7 @@ pub(crate) fn own_labels() -> Vec<&'static str> {
     let mut names = vec![qr::LABEL, sharpness::SHARP, sharpness::BLURRED, light::DARK, light::BRIGHT];
     names.extend([color::MONOCHROME, transparency::LABEL]);
     names.extend(shape::LABELS);
-    names.extend(color::ColorName::ALL.map(color::ColorName::as_str));
+    names.extend(<color::ColorName as strum::VariantArray>::VARIANTS.iter().map(|name| name.as_str()));
     names
 }
 

@@ -5,6 +5,7 @@ mod table;
 
 use image::{Rgba, RgbaImage};
 use labelcast_functions::model::{Color, Confidence};
+use strum::VariantArray;
 
 use super::{Finding, beyond};
 pub(super) use name::ColorName;
@@ -46,7 +47,8 @@ struct Cluster {
 
 impl Pixels {
     pub(super) fn of(picture: &RgbaImage) -> Self {
-        let mut clusters = ColorName::ALL.map(|name| Cluster { name, count: 0, certain: 0, sums: [0; 3] });
+        let names = ColorName::VARIANTS.iter();
+        let mut clusters: Vec<_> = names.map(|&name| Cluster { name, count: 0, certain: 0, sums: [0; 3] }).collect();
         let (mut seen, mut colored) = (0, 0);
         for pixel in picture.pixels().filter(|pixel| is_seen(**pixel)) {
             let [red, green, blue, _] = pixel.0;

@@ -1,9 +1,12 @@
 //! Rekognition's simplified colours, and which of them a colour is.
 
+use strum::{IntoStaticStr, VariantArray};
+
 use crate::detector::builtin::oklab::Oklch;
 
 /// A simplified colour name. There is no cyan: turquoise is green or blue, whichever it is nearer to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "lowercase")]
 pub(in crate::detector::builtin) enum ColorName {
     Red,
     Orange,
@@ -19,34 +22,8 @@ pub(in crate::detector::builtin) enum ColorName {
 }
 
 impl ColorName {
-    pub(in crate::detector::builtin) const ALL: [Self; 11] = [
-        Self::Red,
-        Self::Orange,
-        Self::Yellow,
-        Self::Green,
-        Self::Blue,
-        Self::Purple,
-        Self::Pink,
-        Self::Brown,
-        Self::Black,
-        Self::Grey,
-        Self::White,
-    ];
-
-    pub(in crate::detector::builtin) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Red => "red",
-            Self::Orange => "orange",
-            Self::Yellow => "yellow",
-            Self::Green => "green",
-            Self::Blue => "blue",
-            Self::Purple => "purple",
-            Self::Pink => "pink",
-            Self::Brown => "brown",
-            Self::Black => "black",
-            Self::Grey => "grey",
-            Self::White => "white",
-        }
+    pub(in crate::detector::builtin) fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// The name that most people would give. The bounds were chosen so that the CSS colours of these names, and their
