@@ -2,6 +2,8 @@
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
+use cookie::time::Duration;
+use cookie::{Cookie, SameSite};
 
 /// A browser that is signed in.
 pub(super) const SESSION: &str = "labelcast_session";
@@ -32,19 +34,25 @@ impl Cookies {
         Self { prefix, path: if path.is_empty() { "/".to_owned() } else { path.to_owned() }, secure }
     }
 
-    /// A cookie's value, as the browser sends it.
+    /// A cookie's value, as the browser sends it. Of two with the same name the first counts, which is the one for the longer
+    /// path (RFC 6265, 5.4); a jar would keep the last.
     pub(super) fn get(&self, headers: &HeaderMap, name: &str) -> Option<String> {
-        let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        pairs.find(|(key, _)| key.strip_prefix(self.prefix) == Some(name)).map(|(_, value)| value.to_owned())
+        let sent = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let mut cookies = sent.flat_map(Cookie::split_parse).filter_map(Result::ok);
+        let cookie = cookies.find(|cookie| cookie.name().strip_prefix(self.prefix) == Some(name))?;
+        Some(cookie.value().to_owned())
     }
 
     /// Sets a cookie for this server only, not for scripts, not sent along from elsewhere; for 0 seconds to take it away.
     pub(super) fn set(&self, response: &mut Response, name: &str, value: &str, seconds: u32) {
-        let Self { prefix, path, secure } = self;
-        let secure = if *secure { "; Secure" } else { "" };
-        let cookie = format!("{prefix}{name}={value}; Path={path}; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}");
-        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        let cookie = Cookie::build((format!("{}{name}", self.prefix), value))
+            .path(&self.path)
+            .secure(self.secure)
+            .http_only(true)
+            .same_site(SameSite::Lax)
+            .max_age(Duration::seconds(seconds.into()))
+            .build();
+        if let Ok(cookie) = HeaderValue::from_str(&cookie.to_string()) {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
     }
@@ -76,15 +84,22 @@ mod tests {
 
     #[test]
     fn the_public_url_says_how_cookies_are_called_and_where_they_go() {
-        let rest = "HttpOnly; SameSite=Lax; Max-Age=60";
+        let kept = "HttpOnly; SameSite=Lax";
         for url in ["https://a.example", "https://a.example/", "https://a.example:8443"] {
-            assert_eq!(set(url), format!("__Host-labelcast_session=v; Path=/; {rest}; Secure"), "{url}");
+            assert_eq!(set(url), format!("__Host-labelcast_session=v; {kept}; Secure; Path=/; Max-Age=60"), "{url}");
         }
         for url in ["https://a.example/labels", "https://a.example/labels/"] {
-            assert_eq!(set(url), format!("__Secure-labelcast_session=v; Path=/labels; {rest}; Secure"), "{url}");
+            assert_eq!(
+                set(url),
+                format!("__Secure-labelcast_session=v; {kept}; Secure; Path=/labels; Max-Age=60"),
+                "{url}"
+            );
         }
-        assert_eq!(set("http://127.0.0.1:8080"), format!("labelcast_session=v; Path=/; {rest}"));
-        assert_eq!(set("http://127.0.0.1:8080/labels"), format!("labelcast_session=v; Path=/labels; {rest}"));
+        assert_eq!(set("http://127.0.0.1:8080"), format!("labelcast_session=v; {kept}; Path=/; Max-Age=60"));
+        assert_eq!(
+            set("http://127.0.0.1:8080/labels"),
+            format!("labelcast_session=v; {kept}; Path=/labels; Max-Age=60")
+        );
     }
 
     #[test]
@@ -96,6 +111,15 @@ mod tests {
         assert_eq!(cookies.get(&headers("labelcast_session=theirs; __Secure-labelcast_session=x"), SESSION), None);
         let plain = Cookies::of("http://127.0.0.1:8080");
         assert_eq!(plain.get(&headers("labelcast_session=x"), SESSION).as_deref(), Some("x"));
+    }
+
+    #[test]
+    fn of_cookies_with_the_same_name_the_first_counts_and_what_is_none_is_passed_over() {
+        let mut headers = HeaderMap::new();
+        for text in ["; novalue; =x;labelcast_session=first=1; labelcast_session=second", "labelcast_session=third"] {
+            headers.append(header::COOKIE, HeaderValue::from_static(text));
+        }
+        assert_eq!(Cookies::of("http://127.0.0.1:8080").get(&headers, SESSION).as_deref(), Some("first=1"));
     }
 
     #[test]

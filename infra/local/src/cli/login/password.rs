@@ -1,5 +1,6 @@
 //! With a password, at a server on one machine: what a browser does with the sign-in page, without one.
 
+use cookie::Cookie;
 use reqwest::{Response, StatusCode, Url, header};
 
 use super::Attempt;
@@ -17,9 +18,9 @@ pub(super) async fn sign_in(attempt: &Attempt, user: &str, password: &str) -> Re
     let page = location(&begun).and_then(|place| attempt.authorization_endpoint.join(&place).ok());
     let page = page.filter(|page| page.origin() == attempt.authorization_endpoint.origin()).ok_or_else(no_form)?;
     let shown = get(attempt, page.clone()).await?;
-    let (name, value) = form_cookie(&shown).ok_or_else(no_form)?;
-    let fields = form(&[("username", user), ("password", password), ("form", &value)]);
-    let post = attempt.client.post(page).body(fields).header(header::COOKIE, format!("{name}={value}"));
+    let cookie = form_cookie(&shown).ok_or_else(no_form)?;
+    let fields = form(&[("username", user), ("password", password), ("form", cookie.value())]);
+    let post = attempt.client.post(page).body(fields).header(header::COOKIE, cookie.stripped().to_string());
     let post = post.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
     let response = post.send().await.map_err(|error| unreachable(&error))?;
     match response.status() {
@@ -49,11 +50,9 @@ fn location(response: &Response) -> Option<String> {
     response.headers().get(header::LOCATION)?.to_str().ok().map(str::to_owned)
 }
 
-fn form_cookie(response: &Response) -> Option<(String, String)> {
-    let cookies = response.headers().get_all(header::SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = cookies.filter_map(|cookie| cookie.split(';').next()?.split_once('='));
-    let (name, value) = pairs.find(|(name, _)| name.ends_with(FORM_COOKIE))?;
-    Some((name.to_owned(), value.to_owned()))
+fn form_cookie(response: &Response) -> Option<Cookie<'_>> {
+    let lines = response.headers().get_all(header::SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
+    lines.filter_map(|line| Cookie::parse(line).ok()).find(|cookie| cookie.name().ends_with(FORM_COOKIE))
 }
 
 /// The code in the address to which a browser would be sent, which must be ours and belong to our request.
