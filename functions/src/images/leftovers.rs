@@ -6,8 +6,10 @@
 
 use std::sync::Arc;
 
+use futures_util::TryStreamExt;
+
 use crate::model::{ImageFiles, UploadId};
-use crate::ports::{Images, MAX_LISTED, ObjectKey, Objects, PortResult, Uploads};
+use crate::ports::{Images, ObjectKey, Objects, PortResult, Uploads, list_all};
 
 /// What is known of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,19 +53,14 @@ impl Leftovers {
     pub async fn delete_of(&self, upload: &UploadId) -> PortResult<u64> {
         let mut deleted = 0;
         for prefix in ObjectKey::written_by(upload) {
-            let mut after = None;
-            loop {
-                let listed = self.objects.list(&prefix, after.as_deref()).await?;
+            let mut listings = list_all(&*self.objects, &prefix);
+            while let Some(listed) = listings.try_next().await? {
                 for object in &listed {
                     let Some(files) = ObjectKey::files_of(&object.key) else { continue };
                     if files.generation.as_ref() == Some(upload) && self.use_of(&files).await? == FileUse::LeftOver {
                         self.objects.delete(&ObjectKey::listed(object)).await?;
                         deleted += 1;
                     }
-                }
-                match listed.last() {
-                    Some(last) if listed.len() == MAX_LISTED => after = Some(last.key.clone()),
-                    _ => break,
                 }
             }
         }

@@ -4,10 +4,11 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Duration, Utc};
+use futures_util::TryStreamExt;
 
 use super::{FileUse, Leftovers};
 use crate::model::{Image, ImageFiles};
-use crate::ports::{ListedObject, MAX_LISTED, ObjectKey, PortResult};
+use crate::ports::{ListedObject, ObjectKey, PortResult, list_all};
 use crate::settings::Settings;
 
 /// Between two looks at what expires: listing costs, and ages are days.
@@ -62,26 +63,23 @@ impl ObjectExpiry {
     }
 
     async fn expire(&self, place: &str, before: DateTime<Utc>) -> PortResult<u64> {
-        let (mut deleted, mut after) = (0, None);
-        loop {
-            let listed = self.leftovers.objects.list(place, after.as_deref()).await?;
+        let mut deleted = 0;
+        let mut listings = list_all(&*self.leftovers.objects, place);
+        while let Some(listed) = listings.try_next().await? {
             for object in listed.iter().filter(|object| object.modified < before) {
                 self.leftovers.objects.delete(&ObjectKey::listed(object)).await?;
                 metrics::counter!("labelcast_objects_expired_total").increment(1);
                 deleted += 1;
             }
-            match listed.last() {
-                Some(last) if listed.len() == MAX_LISTED => after = Some(last.key.clone()),
-                _ => return Ok(deleted),
-            }
         }
+        Ok(deleted)
     }
 
     /// Deletes files in a folder that nothing uses.
     async fn delete_left_over(&self, folder: &str, undecided_before: DateTime<Utc>) -> PortResult<u64> {
-        let (mut deleted, mut after) = (0, None);
-        loop {
-            let listed = self.leftovers.objects.list(folder, after.as_deref()).await?;
+        let mut deleted = 0;
+        let mut listings = list_all(&*self.leftovers.objects, folder);
+        while let Some(listed) = listings.try_next().await? {
             for (object, files) in self.leftovers.without_row(&listed).await? {
                 let gone = match self.leftovers.use_of(&files).await? {
                     FileUse::Used => false,
@@ -95,11 +93,8 @@ impl ObjectExpiry {
                     deleted += 1;
                 }
             }
-            match listed.last() {
-                Some(last) if listed.len() == MAX_LISTED => after = Some(last.key.clone()),
-                _ => return Ok(deleted),
-            }
         }
+        Ok(deleted)
     }
 }
 

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::images::ObjectExpiry;
 use crate::model::{BusEvent, Connection, Upload, UploadRef, UploadState};
 use crate::ports::{
-    Bus, Clock, Connections, Expiry, Frame, History, Idempotency, MAX_LISTED, ObjectKey, Objects, PortError,
-    PortResult, Pusher, UploadJobs, Uploads,
+    Bus, Clock, Connections, Expiry, Frame, History, Idempotency, ObjectKey, Objects, PortError, PortResult, Pusher,
+    UploadJobs, Uploads, list_all,
 };
 use crate::protocol::ClosingCode;
 use crate::settings::Settings;
@@ -172,9 +172,9 @@ impl Sweep {
     /// were never used hang nobody, however many there are.
     async fn fail_stored(&self, now: DateTime<Utc>) -> PortResult<usize> {
         let before = now - self.settings.upload_timeout - self.settings.form_valid;
-        let (mut after, mut failed) = (None, 0);
-        loop {
-            let listed = self.objects.list(ObjectKey::NEW, after.as_deref()).await?;
+        let mut failed = 0;
+        let mut listings = list_all(&*self.objects, ObjectKey::NEW);
+        while let Some(listed) = listings.try_next().await? {
             let old = listed.iter().filter(|object| object.modified < before);
             let ids: Vec<_> = old.filter_map(|object| ObjectKey::upload_id(&object.key)).collect();
             let rows = stream::iter(ids).map(async |id| self.uploads.get(&id).await).buffer_unordered(CONCURRENCY);
@@ -182,11 +182,8 @@ impl Sweep {
             let rows: PortResult<Vec<Option<Upload>>> = rows.into_iter().collect();
             let pending = rows?.into_iter().flatten().filter(|upload| upload.state == UploadState::Pending).collect();
             failed += self.fail_all(pending).await?;
-            match listed.last() {
-                Some(last) if listed.len() == MAX_LISTED => after = Some(last.key.clone()),
-                _ => return Ok(failed),
-            }
         }
+        Ok(failed)
     }
 
     async fn fail_all(&self, mut uploads: Vec<Upload>) -> PortResult<usize> {

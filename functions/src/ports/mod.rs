@@ -34,7 +34,7 @@ pub use history::{Appended, Expiry, Head, History, HistoryEntry, HistoryPage, Ne
 pub use idempotency::{Claimed, Idempotency, IdempotencyClaim};
 pub use images::{Images, LabelCount, NewImage, QueuePage, Removal};
 pub use keys::{ApiKey, Keys, Scope};
-pub use objects::{ListedObject, MAX_LISTED, ObjectInfo, ObjectKey, ObjectRead, Objects, UploadForm};
+pub use objects::{ListedObject, MAX_LISTED, ObjectInfo, ObjectKey, ObjectRead, Objects, UploadForm, list_all};
 pub use push::{Frame, Pushed, Pusher, Unreached};
 pub use queue::{AnalysisJob, Queue};
 pub use subscription::{Subscription, SubscriptionState};

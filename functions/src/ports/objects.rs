@@ -2,11 +2,12 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use chrono::{DateTime, Utc};
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt, TryStreamExt};
 
-use super::PortResult;
+use super::{PortError, PortResult};
 use crate::model::{ImageFiles, ImageType, UploadId};
 use crate::signing::PresignedPost;
 
@@ -145,6 +146,26 @@ pub struct ObjectRead {
     pub bytes: BoxStream<'static, PortResult<Bytes>>,
 }
 
+impl ObjectRead {
+    /// All of its bytes in one piece.
+    ///
+    /// # Errors
+    /// There are more than `most`, or they end in an error.
+    pub async fn whole(self, most: usize) -> PortResult<(ObjectInfo, Bytes)> {
+        let Self { info, mut bytes } = self;
+        let expected = usize::try_from(info.size).unwrap_or(usize::MAX).min(most);
+        let mut whole = BytesMut::with_capacity(expected);
+        while let Some(part) = bytes.try_next().await? {
+            if whole.len() + part.len() > most {
+                let why = format!("larger than the {most} bytes that are taken");
+                return Err(PortError::Failed { what: "an object", why });
+            }
+            whole.extend_from_slice(&part);
+        }
+        Ok((info, whole.freeze()))
+    }
+}
+
 /// What a form shall allow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UploadForm {
@@ -186,6 +207,18 @@ pub trait Objects: Send + Sync {
     /// Signs a URL to fetch an object; the response carries this content type. It is good for `valid`, at most seven days,
     /// and on AWS no longer than the credentials of the function that signed it.
     fn sign_get(&self, key: &ObjectKey, content_type: &str, valid: Duration) -> String;
+}
+
+/// Every object of keys that begin with `prefix`, a listing of [`Objects::list`] at a time.
+pub fn list_all<'a>(objects: &'a dyn Objects, prefix: &'a str) -> BoxStream<'a, PortResult<Vec<ListedObject>>> {
+    let listings = stream::try_unfold(Some(None::<String>), move |after| async move {
+        let Some(after) = after else { return Ok(None) };
+        let listed = objects.list(prefix, after.as_deref()).await?;
+        let last = listed.last().filter(|_| listed.len() == MAX_LISTED);
+        let next = last.map(|last| Some(last.key.clone()));
+        Ok(Some((listed, next)))
+    });
+    listings.boxed()
 }
 
 #[cfg(test)]

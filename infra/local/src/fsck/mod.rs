@@ -8,8 +8,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use chrono::{TimeDelta, Utc};
+use futures_util::TryStreamExt;
 use labelcast_functions::images::{FileUse, Leftovers};
-use labelcast_functions::ports::{MAX_LISTED, ObjectKey, Objects, PortError, PortResult};
+use labelcast_functions::ports::{ObjectKey, Objects, PortError, PortResult, list_all};
 
 pub use finding::{Finding, Kind};
 
@@ -101,9 +102,8 @@ impl Check {
     }
 
     async fn folder(&self, prefix: &str, found: &mut Vec<Finding>) -> PortResult<()> {
-        let mut after: Option<String> = None;
-        loop {
-            let listed = self.objects.list(prefix, after.as_deref()).await?;
+        let mut listings = list_all(&self.objects, prefix);
+        while let Some(listed) = listings.try_next().await? {
             for object in listed.iter().filter(|object| ObjectKey::files_of(&object.key).is_none()) {
                 found.push(Finding {
                     kind: Kind::UnknownFile,
@@ -127,19 +127,16 @@ impl Check {
                     found.push(Finding { kind: Kind::LeftOverFile, path, detail, repaired: self.repair });
                 }
             }
-            match listed.last() {
-                Some(last) if listed.len() == MAX_LISTED => after = Some(last.key.clone()),
-                _ => return Ok(()),
-            }
         }
+        Ok(())
     }
 
     /// Objects that forms made: `serve` gives them a job when it starts.
     async fn new_objects(&self) -> PortResult<Vec<Finding>> {
         let (known, before) = (keys_with_job(&self.database).await?, Utc::now() - TimeDelta::seconds(BEING_ANSWERED));
-        let (mut after, mut found): (Option<String>, _) = (None, Vec::new());
-        loop {
-            let listed = self.objects.list(ObjectKey::NEW, after.as_deref()).await?;
+        let mut found = Vec::new();
+        let mut listings = list_all(&self.objects, ObjectKey::NEW);
+        while let Some(listed) = listings.try_next().await? {
             for object in listed.iter().filter(|object| object.modified < before && !known.contains(&object.key)) {
                 let path = format!("objects/{}", object.key);
                 let upload = match ObjectKey::upload_id(&object.key) {
@@ -157,11 +154,8 @@ impl Check {
                     Finding { kind: Kind::LeftOverFile, path, detail, repaired: self.repair }
                 });
             }
-            match listed.last() {
-                Some(last) if listed.len() == MAX_LISTED => after = Some(last.key.clone()),
-                _ => return Ok(found),
-            }
         }
+        Ok(found)
     }
 
     /// What processes that were killed left half written.

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use chrono::SubsecRound;
+use futures_util::TryStreamExt;
 use labelcast_functions::model::{JobRequest, NewObject};
-use labelcast_functions::ports::{Clock, MAX_LISTED, ObjectKey, Objects, PortResult};
+use labelcast_functions::ports::{Clock, ObjectKey, Objects, PortResult, list_all};
 
 use crate::database::Database;
 use crate::objects::FileObjects;
@@ -35,9 +36,9 @@ impl Recovery {
     /// Gives a job to each object under `new/` that has none; answers how many. A job too many is harmless: `ingest` sees what
     /// became of the upload.
     async fn give_jobs(&self, jobs: &Dispatcher) -> PortResult<usize> {
-        let (known, mut after, mut found) = (keys_with_job(&self.database).await?, None, 0);
-        loop {
-            let listed = self.objects.list(ObjectKey::NEW, after.as_deref()).await?;
+        let (known, mut found) = (keys_with_job(&self.database).await?, 0);
+        let mut listings = list_all(&self.objects, ObjectKey::NEW);
+        while let Some(listed) = listings.try_next().await? {
             for object in listed.iter().filter(|object| !known.contains(&object.key)) {
                 // Gone since, or cut short: that one no job could take.
                 let Ok(Some(_)) = self.objects.head(&ObjectKey::listed(object)).await else { continue };
@@ -52,10 +53,7 @@ impl Recovery {
                 metrics::counter!("labelcast_objects_recovered_total").increment(1);
                 found += 1;
             }
-            match listed.last() {
-                Some(last) if listed.len() == MAX_LISTED => after = Some(last.key.clone()),
-                _ => return Ok(found),
-            }
         }
+        Ok(found)
     }
 }
