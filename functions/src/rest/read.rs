@@ -63,19 +63,9 @@ impl<T: Serialize> IntoResponse for Json<T> {
 }
 
 /// A form, sent as `application/x-www-form-urlencoded`.
+#[derive(FromRequest)]
+#[from_request(via(axum::Form), rejection(Error))]
 pub struct Form<T>(pub T);
-
-impl<S, T> FromRequest<S> for Form<T>
-where
-    T: DeserializeOwned,
-    S: Send + Sync,
-{
-    type Rejection = Error;
-    async fn from_request(request: Request, state: &S) -> Result<Self> {
-        let axum::Form(form) = axum::Form::from_request(request, state).await?;
-        Ok(Self(form))
-    }
-}
 
 /// The query string. Every name and every value has to be UTF-8, those that nobody asks for too.
 pub struct Query<T>(pub T);

@@ -8,6 +8,9 @@ use std::str::FromStr;
 use clap::Args;
 use reqwest::Url;
 
+use super::failure::Failure;
+use crate::data::DataDirectory;
+use crate::database::Database;
 use crate::users::Operator;
 
 /// Which data directory.
@@ -16,6 +19,13 @@ pub(super) struct Data {
     /// Data directory of `serve`
     #[arg(long, env = "LABELCAST_DATA", default_value = ".labelcast", value_name = "DIR", global = true)]
     pub(super) data: PathBuf,
+}
+
+impl Data {
+    /// The database of a data directory that `serve` has made.
+    pub(super) fn database(&self) -> Result<Database, Failure> {
+        Ok(Database::open(DataDirectory::existing(&self.data)?.path())?)
+    }
 }
 
 /// Who runs the command, for the audit log: the number is the system's word, the name what the environment says.

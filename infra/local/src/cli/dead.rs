@@ -6,8 +6,6 @@ use serde_json::json;
 use super::arguments::Data;
 use super::failure::{Failure, Outcome};
 use super::output;
-use crate::data::DataDirectory;
-use crate::database::Database;
 use crate::work::WorkTable;
 use labelcast_functions::system::SystemClock;
 
@@ -40,8 +38,7 @@ enum Action {
 
 impl DeadArguments {
     pub(super) async fn run(self) -> Outcome {
-        let directory = DataDirectory::existing(&self.data.data)?;
-        let table = WorkTable::new(&Database::open(directory.path())?);
+        let table = WorkTable::new(&self.data.database()?);
         match self.action {
             Action::List { json } => list(&table, json).await,
             Action::Redrive { ids } => redrive(&table, ids).await,

@@ -9,8 +9,6 @@ use serde_json::json;
 use super::arguments::{Data, operator};
 use super::failure::{Failure, Outcome};
 use super::output;
-use crate::data::DataDirectory;
-use crate::database::Database;
 use crate::store::api_keys;
 use labelcast_functions::system::{SystemClock, SystemRandom};
 
@@ -50,8 +48,7 @@ enum Action {
 
 impl KeysArguments {
     pub(super) async fn run(self) -> Outcome {
-        let directory = DataDirectory::existing(&self.data.data)?;
-        let database = Database::open(directory.path())?;
+        let database = self.data.database()?;
         match self.action {
             Action::Add { name, allow } => {
                 let mut bytes = [0; 32];

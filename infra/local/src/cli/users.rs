@@ -8,8 +8,6 @@ use serde_json::json;
 use super::arguments::{Data, operator};
 use super::failure::{Failure, Outcome};
 use super::{output, password};
-use crate::data::DataDirectory;
-use crate::database::Database;
 use crate::users::Users;
 use labelcast_functions::system::{SystemClock, SystemRandom};
 
@@ -64,9 +62,7 @@ enum Action {
 
 impl UsersArguments {
     pub(super) async fn run(self) -> Outcome {
-        let directory = DataDirectory::existing(&self.data.data)?;
-        let users =
-            Users::new(Database::open(directory.path())?, Arc::new(SystemClock), Arc::new(SystemRandom)).by(operator());
+        let users = Users::new(self.data.database()?, Arc::new(SystemClock), Arc::new(SystemRandom)).by(operator());
         match self.action {
             Action::Add { name, groups } => {
                 let groups: BTreeSet<String> = groups.iter().map(Name::to_string).collect();

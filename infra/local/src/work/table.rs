@@ -119,18 +119,10 @@ impl WorkTable {
         visible_at: DateTime<Utc>,
         error: String,
     ) -> PortResult<()> {
-        self.database
-            .write(move |transaction| {
-                // It failed without killing the process, so it is no suspect.
-                transaction
-                    .prepare_cached(
-                        "UPDATE work SET attempts = ?, visible_at = ?, error = ?, suspect = NULL
-                         WHERE id = ? AND dead_at IS NULL",
-                    )?
-                    .execute(params![attempts, visible_at.timestamp_millis(), error, id])
-                    .map(drop)
-            })
-            .await
+        // It failed without killing the process, so it is no suspect.
+        let put_back = "UPDATE work SET attempts = ?, visible_at = ?, error = ?, suspect = NULL
+                        WHERE id = ? AND dead_at IS NULL";
+        self.failed(put_back, id, attempts, visible_at, error).await
     }
 
     /// Makes a job a dead letter. Only for whoever holds the lease.
@@ -141,14 +133,22 @@ impl WorkTable {
         now: DateTime<Utc>,
         error: String,
     ) -> PortResult<()> {
+        let bury = "UPDATE work SET attempts = ?, dead_at = ?, error = ? WHERE id = ? AND dead_at IS NULL";
+        self.failed(bury, id, attempts, now, error).await
+    }
+
+    async fn failed(
+        &self,
+        update: &'static str,
+        id: i64,
+        attempts: u32,
+        at: DateTime<Utc>,
+        error: String,
+    ) -> PortResult<()> {
+        let at = at.timestamp_millis();
         self.database
             .write(move |transaction| {
-                transaction
-                    .prepare_cached(
-                        "UPDATE work SET attempts = ?, dead_at = ?, error = ? WHERE id = ? AND dead_at IS NULL",
-                    )?
-                    .execute(params![attempts, now.timestamp_millis(), error, id])
-                    .map(drop)
+                transaction.prepare_cached(update)?.execute(params![attempts, at, error, id]).map(drop)
             })
             .await
     }
