@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use crate::budget::{ByteSize, MemoryBudget, NeverFits};
-use crate::imaging::{self, Probe, Rejection};
+use crate::imaging::{PictureFile, Probe, Rejection};
 
 /// Decodes pictures apart from the async runtime's threads: as many at once as it has threads of its own, and within the
 /// memory budget. Cheap to clone.
@@ -47,27 +47,23 @@ impl Decoding {
         &self,
         bytes: bytes::Bytes,
         longest: impl FnOnce(&Probe) -> u32 + Send + 'static,
-        look: impl FnOnce(&[u8], &Probe) -> Result<T, Rejection> + Send + 'static,
+        look: impl FnOnce(&PictureFile) -> Result<T, Rejection> + Send + 'static,
     ) -> Result<T, DecodingError> {
         let failed = |error: tokio::task::JoinError| DecodingError::Failed(error.to_string());
         // The order of the queue for threads is that of the queue for memory.
         let thread = self.threads.clone().acquire_owned().await;
         let thread = thread.map_err(|error| DecodingError::Failed(error.to_string()))?;
-        let probed = tokio::task::spawn_blocking(move || {
-            let probe = imaging::probe(&bytes);
-            (bytes, probe)
-        });
-        let (bytes, probe) = probed.await.map_err(failed)?;
-        let probe = probe?;
-        let needed = probe.memory(bytes.len() as u64, longest(&probe));
+        let file = tokio::task::spawn_blocking(move || PictureFile::read(bytes)).await.map_err(failed)??;
+        let probe = file.probe();
+        let needed = file.memory(longest(probe));
         let waiting = std::time::Instant::now();
-        let memory = self.memory.acquire(needed).await.map_err(|error| never_fits(&probe, error))?;
+        let memory = self.memory.acquire(needed).await.map_err(|error| never_fits(probe, error))?;
         metrics::histogram!("labelcast_memory_wait_seconds").record(waiting.elapsed().as_secs_f64());
         self.show();
         let looked = tokio::task::spawn_blocking(move || {
-            let looked = look(&bytes, &probe);
+            let looked = look(&file);
             // Given back when the work has ended, also where nobody waits for it any more.
-            drop((bytes, memory, thread));
+            drop((file, memory, thread));
             looked
         });
         let looked = looked.await.map_err(failed)?;
@@ -104,7 +100,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_picture_that_could_never_fit_is_refused_with_its_size() {
-        let error = decoding(6 << 10).run(png(1_200, 1_000), |_| 800, |_, _| Ok(())).await.unwrap_err();
+        let error = decoding(6 << 10).run(png(1_200, 1_000), |_| 800, |_| Ok(())).await.unwrap_err();
         let DecodingError::Rejected(rejection) = error else { panic!("{error}") };
         assert_eq!(rejection, Rejection::TooMuchMemory { width: 1_200, height: 1_000 });
         assert!(rejection.to_string().contains("1200×1000"), "{rejection}");
@@ -115,12 +111,12 @@ mod tests {
         let decoding = decoding(100 << 10);
         let all = decoding.memory.total();
         let memory = decoding.memory.clone();
-        let held = decoding.run(png(400, 300), |_| 800, move |_, _| Ok(memory.available())).await.unwrap();
+        let held = decoding.run(png(400, 300), |_| 800, move |_| Ok(memory.available())).await.unwrap();
         assert!(held < all);
         assert_eq!(decoding.memory.available(), all);
-        let damaged = decoding.run(png(400, 300), |_| 800, |_, _| Err::<(), _>(Rejection::Damaged)).await;
+        let damaged = decoding.run(png(400, 300), |_| 800, |_| Err::<(), _>(Rejection::Damaged)).await;
         assert!(matches!(damaged, Err(DecodingError::Rejected(Rejection::Damaged))));
-        let panicked = decoding.run(png(400, 300), |_| 800, |_, _| -> Result<(), _> { panic!("as a test") }).await;
+        let panicked = decoding.run(png(400, 300), |_| 800, |_| -> Result<(), _> { panic!("as a test") }).await;
         assert!(matches!(panicked, Err(DecodingError::Failed(_))));
         assert_eq!(decoding.memory.available(), all);
     }

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use futures_util::TryStreamExt;
 
 use super::{Decoding, DecodingError, Leftovers};
-use crate::imaging::{self, Probe, Rejection, WORKING_SIDE};
+use crate::imaging::{self, PictureFile, Rejection, WORKING_SIDE};
 use crate::model::{
     BusEvent, Image, ImageFiles, ImageId, ImageType, NewObject, Upload, UploadId, UploadRef, UploadState,
 };
@@ -149,26 +148,13 @@ impl Ingest {
     async fn fetch(&self, key: &ObjectKey) -> PortResult<Option<(ObjectInfo, Bytes)>> {
         let Some(object) = self.objects.read(key).await? else { return Ok(None) };
         let bound = usize::try_from(self.settings.max_upload_bytes).unwrap_or(usize::MAX);
-        let whole = object
-            .bytes
-            .try_fold(BytesMut::new(), |mut whole, part| async move {
-                if whole.len() + part.len() > bound {
-                    return Err(PortError::Failed {
-                        what: "an uploaded object",
-                        why: format!("larger than the {bound} bytes that its form allows"),
-                    });
-                }
-                whole.extend_from_slice(&part);
-                Ok(whole)
-            })
-            .await?;
-        Ok(Some((object.info, whole.freeze())))
+        object.whole(bound).await.map(Some)
     }
 
     /// Looks at the bytes, apart from the other work and within the memory budget.
     async fn accept(&self, bytes: Bytes, created_at: DateTime<Utc>) -> PortResult<Result<Accepted, Rejection>> {
         let detector = self.detector.clone();
-        let look = move |bytes: &[u8], probe: &Probe| accept(bytes, probe, created_at, detector.as_deref());
+        let look = move |file: &PictureFile| accept(file, created_at, detector.as_deref());
         match self.decoding.run(bytes, |_| WORKING_SIDE, look).await {
             Ok(accepted) => Ok(Ok(accepted)),
             Err(DecodingError::Rejected(rejection)) => Ok(Err(rejection)),
@@ -220,25 +206,25 @@ fn image_id(bytes: &[u8]) -> ImageId {
 
 /// Everything that is made of a picture, from one decoding of it.
 fn accept(
-    bytes: &[u8],
-    probe: &Probe,
+    file: &PictureFile,
     created_at: DateTime<Utc>,
     detector: Option<&dyn Detector>,
 ) -> Result<Accepted, Rejection> {
-    let original = imaging::without_private_metadata(bytes, probe.content_type, probe.orientation)?;
+    let probe = file.probe();
+    let original = file.without_private_metadata()?;
     let picture = imaging::decode(&original, probe, WORKING_SIDE)?;
-    let thumbnail = imaging::thumbnail(&picture, probe.orientation);
-    let id = image_id(bytes);
+    let thumbnail = imaging::thumbnail(&picture, file.orientation());
+    let id = image_id(file.bytes());
     if let Some(detector) = detector {
-        detector.prepare(&id, bytes, probe, &picture);
+        detector.prepare(&id, file, &picture);
     }
     let image = NewImage {
         id,
         content_type: probe.content_type,
-        size: bytes.len() as u64,
+        size: file.bytes().len() as u64,
         width: probe.width,
         height: probe.height,
         uploaded_at: created_at,
     };
-    Ok(Accepted { image, original: original.into(), thumbnail: thumbnail.into() })
+    Ok(Accepted { image, original, thumbnail: thumbnail.into() })
 }

@@ -23,7 +23,7 @@ const BESIDE_PIXELS: u64 = 64 << 20;
 /// The most bytes of a pixel of WebP.
 const BYTES_PER_PIXEL: u64 = 4;
 
-/// Decodes a picture that [`super::without_private_metadata`] has cleaned, as it is stored: not yet turned the right way
+/// Decodes a picture that [`super::PictureFile::without_private_metadata`] has cleaned, as it is stored: not yet turned the right way
 /// up, 8 bits a channel. Of an animated one, the first frame.
 ///
 /// A large picture comes out smaller, by a whole number if it can be done while decoding; its longer side has still
@@ -111,7 +111,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::imaging::{probe, samples, thumbnail, without_private_metadata};
+    use crate::imaging::samples::{self, probe, without_private_metadata};
+    use crate::imaging::thumbnail;
 
     fn probed_and_decoded(bytes: &[u8]) -> Result<DynamicImage, Rejection> {
         let probe = probe(bytes)?;

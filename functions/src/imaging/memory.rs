@@ -8,14 +8,23 @@ const ALWAYS: u64 = 4 << 20;
 /// Bytes a pixel of the reduced picture: itself, over white, weighted by alpha, grey, turned.
 const REDUCED: u64 = 14;
 
-/// While a file is cleaned there are four copies of it: as fetched, as parsed, its parts, and what is put together of them.
-/// While it is decoded there are two.
+/// Bytes for each part that a file is taken apart into: what is known of it, once as found and once as kept, and the pieces
+/// that it is written in.
+const PART: u64 = 256;
+
+/// While a file is cleaned there are up to three copies of it: as fetched, an animation's frame put together, and the whole
+/// put together. While it is decoded there are two.
 pub(super) fn of(file_size: u64, decoding: u64, (width, height): (u32, u32), longest: u32) -> u64 {
     let by = u64::from(factor(width, height, longest));
     let reduced = u64::from(width).div_ceil(by) * u64::from(height).div_ceil(by) * REDUCED;
     // Made narrower first, then lower.
     let halfway = if by > 1 { u64::from(longest) * u64::from(width.max(height)) * 3 } else { 0 };
-    2 * file_size + (2 * file_size).max(decoding + reduced + halfway) + ALWAYS
+    2 * file_size + file_size.max(decoding + reduced + halfway) + ALWAYS
+}
+
+/// Of so many parts of a file: a hostile one has millions, of a few bytes each.
+pub(super) fn of_parts(count: usize) -> u64 {
+    count as u64 * PART
 }
 
 /// Of a JPEG. `None` if its headers make no sense.

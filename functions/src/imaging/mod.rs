@@ -1,7 +1,7 @@
 //! Pictures as bytes: what they are, whether they are whole, their thumbnail, and the same picture without what
 //! it tells about its maker.
 //!
-//! Everything here is pure, and bounded by what the headers say: [`Probe::memory`] is known before anything is decoded.
+//! Everything here is pure, and bounded by what the headers say: [`PictureFile::memory`] is known before anything is decoded.
 //!
 //! Of an animated picture the first frame is taken, everywhere: it is what is analyzed, so it is all that others
 //! may see.
@@ -9,6 +9,7 @@
 mod container;
 mod decode;
 mod exif;
+mod file;
 mod jpeg;
 mod memory;
 mod probe;
@@ -19,11 +20,12 @@ mod samples;
 mod thumbnail;
 mod vp8l;
 
-pub use container::without_private_metadata;
+pub use container::Parts;
 pub use decode::decode;
+pub use file::PictureFile;
 pub use image::DynamicImage;
 pub use image::metadata::Orientation;
-pub use probe::{Probe, probe};
+pub use probe::Probe;
 pub use rejection::Rejection;
 pub use thumbnail::{
     MAX_THUMBNAIL_SIDE, WORKING_SIDE, jpeg, jpeg_for_detector, longest_for_detector, thumbnail, working_copy,

@@ -1,11 +1,10 @@
 //! What a file is, told from its first bytes and its headers, before anything is decoded.
 
 use image::metadata::Orientation;
-use img_parts::jpeg::{Jpeg, markers};
-use img_parts::webp::{CHUNK_ALPH, CHUNK_ANMF, CHUNK_VP8L, WebP};
-use img_parts::{Bytes, ImageEXIF};
+use img_parts::jpeg::markers;
+use img_parts::webp::{CHUNK_ALPH, CHUNK_ANMF, CHUNK_VP8L};
 
-use super::container::{png, webp};
+use super::container::{Container, JpegFile, Pixels, PngFile, WebPFile};
 use super::memory::WebPKind;
 use super::{Rejection, exif, memory, vp8l};
 use crate::model::ImageType;
@@ -26,10 +25,8 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// The most bytes that looking at the picture takes: everything that is in memory at once, from the file to the
-    /// thumbnail, for a file of this size that is decoded to this many pixels on the longer side, as for
-    /// [`super::decode`].
-    pub fn memory(&self, file_size: u64, longest: u32) -> u64 {
+    /// The most bytes that looking at the picture takes, for a file of this size, but for what its parts take.
+    pub(super) fn memory(&self, file_size: u64, longest: u32) -> u64 {
         memory::of(file_size, self.decoding, self.stored_size(), longest)
     }
 
@@ -39,16 +36,15 @@ impl Probe {
     }
 }
 
-/// Reads type, size and orientation, and checks the size against the bounds, without decoding or unpacking anything.
-pub fn probe(bytes: &[u8]) -> Result<Probe, Rejection> {
-    let content_type = type_of(bytes).ok_or(Rejection::NotAPicture)?;
-    let bytes = Bytes::copy_from_slice(bytes);
-    let Header { size: (width, height), exif, decoding } = match content_type {
-        ImageType::Jpeg => jpeg_header(bytes)?,
-        ImageType::Png => png_header(&bytes)?,
-        ImageType::WebP => webp_header(bytes)?,
+/// Reads size and orientation, and checks the size against the bounds, without decoding or unpacking anything.
+pub(super) fn probe(content_type: ImageType, container: &Container) -> Result<Probe, Rejection> {
+    let Header { size: (width, height), decoding } = match container {
+        Container::Jpeg(file) => jpeg_header(file)?,
+        Container::Png(file) => png_header(file)?,
+        Container::WebP(file) => webp_header(file)?,
     };
-    let orientation = exif.and_then(|block| Orientation::from_exif_chunk(&block)).unwrap_or(Orientation::NoTransforms);
+    let orientation = container.exif().and_then(|block| Orientation::from_exif_chunk(&block));
+    let orientation = orientation.unwrap_or(Orientation::NoTransforms);
     let (width, height) = if exif::swaps_sides(orientation) { (height, width) } else { (width, height) };
     Ok(Probe { content_type, width, height, orientation, decoding })
 }
@@ -57,25 +53,23 @@ pub fn probe(bytes: &[u8]) -> Result<Probe, Rejection> {
 struct Header {
     /// As stored, within the bounds.
     size: (u32, u32),
-    exif: Option<Bytes>,
     decoding: u64,
 }
 
-fn jpeg_header(bytes: Bytes) -> Result<Header, Rejection> {
-    let jpeg = Jpeg::from_bytes(bytes).map_err(|_| Rejection::Damaged)?;
-    let size = jpeg.dimensions().map(|(width, height)| (width.into(), height.into())).ok_or(Rejection::Damaged)?;
+fn jpeg_header(file: &JpegFile) -> Result<Header, Rejection> {
+    let size = file.size().ok_or(Rejection::Damaged)?;
     Rejection::of_size(size.0, size.1)?;
-    let frame = jpeg.segments().iter().find(|segment| matches!(segment.marker(), markers::SOF0..=markers::SOF2));
+    let frame = file.segments().iter().find(|segment| matches!(segment.marker(), markers::SOF0..=markers::SOF2));
     // Neither baseline nor progressive: lossless or arithmetic-coded.
     let frame = frame.ok_or(Rejection::Unsupported)?;
-    let scan = jpeg.segments().last().filter(|segment| segment.marker() == markers::SOS).ok_or(Rejection::Damaged)?;
+    let scan = file.segments().last().filter(|segment| segment.marker() == markers::SOS).ok_or(Rejection::Damaged)?;
     let progressive = frame.marker() == markers::SOF2;
     let decoding = memory::of_jpeg(size, progressive, frame.contents(), scan.contents()).ok_or(Rejection::Damaged)?;
-    Ok(Header { size, exif: jpeg.exif(), decoding })
+    Ok(Header { size, decoding })
 }
 
-fn png_header(bytes: &Bytes) -> Result<Header, Rejection> {
-    let chunks = png::chunks(bytes)?;
+fn png_header(file: &PngFile) -> Result<Header, Rejection> {
+    let chunks = file.chunks();
     // Apple's form for its own telephones: no other program reads it.
     if chunks.first().is_some_and(|chunk| chunk.kind() == *b"CgBI") {
         return Err(Rejection::Unsupported);
@@ -89,37 +83,32 @@ fn png_header(bytes: &Bytes) -> Result<Header, Rejection> {
         return Err(Rejection::Damaged);
     }
     Rejection::of_size(size.0, size.1)?;
-    let exif = chunks.iter().find(|chunk| chunk.kind() == *b"eXIf").map(|chunk| chunk.contents().clone());
     let transparent = chunks.iter().any(|chunk| chunk.kind() == *b"tRNS");
-    Ok(Header { size, exif, decoding: memory::of_png(size, kind, transparent, interlace != 0) })
+    Ok(Header { size, decoding: memory::of_png(size, kind, transparent, interlace != 0) })
 }
 
-fn webp_header(bytes: Bytes) -> Result<Header, Rejection> {
-    let webp = WebP::from_bytes(bytes).map_err(|_| Rejection::Damaged)?;
-    let size = webp.dimensions().ok_or(Rejection::Damaged)?;
-    Rejection::of_size(size.0, size.1)?;
-    let kind = if webp.has_chunk(CHUNK_ANMF) {
+fn webp_header(file: &WebPFile) -> Result<Header, Rejection> {
+    let kind = if file.has_chunk(CHUNK_ANMF) {
         WebPKind::Animated
-    } else if webp.has_chunk(CHUNK_VP8L) {
+    } else if file.has_chunk(CHUNK_VP8L) {
         WebPKind::Lossless
-    } else if webp.has_chunk(CHUNK_ALPH) {
+    } else if file.has_chunk(CHUNK_ALPH) {
         WebPKind::LossyWithAlpha
     } else {
         WebPKind::Lossy
     };
-    let codes = webp_codes(&webp, size)?;
-    Ok(Header { size, exif: webp.exif(), decoding: memory::of_webp(size, &kind) + codes })
+    let size = file.size();
+    Ok(Header { size, decoding: memory::of_webp(size, &kind) + webp_codes(file.pixels())? })
 }
 
 /// What the codes of a WebP take, beside its pixels.
-fn webp_codes(webp: &WebP, canvas: (u32, u32)) -> Result<u64, Rejection> {
-    let webp::Pixels { size, chunks } = webp::decoded(webp, canvas)?;
+fn webp_codes(Pixels { size, chunks }: &Pixels) -> Result<u64, Rejection> {
     let mut memory = 0;
-    for chunk in &chunks {
+    for chunk in chunks {
         let data = chunk.content().data().ok_or(Rejection::Damaged)?;
         let groups = match chunk.id() {
             CHUNK_VP8L => vp8l::of_picture(data),
-            CHUNK_ALPH => vp8l::of_alpha(data, size),
+            CHUNK_ALPH => vp8l::of_alpha(data, *size),
             _ => continue,
         };
         memory += groups.map_err(|vp8l::Broken| Rejection::Damaged)?.memory();
@@ -128,7 +117,7 @@ fn webp_codes(webp: &WebP, canvas: (u32, u32)) -> Result<u64, Rejection> {
 }
 
 /// Magic bytes: JPEG (ITU T.81 §B.1.1.3), PNG (PNG 3rd edition §5.2), WebP (RFC 9649 §2.4).
-fn type_of(bytes: &[u8]) -> Option<ImageType> {
+pub(super) fn type_of(bytes: &[u8]) -> Option<ImageType> {
     if bytes.starts_with(b"\xff\xd8\xff") {
         Some(ImageType::Jpeg)
     } else if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
@@ -142,12 +131,13 @@ fn type_of(bytes: &[u8]) -> Option<ImageType> {
 
 #[cfg(test)]
 mod tests {
-    use img_parts::DynImage;
-    use img_parts::jpeg::JpegSegment;
+    use img_parts::jpeg::{Jpeg, JpegSegment};
     use img_parts::png::{Png, PngChunk};
+    use img_parts::{DynImage, ImageEXIF};
 
     use super::*;
-    use crate::imaging::samples;
+    use crate::imaging::PictureFile;
+    use crate::imaging::samples::{self, probe};
 
     fn oriented(bytes: Vec<u8>, orientation: u8) -> Vec<u8> {
         let mut container = DynImage::from_bytes(bytes.into()).unwrap().unwrap();
@@ -223,6 +213,21 @@ mod tests {
             probe(&png_that_claims(0x7fff_ffff, 0x7fff_ffff)),
             Err(Rejection::TooLarge { width: 0x7fff_ffff, height: 0x7fff_ffff })
         );
+    }
+
+    #[test]
+    fn a_file_of_very_many_parts_costs_the_memory_that_they_take() {
+        const PARTS: usize = 100_000;
+        let comment = [markers::P, markers::COM, 0, 2];
+        let mut jpeg = samples::jpeg(96, 80);
+        jpeg.splice(2..2, comment.repeat(PARTS));
+        let mut png = samples::png(96, 80);
+        png.splice(33..33, b"\0\0\0\0IDAT\x35\xaf\x06\x1e".repeat(PARTS));
+        for (plain, many) in [(samples::jpeg(96, 80), jpeg), (samples::png(96, 80), png)] {
+            let [plain, many] = [plain, many].map(|bytes| PictureFile::read(bytes.into()).unwrap());
+            let more_bytes = (many.bytes().len() - plain.bytes().len()) as u64;
+            assert!(many.memory(800) - plain.memory(800) >= more_bytes + 200 * PARTS as u64);
+        }
     }
 
     #[test]

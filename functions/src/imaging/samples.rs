@@ -2,10 +2,27 @@
 
 use std::io::Cursor;
 
+use image::metadata::Orientation;
 use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 use img_parts::Bytes;
 
+use super::container::Container;
+use super::{PictureFile, Probe, Rejection};
 use crate::model::ImageType;
+
+/// What the headers of these bytes say.
+pub fn probe(bytes: &[u8]) -> Result<Probe, Rejection> {
+    PictureFile::read(Bytes::copy_from_slice(bytes)).map(|file| *file.probe())
+}
+
+/// These bytes cleaned, as a picture of this type and orientation.
+pub fn without_private_metadata(
+    bytes: &[u8],
+    content_type: ImageType,
+    orientation: Orientation,
+) -> Result<Vec<u8>, Rejection> {
+    Container::read(content_type, &Bytes::copy_from_slice(bytes))?.cleaned(orientation).map(Vec::from)
+}
 
 pub struct Sample {
     pub name: &'static str,

@@ -8,7 +8,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage, Rgba};
 
 use super::reduce::resized;
-use super::{Probe, Rejection};
+use super::{PictureFile, Probe, Rejection};
 
 /// The longest side of a thumbnail, in pixels.
 pub const MAX_THUMBNAIL_SIDE: u32 = 320;
@@ -23,12 +23,11 @@ const DETECTOR_PIXELS: f64 = 3_000_000.0;
 /// The longer side of a decoded picture of which both a thumbnail and the measurements of a detector can be made.
 pub const WORKING_SIDE: u32 = 800;
 
-/// An uploaded picture as a JPEG, for a detector that does not read its kind. `probe` is what was read of the same bytes.
-pub fn jpeg_for_detector(bytes: &[u8], probe: &Probe) -> Result<Vec<u8>, Rejection> {
-    let cleaned = super::without_private_metadata(bytes, probe.content_type, probe.orientation)?;
-    let longest = longest_for_detector(probe);
-    let picture = super::decode(&cleaned, probe, longest)?;
-    Ok(small_jpeg(&picture, probe.orientation, longest))
+/// A picture as a JPEG, for a detector that does not read its kind.
+pub fn jpeg_for_detector(file: &PictureFile) -> Result<Vec<u8>, Rejection> {
+    let longest = longest_for_detector(file.probe());
+    let picture = super::decode(&file.without_private_metadata()?, file.probe(), longest)?;
+    Ok(small_jpeg(&picture, file.orientation(), longest))
 }
 
 /// The longer side of a picture that is sent to a detector.
@@ -136,9 +135,8 @@ mod tests {
         for ((width, height), expected) in [((400, 300), (400, 300)), ((4_000, 3_000), (2_000, 1_500))] {
             let mut webp = std::io::Cursor::new(Vec::new());
             two_halves(width, height).write_to(&mut webp, image::ImageFormat::WebP).unwrap();
-            let probe = crate::imaging::probe(webp.get_ref()).unwrap();
-            assert_eq!(read(&jpeg_for_detector(webp.get_ref(), &probe).unwrap()).dimensions(), expected);
-            assert!(jpeg_for_detector(b"no picture", &probe).is_err());
+            let file = PictureFile::read(webp.into_inner().into()).unwrap();
+            assert_eq!(read(&jpeg_for_detector(&file).unwrap()).dimensions(), expected);
         }
     }
 

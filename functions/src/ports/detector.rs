@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use crate::imaging::{DynamicImage, Probe};
+use crate::imaging::{DynamicImage, PictureFile};
 use crate::model::{Detection, ImageFiles, ImageId, ImageType};
 
 /// Why a detector gave no answer.
@@ -21,7 +21,7 @@ pub trait Detector: Send + Sync {
     async fn detect(&self, image: &ImageFiles, content_type: ImageType) -> Result<Detection, DetectorError>;
 
     /// Gets a picture that was decoded for another purpose, so that [`Detector::detect`] need not decode it again: the
-    /// uploaded bytes, what was read of them, and the pixels as stored, at least [`crate::imaging::WORKING_SIDE`] of them on
-    /// the longer side if the picture has as many. Called on a thread that may block. A hint: nothing may depend on it.
-    fn prepare(&self, _image: &ImageId, _bytes: &[u8], _probe: &Probe, _picture: &DynamicImage) {}
+    /// uploaded file, and the pixels as stored, at least [`crate::imaging::WORKING_SIDE`] of them on the longer side if the
+    /// picture has as many. Called on a thread that may block. A hint: nothing may depend on it.
+    fn prepare(&self, _image: &ImageId, _file: &PictureFile, _picture: &DynamicImage) {}
 }

@@ -8,32 +8,68 @@ use super::{profile, standard_tables};
 use crate::imaging::jpeg::{self, Walk};
 use crate::imaging::{Rejection, exif};
 
-pub(super) fn cleaned(bytes: &[u8], orientation: Orientation) -> Result<Vec<u8>, Rejection> {
-    let mut jpeg = Jpeg::from_bytes(Bytes::copy_from_slice(bytes)).map_err(|_| Rejection::Damaged)?;
-    let icc_profile = jpeg.icc_profile().and_then(|icc| profile::exact(&icc));
+/// A JPEG.
+#[derive(Debug, Clone)]
+pub(in crate::imaging) struct JpegFile {
+    jpeg: Jpeg,
+    /// Everything after the first scan's header.
+    rest: Bytes,
+}
 
-    let (scan, head) = jpeg.segments().split_last().ok_or(Rejection::Damaged)?;
-    if !scan.has_entropy() {
-        return Err(Rejection::Damaged);
+impl JpegFile {
+    pub(super) fn read(bytes: &Bytes) -> Result<Self, Rejection> {
+        let jpeg = Jpeg::from_bytes(bytes.clone()).map_err(|_| Rejection::Damaged)?;
+        // The parser leaves everything after the first scan's header to that segment: it is the end of the file.
+        let rest = jpeg.segments().last().map_or(0, |scan| scan.len_with_entropy() - scan.len());
+        Ok(Self { rest: bytes.slice(bytes.len() - rest..), jpeg })
     }
-    let mut walk = Walk::new();
-    // A frame of motion JPEG has no tables of its own.
-    let has_tables = head.iter().any(|segment| segment.marker() == markers::DHT);
-    let standard =
-        (!has_tables).then(|| JpegSegment::new_with_contents(markers::DHT, standard_tables::segment_contents().into()));
-    for segment in head.iter().chain(&standard) {
-        walk.segment(segment.marker(), segment.contents())?;
-    }
-    // The parser leaves everything after the first scan's header to that segment: it is the end of the file.
-    let rest = &bytes[bytes.len() - (scan.len_with_entropy() - scan.len())..];
-    let scans = cleaned_scans(&mut walk, scan.contents(), rest)?;
-    let scan = JpegSegment::new_with_entropy(markers::SOS, scan.contents().clone(), scans.into());
-    let segments = head.iter().filter_map(needed).chain(standard).chain([scan]).collect();
 
-    *jpeg.segments_mut() = segments;
-    jpeg.set_icc_profile(icc_profile);
-    jpeg.set_exif(exif::holding_only(orientation));
-    Ok(jpeg.encoder().bytes().into())
+    /// Those before the first scan's data, its header the last.
+    pub(in crate::imaging) fn segments(&self) -> &[JpegSegment] {
+        self.jpeg.segments()
+    }
+
+    /// Width and height of the first frame header, of whatever kind.
+    pub(in crate::imaging) fn size(&self) -> Option<(u32, u32)> {
+        self.jpeg.dimensions().map(|(width, height)| (width.into(), height.into()))
+    }
+
+    pub(super) fn exif(&self) -> Option<Bytes> {
+        self.jpeg.exif()
+    }
+
+    pub(super) fn cleaned(&self, orientation: Orientation) -> Result<Bytes, Rejection> {
+        let (scan, head) = self.segments().split_last().ok_or(Rejection::Damaged)?;
+        if !scan.has_entropy() {
+            return Err(Rejection::Damaged);
+        }
+        let mut walk = Walk::new();
+        // A frame of motion JPEG has no tables of its own.
+        let has_tables = head.iter().any(|segment| segment.marker() == markers::DHT);
+        let contents = || standard_tables::segment_contents().into();
+        let standard = (!has_tables).then(|| JpegSegment::new_with_contents(markers::DHT, contents()));
+        for segment in head.iter().chain(&standard) {
+            walk.segment(segment.marker(), segment.contents())?;
+        }
+        let scans = cleaned_scans(&mut walk, scan.contents(), &self.rest)?;
+
+        let mut cleaned = self.jpeg.clone();
+        *cleaned.segments_mut() = head.iter().filter_map(needed).chain(standard).collect();
+        cleaned.set_icc_profile(self.jpeg.icc_profile().and_then(|icc| profile::exact(&icc)));
+        cleaned.set_exif(exif::holding_only(orientation));
+
+        let mut file = Vec::with_capacity(self.rest.len() + (64 << 10));
+        file.extend_from_slice(&[markers::P, markers::SOI]);
+        let first_scan = JpegSegment::new_with_contents(markers::SOS, scan.contents().clone());
+        for segment in cleaned.segments().iter().chain([&first_scan]) {
+            segment.clone().encoder().for_each(|piece| file.extend_from_slice(&piece));
+        }
+        for piece in scans {
+            file.extend_from_slice(piece);
+        }
+        file.extend_from_slice(&[markers::P, markers::EOI]);
+        Ok(file.into())
+    }
 }
 
 /// A segment as far as it is needed to decode.
@@ -61,17 +97,17 @@ const fn is_coding(marker: u8) -> bool {
     matches!(marker, markers::SOF0..=markers::SOF2 | markers::DHT | markers::DQT | markers::DRI)
 }
 
-/// Everything from the first scan's data to the end of the picture, which is where the data say that it is whole: an end
-/// marker may be missing, or come early. Between scans, only what is needed to decode is kept; what follows the picture is
-/// dropped: other pictures (MPF), films (motion photos), a camera's trailer, anything.
-fn cleaned_scans(walk: &mut Walk, first_header: &[u8], rest: &[u8]) -> Result<Vec<u8>, Rejection> {
-    let mut kept = Vec::with_capacity(rest.len() + 2);
+/// Everything from the first scan's data to the end of the picture, without the end marker, in pieces. The picture ends
+/// where the data say that it is whole: a marker may be missing, or come early. Between scans, only what is needed to
+/// decode is kept; what follows the picture is dropped: other pictures (MPF), films (motion photos), a camera's trailer,
+/// anything.
+fn cleaned_scans<'a>(walk: &mut Walk, first_header: &[u8], rest: &'a [u8]) -> Result<Vec<&'a [u8]>, Rejection> {
+    let mut kept = Vec::new();
     let (mut header, mut begin) = (first_header, 0);
     loop {
         let end = walk.scan(header, rest, begin)?;
-        kept.extend_from_slice(&rest[begin..end]);
+        kept.push(&rest[begin..end]);
         if walk.is_whole() {
-            kept.extend_from_slice(&[markers::P, markers::EOI]);
             return Ok(kept);
         }
         let mut at = end;
@@ -93,7 +129,7 @@ fn cleaned_scans(walk: &mut Walk, first_header: &[u8], rest: &[u8]) -> Result<Ve
             let segment = rest.get(place..at).ok_or(Rejection::Damaged)?;
             let is_scan = marker == markers::SOS;
             if is_scan || is_coding(marker) {
-                kept.extend_from_slice(segment);
+                kept.push(segment);
             }
             if is_scan {
                 (header, begin) = (&segment[4..], at);

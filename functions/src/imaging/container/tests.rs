@@ -6,9 +6,8 @@ use img_parts::webp::{CHUNK_ANMF, CHUNK_VP8X, CHUNK_XMP, WebP};
 use img_parts::{Bytes, DynImage, ImageEXIF, ImageICC};
 use proptest::prelude::*;
 
-use super::without_private_metadata;
-use crate::imaging::samples::{self, Sample};
-use crate::imaging::{Rejection, decode, probe};
+use crate::imaging::samples::{self, Sample, probe, without_private_metadata};
+use crate::imaging::{Rejection, decode};
 use crate::model::ImageType;
 
 /// The sample with a secret in every place that private things are kept in, and the things to keep: a colour profile

@@ -1,5 +1,6 @@
 //! WebP: RIFF chunks (RFC 9649).
 
+use bytes::Buf;
 use image::metadata::Orientation;
 use img_parts::riff::{RiffChunk, RiffContent};
 use img_parts::webp::{
@@ -19,37 +20,24 @@ const ANIMATION: u8 = 0b0000_0010;
 /// Bytes of an ANMF chunk before the frame's own chunks: place, size, duration, flags.
 const FRAME_HEADER: usize = 16;
 
-pub(super) fn cleaned(bytes: &[u8], orientation: Orientation) -> Result<Vec<u8>, Rejection> {
-    let webp = WebP::from_bytes(Bytes::copy_from_slice(bytes)).map_err(|_| Rejection::Damaged)?;
-    let canvas = webp.dimensions().ok_or(Rejection::Damaged)?;
-    let exif = exif::holding_only(orientation);
-
-    let Some(header) = webp.chunk_by_id(CHUNK_VP8X) else {
-        let mut simple = file(pixels(webp.chunks(), canvas)?)?;
-        simple.set_exif(exif);
-        return Ok(simple.encoder().bytes().into());
-    };
-    let header = header.content().data().and_then(|data| data.get(..10)).ok_or(Rejection::Damaged)?;
-    let icc_profile = webp.icc_profile().and_then(|icc| profile::exact(&icc));
-
-    let mut flags = header[0] & (ALPHA | ANIMATION);
-    flags |= if icc_profile.is_some() { ICC } else { 0 };
-    flags |= if exif.is_some() { EXIF } else { 0 };
-    let mut plain_header = vec![flags, 0, 0, 0];
-    plain_header.extend_from_slice(&header[4..]);
-
-    let mut chunks = vec![data_chunk(CHUNK_VP8X, plain_header.into())];
-    chunks.extend(icc_profile.map(|icc| data_chunk(CHUNK_ICCP, icc)));
-    if flags & ANIMATION == 0 {
-        chunks.extend(pixels(webp.chunks(), canvas)?);
-    } else {
-        chunks.extend(animation_of_one(&webp, &first_frame(&webp, canvas)?)?);
-    }
-    chunks.extend(exif.map(|block| data_chunk(CHUNK_EXIF, block)));
-    Ok(file(chunks)?.encoder().bytes().into())
+/// A WebP.
+#[derive(Debug, Clone)]
+pub(in crate::imaging) struct WebPFile {
+    webp: WebP,
+    canvas: (u32, u32),
+    shown: Frame,
 }
 
-/// The pixels of a file that are decoded.
+/// What is shown: all of a still picture, or the first frame of an animation.
+#[derive(Debug, Clone)]
+struct Frame {
+    /// An animation's: place, size, duration, flags.
+    header: Option<Bytes>,
+    pixels: Pixels,
+}
+
+/// The pixels that are decoded.
+#[derive(Debug, Clone)]
 pub(in crate::imaging) struct Pixels {
     /// At most that of the canvas.
     pub(in crate::imaging) size: (u32, u32),
@@ -57,19 +45,78 @@ pub(in crate::imaging) struct Pixels {
     pub(in crate::imaging) chunks: Vec<RiffChunk>,
 }
 
-/// What is decoded of a file that has been cleaned, found in one that has not.
-pub(in crate::imaging) fn decoded(webp: &WebP, canvas: (u32, u32)) -> Result<Pixels, Rejection> {
-    let header = webp.chunk_by_id(CHUNK_VP8X).and_then(|chunk| chunk.content().data());
-    if header.and_then(|header| header.first()).is_some_and(|flags| flags & ANIMATION != 0) {
-        Ok(first_frame(webp, canvas)?.pixels)
-    } else {
-        Ok(Pixels { size: canvas, chunks: pixels(webp.chunks(), canvas)? })
+impl WebPFile {
+    /// Of a size within the bounds.
+    pub(super) fn read(bytes: &Bytes) -> Result<Self, Rejection> {
+        let webp = WebP::from_bytes(bytes.clone()).map_err(|_| Rejection::Damaged)?;
+        let canvas = webp.dimensions().ok_or(Rejection::Damaged)?;
+        Rejection::of_size(canvas.0, canvas.1)?;
+        let header = webp.chunk_by_id(CHUNK_VP8X).and_then(|chunk| chunk.content().data());
+        let animated = header.and_then(|header| header.first()).is_some_and(|flags| flags & ANIMATION != 0);
+        let shown = if animated {
+            first_frame(&webp, canvas)?
+        } else {
+            Frame { header: None, pixels: Pixels { size: canvas, chunks: pixels(webp.chunks(), canvas)? } }
+        };
+        Ok(Self { webp, canvas, shown })
     }
-}
 
-struct Frame {
-    header: Bytes,
-    pixels: Pixels,
+    pub(in crate::imaging) const fn size(&self) -> (u32, u32) {
+        self.canvas
+    }
+
+    pub(in crate::imaging) const fn pixels(&self) -> &Pixels {
+        &self.shown.pixels
+    }
+
+    pub(in crate::imaging) fn chunks(&self) -> &[RiffChunk] {
+        self.webp.chunks()
+    }
+
+    pub(in crate::imaging) fn has_chunk(&self, id: [u8; 4]) -> bool {
+        self.webp.has_chunk(id)
+    }
+
+    pub(super) fn exif(&self) -> Option<Bytes> {
+        self.webp.exif()
+    }
+
+    pub(super) fn cleaned(&self, orientation: Orientation) -> Result<Bytes, Rejection> {
+        let exif = exif::holding_only(orientation);
+        let Some(header) = self.webp.chunk_by_id(CHUNK_VP8X) else {
+            let mut simple = file(self.pixels().chunks.clone())?;
+            simple.set_exif(exif);
+            return Ok(simple.encoder().bytes());
+        };
+        let header = header.content().data().and_then(|data| data.get(..10)).ok_or(Rejection::Damaged)?;
+        let icc_profile = self.webp.icc_profile().and_then(|icc| profile::exact(&icc));
+
+        let mut flags = header[0] & (ALPHA | ANIMATION);
+        flags |= if icc_profile.is_some() { ICC } else { 0 };
+        flags |= if exif.is_some() { EXIF } else { 0 };
+        let mut plain_header = vec![flags, 0, 0, 0];
+        plain_header.extend_from_slice(&header[4..]);
+
+        let mut chunks = vec![data_chunk(CHUNK_VP8X, plain_header.into())];
+        chunks.extend(icc_profile.map(|icc| data_chunk(CHUNK_ICCP, icc)));
+        match &self.shown.header {
+            None => chunks.extend(self.pixels().chunks.iter().cloned()),
+            Some(header) => chunks.extend(self.animation_of_one(header)?),
+        }
+        chunks.extend(exif.map(|block| data_chunk(CHUNK_EXIF, block)));
+        Ok(file(chunks)?.encoder().bytes())
+    }
+
+    /// An animation of the first frame alone: it has its place on the canvas, which a still picture cannot say.
+    fn animation_of_one(&self, header: &Bytes) -> Result<[RiffChunk; 2], Rejection> {
+        let control = contents(&self.webp, CHUNK_ANIM)?;
+        let control = control.get(..6).map(|_| control.slice(..6)).ok_or(Rejection::Damaged)?;
+        let mut frame = header.to_vec();
+        for chunk in &self.pixels().chunks {
+            chunk.clone().encoder().for_each(|piece| frame.extend_from_slice(&piece));
+        }
+        Ok([data_chunk(CHUNK_ANIM, control), data_chunk(CHUNK_ANMF, frame.into())])
+    }
 }
 
 fn first_frame(webp: &WebP, canvas: (u32, u32)) -> Result<Frame, Rejection> {
@@ -83,25 +130,26 @@ fn first_frame(webp: &WebP, canvas: (u32, u32)) -> Result<Frame, Rejection> {
     if size.0 > canvas.0 || size.1 > canvas.1 {
         return Err(Rejection::Damaged);
     }
-
-    // The frame's chunks are those of a file: the file's parser reads them.
-    let inner = &frame[FRAME_HEADER..];
-    let length = u32::try_from(inner.len() + 4).map_err(|_| Rejection::Damaged)?;
-    let inner = [b"RIFF".as_slice(), &length.to_le_bytes(), b"WEBP", inner].concat();
-    let inner = WebP::from_bytes(inner.into()).map_err(|_| Rejection::Damaged)?;
-    let chunks = pixels(inner.chunks(), size)?;
-    Ok(Frame { header, pixels: Pixels { size, chunks } })
+    let chunks = pixels(&chunks_of_frame(frame.slice(FRAME_HEADER..))?, size)?;
+    Ok(Frame { header: Some(header), pixels: Pixels { size, chunks } })
 }
 
-/// An animation of this frame alone: it has its place on the canvas, which a still picture cannot say.
-fn animation_of_one(webp: &WebP, frame: &Frame) -> Result<[RiffChunk; 2], Rejection> {
-    let control = contents(webp, CHUNK_ANIM)?;
-    let control = control.get(..6).map(|_| control.slice(..6)).ok_or(Rejection::Damaged)?;
-    let mut plain = frame.header.to_vec();
-    for chunk in &frame.pixels.chunks {
-        plain.extend_from_slice(&chunk.clone().encoder().bytes());
+/// Id, length, data, and a byte more where the length is odd (RFC 9649 §2.3).
+fn chunks_of_frame(mut rest: Bytes) -> Result<Vec<RiffChunk>, Rejection> {
+    let mut chunks = Vec::new();
+    while !rest.is_empty() {
+        let &[i1, i2, i3, i4, l1, l2, l3, l4] = rest.get(..8).ok_or(Rejection::Damaged)? else {
+            return Err(Rejection::Damaged);
+        };
+        let length = u32::from_le_bytes([l1, l2, l3, l4]) as usize;
+        let end = length.saturating_add(8);
+        if rest.len() < end.saturating_add(length % 2) {
+            return Err(Rejection::Damaged);
+        }
+        chunks.push(data_chunk([i1, i2, i3, i4], rest.slice(8..end)));
+        rest.advance(end + length % 2);
     }
-    Ok([data_chunk(CHUNK_ANIM, control), data_chunk(CHUNK_ANMF, plain.into())])
+    Ok(chunks)
 }
 
 fn contents(webp: &WebP, id: [u8; 4]) -> Result<Bytes, Rejection> {

@@ -8,11 +8,7 @@ use crate::imaging::samples;
 
 /// Cleans, which is where pictures are gone through.
 fn cleaned(bytes: &[u8]) -> Result<Vec<u8>, Rejection> {
-    crate::imaging::without_private_metadata(
-        bytes,
-        crate::model::ImageType::Jpeg,
-        image::metadata::Orientation::NoTransforms,
-    )
+    samples::without_private_metadata(bytes, crate::model::ImageType::Jpeg, image::metadata::Orientation::NoTransforms)
 }
 
 fn with_height(bytes: &[u8], height: u16) -> Vec<u8> {

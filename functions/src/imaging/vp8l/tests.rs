@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use super::{Broken, Groups, of_alpha, of_picture};
 use crate::budget::{ByteSize, MemoryBudget};
 use crate::images::{Decoding, DecodingError};
-use crate::imaging::{Rejection, probe, samples};
+use crate::imaging::Rejection;
+use crate::imaging::samples::{self, probe};
 
 const SIDE: u32 = 80;
 
@@ -135,7 +136,7 @@ async fn a_small_file_whose_codes_take_more_than_the_budget_is_refused_before_it
     let run = async |groups| {
         let file = file(picture(groups, Writer::of_eleven_bits));
         assert!(file.len() < 100_000, "{}", file.len());
-        decoding.run(file.into(), |_| 800, |_, _| Ok(())).await
+        decoding.run(file.into(), |_| 800, |_| Ok(())).await
     };
     assert!(run(2_000).await.is_ok(), "158 MB");
     let Err(DecodingError::Rejected(rejection)) = run(4_000).await else { panic!("318 MB were taken") };

@@ -1,7 +1,5 @@
 //! Rekognition reads JPEG and PNG only.
 
-use bytes::BytesMut;
-use futures_util::TryStreamExt;
 use labelcast_functions::images::{Decoding, DecodingError};
 use labelcast_functions::imaging;
 use labelcast_functions::ports::{DetectorError, ObjectKey, Objects};
@@ -16,15 +14,8 @@ pub(super) async fn as_jpeg(
     let object = objects.read(key).await.map_err(|error| unavailable(&error))?;
     let object = object.ok_or_else(|| DetectorError::Unreadable("its file no longer exists".to_owned()))?;
     // What lies there was bounded when it was taken.
-    let bytes = object
-        .bytes
-        .try_fold(BytesMut::new(), |mut whole, part| async move {
-            whole.extend_from_slice(&part);
-            Ok(whole)
-        })
-        .await
-        .map_err(|error| unavailable(&error))?;
-    let jpeg = decoding.run(bytes.freeze(), imaging::longest_for_detector, imaging::jpeg_for_detector).await;
+    let (_, bytes) = object.whole(usize::MAX).await.map_err(|error| unavailable(&error))?;
+    let jpeg = decoding.run(bytes, imaging::longest_for_detector, imaging::jpeg_for_detector).await;
     jpeg.map_err(|error| match error {
         DecodingError::Rejected(rejection) => DetectorError::Unreadable(rejection.to_string()),
         DecodingError::Failed(why) => DetectorError::Unavailable(why),

@@ -14,9 +14,10 @@ mod shape;
 mod sharpness;
 mod transparency;
 
+use bytes::Bytes;
 use image::DynamicImage;
 use labelcast_functions::images::merged;
-use labelcast_functions::imaging::{self, Probe, Rejection, WORKING_SIDE};
+use labelcast_functions::imaging::{self, PictureFile, Rejection, WORKING_SIDE};
 use labelcast_functions::model::{Confidence, Detection, Label, LabelName, Source};
 use labelcast_functions::settings::Settings;
 
@@ -54,18 +55,17 @@ impl From<Examined> for Detection {
     }
 }
 
-/// Looks at one picture. Blocks for as long as decoding takes, and takes the memory that [`Probe::memory`] says.
+/// Looks at one picture. Blocks for as long as decoding takes, and takes the memory that [`PictureFile::memory`] says.
 pub fn detect(bytes: &[u8]) -> Result<Detection, Rejection> {
-    let probe = imaging::probe(bytes)?;
-    let cleaned = imaging::without_private_metadata(bytes, probe.content_type, probe.orientation)?;
-    let decoded = imaging::decode(&cleaned, &probe, WORKING_SIDE)?;
-    Ok(examine(bytes, &probe, &decoded, &Options::default()).into())
+    let file = PictureFile::read(Bytes::copy_from_slice(bytes))?;
+    let decoded = imaging::decode(&file.without_private_metadata()?, file.probe(), WORKING_SIDE)?;
+    Ok(examine(&file, &decoded, &Options::default()).into())
 }
 
-/// Says what a decoded picture shows: the keywords in its bytes, and what its pixels show.
-pub fn examine(bytes: &[u8], probe: &Probe, decoded: &DynamicImage, options: &Options) -> Examined {
-    let picture = Picture::of(decoded, probe);
-    let carried = keywords::read(&Metadata::read(probe.content_type, bytes));
+/// Says what a decoded picture shows: the keywords in its file, and what its pixels show.
+pub fn examine(file: &PictureFile, decoded: &DynamicImage, options: &Options) -> Examined {
+    let picture = Picture::of(decoded, file.probe());
+    let carried = keywords::read(&Metadata::read(file.parts()));
     let pixels = color::Pixels::of(&picture.small);
 
     let mut given = Findings::default();

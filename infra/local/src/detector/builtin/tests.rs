@@ -148,6 +148,18 @@ fn metadata_that_cannot_be_read_costs_no_other_label() {
 }
 
 #[test]
+fn a_png_with_a_damaged_text_and_without_its_end_marker_keeps_its_other_keywords() {
+    let bytes = with_xmp(&plain(200, 200, [9, 200, 9]), ImageFormat::Png, &xmp(&["dog"], ""));
+    let mut png = Png::from_bytes(bytes.into()).unwrap();
+    png.chunks_mut().insert(1, PngChunk::new(*b"tEXt", b"Keywords\0broken".as_slice().into()));
+    png.chunks_mut().pop();
+    let mut bytes = png.encoder().bytes().to_vec();
+    let text = bytes.windows(6).position(|window| window == b"broken").unwrap();
+    bytes[text] ^= 1;
+    assert_eq!(names(&detect(&bytes).unwrap()), ["dog", "square", "green"]);
+}
+
+#[test]
 fn what_is_no_picture_is_an_error() {
     for bytes in [b"".as_slice(), b"hello", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"RIFF\x04\0\0\0WEBP"] {
         assert!(matches!(detect(bytes), Err(Rejection::NotAPicture | Rejection::Damaged)));

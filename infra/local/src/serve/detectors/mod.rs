@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::TryStreamExt;
 use futures_util::future::join_all;
 use labelcast_functions::images::{Decoding, DecodingError};
-use labelcast_functions::imaging::{self, DynamicImage, Probe, WORKING_SIDE};
+use labelcast_functions::imaging::{self, DynamicImage, PictureFile, WORKING_SIDE};
 use labelcast_functions::model::{Detection, ImageFiles, ImageId, ImageType};
 use labelcast_functions::ports::{Detector, DetectorError, ObjectKey, Objects};
 use labelcast_functions::settings::{ModerationRules, Settings};
@@ -77,9 +76,9 @@ impl Detectors {
         }
     }
 
-    fn look(chosen: &Chosen, bytes: &[u8], probe: &Probe, picture: &DynamicImage) -> Looked {
-        let examined = chosen.builtin.as_ref().map(|options| builtin::examine(bytes, probe, picture, options));
-        let copy = || Arc::new(imaging::working_copy(picture, probe.orientation));
+    fn look(chosen: &Chosen, file: &PictureFile, picture: &DynamicImage) -> Looked {
+        let examined = chosen.builtin.as_ref().map(|options| builtin::examine(file, picture, options));
+        let copy = || Arc::new(imaging::working_copy(picture, file.orientation()));
         Looked { examined, copy: (!chosen.others.is_empty()).then(copy) }
     }
 
@@ -90,21 +89,13 @@ impl Detectors {
             self.objects.read(&ObjectKey::processed(image)).await.map_err(|error| unavailable(error.to_string()))?;
         let object = object.ok_or_else(|| DetectorError::Unreadable("its file no longer exists".to_owned()))?;
         // What lies there was bounded when it was taken.
-        let bytes = object
-            .bytes
-            .try_fold(Vec::new(), |mut whole, part| async move {
-                whole.extend_from_slice(&part);
-                Ok(whole)
-            })
-            .await
-            .map_err(|error| unavailable(error.to_string()))?;
+        let (_, bytes) = object.whole(usize::MAX).await.map_err(|error| unavailable(error.to_string()))?;
         let chosen = self.chosen.clone();
-        let look = move |bytes: &[u8], probe: &Probe| {
-            let cleaned = imaging::without_private_metadata(bytes, probe.content_type, probe.orientation)?;
-            let picture = imaging::decode(&cleaned, probe, WORKING_SIDE)?;
-            Ok(Self::look(&chosen, bytes, probe, &picture))
+        let look = move |file: &PictureFile| {
+            let picture = imaging::decode(&file.without_private_metadata()?, file.probe(), WORKING_SIDE)?;
+            Ok(Self::look(&chosen, file, &picture))
         };
-        self.decoding.run(bytes.into(), |_| WORKING_SIDE, look).await.map_err(|error| match error {
+        self.decoding.run(bytes, |_| WORKING_SIDE, look).await.map_err(|error| match error {
             DecodingError::Rejected(rejection) => DetectorError::Unreadable(rejection.to_string()),
             DecodingError::Failed(why) => unavailable(why),
         })
@@ -136,7 +127,7 @@ impl Detector for Detectors {
         together(examined, answers)
     }
 
-    fn prepare(&self, image: &ImageId, bytes: &[u8], probe: &Probe, picture: &DynamicImage) {
-        self.prepared.put(*image, Self::look(&self.chosen, bytes, probe, picture));
+    fn prepare(&self, image: &ImageId, file: &PictureFile, picture: &DynamicImage) {
+        self.prepared.put(*image, Self::look(&self.chosen, file, picture));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::{Buf, Bytes, BytesMut};
-use img_parts::jpeg::{Jpeg, markers};
+use img_parts::jpeg::{JpegSegment, markers};
 
 use super::{Budget, Metadata};
 
@@ -15,13 +15,12 @@ const IPTC_RESOURCE: u16 = 0x0404;
 /// The extended packet's name (an MD5 in hex), which the main packet must mention.
 const GUID_LENGTH: usize = 32;
 
-pub(super) fn read(bytes: Bytes) -> img_parts::Result<Metadata> {
-    let jpeg = Jpeg::from_bytes(bytes)?;
+pub(super) fn read(segments: &[JpegSegment]) -> Metadata {
     let mut metadata = Metadata::default();
     let mut budget = Budget::new();
     let mut extended = ExtendedXmp::default();
     let mut photoshop = BytesMut::new();
-    for segment in jpeg.segments() {
+    for segment in segments {
         let contents = segment.contents();
         match segment.marker() {
             markers::APP1 => {
@@ -42,7 +41,7 @@ pub(super) fn read(bytes: Bytes) -> img_parts::Result<Metadata> {
     let extension = metadata.xmp.first().and_then(|main| extended.packet_of(main));
     metadata.xmp.extend(extension);
     metadata.iptc = iptc_resources(photoshop.freeze());
-    Ok(metadata)
+    metadata
 }
 
 fn after(contents: &Bytes, prefix: &[u8]) -> Option<Bytes> {

@@ -1,12 +1,11 @@
-//! The blocks of metadata that a picture carries, still unread. Bounded, and forgiving: a container that breaks off
-//! gives what came before, or nothing.
+//! The blocks of metadata that a picture carries, still unread. Bounded, and forgiving: what is damaged is passed over.
 
 mod jpeg;
 mod png;
 mod webp;
 
 use bytes::Bytes;
-use labelcast_functions::model::ImageType;
+use labelcast_functions::imaging::Parts;
 
 /// All blocks of a picture together, decompressed.
 const MAX_BYTES: usize = 1 << 20;
@@ -23,17 +22,12 @@ pub(super) struct Metadata {
 }
 
 impl Metadata {
-    pub(super) fn read(content_type: ImageType, bytes: &[u8]) -> Self {
-        let bytes = Bytes::copy_from_slice(bytes);
-        let read = match content_type {
-            ImageType::Jpeg => jpeg::read(bytes),
-            ImageType::Png => png::read(bytes),
-            ImageType::WebP => webp::read(bytes),
-        };
-        read.unwrap_or_else(|error| {
-            tracing::debug!(%error, "the picture's metadata could not be parsed");
-            Self::default()
-        })
+    pub(super) fn read(parts: Parts<'_>) -> Self {
+        match parts {
+            Parts::Jpeg(segments) => jpeg::read(segments),
+            Parts::Png(chunks) => png::read(chunks),
+            Parts::WebP(chunks) => webp::read(chunks),
+        }
     }
 }
 

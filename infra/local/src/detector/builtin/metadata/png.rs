@@ -2,9 +2,8 @@
 
 use std::io::Read;
 
-use bytes::Bytes;
 use flate2::read::ZlibDecoder;
-use img_parts::png::Png;
+use img_parts::png::PngChunk;
 
 use super::{Budget, Metadata};
 
@@ -12,11 +11,10 @@ use super::{Budget, Metadata};
 const XMP: &[u8] = b"XML:com.adobe.xmp";
 const KEYWORDS: &[u8] = b"Keywords";
 
-pub(super) fn read(bytes: Bytes) -> img_parts::Result<Metadata> {
-    let png = Png::from_bytes(bytes)?;
+pub(super) fn read(chunks: &[PngChunk]) -> Metadata {
     let mut metadata = Metadata::default();
     let mut budget = Budget::new();
-    for chunk in png.chunks() {
+    for chunk in chunks {
         let Some(text) = Text::parse(chunk.kind(), chunk.contents()) else { continue };
         let is_xmp = text.name == XMP && text.is_utf8;
         if !is_xmp && !text.name.eq_ignore_ascii_case(KEYWORDS) {
@@ -31,7 +29,7 @@ pub(super) fn read(bytes: Bytes) -> img_parts::Result<Metadata> {
             metadata.keyword_lists.push(content.into_iter().map(char::from).collect());
         }
     }
-    Ok(metadata)
+    metadata
 }
 
 /// A text chunk, taken apart.
@@ -87,20 +85,11 @@ mod tests {
 
     use flate2::Compression;
     use flate2::write::ZlibEncoder;
-    use img_parts::png::PngChunk;
 
     use super::*;
 
-    fn png(chunks: &[(&[u8; 4], Vec<u8>)]) -> Bytes {
-        let mut bytes = Vec::new();
-        image::DynamicImage::new_rgb8(1, 1)
-            .write_to(&mut std::io::Cursor::new(&mut bytes), image::ImageFormat::Png)
-            .unwrap();
-        let mut png = Png::from_bytes(bytes.into()).unwrap();
-        for (kind, contents) in chunks {
-            png.chunks_mut().insert(1, PngChunk::new(**kind, contents.clone().into()));
-        }
-        png.encoder().bytes()
+    fn chunk(kind: [u8; 4], contents: Vec<u8>) -> PngChunk {
+        PngChunk::new(kind, contents.into())
     }
 
     fn deflated(text: &[u8]) -> Vec<u8> {
@@ -112,33 +101,33 @@ mod tests {
     #[test]
     fn keywords_are_read_from_all_three_kinds_of_text() {
         for (kind, contents) in [
-            (b"tEXt", b"Keywords\0caf\xe9, dog".to_vec()),
-            (b"zTXt", [b"Keywords\0\0".to_vec(), deflated(b"caf\xe9, dog")].concat()),
-            (b"iTXt", "Keywords\0\0\0\0\0café, dog".as_bytes().to_vec()),
-            (b"iTXt", [b"keywords\0\x01\0en\0\0".to_vec(), deflated("café, dog".as_bytes())].concat()),
+            (*b"tEXt", b"Keywords\0caf\xe9, dog".to_vec()),
+            (*b"zTXt", [b"Keywords\0\0".to_vec(), deflated(b"caf\xe9, dog")].concat()),
+            (*b"iTXt", "Keywords\0\0\0\0\0café, dog".as_bytes().to_vec()),
+            (*b"iTXt", [b"keywords\0\x01\0en\0\0".to_vec(), deflated("café, dog".as_bytes())].concat()),
         ] {
-            assert_eq!(read(png(&[(kind, contents)])).unwrap().keyword_lists, ["café, dog"]);
+            assert_eq!(read(&[chunk(kind, contents)]).keyword_lists, ["café, dog"]);
         }
     }
 
     #[test]
     fn a_text_of_another_name_is_no_keywords() {
-        let metadata = read(png(&[(b"tEXt", b"Comment\0dog".to_vec())])).unwrap();
+        let metadata = read(&[chunk(*b"tEXt", b"Comment\0dog".to_vec())]);
         assert!(metadata.keyword_lists.is_empty() && metadata.xmp.is_empty());
     }
 
     #[test]
     fn a_text_that_inflates_without_end_is_left_out_and_the_next_is_read() {
         let bomb = [b"Keywords\0\0".to_vec(), deflated(&vec![b'a'; 50 << 20])].concat();
-        let metadata = read(png(&[(b"tEXt", b"Keywords\0dog".to_vec()), (b"zTXt", bomb)])).unwrap();
+        let metadata = read(&[chunk(*b"zTXt", bomb), chunk(*b"tEXt", b"Keywords\0dog".to_vec())]);
         assert_eq!(metadata.keyword_lists, ["dog"]);
     }
 
     #[test]
     fn broken_texts_are_passed_over() {
         for contents in [&b""[..], b"Keywords", b"Keywords\0", b"Keywords\0\x01\0en", b"Keywords\0\0not zlib"] {
-            for kind in [b"zTXt", b"iTXt"] {
-                assert!(read(png(&[(kind, contents.to_vec())])).unwrap().keyword_lists.is_empty());
+            for kind in [*b"zTXt", *b"iTXt"] {
+                assert!(read(&[chunk(kind, contents.to_vec())]).keyword_lists.is_empty());
             }
         }
     }

@@ -1,14 +1,13 @@
 //! WebP: the chunk `XMP `.
 
-use bytes::Bytes;
-use img_parts::webp::WebP;
+use img_parts::riff::RiffChunk;
+use img_parts::webp::CHUNK_XMP;
 
 use super::{Budget, Metadata};
 
-pub(super) fn read(bytes: Bytes) -> img_parts::Result<Metadata> {
-    let webp = WebP::from_bytes(bytes)?;
+pub(super) fn read(chunks: &[RiffChunk]) -> Metadata {
     let mut budget = Budget::new();
-    let blocks = webp.chunks_by_id(*b"XMP ").filter_map(|chunk| chunk.content().data());
+    let blocks = chunks.iter().filter(|chunk| chunk.id() == CHUNK_XMP).filter_map(|chunk| chunk.content().data());
     let xmp = blocks.filter(|block| budget.allows(block.len())).cloned().collect();
-    Ok(Metadata { xmp, ..Metadata::default() })
+    Metadata { xmp, ..Metadata::default() }
 }
