@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_holds_who_what_and_from_where_and_no_more_of_what_strangers_type_than_it_needs() {
+    fn a_record_names_actor_action_and_address_and_truncates_untrusted_input() {
         let record = Record::new(Action::SignIn, Outcome::Failed, "x".repeat(1_000))
             .what("web")
             .address("::ffff:192.0.2.1".parse().ok());

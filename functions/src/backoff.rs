@@ -32,13 +32,13 @@ mod tests {
         Backoff { first: Duration::from_millis(500), factor: 2, longest: Duration::from_secs(30), jitter: 0.5 };
 
     #[test]
-    fn waits_grow_up_to_the_longest_however_many_failures_there_were() {
+    fn delays_grow_up_to_the_maximum_after_any_number_of_failures() {
         let waits = [0, 1, 2, 3, 6, 7, 8, 1_000, u32::MAX].map(|failures| DOUBLED.wait(failures, 0.0).as_millis());
         assert_eq!(waits, [500, 500, 1_000, 2_000, 16_000, 30_000, 30_000, 30_000, 30_000]);
     }
 
     #[test]
-    fn chance_takes_off_no_more_than_its_share() {
+    fn jitter_subtracts_no_more_than_its_share() {
         assert_eq!(DOUBLED.wait(2, 1.0), Duration::from_millis(500));
         assert_eq!(DOUBLED.wait(2, 0.5), Duration::from_millis(750));
         assert_eq!(DOUBLED.wait(2, 7.0), Duration::from_millis(500));

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_taken_is_free_again_once_the_permit_is_dropped() {
+    async fn dropping_a_permit_returns_its_memory() {
         let budget = of_mib(10);
         let permit = budget.acquire(8 * MIB).await.unwrap();
         assert_eq!(permit.bytes(), 8 * MIB);
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_could_never_fit_is_refused_at_once_even_while_others_wait() {
+    async fn a_request_that_can_never_fit_is_refused_immediately_even_while_others_wait() {
         let budget = of_mib(10);
         let _all = budget.acquire(10 * MIB).await.unwrap();
         let mut waiting = pin!(budget.acquire(MIB));
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_large_request_is_not_overtaken_by_small_ones_that_came_later() {
+    async fn a_large_request_is_not_overtaken_by_later_small_ones() {
         let budget = of_mib(10);
         let first = budget.acquire(4 * MIB).await.unwrap();
         let mut large = pin!(budget.acquire(9 * MIB));
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_stops_waiting_holds_up_nobody() {
+    async fn a_cancelled_waiter_does_not_block_others() {
         let budget = of_mib(10);
         let held = budget.acquire(6 * MIB).await.unwrap();
         {
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_part_can_be_given_back_early() {
+    async fn part_of_a_permit_can_be_returned_early() {
         let budget = of_mib(10);
         let mut permit = budget.acquire(10 * MIB).await.unwrap();
         permit.shrink_to(MIB);
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn many_that_ask_at_once_never_hold_more_than_there_is() {
+    async fn concurrent_requests_never_exceed_the_budget() {
         let budget = of_mib(7);
         let in_use = Arc::new(std::sync::atomic::AtomicU64::new(0));
         let mut tasks = tokio::task::JoinSet::new();
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn an_amount_is_read_as_operators_write_it() {
+    fn amounts_parse_in_the_notation_operators_use() {
         for (text, bytes) in
             [("512MiB", 512 * MIB), ("512 MiB", 512 * MIB), ("2GiB", 2048 * MIB), ("1g", 1024 * MIB), ("4096", 4096)]
         {

@@ -122,7 +122,7 @@ mod tests {
     use crate::protocol::{ServerFrame, SubscribedTopic};
 
     #[test]
-    fn an_answer_that_names_as_many_topics_as_there_can_be_fits_into_a_frame() {
+    fn a_response_listing_the_maximum_number_of_topics_fits_into_a_frame() {
         let topic: Topic = format!("device:{}", "x".repeat(64)).parse().unwrap();
         let cursor = Cursor { epoch: Epoch::from_random([0xff; 8]), seq: Seq(u64::MAX) };
         let one = SubscribedTopic { topic, recovered: false, cursor };

@@ -21,14 +21,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_size_reads_in_the_largest_unit_that_fits() {
+    fn sizes_are_shown_in_the_largest_unit_that_fits() {
         let sizes = [0, 512, 24 << 10, 1_536, 75_039_174, 15 << 20, 3 << 30];
         let read = ["0 bytes", "512 bytes", "24 KB", "1.5 KB", "71.6 MB", "15 MB", "3 GB"];
         assert_eq!(sizes.map(readable_size), read);
     }
 
     #[test]
-    fn a_size_just_over_a_limit_does_not_read_as_the_limit() {
+    fn a_size_just_over_a_limit_is_not_rounded_down_to_it() {
         assert_eq!(readable_size((15 << 20) + 1), "15.1 MB");
         assert_eq!(readable_size(u64::MAX), "17179869184 GB");
     }

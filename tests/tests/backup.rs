@@ -57,7 +57,7 @@ async fn image_of(server: &Server, token: &str, upload: &str) -> Value {
 }
 
 #[tokio::test]
-async fn what_was_accepted_before_a_backup_is_in_it_with_its_pictures_and_users_though_uploads_go_on() {
+async fn a_backup_taken_during_uploads_has_everything_accepted_before_it() {
     let server = Arc::new(Server::start(&[]).await);
     let token = server.token("viewer").await;
     let (accepted, mut so_far) = watch::channel(Vec::new());

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 #[tokio::test]
-async fn the_socket_answers_nonsense_and_stays() {
+async fn the_socket_answers_malformed_frames_and_stays_open() {
     let server = Server::start(&[]).await;
     let token = server.token("viewer").await;
     let mut socket = server.connect(&token).await;
@@ -34,7 +34,7 @@ async fn the_socket_answers_nonsense_and_stays() {
 }
 
 #[tokio::test]
-async fn frames_that_api_gateway_does_not_take_close_with_its_codes() {
+async fn frames_that_api_gateway_refuses_close_with_its_codes() {
     let server = Server::start(&[]).await;
     let token = server.token("viewer").await;
     let large = format!(r#"{{"action":"ping","ref":"{}"}}"#, "x".repeat(33 * 1024));
@@ -52,7 +52,7 @@ async fn frames_that_api_gateway_does_not_take_close_with_its_codes() {
 }
 
 #[tokio::test]
-async fn who_sends_too_much_is_told_so() {
+async fn a_client_over_the_message_rate_is_warned() {
     let server = Server::start(&["--messages-per-second", "1"]).await;
     let token = server.token("viewer").await;
     let mut socket = server.connect(&token).await;
@@ -66,7 +66,7 @@ async fn who_sends_too_much_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_flood_is_answered_by_a_warning_and_the_end() {
+async fn a_flood_gets_a_warning_and_is_then_closed() {
     let server = Server::start(&["--messages-per-second", "10"]).await;
     let token = server.token("viewer").await;
     let mut socket = server.connect(&token).await;
@@ -86,7 +86,7 @@ async fn a_flood_is_answered_by_a_warning_and_the_end() {
 }
 
 #[tokio::test]
-async fn the_answer_to_a_long_list_of_topics_fits_into_a_frame() {
+async fn the_response_to_a_long_list_of_topics_fits_into_a_frame() {
     let server = Server::start(&[]).await;
     let token = server.token("viewer").await;
     let mut socket = server.connect(&token).await;
@@ -102,7 +102,7 @@ async fn the_answer_to_a_long_list_of_topics_fits_into_a_frame() {
 }
 
 #[tokio::test]
-async fn rest_answers_what_is_wrong_and_what_to_do() {
+async fn rest_errors_say_what_is_wrong_and_what_to_do() {
     let server = Server::start(&[]).await;
     let token = server.token("viewer").await;
     let begin = async |body: Value| {
@@ -138,7 +138,7 @@ async fn rest_answers_what_is_wrong_and_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_form_takes_what_was_signed_and_nothing_else() {
+async fn a_form_accepts_only_what_was_signed() {
     let server = Server::start(&[]).await;
     let token = server.token("viewer").await;
     let begun = server.begin(&token, "image/jpeg", 10_000).await;
@@ -157,7 +157,7 @@ async fn a_form_takes_what_was_signed_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn programs_need_a_key_for_what_they_do() {
+async fn programs_need_a_key_with_the_right_scope() {
     let server = Server::start(&[]).await;
     let key = server.command(&["keys", "add", "one", "--allow", "publish:app:one"]).await;
     let publish = async |topic: &str, key: &str, idempotency: &str, data: Value| {

@@ -35,7 +35,7 @@ fn file(folder: &TempDir, name: &str, bytes: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn every_file_of_an_upload_gets_its_own_end_and_what_was_labelled_is_found() {
+async fn every_file_of_an_upload_gets_its_own_outcome_and_labelled_images_are_found() {
     let server = Server::start(&[]).await;
     let (token, url) = (server.token("viewer").await, format!("http://{}", server.address()));
     let folder = TempDir::new().unwrap();
@@ -73,7 +73,7 @@ async fn every_file_of_an_upload_gets_its_own_end_and_what_was_labelled_is_found
 }
 
 #[tokio::test]
-async fn what_the_server_refuses_is_told_in_its_words_with_status_1() {
+async fn a_refusal_is_reported_in_the_servers_words_with_status_1() {
     let server = Server::start(&[]).await;
     let (token, url) = (server.token("viewer").await, format!("http://{}", server.address()));
     for (token, arguments, words) in [
@@ -149,7 +149,7 @@ async fn signpost(settings: Value) -> String {
 }
 
 #[tokio::test]
-async fn a_watch_prints_everything_once_though_the_server_is_killed_meanwhile() {
+async fn a_watch_prints_everything_once_across_a_killed_server() {
     let mut server = Server::start(&[]).await;
     let token = server.token("viewer").await;
     // The server comes back on another port; the watch finds it at the same address.
@@ -185,7 +185,7 @@ async fn a_watch_prints_everything_once_though_the_server_is_killed_meanwhile() 
 }
 
 #[tokio::test]
-async fn over_tls_pictures_and_news_travel_only_if_the_certificate_is_trusted() {
+async fn over_tls_uploads_and_notifications_require_a_trusted_certificate() {
     let folder = TempDir::new().unwrap();
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
     let certificate = file(&folder, "certificate.pem", made.cert.pem().as_bytes());

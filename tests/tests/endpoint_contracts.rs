@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 #[tokio::test]
-async fn the_rest_contract_names_every_call_and_every_call_it_names_is_there() {
+async fn the_rest_contract_names_exactly_the_existing_calls() {
     let server = Server::start(&[]).await;
     let contract: Value = server.request(Method::GET, "/api/openapi.json").send().await.unwrap().json().await.unwrap();
     let paths = contract["paths"].as_object().unwrap();
@@ -37,7 +37,7 @@ async fn the_rest_contract_names_every_call_and_every_call_it_names_is_there() {
 }
 
 #[tokio::test]
-async fn the_sockets_contract_names_every_action_and_every_kind_of_frame() {
+async fn the_socket_contract_names_every_action_and_kind_of_frame() {
     let server = Server::start(&[]).await;
     let contract: Value = server.request(Method::GET, "/api/asyncapi.json").send().await.unwrap().json().await.unwrap();
     let messages = contract["components"]["messages"].to_string();
@@ -61,7 +61,7 @@ async fn the_sockets_contract_names_every_action_and_every_kind_of_frame() {
 }
 
 #[tokio::test]
-async fn the_sign_in_is_found_where_openid_clients_look() {
+async fn the_sign_in_is_discoverable_by_openid_clients() {
     let server = Server::start(&[]).await;
     let found = server.request(Method::GET, "/.well-known/openid-configuration").send().await.unwrap();
     let found: Value = found.json().await.unwrap();

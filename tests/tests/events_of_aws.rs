@@ -117,7 +117,7 @@ async fn report_all(failed: &Failed, exhausted: Vec<JobRequest>) -> PortResult<(
 
 /// The object keys of events are form-encoded.
 #[tokio::test]
-async fn a_created_object_is_taken_once_whether_put_or_posted_and_however_its_key_is_written() {
+async fn a_created_object_is_ingested_once_whether_put_or_posted_and_however_its_key_is_encoded() {
     let machine = TestMachine::start(Settings::default()).await;
     let mut socket = machine.connect().await;
     socket.subscribe(&["uploads"]).await;
@@ -144,7 +144,7 @@ async fn a_created_object_is_taken_once_whether_put_or_posted_and_however_its_ke
 
 /// The queue sends only those again that failed.
 #[tokio::test]
-async fn of_a_batch_only_the_broken_message_is_answered_as_failed() {
+async fn only_the_broken_message_of_a_batch_is_reported_as_failed() {
     let machine = TestMachine::start(Settings::default()).await;
     let mut socket = machine.connect().await;
     socket.subscribe(&["uploads"]).await;
@@ -170,7 +170,7 @@ async fn of_a_batch_only_the_broken_message_is_answered_as_failed() {
 
 /// Three times, and out of order.
 #[tokio::test]
-async fn an_event_that_comes_again_keeps_its_number() {
+async fn a_repeated_event_keeps_its_number() {
     let machine = TestMachine::start(Settings::default()).await;
     let mut socket = machine.connect().await;
     socket.subscribe(&["app:builds"]).await;
@@ -197,7 +197,7 @@ async fn an_event_that_comes_again_keeps_its_number() {
 
 /// An earlier run wrote the row and was cut off before it told anybody.
 #[tokio::test]
-async fn an_upload_that_failed_is_told_of_again() {
+async fn a_failed_upload_is_reported_again() {
     let machine = TestMachine::start(Settings::default()).await;
     let mut socket = machine.connect().await;
     socket.subscribe(&["uploads"]).await;
@@ -214,7 +214,7 @@ async fn an_upload_that_failed_is_told_of_again() {
 
 /// Beside one that is none, as a range of connections hears of it from a run of its own.
 #[tokio::test]
-async fn a_delivery_reaches_its_range_and_a_broken_one_holds_it_up_not() {
+async fn a_delivery_reaches_its_shard_and_a_broken_one_does_not_block_it() {
     let machine = TestMachine::start(Settings::default()).await;
     let mut socket = machine.connect().await;
     socket.subscribe(&["app:builds"]).await;
@@ -244,7 +244,7 @@ async fn a_delivery_reaches_its_range_and_a_broken_one_holds_it_up_not() {
 
 /// The others' uploaders are told all the same.
 #[tokio::test]
-async fn a_broken_record_of_what_was_given_up_holds_up_none_of_the_others() {
+async fn a_broken_record_of_a_failed_invocation_does_not_block_the_others() {
     let machine = TestMachine::start(Settings::default()).await;
     let mut socket = machine.connect().await;
     socket.subscribe(&["uploads"]).await;
@@ -265,7 +265,7 @@ async fn a_broken_record_of_what_was_given_up_holds_up_none_of_the_others() {
 
 /// Whoever asked for it was cut off in between, or came first; the same event again changes nothing.
 #[tokio::test]
-async fn an_image_that_is_unwanted_goes_and_is_told_of_once() {
+async fn a_requested_removal_deletes_the_image_and_notifies_once() {
     let machine = TestMachine::start(Settings::default()).await;
     let mut socket = machine.connect().await;
     socket.subscribe(&["labels"]).await;
@@ -302,7 +302,7 @@ async fn an_image_that_is_unwanted_goes_and_is_told_of_once() {
 
 /// An image that was removed before its label event came is nothing to tell of.
 #[tokio::test]
-async fn an_event_of_an_image_that_is_gone_shows_nothing() {
+async fn an_event_about_a_deleted_image_shows_nothing() {
     let machine = TestMachine::start(Settings::default()).await;
     let mut socket = machine.connect().await;
     socket.subscribe(&["labels", "uploads"]).await;
@@ -327,7 +327,7 @@ async fn an_event_of_an_image_that_is_gone_shows_nothing() {
 }
 
 #[tokio::test]
-async fn the_schedules_event_sweeps() {
+async fn a_scheduled_event_runs_the_sweep() {
     let machine = TestMachine::start(Settings::default()).await;
     let id = uploaded(&machine, b"never taken".to_vec()).await;
     let mut event = sample!("scheduled.json");
@@ -359,7 +359,7 @@ async fn the_schedules_event_sweeps() {
 
 /// In the shape that API Gateway takes; a refusal is the one word that becomes a 401.
 #[tokio::test]
-async fn the_authorizer_answers_a_policy_for_what_was_asked() {
+async fn the_authorizer_returns_a_policy_for_the_requested_method() {
     let machine = TestMachine::start(Settings::default()).await;
     let authorize = Authorize { verifier: verifier(&machine), clock: machine.clock.clone() };
     let token = machine.token().await;
@@ -387,7 +387,7 @@ async fn the_authorizer_answers_a_policy_for_what_was_asked() {
 
 /// From `$connect` to `$disconnect`, with the three kinds of event.
 #[tokio::test]
-async fn a_connection_lives_by_the_events_of_api_gateway() {
+async fn a_connection_follows_the_events_of_api_gateway() {
     let machine = TestMachine::start(Settings::default()).await;
     let ports = machine.machine.ports.clone();
     let authorize = Authorize { verifier: verifier(&machine), clock: machine.clock.clone() };

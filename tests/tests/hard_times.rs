@@ -40,7 +40,7 @@ async fn upload(test: &TestMachine, number: u32) -> Upload {
 }
 
 #[tokio::test]
-async fn a_detector_that_fails_is_tried_again_then_the_uploader_is_told_and_the_job_can_be_redriven() {
+async fn a_failing_detector_is_retried_then_the_uploader_is_notified_and_the_job_can_be_redriven() {
     let test = TestMachine::start(Settings::default()).await;
     let mut socket = test.connect().await;
     socket.subscribe(&["uploads"]).await;
@@ -72,7 +72,7 @@ async fn a_detector_that_fails_is_tried_again_then_the_uploader_is_told_and_the_
 }
 
 #[tokio::test]
-async fn a_detector_that_hangs_is_cut_off_and_the_uploader_is_told() {
+async fn a_hanging_detector_is_cut_off_and_the_uploader_notified() {
     let settings = Settings { detector_timeout: Real::from_millis(20), max_attempts: 1, ..Settings::default() };
     let test = TestMachine::start(settings).await;
     let mut socket = test.connect().await;
@@ -83,7 +83,7 @@ async fn a_detector_that_hangs_is_cut_off_and_the_uploader_is_told() {
 }
 
 #[tokio::test]
-async fn an_upload_that_hangs_is_told_to_have_failed() {
+async fn a_stalled_upload_is_reported_as_failed() {
     let test = TestMachine::start(Settings::default()).await;
     let mut socket = test.connect().await;
     socket.subscribe(&["uploads"]).await;
@@ -126,7 +126,7 @@ async fn pass(test: &TestMachine, socket: &mut labelcast_tests::Socket, minutes:
 }
 
 #[tokio::test]
-async fn a_connection_ends_with_its_token_and_not_before_the_grace() {
+async fn a_connection_ends_with_its_token_after_the_grace() {
     let test = TestMachine::start(Settings::default()).await;
     let mut socket = test.connect().await;
     socket.subscribe(&["labels"]).await;
@@ -142,7 +142,7 @@ async fn a_connection_ends_with_its_token_and_not_before_the_grace() {
 }
 
 #[tokio::test]
-async fn a_new_token_of_the_same_user_lets_a_connection_go_on() {
+async fn a_new_token_of_the_same_user_extends_a_connection() {
     let test = TestMachine::start(Settings::default()).await;
     let mut socket = test.connect().await;
     socket.subscribe(&["labels"]).await;
@@ -153,7 +153,7 @@ async fn a_new_token_of_the_same_user_lets_a_connection_go_on() {
 }
 
 #[tokio::test]
-async fn idle_and_old_connections_are_told_and_closed_with_1001() {
+async fn idle_and_old_connections_are_notified_and_closed_with_1001() {
     let test = TestMachine::start(Settings::default()).await;
     let mut socket = test.connect().await;
     socket.subscribe(&["labels"]).await;
@@ -171,7 +171,7 @@ async fn idle_and_old_connections_are_told_and_closed_with_1001() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_is_cut_off_and_slows_nobody() {
+async fn a_client_that_does_not_read_is_closed_without_delaying_others() {
     let test = TestMachine::start(Settings::default()).await;
     let (mut reader, mut idler) = (test.connect().await, test.connect().await);
     reader.subscribe(&["app:news"]).await;
@@ -207,7 +207,7 @@ async fn who_does_not_read_is_cut_off_and_slows_nobody() {
 }
 
 #[tokio::test]
-async fn a_notification_that_cannot_be_pushed_closes_its_receivers_who_resume_and_miss_nothing() {
+async fn a_notification_that_cannot_be_pushed_closes_its_receivers_and_they_resume_without_loss() {
     let test = TestMachine::start(Settings::default()).await;
     let mut socket = test.connect().await;
     socket.subscribe(&["uploads"]).await;
@@ -244,7 +244,7 @@ async fn a_notification_that_cannot_be_pushed_closes_its_receivers_who_resume_an
 }
 
 #[tokio::test]
-async fn while_too_much_waits_publishes_and_uploads_are_refused_and_told_when_to_come_back() {
+async fn beyond_the_backlog_publishes_and_uploads_are_refused_with_retry_after() {
     let test = TestMachine::start(Settings { max_backlog: 0, ..Settings::default() }).await;
     let key = ApiKey { name: "builds".parse().unwrap(), scopes: vec!["publish:app:*".parse().unwrap()] };
     let database = Database::open(test.directory()).unwrap();
@@ -271,7 +271,7 @@ async fn while_too_much_waits_publishes_and_uploads_are_refused_and_told_when_to
 
 /// What others put onto the bus may be larger than a frame. Nobody's cursor passes it as if nothing had been.
 #[tokio::test]
-async fn a_notification_that_fits_into_no_frame_leaves_no_silent_gap() {
+async fn a_notification_too_large_for_a_frame_leaves_no_silent_gap() {
     let test = TestMachine::start(Settings::default()).await;
     let ports = &test.machine.ports;
     let publish = async |id: &str, size: usize| {

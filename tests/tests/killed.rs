@@ -6,7 +6,7 @@ use rand::{RngExt, SeedableRng};
 use serde_json::json;
 
 #[tokio::test]
-async fn every_accepted_upload_gets_its_result_however_often_the_server_is_killed() {
+async fn every_accepted_upload_gets_its_result_despite_repeated_kills() {
     let seed: u64 = rand::random();
     println!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
@@ -56,7 +56,7 @@ async fn every_accepted_upload_gets_its_result_however_often_the_server_is_kille
 }
 
 #[tokio::test]
-async fn a_clean_end_leaves_one_file_and_no_suspects() {
+async fn a_clean_shutdown_leaves_one_database_file_and_no_suspects() {
     let mut server = Server::start(&[]).await;
     let token = server.token("viewer").await;
     for number in 0..4 {
@@ -72,7 +72,7 @@ async fn a_clean_end_leaves_one_file_and_no_suspects() {
 }
 
 #[tokio::test]
-async fn a_second_signal_ends_it_at_once() {
+async fn a_second_signal_stops_the_server_at_once() {
     let mut server = Server::start(&[]).await;
     let token = server.token("viewer").await;
     let mut socket = server.connect(&token).await;

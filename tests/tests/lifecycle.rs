@@ -48,7 +48,7 @@ async fn fsck(server: &Server) -> (bool, Vec<Value>) {
 }
 
 #[tokio::test]
-async fn twelve_pictures_posted_at_once_to_one_form_are_one_image_and_leave_nothing() {
+async fn twelve_concurrent_posts_to_one_form_make_one_image_and_leave_nothing_behind() {
     let server = Server::start(&[]).await;
     let token = server.token("viewer").await;
     let pictures: Vec<Vec<u8>> = (0..12).map(picture::jpeg).collect();
@@ -73,7 +73,7 @@ async fn twelve_pictures_posted_at_once_to_one_form_are_one_image_and_leave_noth
 
 /// The process ended after the object had its name and before its job was written.
 #[tokio::test]
-async fn an_object_stored_without_its_job_is_taken_up_at_the_next_start() {
+async fn an_object_stored_without_its_job_is_recovered_at_the_next_start() {
     let mut server = Server::start(&[]).await;
     let token = server.token("viewer").await;
     let bytes = picture::jpeg(1);
@@ -101,7 +101,7 @@ fn put(path: &Path, days: u64) -> PathBuf {
 }
 
 #[tokio::test]
-async fn what_nothing_came_of_and_what_was_rejected_expires() {
+async fn unfinished_and_rejected_uploads_expire() {
     let mut server = Server::start(&[]).await;
     let objects = server.directory().join("objects");
     let put = |key: &str, days: u64| put(&objects.join(key), days);
@@ -114,7 +114,7 @@ async fn what_nothing_came_of_and_what_was_rejected_expires() {
 
 /// By the settings, which are called as on AWS.
 #[tokio::test]
-async fn what_nothing_came_of_and_what_was_rejected_is_kept_as_long_as_was_set() {
+async fn unfinished_and_rejected_uploads_are_kept_for_the_configured_time() {
     let mut server = Server::start(&["--new-days", "3", "--rejected-days", "2"]).await;
     let objects = server.directory().join("objects");
     let put = |key: &str, days: u64| put(&objects.join(key), days);
@@ -126,7 +126,7 @@ async fn what_nothing_came_of_and_what_was_rejected_is_kept_as_long_as_was_set()
 }
 
 #[tokio::test]
-async fn nobody_else_can_read_what_is_kept_whatever_the_umask() {
+async fn stored_files_are_private_whatever_the_umask() {
     let place = TempDir::new().unwrap();
     let data = place.path().join("data");
     let mut serve = Command::new("sh");

@@ -67,7 +67,7 @@ async fn ask(server: &Server, method: &str, target: &str, headers: &str, body: &
 }
 
 #[tokio::test]
-async fn every_address_refuses_what_it_does_not_take_in_our_shape() {
+async fn every_endpoint_refuses_invalid_requests_in_our_error_format() {
     let server = Server::start(&[]).await;
     let token = format!("Authorization: Bearer {}\r\n", server.token("viewer").await);
     for (method, path) in REST.into_iter().chain(OTHERS) {
@@ -103,7 +103,7 @@ async fn every_address_refuses_what_it_does_not_take_in_our_shape() {
 }
 
 #[tokio::test]
-async fn a_query_string_that_cannot_be_read_is_400_in_words() {
+async fn an_invalid_query_string_is_400_with_a_reason() {
     let server = Server::start(&[]).await;
     let viewer = format!("Authorization: Bearer {}\r\n", server.token("viewer").await);
     let moderator = format!("Authorization: Bearer {}\r\n", server.token("moderator").await);
@@ -157,7 +157,7 @@ async fn a_query_string_that_cannot_be_read_is_400_in_words() {
 }
 
 #[tokio::test]
-async fn urls_and_headers_that_are_too_long_are_refused_in_our_shape() {
+async fn overlong_urls_and_headers_are_refused_in_our_error_format() {
     let server = Server::start(&[]).await;
     let token = format!("Authorization: Bearer {}\r\n", server.token("viewer").await);
     for (length, expected) in [(2_000, 400), (20_000, 414), (60_000, 414), (100_000, 414), (1_000_000, 414)] {
@@ -180,7 +180,7 @@ async fn urls_and_headers_that_are_too_long_are_refused_in_our_shape() {
 }
 
 #[tokio::test]
-async fn what_is_no_http_is_refused_in_our_shape() {
+async fn malformed_http_is_refused_in_our_error_format() {
     let server = Server::start(&[]).await;
     let host = format!("Host: {}\r\n", server.address());
     for (request, what) in [
@@ -198,7 +198,7 @@ async fn what_is_no_http_is_refused_in_our_shape() {
 }
 
 #[tokio::test]
-async fn a_host_is_named_once_and_is_ours() {
+async fn the_host_header_must_appear_once_and_name_this_server() {
     let server = Server::start(&["--public-url", "http://labels.example:8443"]).await;
     let address = server.address().to_owned();
     let port = address.rsplit(':').next().unwrap().to_owned();
@@ -223,7 +223,7 @@ async fn a_host_is_named_once_and_is_ours() {
 }
 
 #[tokio::test]
-async fn a_body_that_cannot_be_read_is_refused_in_words() {
+async fn an_invalid_body_is_refused_with_a_reason() {
     let server = Server::start(&[]).await;
     let token = format!("Authorization: Bearer {}\r\n", server.token("viewer").await);
     let key = server.command(&["keys", "add", "one", "--allow", "publish:app:x"]).await;
@@ -261,7 +261,7 @@ async fn a_body_that_cannot_be_read_is_refused_in_words() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_is_none_is_told_why() {
+async fn a_malformed_handshake_is_told_why() {
     let server = Server::start(&[]).await;
     let address = server.address().to_owned();
     let token = server.token("viewer").await;
@@ -307,7 +307,7 @@ async fn a_handshake_that_is_none_is_told_why() {
 }
 
 #[tokio::test]
-async fn a_page_opens_a_socket_only_from_our_origin_or_an_allowed_one() {
+async fn a_web_page_opens_a_socket_only_from_our_origin_or_an_allowed_one() {
     let server =
         Server::start(&["--allowed-origin", "https://photos.example", "--allowed-origin", "http://localhost:5173"])
             .await;
@@ -336,7 +336,7 @@ async fn a_page_opens_a_socket_only_from_our_origin_or_an_allowed_one() {
 }
 
 #[tokio::test]
-async fn pages_of_allowed_origins_read_what_is_answered_and_others_do_not() {
+async fn only_pages_of_allowed_origins_can_read_responses() {
     let server = Server::start(&["--allowed-origin", "https://photos.example"]).await;
     let closed = Server::start(&[]).await;
     let preflight =
@@ -357,7 +357,7 @@ async fn pages_of_allowed_origins_read_what_is_answered_and_others_do_not() {
 }
 
 #[tokio::test]
-async fn a_link_serves_conditions_and_ranges_as_the_standard_wants_them() {
+async fn a_link_supports_conditional_and_range_requests() {
     let server = Server::start(&[]).await;
     let token = server.token("viewer").await;
     let bytes = picture::jpeg(1);
@@ -413,7 +413,7 @@ async fn a_link_serves_conditions_and_ranges_as_the_standard_wants_them() {
 }
 
 #[tokio::test]
-async fn the_management_api_answers_as_api_gateway() {
+async fn the_management_api_responds_like_api_gateway() {
     let server = Server::start(&[]).await;
     for path in [
         "/@connections/YkOibd6goAMCLjg=",
@@ -432,7 +432,7 @@ async fn the_management_api_answers_as_api_gateway() {
 }
 
 #[tokio::test]
-async fn metrics_are_served_on_a_listener_of_their_own() {
+async fn metrics_are_served_on_a_separate_listener() {
     let server = Server::start(&[]).await;
     let address = server.metrics_address();
     let metrics = raw::get(address, "/metrics", "").await;

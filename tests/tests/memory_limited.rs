@@ -73,7 +73,7 @@ async fn end(server: &Server, token: &str, id: &str) -> Value {
 }
 
 #[tokio::test]
-async fn pictures_made_to_exhaust_memory_end_and_the_server_lives() {
+async fn the_server_survives_pictures_made_to_exhaust_memory() {
     const LIMIT: u64 = 256 << 20;
     let limit = MemoryLimit::of(LIMIT);
     let limit = if limit.is_a_control_group() {

@@ -13,7 +13,7 @@ fn cursor_at(cursor: &Value, seq: u64) -> String {
 }
 
 #[tokio::test]
-async fn an_upload_is_labelled_live_and_found_by_whoever_hears_of_it() {
+async fn an_upload_is_labelled_pushed_live_and_found_by_search() {
     let server = Server::start(&[]).await;
     let token = server.token("viewer").await;
     let mut socket = server.connect(&token).await;
@@ -43,7 +43,7 @@ async fn an_upload_is_labelled_live_and_found_by_whoever_hears_of_it() {
 }
 
 #[tokio::test]
-async fn an_offensive_picture_alerts_moderators_and_is_nowhere_for_others() {
+async fn an_offensive_picture_alerts_moderators_and_is_hidden_from_others() {
     let server = Server::start(&[]).await;
     let (viewer, moderator) = (server.token("viewer").await, server.token("moderator").await);
     let (mut watching, mut moderating) = (server.connect(&viewer).await, server.connect(&moderator).await);
@@ -70,7 +70,7 @@ async fn an_offensive_picture_alerts_moderators_and_is_nowhere_for_others() {
 }
 
 #[tokio::test]
-async fn a_duplicates_uploader_hears_the_known_result_and_the_others_hear_nothing() {
+async fn a_duplicates_uploader_gets_the_known_result_and_nobody_else_is_notified() {
     let server = Server::start(&[]).await;
     let (first, second) = (server.token("viewer").await, server.token("moderator").await);
     let (mut one, mut other) = (server.connect(&first).await, server.connect(&second).await);
@@ -89,7 +89,7 @@ async fn a_duplicates_uploader_hears_the_known_result_and_the_others_hear_nothin
 }
 
 #[tokio::test]
-async fn what_is_no_picture_is_rejected_and_its_uploader_is_told_why() {
+async fn anything_but_a_picture_is_rejected_and_its_uploader_is_told_why() {
     let server = Server::start(&[]).await;
     let token = server.token("viewer").await;
     let mut socket = server.connect(&token).await;
@@ -106,7 +106,7 @@ async fn what_is_no_picture_is_rejected_and_its_uploader_is_told_why() {
 }
 
 #[tokio::test]
-async fn an_upload_leaves_pending_once_and_is_its_uploaders_business() {
+async fn an_upload_leaves_pending_once_and_only_its_uploader_sees_it() {
     let server = Server::start(&[]).await;
     let (token, other) = (server.token("viewer").await, server.token("moderator").await);
     let mut socket = server.connect(&token).await;
@@ -126,7 +126,7 @@ async fn an_upload_leaves_pending_once_and_is_its_uploaders_business() {
 }
 
 #[tokio::test]
-async fn who_comes_back_is_replayed_what_was_missed_before_the_answer() {
+async fn a_returning_client_is_replayed_what_it_missed_before_the_response() {
     let mut server = Server::start(&[]).await;
     let key = server.command(&["keys", "add", "builds", "--allow", "publish:app:*"]).await;
     let token = server.token("viewer").await;
@@ -158,7 +158,7 @@ async fn who_comes_back_is_replayed_what_was_missed_before_the_answer() {
 }
 
 #[tokio::test]
-async fn a_gap_that_cannot_be_filled_is_called_one() {
+async fn a_gap_that_cannot_be_filled_is_reported() {
     let server = Server::start(&["--replay-limit", "2"]).await;
     let key = server.command(&["keys", "add", "builds", "--allow", "publish:app:builds"]).await;
     let token = server.token("viewer").await;
@@ -182,7 +182,7 @@ async fn a_gap_that_cannot_be_filled_is_called_one() {
 }
 
 #[tokio::test]
-async fn a_filter_is_a_search_that_is_left_running() {
+async fn a_filter_is_a_standing_search() {
     let server = Server::start(&[]).await;
     let token = server.token("viewer").await;
     let mut socket = server.connect(&token).await;
@@ -207,7 +207,7 @@ async fn a_filter_is_a_search_that_is_left_running() {
 }
 
 #[tokio::test]
-async fn nobody_gets_in_without_a_good_token_or_to_what_is_not_theirs() {
+async fn nobody_connects_without_a_valid_token_or_reads_what_is_not_theirs() {
     let server = Server::start(&[]).await;
     for token in ["", "nonsense", "eyJhbGciOiJub25lIn0.e30."] {
         match Socket::open(server.address(), token).await {
@@ -229,7 +229,7 @@ async fn nobody_gets_in_without_a_good_token_or_to_what_is_not_theirs() {
 }
 
 #[tokio::test]
-async fn sigterm_tells_clients_to_come_back_and_ends_with_0() {
+async fn sigterm_tells_clients_to_reconnect_and_exits_with_0() {
     let server = Server::start(&[]).await;
     let token = server.token("viewer").await;
     let mut socket = server.connect(&token).await;

@@ -31,7 +31,7 @@ async fn prefix(server: &Server, token: &str, topic: &str) -> String {
 
 /// 100 clients x 100 notifications x 24 KB are 240 MB, and several times that as parsed JSON.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_clients_resume_a_hundred_large_notifications_each_within_a_bound() {
+async fn a_hundred_clients_each_resume_a_hundred_large_notifications_in_bounded_memory() {
     const CLIENTS: usize = 100;
     const COUNT: usize = 100;
     let server = Server::start(&[]).await;
@@ -59,7 +59,7 @@ async fn a_hundred_clients_resume_a_hundred_large_notifications_each_within_a_bo
 }
 
 #[tokio::test]
-async fn pages_of_history_are_bounded_in_bytes_and_their_cursors_lead_through_all_of_it() {
+async fn pages_of_history_are_bounded_in_bytes_and_together_complete() {
     const COUNT: usize = 120;
     let server = Server::start(&[]).await;
     let token = server.token("viewer").await;
@@ -92,7 +92,7 @@ async fn pages_of_history_are_bounded_in_bytes_and_their_cursors_lead_through_al
 }
 
 #[tokio::test]
-async fn a_replay_of_several_topics_is_longer_than_a_part_and_keeps_each_order() {
+async fn a_multi_chunk_replay_of_several_topics_keeps_the_order_of_each() {
     let server = Server::start(&[]).await;
     let token = server.token("viewer").await;
     let key = server.command(&["keys", "add", "test", "--allow", "publish:app:*"]).await;

@@ -63,7 +63,7 @@ fn readings(setting: &'static Setting, value: &str) -> Vec<(String, Result<u32, 
 }
 
 #[test]
-fn what_is_declared_is_what_operators_rely_on() {
+fn the_declared_settings_are_those_operators_rely_on() {
     let mut declared = String::new();
     for setting in table::ALL {
         let [default, least, most] = [setting.default, setting.least, setting.most].map(|value| setting.write(value));
@@ -75,7 +75,7 @@ fn what_is_declared_is_what_operators_rely_on() {
 }
 
 #[test]
-fn a_setting_is_called_the_same_by_all() {
+fn a_setting_has_the_same_name_everywhere() {
     let mut names = BTreeSet::new();
     for setting in table::ALL {
         assert!(names.insert(setting.name), "{} is declared twice", setting.name);
@@ -91,7 +91,7 @@ fn a_setting_is_called_the_same_by_all() {
 }
 
 #[test]
-fn the_least_and_the_highest_value_are_read_and_those_beyond_are_refused_with_the_bounds() {
+fn the_bounds_are_accepted_and_values_beyond_are_refused_naming_them() {
     for setting in table::ALL {
         for value in [setting.least, setting.default, setting.most] {
             for (name, read) in readings(setting, &setting.write(value)) {
@@ -115,7 +115,7 @@ fn the_least_and_the_highest_value_are_read_and_those_beyond_are_refused_with_th
 }
 
 #[test]
-fn both_readers_make_the_same_settings_of_the_same_values() {
+fn both_backends_read_the_same_settings_from_the_same_values() {
     let shared: Vec<&'static Setting> =
         table::ALL.iter().copied().filter(|setting| setting.option.is_some() && setting.variable.is_some()).collect();
     let settings_of = |value: fn(&Setting) -> u32| {
@@ -140,7 +140,7 @@ fn both_readers_make_the_same_settings_of_the_same_values() {
 }
 
 #[test]
-fn what_is_not_set_is_as_it_is_by_default() {
+fn unset_settings_have_their_defaults() {
     let arguments = from_options(&[]).expect("every option has a default");
     let function = environment(&[]);
     for setting in table::ALL {
@@ -150,7 +150,7 @@ fn what_is_not_set_is_as_it_is_by_default() {
 }
 
 #[test]
-fn both_readers_take_the_same_rules_for_readers() {
+fn both_backends_accept_the_same_reader_rules() {
     let arguments = ["labelcast", "serve", "--reader", "device:*=technicians", "--reader", "runs=*"];
     let matches = cli::command().try_get_matches_from(arguments).expect("rules are taken");
     let serve = matches.subcommand_matches("serve").expect("serve was asked for");

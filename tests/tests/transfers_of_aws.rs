@@ -67,7 +67,7 @@ fn key() -> ObjectKey {
 }
 
 #[tokio::test]
-async fn an_object_is_read_and_written_though_s3_is_busy() {
+async fn objects_are_read_and_written_although_s3_is_busy() {
     let read = objects(3, StatusCode::OK).await.read(&key()).await.unwrap().expect("it is there");
     assert_eq!((read.info.etag.as_str(), read.info.size), ("tag", 7));
     assert_eq!(read.bytes.try_collect::<Vec<_>>().await.unwrap().concat(), b"picture");
@@ -75,7 +75,7 @@ async fn an_object_is_read_and_written_though_s3_is_busy() {
 }
 
 #[tokio::test]
-async fn an_s3_that_stays_busy_is_unavailable_and_its_words_are_told() {
+async fn an_s3_that_stays_busy_is_unavailable_and_its_message_is_reported() {
     let Err(PortError::Unavailable { why, .. }) = objects(4, StatusCode::OK).await.read(&key()).await.map(drop) else {
         panic!("it was read");
     };
@@ -83,7 +83,7 @@ async fn an_s3_that_stays_busy_is_unavailable_and_its_words_are_told() {
 }
 
 #[tokio::test]
-async fn a_missing_object_is_none_and_a_forbidden_one_an_error() {
+async fn a_missing_object_is_none_and_a_forbidden_one_is_an_error() {
     assert!(objects(0, StatusCode::NOT_FOUND).await.read(&key()).await.unwrap().is_none());
     assert!(objects(0, StatusCode::FORBIDDEN).await.read(&key()).await.is_err());
 }

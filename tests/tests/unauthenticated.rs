@@ -29,7 +29,7 @@ async fn has_ended(stream: &mut TcpStream) -> bool {
 }
 
 #[tokio::test]
-async fn slow_requests_of_one_address_give_way_and_those_who_are_signed_in_stay() {
+async fn slow_requests_of_one_address_are_dropped_and_signed_in_clients_stay() {
     let server = Server::start(&["--unauthenticated-per-address", "20"]).await;
     let token = server.token("viewer").await;
     let mut socket = server.connect(&token).await;
@@ -58,7 +58,7 @@ async fn slow_requests_of_one_address_give_way_and_those_who_are_signed_in_stay(
 }
 
 #[tokio::test]
-async fn behind_a_proxy_what_counts_is_whose_request_it_is() {
+async fn behind_a_proxy_requests_count_by_client_address() {
     let server = Server::start(&["--behind-proxy", "--unauthenticated-per-address", "3"]).await;
     let mut slow = Vec::new();
     for _ in 0..3 {
@@ -84,7 +84,7 @@ async fn behind_a_proxy_what_counts_is_whose_request_it_is() {
 }
 
 #[tokio::test]
-async fn the_body_of_a_request_that_is_not_known_to_be_allowed_has_ten_seconds() {
+async fn an_unauthenticated_request_body_has_ten_seconds() {
     let server = Server::start(&[]).await;
     let address = server.address().to_owned();
     let mut streams = Vec::new();
@@ -124,7 +124,7 @@ async fn the_body_of_a_request_that_is_not_known_to_be_allowed_has_ten_seconds()
 }
 
 #[tokio::test]
-async fn at_the_limit_a_connection_is_refused_before_its_handshake_and_open_ones_stay() {
+async fn at_the_limit_a_connection_is_refused_before_its_handshake_and_open_ones_are_kept() {
     let server = Server::start(&["--max-connections", "4"]).await;
     let token = server.token("viewer").await;
     let mut open = Vec::new();
@@ -152,7 +152,7 @@ async fn at_the_limit_a_connection_is_refused_before_its_handshake_and_open_ones
 }
 
 #[tokio::test]
-async fn settings_that_cannot_work_are_refused_with_their_bounds() {
+async fn impossible_settings_are_refused_naming_their_bounds() {
     for (option, value, bounds) in [
         ("--topics-per-connection", "475", "from 1 to 200"),
         ("--topics-per-connection", "0", "from 1 to 200"),

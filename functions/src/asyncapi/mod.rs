@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reference_leads_somewhere() {
+    fn every_reference_resolves() {
         let document = document("ws://127.0.0.1:8080/live");
         let mut found = Vec::new();
         references(&document, &mut found);

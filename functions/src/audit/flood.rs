@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_failures_are_written_and_the_others_counted_once_a_minute() {
+    fn the_first_failures_are_logged_and_the_rest_are_counted_once_a_minute() {
         let mut limit = Limit::default();
         let written = (0..100_000).filter(|_| limit.admit(KIND, "192.0.2.1", at(0))).count();
         assert_eq!(written, 10);
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_from_changing_addresses_is_bounded_and_every_failure_is_accounted_for() {
+    fn a_flood_from_many_addresses_is_bounded_and_every_failure_is_counted() {
         let mut limit = Limit::default();
         let written =
             (0..100_000_u32).filter(|number| limit.admit(KIND, &std::net::Ipv4Addr::from(*number).to_string(), at(0)));

@@ -80,14 +80,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_cursor_is_read_as_it_was_written(position: u128) {
+        fn a_cursor_round_trips(position: u128) {
             for cursors in [sealed(), PageCursors::plain()] {
                 prop_assert_eq!(cursors.read(&cursors.write(Position(position))), Ok(Position(position)));
             }
         }
 
         #[test]
-        fn a_changed_cursor_is_refused(position: u128, at in 0..43_usize, other in "[A-Za-z0-9_-]") {
+        fn a_tampered_cursor_is_refused(position: u128, at in 0..43_usize, other in "[A-Za-z0-9_-]") {
             let cursor = sealed().write(Position(position));
             prop_assert_eq!(cursor.len(), 43);
             let mut changed = cursor.clone();
@@ -97,13 +97,13 @@ mod tests {
         }
 
         #[test]
-        fn no_text_is_a_cursor_by_chance(text in "\\PC{0,60}") {
+        fn arbitrary_text_is_not_a_valid_cursor(text in "\\PC{0,60}") {
             prop_assert_eq!(sealed().read(&text), Err(PositionError));
         }
     }
 
     #[test]
-    fn the_cursors_of_neighbours_are_nothing_alike() {
+    fn cursors_of_neighbouring_images_are_unrelated() {
         let (one, next) = (sealed().write(Position(41)), sealed().write(Position(42)));
         let same = one.bytes().zip(next.bytes()).filter(|(one, next)| one == next).count();
         assert!(same < 12, "{one} {next}");
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_of_an_earlier_version_or_of_another_directory_is_refused() {
+    fn a_cursor_from_an_earlier_version_or_another_directory_is_refused() {
         let cursor = PageCursors::sealed(b"the secret of another directory").write(Position(41));
         for foreign in [Position(41).to_string(), cursor] {
             assert_eq!(sealed().read(&foreign), Err(PositionError));

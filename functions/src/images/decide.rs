@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moderation_label_makes_an_image_offensive_whatever_its_number_of_labels() {
+    fn a_moderation_label_makes_an_image_offensive_even_beyond_the_label_limit() {
         let settings = Settings { max_labels: 1, ..Settings::default() };
         let detection = Detection {
             labels: vec![label("a", 99.0), label("b", 99.0)],
@@ -146,14 +146,14 @@ mod tests {
     }
 
     #[test]
-    fn a_keyword_offensive_sets_no_flag() {
+    fn the_keyword_offensive_does_not_set_the_flag() {
         let labels = vec![label("offensive", 100.0)];
         let found = analysis(Detection { labels, ..Detection::default() }, &Settings::default(), DateTime::UNIX_EPOCH);
         assert!(!found.is_offensive());
     }
 
     #[test]
-    fn whatever_a_detector_finds_fits_into_a_notification() {
+    fn any_detector_result_fits_into_a_notification() {
         let name = |number: usize| format!("{}{number:03}", "𝕏".repeat(97));
         let settings = Settings { max_labels: 50, ..Settings::default() };
         let labels: Vec<Label> = (0..200).map(|number| label(&name(number), 99.0)).collect();

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_picture_that_could_never_fit_is_refused_with_its_size() {
+    async fn a_picture_that_can_never_fit_is_rejected_with_its_size() {
         let error = decoding(6 << 10).run(png(1_200, 1_000), |_| 800, |_| Ok(())).await.unwrap_err();
         let DecodingError::Rejected(rejection) = error else { panic!("{error}") };
         assert_eq!(rejection, Rejection::TooMuchMemory { width: 1_200, height: 1_000 });
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_memory_is_held_while_a_picture_is_looked_at_and_given_back_whatever_happens() {
+    async fn memory_is_reserved_during_decoding_and_released_even_on_failure() {
         let decoding = decoding(100 << 10);
         let all = decoding.memory.total();
         let memory = decoding.memory.clone();

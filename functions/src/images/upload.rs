@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_over_the_limit_is_refused_with_both_sizes() {
+    fn a_file_over_the_limit_is_rejected_naming_both_sizes() {
         let request = BeginUpload { name: "a.jpg".to_owned(), content_type: "image/jpeg".to_owned(), size: 75_039_174 };
         let refused = check(&request, 15 << 20).unwrap_err();
         assert_eq!((refused.kind, refused.message.as_str()), (ErrorKind::TooLarge, "too large: 71.6 MB (limit 15 MB)"));

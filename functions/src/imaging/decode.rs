@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_picture_is_decoded_as_the_image_library_decodes_it() {
+    fn a_complete_picture_decodes_exactly_as_the_image_crate_does() {
         for sample in samples::all() {
             let expected = image::load_from_memory(&sample.bytes).unwrap();
             let decoded = probed_and_decoded(&sample.bytes).unwrap();
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_cut_off_anywhere_before_the_end_of_its_data_is_refused() {
+    fn a_file_truncated_anywhere_within_its_data_is_rejected() {
         for sample in samples::all() {
             // The end markers of JPEG and PNG say nothing that the data do not say.
             let end = match sample.content_type {
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_png_with_a_wrong_byte_is_refused() {
+    fn a_png_with_a_corrupt_byte_is_rejected() {
         let mut bytes = samples::png(96, 80);
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_and_profiles_that_unpack_to_a_lot_do_no_harm() {
+    fn highly_compressed_text_and_profiles_are_harmless() {
         let mut png = Png::from_bytes(samples::png(96, 80).into()).unwrap();
         png.set_icc_profile(Some(vec![0; 65 << 20].into()));
         let packed = png.chunks()[1].contents().clone();
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_picture_without_its_end_marker_is_taken() {
+    fn a_complete_picture_without_an_end_marker_is_accepted() {
         for sample in samples::all() {
             let end = match sample.content_type {
                 ImageType::Jpeg => 2,
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_picture_is_refused_even_if_its_end_marker_was_appended() {
+    fn a_truncated_picture_is_rejected_even_with_an_appended_end_marker() {
         for sample in samples::all() {
             let (end, marker): (_, &[u8]) = match sample.content_type {
                 ImageType::Jpeg => (2, &[0xff, 0xd9]),
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_png_whose_data_are_well_packed_but_too_few_is_refused() {
+    fn a_png_with_valid_compression_but_missing_rows_is_rejected() {
         let mut png = Png::from_bytes(samples::png(96, 80).into()).unwrap();
         let mut header = png.chunks()[0].contents().to_vec();
         header[7] = 81; // a row more than there is
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_webp_is_refused_even_if_its_lengths_were_put_right() {
+    fn a_truncated_webp_is_rejected_even_with_corrected_lengths() {
         for sample in [samples::LOSSY_WEBP.to_vec(), samples::all().swap_remove(7).bytes] {
             let webp = img_parts::webp::WebP::from_bytes(sample.into()).unwrap();
             let picture = webp.chunks().iter().find(|chunk| chunk.id().starts_with(b"VP8")).unwrap();
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_text_in_a_png_is_no_harm() {
+    fn a_damaged_text_chunk_in_a_png_is_harmless() {
         let mut png = Png::from_bytes(samples::png(96, 80).into()).unwrap();
         png.chunks_mut().insert(1, PngChunk::new(*b"tEXt", b"Comment\0hello".as_slice().into()));
         let mut bytes = png.encoder().bytes().to_vec();
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_picture_is_decoded_small() {
+    fn a_large_picture_is_decoded_at_reduced_size() {
         for bytes in [samples::png(960, 800), samples::jpeg(960, 800)] {
             let found = probe(&bytes).unwrap();
             let cleaned = without_private_metadata(&bytes, found.content_type, found.orientation).unwrap();
@@ -257,7 +257,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_change_to_a_picture_makes_anything_panic(
+        fn no_mutation_of_a_picture_causes_a_panic(
             which in 0..samples::all().len(),
             changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
         ) {

@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_minimal_block_is_read_back_as_the_same_orientation() {
+    fn a_minimal_exif_block_round_trips_the_orientation() {
         for number in 2..=8 {
             let orientation = Orientation::from_exif(number).unwrap();
             let block = holding_only(orientation).unwrap();

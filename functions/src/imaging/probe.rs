@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_say_what_a_picture_is() {
+    fn the_format_is_detected_from_the_bytes() {
         for sample in samples::all() {
             let found = probe(&sample.bytes).unwrap_or_else(|rejection| panic!("{}: {rejection}", sample.name));
             assert_eq!(found.content_type, sample.content_type, "{}", sample.name);
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_size_is_the_one_that_is_seen() {
+    fn dimensions_respect_the_orientation() {
         for sample in samples::all() {
             let turned = probe(&oriented(sample.bytes.clone(), 6)).unwrap();
             assert_eq!(turned.orientation, Orientation::Rotate90, "{}", sample.name);
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_jpeg_png_or_webp_is_refused() {
+    fn anything_but_jpeg_png_and_webp_is_rejected() {
         for bytes in [
             b"".as_slice(),
             b"GIF89a\x60\0\x50\0",
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn each_side_has_80_to_10000_pixels() {
+    fn each_side_must_have_80_to_10000_pixels() {
         assert!(probe(&samples::png(80, 80)).is_ok());
         assert_eq!(probe(&samples::jpeg(79, 500)), Err(Rejection::TooSmall { width: 79, height: 500 }));
         assert_eq!(probe(&samples::png(500, 79)), Err(Rejection::TooSmall { width: 500, height: 79 }));
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn decompression_bombs_are_refused_by_what_they_claim() {
+    fn decompression_bombs_are_rejected_by_their_headers() {
         assert!(probe(&png_that_claims(8_000, 8_000)).is_ok());
         assert_eq!(
             probe(&png_that_claims(8_001, 8_000)),
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn an_arithmetic_coded_jpeg_is_not_called_damaged() {
+    fn an_arithmetic_coded_jpeg_is_not_reported_as_damaged() {
         let mut jpeg = Jpeg::from_bytes(samples::jpeg(96, 80).into()).unwrap();
         let frame = jpeg.segments_mut().iter_mut().find(|segment| segment.marker() == markers::SOF0).unwrap();
         *frame = JpegSegment::new_with_contents(markers::SOF9, frame.contents().clone());

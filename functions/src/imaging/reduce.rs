@@ -199,14 +199,14 @@ mod tests {
     }
 
     #[test]
-    fn squares_are_averaged_and_what_is_left_at_the_edges_counts_too() {
+    fn pixels_are_averaged_in_squares_including_the_remainder_at_the_edges() {
         let small = through(3, 3, 2, 1, &[0, 2, 9, 4, 6, 11, 20, 30, 7]);
         assert_eq!((small.width(), small.height()), (2, 2));
         assert_eq!(small.as_bytes(), [3, 10, 25, 7]);
     }
 
     #[test]
-    fn clear_pixels_have_no_colour() {
+    fn transparent_pixels_contribute_no_colour() {
         let small = through(2, 1, 2, 4, &[255, 0, 0, 255, 0, 255, 0, 0]);
         assert_eq!(small.as_bytes(), [255, 0, 0, 128]);
         let nothing = through(2, 1, 2, 4, &[255, 0, 0, 0, 0, 255, 0, 0]);
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_is_reduced_by_whole_numbers_and_never_below_what_is_wanted() {
+    fn the_reduction_factor_is_an_integer_and_never_goes_below_the_wanted_size() {
         assert_eq!([factor(8_000, 6_000, 1_000), factor(1_999, 10, 1_000), factor(80, 80, 1_000)], [8, 1, 1]);
         for image in [
             DynamicImage::new_luma8(2_500, 100),

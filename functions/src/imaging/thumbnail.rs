@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thumbnail_keeps_the_shape_and_is_never_larger_than_320_or_the_picture() {
+    fn a_thumbnail_keeps_the_aspect_ratio_within_320_pixels_and_never_enlarges() {
         for ((width, height), expected) in [
             ((1280, 640), (320, 160)),
             ((640, 1280), (160, 320)),
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_for_a_detector_is_a_jpeg_of_bounded_size() {
+    fn the_detector_gets_a_jpeg_of_bounded_size() {
         for ((width, height), expected) in [((400, 300), (400, 300)), ((4_000, 3_000), (2_000, 1_500))] {
             let mut webp = std::io::Cursor::new(Vec::new());
             two_halves(width, height).write_to(&mut webp, image::ImageFormat::WebP).unwrap();
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thumbnail_is_the_right_way_up() {
+    fn a_thumbnail_is_upright() {
         // Turned by 90° clockwise, what was left is above.
         let small = read(&thumbnail(&two_halves(1280, 640), Orientation::Rotate90));
         assert_eq!(small.dimensions(), (160, 320));
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_transparent_lies_over_white_and_its_hidden_colour_stays_hidden() {
+    fn transparency_is_rendered_over_white_without_leaking_hidden_colours() {
         let image: DynamicImage =
             ImageBuffer::from_fn(640, 640, |x, _| if x % 2 == 0 { Rgba([0, 0, 0, 0]) } else { Rgba([255u8; 4]) })
                 .into();
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn every_depth_and_number_of_channels_makes_a_thumbnail() {
+    fn every_pixel_format_makes_a_thumbnail() {
         let rgb = two_halves(400, 400);
         for image in [
             DynamicImage::from(rgb.to_luma8()),

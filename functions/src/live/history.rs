@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_answer_is_counted_for_as_long_as_any_of_it_is_held() {
+    async fn a_response_is_charged_as_long_as_any_of_it_is_held() {
         let budget = ReplayBudget::of(MemoryBudget::new(ByteSize::mib(64)));
         let user: UserId = "ada".parse().unwrap();
         let unread = response(&budget, &user).await;
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_piece_that_waits_to_be_sent_counts_for_the_whole_answer() {
+    async fn a_chunk_waiting_to_be_sent_keeps_the_whole_response_charged() {
         let budget = ReplayBudget::of(MemoryBudget::new(ByteSize::mib(64)));
         let user: UserId = "ada".parse().unwrap();
         let mut body = response(&budget, &user).await.into_data_stream();

@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn twice_the_rate_goes_at_once_and_the_rate_from_then_on() {
+    fn a_burst_of_twice_the_rate_is_allowed_and_then_the_rate_applies() {
         let mut rate = MessageRate::default();
         assert_eq!(count(&mut rate, 20, 0), [Yes; 20]);
         assert_eq!(count(&mut rate, 1, 0), [RateLimited]);
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn one_warning_a_second_is_all_that_is_answered() {
+    fn at_most_one_warning_a_second_is_sent() {
         let mut rate = MessageRate::default();
         for second in 0..4 {
             let all = count(&mut rate, 60, second * 1_000);
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_goes_on_is_closed_and_whoever_slows_down_is_not() {
+    fn a_client_that_keeps_flooding_is_closed_and_one_that_slows_down_is_not() {
         let mut rate = MessageRate::default();
         let all: Vec<_> = (0..6).flat_map(|second| count(&mut rate, 40, second * 1_000)).collect();
         assert_eq!((how_many(RateLimited, &all), all.last()), (5, Some(&Flooding)));
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_is_closed_within_its_first_second() {
+    fn a_flood_is_closed_within_a_second() {
         let mut rate = MessageRate::default();
         let all = count(&mut rate, 1_000, 0);
         assert_eq!((how_many(Yes, &all), how_many(RateLimited, &all), how_many(Ignored, &all)), (20, 1, 200));

@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_filter_answers_does_not_depend_on_labels_that_are_hidden() {
+    fn filter_results_do_not_depend_on_hidden_labels() {
         let filters = ["dog", "-dog", "d*", "-d*", "dog:50", "dog OR cat", "by:me", "-by:me", "by:me dog", "offensive"];
         for filter in filters {
             let filter = Query::parse(filter).unwrap();
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_says_of_an_image_what_its_readers_may_see() {
+    fn a_topic_reveals_only_what_its_readers_may_see() {
         let image_id = ImageId::from_digest([0; 32]);
         let labelled = Subject::ImageLabelled { image_id, upload_id: "1".parse().unwrap() };
         let wanted_on = |subject: &Subject, topic: &str, image: Option<&Image>| {
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_sees_the_labels_that_its_subscriber_may_see() {
+    fn a_filter_sees_only_labels_its_subscriber_may_see() {
         let filter = Query::parse("dog").unwrap();
         for status in [Status::Visible, Status::Approved] {
             assert!(matches(&filter, &picture(status, &["dog"]), &caller(&[])), "{status:?}");

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn all_users_together_hold_no_more_than_the_budget() {
+    async fn replays_of_all_users_stay_within_the_budget() {
         let budget = budget();
         let mut held = Vec::new();
         for number in 0..8 {
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_user_leaves_room_for_the_others() {
+    async fn one_user_cannot_use_up_the_budget() {
         let budget = budget();
         let _mine = (budget.acquire(&user("a"), READING).await, budget.acquire(&user("a"), READING).await);
         assert!(now(budget.acquire(&user("a"), 1)).await.is_none(), "a quarter is taken");
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_rendered_holds_only_what_it_is() {
+    async fn rendered_frames_are_charged_at_their_actual_size() {
         let budget = budget();
         let mut chunk = budget.acquire(&user("a"), 2 * READING).await;
         assert!(now(budget.acquire(&user("a"), READING)).await.is_none());
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn pictures_that_take_all_memory_hold_replays_up() {
+    async fn replays_wait_while_pictures_use_all_memory() {
         let memory = MemoryBudget::new(ByteSize::new(4 * 8 * READING as u64));
         let budget = ReplayBudget::of(memory.clone());
         let picture = memory.acquire(memory.total().bytes()).await.unwrap();
@@ -146,13 +146,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn even_the_smallest_budget_lets_a_part_through() {
+    async fn even_the_smallest_budget_admits_one_chunk() {
         let budget = ReplayBudget::of(MemoryBudget::new(ByteSize::new(64 * 1024)));
         assert!(now(budget.acquire(&user("a"), READING)).await.is_some());
     }
 
     #[tokio::test]
-    async fn users_who_hold_nothing_are_forgotten() {
+    async fn users_holding_nothing_are_forgotten() {
         let budget = budget();
         let _held = budget.acquire(&user("here"), 1).await;
         for number in 0..3 * USERS {

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_on_two_topics_is_one_message_in_the_order_of_both() {
+    fn an_event_on_two_topics_is_replayed_once_in_the_order_of_both() {
         let merged = order(&[topic(&["a", "both", "b"]), topic(&["x", "both", "y"])]);
         let place = |id: &str| merged.iter().position(|(merged, _)| merged == id).unwrap();
         assert_eq!(merged.len(), 5);
@@ -111,13 +111,13 @@ mod tests {
     }
 
     #[test]
-    fn orders_that_disagree_still_end() {
+    fn contradictory_orders_still_terminate() {
         let merged = order(&[topic(&["a", "b"]), topic(&["b", "a"])]);
         assert_eq!(merged.iter().map(|(_, topics)| topics.len()).sum::<usize>(), 4);
     }
 
     #[test]
-    fn a_part_takes_of_each_topic_what_its_messages_need() {
+    fn a_chunk_takes_from_each_topic_what_its_messages_need() {
         let merged = merge(&[topic(&["a", "both", "b"]), topic(&["both", "y"])]);
         assert_eq!(merged.entries(2, 0, 2), [2, 1]);
         assert_eq!(merged.entries(2, 0, 100), [3, 2]);

@@ -110,13 +110,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_cursor_is_written_as_it_is_read(bytes: [u8; 8], seq: u64) {
+        fn a_cursor_round_trips(bytes: [u8; 8], seq: u64) {
             let cursor = Cursor { epoch: Epoch::from_random(bytes), seq: Seq(seq) };
             prop_assert_eq!(cursor.to_string().parse::<Cursor>(), Ok(cursor));
         }
 
         #[test]
-        fn no_text_makes_a_cursor_panic(text in "\\PC{0,40}") {
+        fn no_text_makes_cursor_parsing_panic(text in "\\PC{0,40}") {
             if let Ok(cursor) = text.parse::<Cursor>() {
                 prop_assert_eq!(cursor.to_string(), text);
             }

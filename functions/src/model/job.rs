@@ -76,7 +76,7 @@ mod tests {
     use crate::model::Analysis;
 
     #[test]
-    fn an_event_goes_to_the_function_that_listens_to_it() {
+    fn an_event_goes_to_the_functions_subscribed_to_it() {
         let (image_id, at) = (ImageId::from_digest([1; 32]), DateTime::UNIX_EPOCH);
         let analysis = Analysis::nothing(at);
         let analyzed = BusEvent::ImageAnalyzed(ImageAnalyzed { image_id, analysis });

@@ -160,14 +160,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_folded() {
+    fn a_label_name_is_folded_to_lower_case() {
         assert_eq!(LabelName::fold("  Golden\n Retriever ").unwrap().as_str(), "golden retriever");
         assert_eq!(LabelName::fold(" \t"), None);
         assert_eq!(LabelName::fold(&"x".repeat(101)), None);
     }
 
     #[test]
-    fn a_confidence_stays_between_0_and_100() {
+    fn a_confidence_is_between_0_and_100() {
         assert_eq!(Confidence::from_percent(99.994).map(Confidence::percent), Some(99.99));
         for bad in [-0.1, 100.1, f64::NAN, f64::INFINITY] {
             assert_eq!(Confidence::from_percent(bad), None);

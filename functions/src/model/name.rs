@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_bounded_and_plain() {
+    fn names_have_a_bounded_length_and_a_restricted_alphabet() {
         assert!("build.main_1-x".parse::<Name>().is_ok());
         for bad in ["", "a b", "a/b", "é", &"x".repeat(65)] {
             assert!(bad.parse::<Name>().is_err(), "{bad}");
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_id_is_written_as_it_is_read() {
+    fn an_image_id_round_trips() {
         let text = "ab".repeat(32);
         assert_eq!(text.parse::<ImageId>().map(|id| id.to_string()), Ok(text.clone()));
         assert!(text.to_uppercase().parse::<ImageId>().is_err());

@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn topics_and_keys_are_written_as_they_are_read() {
+    fn topics_and_keys_round_trip() {
         for text in ["labels", "uploads", "moderation", "runs", "device:42", "app:builds.main"] {
             assert_eq!(text.parse::<Topic>().unwrap().to_string(), text);
         }

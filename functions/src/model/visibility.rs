@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_offensive_is_for_moderators_until_one_of_them_lets_it_through() {
+    fn an_offensive_image_is_visible_only_to_moderators_until_approved() {
         let somebody: UserId = "somebody".parse().unwrap();
         for user in [None, Some(&somebody)] {
             let seen = |status| (Audience::Viewer(user).may_see(status), Audience::Moderator(user).may_see(status));
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_shows_what_all_of_its_readers_may_see() {
+    fn a_topic_shows_only_what_all_its_readers_may_see() {
         for status in [Status::Visible, Status::Approved, Status::Pending, Status::Removed] {
             let shown = |topic: &str| Audience::reading(&topic.parse().unwrap()).may_see(status);
             assert_eq!(shown("labels"), status.is_public(), "{status:?}");

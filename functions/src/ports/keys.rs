@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_publish_scope_reaches_its_pattern_and_no_further() {
+    fn a_publish_scope_allows_its_pattern_and_nothing_else() {
         let builds: Scope = "publish:app:builds".parse().unwrap();
         assert!(builds.allows_publish("app:builds"));
         assert!(!builds.allows_publish("app:builds2"));

@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_says_which_file_of_which_generation_it_is() {
+    fn an_object_key_names_its_file_and_generation() {
         for upload in [None, Some("0f3c"), Some("a"), Some("..a"), Some("a-b"), Some(&*"f".repeat(64))] {
             for key in ObjectKey::all_of(&files(upload)) {
                 assert_eq!(ObjectKey::files_of(key.as_str()), Some(files(upload)), "{key}");
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_upload_wrote_is_found_by_its_id() {
+    fn files_written_by_an_upload_are_found_by_its_id() {
         let upload: UploadId = "0f3c".parse().unwrap();
         for prefix in ObjectKey::written_by(&upload) {
             assert!(ObjectKey::all_of(&files(Some("0f3c"))).iter().any(|key| key.as_str().starts_with(&prefix)));

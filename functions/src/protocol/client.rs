@@ -127,14 +127,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_json_object_is_a_bad_request() {
+    fn anything_but_a_json_object_is_a_bad_request() {
         for text in ["", "{", "[]", "7", "\"ping\"", "null"] {
             assert_eq!(read(text).unwrap_err().code, ErrorCode::BadRequest, "{text}");
         }
     }
 
     #[test]
-    fn what_has_no_known_action_is_an_unknown_action_and_keeps_its_ref() {
+    fn a_frame_without_a_known_action_is_an_unknown_action_and_keeps_its_ref() {
         for text in [r#"{"ref":"a"}"#, r#"{"action":"shout","ref":"a"}"#, r#"{"action":7,"ref":"a"}"#] {
             let error = read(text).unwrap_err();
             assert_eq!((error.code, error.reference.as_deref()), (ErrorCode::UnknownAction, Some("a")), "{text}");
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_action_with_wrong_fields_is_a_bad_request_and_keeps_its_ref() {
+    fn a_known_action_with_invalid_fields_is_a_bad_request_and_keeps_its_ref() {
         for text in [r#"{"action":"subscribe","ref":"a"}"#, r#"{"action":"refresh","token":1,"ref":"a"}"#] {
             let error = read(text).unwrap_err();
             assert_eq!((error.code, error.reference.as_deref()), (ErrorCode::BadRequest, Some("a")), "{text}");
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_not_shown() {
+    fn debug_output_hides_the_token() {
         let frame = read(r#"{"action":"refresh","token":"secret"}"#).unwrap();
         assert!(!format!("{frame:?}").contains("secret"));
     }

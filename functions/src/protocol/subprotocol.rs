@@ -15,7 +15,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ours_is_chosen_wherever_it_stands_and_no_other() {
+    fn our_subprotocol_is_selected_from_any_position_and_no_other_is() {
         for offered in
             [&["labelcast.v1"][..], &["labelcast.v1, bearer.x"], &["bearer.x,labelcast.v1 "], &["a", "labelcast.v1"]]
         {

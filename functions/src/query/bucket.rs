@@ -77,39 +77,39 @@ mod tests {
     }
 
     #[test]
-    fn a_conjunction_is_filed_under_its_longest_label_then_by_the_alphabet() {
+    fn a_conjunction_is_indexed_under_its_longest_label_ties_broken_alphabetically() {
         assert_eq!(buckets("dog \"golden retriever\" -person sun*"), ["label:golden retriever"]);
         assert_eq!(buckets("dog cat"), ["label:cat"]);
         assert_eq!(buckets("été dogs"), ["label:dogs"], "length is counted in characters");
     }
 
     #[test]
-    fn without_a_label_it_is_filed_under_two_characters_of_a_prefix() {
+    fn a_conjunction_without_a_label_is_indexed_under_two_characters_of_a_prefix() {
         assert_eq!(buckets("sun* -dog"), ["beginning:su"]);
         assert_eq!(buckets("日本*"), ["beginning:日本"]);
         assert_eq!(buckets("s* in*"), ["beginning:in"]);
     }
 
     #[test]
-    fn what_has_neither_is_filed_under_everything() {
+    fn a_conjunction_with_neither_is_indexed_under_the_catch_all() {
         for query in ["", "s*", "-dog", "is:offensive", "-(a b)"] {
             assert_eq!(buckets(query), ["*"], "{query}");
         }
     }
 
     #[test]
-    fn each_alternative_is_filed() {
+    fn every_alternative_is_indexed() {
         assert_eq!(buckets("dog OR cat OR su* OR -x"), ["label:cat", "label:dog", "beginning:su", "*"]);
         assert_eq!(buckets("a -a"), [""; 0], "nothing can match it");
     }
 
     #[test]
-    fn too_many_alternatives_are_filed_under_everything() {
+    fn too_many_alternatives_are_indexed_under_the_catch_all() {
         assert_eq!(buckets("(a OR b) (c OR d) (e OR f) (g OR h) (i OR j)"), ["*"]);
     }
 
     #[test]
-    fn an_image_asks_its_labels_their_beginnings_and_everything() {
+    fn an_image_looks_up_its_labels_their_prefixes_and_the_catch_all() {
         let labels = ["dog", "x"].map(|name| Label::new(name.parse().unwrap(), Confidence::FULL));
         let request: Vec<_> = Bucket::requested_by(&labels).iter().map(Bucket::to_string).collect();
         assert_eq!(request, ["label:dog", "label:x", "beginning:do", "*"]);

@@ -32,14 +32,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_says_where_what_and_what_instead() {
+    fn an_error_names_the_position_the_problem_and_what_was_expected() {
         let error = QueryError::new(4, "a number from 0 to 100", "`101` is over 100");
         let words = "invalid query at position 4: `101` is over 100. Expected a number from 0 to 100.";
         assert_eq!(error.to_string(), words);
     }
 
     #[test]
-    fn a_long_text_is_echoed_in_part() {
+    fn a_long_text_is_quoted_in_part() {
         assert_eq!(shown("dog"), "`dog`");
         assert_eq!(shown(&"é".repeat(1_000)), format!("`{}…`", "é".repeat(40)));
     }

@@ -95,7 +95,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4_000))]
         #[test]
-        fn what_fits_the_pattern_is_what_the_parser_takes(pieces in vec(select(&PIECES[..]), 0..8)) {
+        fn the_published_pattern_accepts_exactly_what_the_parser_accepts(pieces in vec(select(&PIECES[..]), 0..8)) {
             thread_local!(static PATTERN: Regex = Regex::new(&pattern()).unwrap());
             let text: String = pieces.concat();
             prop_assume!(depth(&text) < 2);

@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_lies_within_its_beginnings_and_a_higher_confidence_within_a_lower() {
+    fn a_prefix_covers_its_names_and_a_lower_confidence_covers_higher_ones() {
         assert!(coverage("sunset", true, 90).lies_within(coverage("sun", false, 80)));
         assert!(coverage("sunset", false, 90).lies_within(coverage("sun", false, 90)));
         assert!(coverage("sun", true, 90).lies_within(coverage("sun", false, 0)));

@@ -125,12 +125,12 @@ mod tests {
     }
 
     #[test]
-    fn a_minus_is_an_operator_only_where_something_begins() {
+    fn a_minus_is_an_operator_only_at_the_start_of_a_term() {
         assert_eq!(kinds("t-shirt -x"), [word("t-shirt"), TokenKind::Minus, word("x")]);
     }
 
     #[test]
-    fn only_upper_case_or_that_stands_alone_is_an_operator() {
+    fn or_is_an_operator_only_in_upper_case_and_standing_alone() {
         assert_eq!(kinds("OR or Or ORB"), [TokenKind::Or, word("or"), word("Or"), word("ORB")]);
         assert_eq!(kinds("OR*"), [word("OR"), TokenKind::Star]);
         assert_eq!(kinds("OR:9"), [word("OR"), TokenKind::Value("9".into())]);
@@ -138,14 +138,14 @@ mod tests {
     }
 
     #[test]
-    fn a_phrase_may_hold_every_character() {
+    fn a_phrase_may_contain_any_character() {
         assert_eq!(kinds(r#""a (b) -c:* OR""#), [TokenKind::Phrase("a (b) -c:* OR".into())]);
         assert_eq!(kinds(r#""3\" disk \\ \n""#), [TokenKind::Phrase(r#"3" disk \ \n"#.into())]);
         assert_eq!(kinds(r#""open\""#), [TokenKind::Unclosed]);
     }
 
     #[test]
-    fn places_are_counted_in_characters() {
+    fn positions_are_counted_in_characters() {
         let text: Vec<char> = "é \"日本\"".chars().collect();
         let places: Vec<_> = tokens(&text).into_iter().map(|token| (token.start, token.end)).collect();
         assert_eq!(places, [(0, 1), (2, 6)]);

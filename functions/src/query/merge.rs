@@ -67,24 +67,24 @@ mod tests {
     }
 
     #[test]
-    fn what_two_streams_found_is_shown_once() {
+    fn an_item_found_by_two_streams_is_returned_once() {
         assert_eq!(page(vec![candidates(&[9, 5], None), candidates(&[7, 5], None)], 10), (vec![9, 7, 5], None));
     }
 
     #[test]
-    fn nothing_is_shown_below_what_an_unfinished_stream_has_looked_at() {
+    fn nothing_below_the_position_of_an_unfinished_stream_is_returned() {
         assert_eq!(page(vec![candidates(&[9, 5], None), candidates(&[], Some(7))], 10), (vec![9], Some(7)));
     }
 
     #[test]
-    fn a_full_page_continues_below_its_last_item() {
+    fn the_page_after_a_full_page_starts_below_its_last_item() {
         assert_eq!(page(vec![candidates(&[9, 7, 5], None)], 2), (vec![9, 7], Some(7)));
         assert_eq!(page(vec![candidates(&[9, 7], None)], 2), (vec![9, 7], None), "nothing is left");
         assert_eq!(page(vec![candidates(&[9, 7], None)], 0), (vec![9], Some(9)), "a page makes progress");
     }
 
     #[test]
-    fn no_stream_at_all_is_an_empty_end() {
+    fn without_streams_the_result_is_empty_and_final() {
         assert_eq!(page(vec![], 10), (vec![], None));
     }
 
@@ -105,7 +105,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn paging_shows_everything_once_and_in_order(
+        fn paging_returns_everything_once_and_in_order(
             images in btree_set(0..200_u128, 0..60),
             picks in vec(vec(any::<bool>(), 60), 0..5),
             steps in vec((vec((1..10_usize, 0..4_usize), 5), 0..8_usize), 1..20),

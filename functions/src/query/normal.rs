@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn and_is_spread_over_or() {
+    fn and_distributes_over_or() {
         assert_normal("x (a OR b)", &["a x", "b x"]);
         assert_normal("-(a (b OR by:me))", &["-a", "-b -by:me"]);
         assert_normal("", &[""]);
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_from_something_else_is_dropped() {
+    fn implied_terms_are_dropped() {
         assert_normal("a a:90 A", &["a:90"]);
         assert_normal("-a -a:90", &["-a"]);
         assert_normal("sunset sun* s* sun*:90", &["sunset sun*:90"]);
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn sixteen_alternatives_are_enough() {
+    fn more_than_sixteen_alternatives_are_not_expanded() {
         let alternatives = |count: u8| (0..count).map(|n| format!("l{n}")).collect::<Vec<_>>().join(" OR ");
         assert_eq!(normal(&alternatives(16)).map(|conjunctions| conjunctions.len()), Some(16));
         assert_eq!(normal(&alternatives(17)), None);
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expansion_without_end_is_given_up_at_once() {
+    fn an_exponential_expansion_is_abandoned_immediately() {
         let pairs: Vec<_> = (0..32).map(|n| format!("(a{n} OR b{n})")).collect();
         assert_eq!(normal(&pairs.join(" ")), None, "2^32 alternatives");
     }

@@ -78,13 +78,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn a_query_is_read_back_as_it_was_written(query in query(NAMES)) {
+    fn a_query_round_trips(query in query(NAMES)) {
         let text = query.to_string();
         prop_assert_eq!(Query::try_from(text.clone()), Ok(query), "{}", text);
     }
 
     #[test]
-    fn what_was_typed_is_read_back_as_it_was_written(text in pieces()) {
+    fn typed_text_round_trips_through_its_canonical_form(text in pieces()) {
         if let Ok(query) = Query::parse(&text) {
             let canonical = query.to_string();
             prop_assert_eq!(Query::parse(&canonical), Ok(query), "{} became {}", text, canonical);
@@ -92,14 +92,14 @@ proptest! {
     }
 
     #[test]
-    fn the_place_of_an_error_lies_within_the_text(text in prop_oneof![pieces(), "\\PC{0,60}", ".{0,60}"]) {
+    fn an_error_position_lies_within_the_text(text in prop_oneof![pieces(), "\\PC{0,60}", ".{0,60}"]) {
         if let Err(error) = Query::parse(&text) {
             prop_assert!(error.position <= text.chars().count(), "{error}");
         }
     }
 
     #[test]
-    fn the_normal_form_matches_what_the_query_matches(
+    fn the_normal_form_matches_exactly_what_the_query_matches(
         query in query(NEAR), labels in labels(), offensive: bool, mine: bool,
     ) {
         let fields = ImageFields { labels: &labels, offensive, mine };
@@ -111,7 +111,7 @@ proptest! {
     }
 
     #[test]
-    fn an_image_asks_where_the_filters_that_match_it_are_filed(
+    fn an_image_looks_up_every_bucket_that_holds_a_matching_filter(
         query in query(NEAR), labels in labels(), offensive: bool, mine: bool,
     ) {
         if query.matches(&ImageFields { labels: &labels, offensive, mine }) {
@@ -121,7 +121,7 @@ proptest! {
     }
 
     #[test]
-    fn a_minimum_confidence_is_as_if_surer_labels_were_all_there_is(
+    fn a_minimum_confidence_ignores_all_less_confident_labels(
         query in query(NEAR), labels in labels(), minimum in percent(),
     ) {
         let surer: Vec<_> = labels.iter().filter(|label| label.confidence >= minimum).cloned().collect();

@@ -37,7 +37,7 @@ fn words_beside_each_other_must_all_match() {
 }
 
 #[test]
-fn or_matches_either_and_binds_less_tightly_than_and() {
+fn or_matches_either_side_and_binds_less_tightly_than_and() {
     assert!(matches("dog OR cat", &["cat"]));
     assert!(!matches("dog OR cat", &["bird"]));
     assert!(matches("dog OR cat bird", &["dog"]));
@@ -71,7 +71,7 @@ fn a_phrase_is_one_label() {
 }
 
 #[test]
-fn a_star_matches_every_beginning() {
+fn a_star_matches_every_label_with_that_prefix() {
     assert!(matches("SUN*", &["sunset"]));
     assert!(matches("sun*", &["sun"]));
     assert!(!matches("sun*", &["midsun"]));
@@ -90,7 +90,7 @@ fn a_confidence_is_a_minimum() {
 }
 
 #[test]
-fn is_offensive_asks_the_flag_and_not_the_label() {
+fn is_offensive_tests_the_flag_and_not_the_label() {
     let named = labels(&["offensive"]);
     let fields = ImageFields { labels: &named, offensive: false, mine: false };
     assert!(!query("is:offensive").matches(&fields));
@@ -99,14 +99,14 @@ fn is_offensive_asks_the_flag_and_not_the_label() {
 }
 
 #[test]
-fn by_me_asks_who_uploaded() {
+fn by_me_tests_the_uploader() {
     let fields = ImageFields { labels: &[], offensive: false, mine: true };
     assert!(query("by:me").matches(&fields));
     assert!(!query("-by:me").matches(&fields));
 }
 
 #[test]
-fn only_queries_that_ask_is_offensive_are_for_moderators() {
+fn only_queries_with_is_offensive_require_a_moderator() {
     for text in ["is:offensive", "dog (a OR -is:offensive)"] {
         assert!(!query(text).may_be_asked_by(Audience::EVERYONE), "{text}");
         assert!(query(text).may_be_asked_by(Audience::Moderator(None)), "{text}");
@@ -127,7 +127,7 @@ fn an_empty_or_blank_query_matches_everything() {
 }
 
 #[test]
-fn the_canonical_text_has_no_needless_signs() {
+fn the_canonical_text_has_no_redundant_characters() {
     for (typed, canonical) in [
         ("  DOG   (cat) ", "dog cat"),
         ("((dog cat) bird)", "dog cat bird"),
@@ -145,7 +145,7 @@ fn the_canonical_text_has_no_needless_signs() {
 }
 
 #[test]
-fn an_error_stands_where_something_else_was_expected() {
+fn an_error_points_at_the_unexpected_token() {
     for (text, position, expected) in [
         ("dog:101", 4, "a number from 0 to 100"),
         ("dog:100.01", 4, "a number from 0 to 100"),
@@ -191,7 +191,7 @@ fn an_error_stands_where_something_else_was_expected() {
 }
 
 #[test]
-fn the_first_mistake_is_the_one_that_is_told() {
+fn the_first_mistake_is_reported() {
     assert_eq!(Query::parse("a:b \"open").unwrap_err().position, 2);
 }
 
@@ -235,7 +235,7 @@ fn a_query_is_bounded_in_depth() {
 }
 
 #[test]
-fn words_phrases_and_whole_beginnings_are_translated() {
+fn words_phrases_and_complete_prefixes_are_translated() {
     let english = |word: &str| match word {
         "hond" => "dog".parse().ok(),
         "warme hond" => "hot dog".parse().ok(),
@@ -246,7 +246,7 @@ fn words_phrases_and_whole_beginnings_are_translated() {
 }
 
 #[test]
-fn a_minimum_confidence_is_for_terms_without_one_of_their_own() {
+fn a_minimum_confidence_applies_to_terms_without_their_own() {
     let minimum = Confidence::from_percent(85.0).unwrap();
     let raised = query("dog -cat sun* (a:50 OR is:offensive)").with_min_confidence(minimum);
     assert_eq!(raised.to_string(), "dog:85 -cat:85 sun*:85 (a:50 OR is:offensive)");
@@ -254,7 +254,7 @@ fn a_minimum_confidence_is_for_terms_without_one_of_their_own() {
 }
 
 #[test]
-fn the_longest_query_is_read_back_as_it_was_written() {
+fn the_longest_query_round_trips() {
     let long: LabelName = "\"".repeat(100).parse().unwrap();
     let typed = query(&format!("a{}", " -(b OR -(c* d*))".repeat(21)));
     let query = typed.translated(|_| Some(long.clone())).with_min_confidence(Confidence::from_hundredths(1).unwrap());

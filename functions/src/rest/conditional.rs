@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_weak_tag_is_never_strongly_the_same() {
+    fn weak_etags_never_match_strongly() {
         let weak = Validators { etag: "W/\"abc\"", modified: None };
         let check = |name, value| weak.check(&Method::GET, &headers(&[(name, value)]));
         assert_eq!(check(header::IF_MATCH, "W/\"abc\""), Precondition::Failed);
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn one_range_is_cut_out_and_everything_else_is_whole() {
+    fn a_single_range_is_served_and_anything_else_gets_the_whole_object() {
         for (range, expected) in [
             ("bytes=0-9", Range::Part(0..=9)),
             ("bytes=90-", Range::Part(90..=99)),
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_of_another_version_is_the_whole_of_this_one() {
+    fn a_range_of_another_version_gets_the_whole_object() {
         for (version, same) in [
             ("\"abc\"", true),
             ("W/\"abc\"", false),

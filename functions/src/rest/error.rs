@@ -111,7 +111,7 @@ mod tests {
     use crate::token::TokenError;
 
     #[test]
-    fn a_token_that_cannot_be_checked_is_no_bad_token() {
+    fn a_token_that_cannot_be_verified_right_now_is_not_reported_as_invalid() {
         for (error, status) in [
             (TokenError::KeysUnavailable, StatusCode::SERVICE_UNAVAILABLE),
             (TokenError::AccountUnavailable, StatusCode::SERVICE_UNAVAILABLE),

@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_what_json_takes_for_one() {
+    fn a_number_is_whatever_json_accepts_as_one() {
         assert_eq!((number("85.5"), number("1e2"), number("-3")), (Some(85.5), Some(100.0), Some(-3.0)));
         for text in ["", "inf", "NaN", "+5", ".5", "5.", " 5", "1_000"] {
             assert_eq!(number(text), None, "{text}");

@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_is_written_out_and_compared_as_browsers_write_it() {
+    fn an_origin_is_normalised_and_compared_the_way_browsers_write_it() {
         for (text, origin) in [
             ("https://photos.example.com", "https://photos.example.com"),
             ("http://localhost:5173", "http://localhost:5173"),

@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_is_an_object_and_what_it_is_instead_is_said() {
+    async fn a_body_must_be_an_object_and_the_error_names_what_it_is_instead() {
         let picture = read(r#"{"name":"cat","size":5}"#).await.unwrap();
         assert_eq!((picture.name.as_str(), picture.size), ("cat", 5));
         for (body, found) in [

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_read_is_said_without_the_words_of_a_parser() {
+    fn errors_in_a_request_are_explained_without_parser_jargon() {
         for (said, expected) in [
             (
                 "size: invalid type: string \"10\", expected u64 at line 1 column 56",

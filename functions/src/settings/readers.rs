@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn by_default_app_topics_are_for_everyone_signed_in_and_devices_and_runs_for_nobody() {
+    fn by_default_viewers_read_app_topics_and_nobody_reads_devices_or_runs() {
         let readers = Readers::default();
         let anyone = member_of(&[]);
         assert!(readers.allow(&anyone, &"app:x".parse().unwrap()));
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn moderation_is_for_moderators() {
+    fn moderation_is_readable_by_moderators_only() {
         let readers = Readers::default();
         assert!(!readers.allow(&member_of(&["staff"]), &Topic::Moderation));
         assert!(readers.allow(&member_of(&[MODERATORS]), &Topic::Moderation));

@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_not_shown() {
+    fn debug_output_hides_secrets() {
         let credentials = Credentials {
             access_key_id: "AKID".into(),
             secret_access_key: "hush".into(),

@@ -80,7 +80,7 @@ mod tests {
 
     /// From AWS's page "Examples of how to derive a signing key for Signature Version 4".
     #[test]
-    fn the_signing_key_is_the_one_that_aws_publishes() {
+    fn the_signing_key_matches_the_published_aws_example() {
         let scope = Scope {
             date: NaiveDate::from_ymd_opt(2012, 2, 15).unwrap(),
             region: "us-east-1".into(),

@@ -80,7 +80,7 @@ mod tests {
 
     /// From AWS's page "Authenticating Requests: Using Query Parameters (AWS Signature Version 4)".
     #[test]
-    fn a_link_is_the_one_that_aws_publishes() {
+    fn a_link_matches_the_published_aws_example() {
         let published = Credentials {
             access_key_id: "AKIAIOSFODNN7EXAMPLE".into(),
             secret_access_key: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".into(),
@@ -106,7 +106,7 @@ mod tests {
 
     /// Signatures of botocore 1.44.5 for the same object, without and with temporary credentials.
     #[test]
-    fn a_link_is_signed_as_boto3_signs_it() {
+    fn a_link_matches_one_signed_by_boto3() {
         for (token, signature) in [
             (None, "7a15d53498a3d4e48e714ab14758768b0401637a92299ed974b5c07b413ef921"),
             (Some("TOKEN/with+chars=="), "c5a27db65b4d8f28196c9c5710a4ba7878c310ddaa0c63a9e6ee9264bb584420"),

@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_comes_with_its_scheme_or_alone() {
+    fn a_token_is_accepted_with_or_without_its_scheme() {
         for header in ["Bearer a.b.c", "bearer a.b.c", "BEARER  a.b.c ", "a.b.c", " a.b.c"] {
             assert_eq!(bearer(header), Some("a.b.c"), "{header}");
         }
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_comes_as_a_subprotocol() {
+    fn a_token_is_accepted_as_a_subprotocol() {
         for header in ["labelcast.v1, bearer.a.b.c", "bearer.a.b.c,labelcast.v1", "labelcast.v1,bearer.a.b.c "] {
             assert_eq!(from_subprotocols(header), Some("a.b.c"), "{header}");
         }
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handshake_shows_its_token_in_the_header_or_else_as_a_subprotocol() {
+    fn a_handshake_takes_the_token_from_the_header_before_the_subprotocol() {
         assert_eq!(of_handshake(Some("Bearer a"), ["bearer.b"]), Some("a"));
         assert_eq!(of_handshake(Some("Basic a"), ["bearer.b"]), Some("b"));
         assert_eq!(of_handshake(None, ["labelcast.v1", "bearer.b"]), Some("b"));

@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_known_until_its_end_and_no_longer() {
+    fn a_verified_token_is_cached_until_it_expires() {
         let verified = Verified::default();
         let token = fingerprint("a token");
         verified.insert(token, 1, &caller());
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_were_replaced_vouch_for_nobody() {
+    fn replaced_keys_invalidate_cached_tokens() {
         let verified = Verified::default();
         let token = fingerprint("a token");
         verified.insert(token, 1, &caller());
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn however_many_tokens_come_few_are_kept() {
+    fn the_token_cache_is_bounded() {
         let verified = Verified::default();
         for number in 0..5 * MAX_TOKENS {
             verified.insert(fingerprint(&number.to_string()), 1, &caller());

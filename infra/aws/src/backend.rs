@@ -100,7 +100,7 @@ mod tests {
     use super::origin_and_path;
 
     #[test]
-    fn a_bucket_stands_in_the_host_or_in_the_path() {
+    fn a_bucket_is_named_in_the_host_or_in_the_path() {
         assert_eq!(
             origin_and_path("https://b.s3.eu-west-1.amazonaws.com/"),
             ("https://b.s3.eu-west-1.amazonaws.com", "")

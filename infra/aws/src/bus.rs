@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn batches_stay_within_what_put_events_takes() {
+    fn batches_stay_within_the_limits_of_put_events() {
         let events: Vec<BusEvent> = [100; 12].into_iter().chain([200_000, 100_000, 300_000, 10]).map(event).collect();
         let mut outcomes = vec![Ok(()); events.len()];
         let batches = batches(&events, &mut outcomes);

@@ -37,7 +37,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_time_is_left_of_one_that_is_over() {
+    async fn no_time_remains_after_the_deadline() {
         let until = within(0, async { push_until() }).await.unwrap();
         assert!(until <= Instant::now());
     }

@@ -136,13 +136,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn a_missing_setting_is_named() {
         let error = with(&[("LABELCAST_BUS", "")]).needed("LABELCAST_BUS").unwrap_err();
         assert!(error.to_string().contains("LABELCAST_BUS"), "{error}");
     }
 
     #[test]
-    fn settings_are_read_and_what_is_not_set_is_as_documented() {
+    fn settings_are_read_and_defaults_match_the_documentation() {
         let environment = with(&[
             ("LABELCAST_MIN_CONFIDENCE", "70.5"),
             ("LABELCAST_HISTORY_HOURS", "48"),
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_watermark_waits_as_long_as_was_set() {
+    fn the_watermark_waits_for_the_configured_time() {
         assert_eq!(with(&[]).watermark(), Ok(TimeDelta::minutes(20)));
         assert_eq!(with(&[("LABELCAST_WATERMARK_SECONDS", "60")]).watermark(), Ok(TimeDelta::minutes(1)));
         let error = with(&[("LABELCAST_WATERMARK_SECONDS", "-1")]).watermark().unwrap_err().to_string();
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_of_no_posts_is_none() {
+    fn a_rate_of_zero_posts_means_no_limit() {
         assert_eq!(with(&[]).posts_per_second(), Ok(None));
         assert_eq!(with(&[("LABELCAST_POSTS_PER_SECOND", "7")]).posts_per_second(), Ok(NonZeroU32::new(7)));
         let error = with(&[("LABELCAST_POSTS_PER_SECOND", "0")]).posts_per_second().unwrap_err().to_string();
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_named_with_its_value() {
+    fn an_invalid_setting_is_named_with_its_value() {
         let error = with(&[("LABELCAST_READERS", "labels=*")]).settings().unwrap_err().to_string();
         assert!(error.contains("LABELCAST_READERS") && error.contains("labels=*"), "{error}");
         let error = with(&[("LABELCAST_MODERATION", "Explicit")]).settings().unwrap_err().to_string();

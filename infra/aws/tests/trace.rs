@@ -123,7 +123,7 @@ const FIRST: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42c
 const SECOND: &str = "Root=1-67891233-abcdef012345678912345678;Parent=463ac35c9f6413ad;Sampled=0";
 
 #[tokio::test]
-async fn each_call_carries_the_trace_of_its_own_invocation() {
+async fn every_call_carries_the_trace_of_its_own_invocation() {
     let (seen, output) = run("publish", "info", vec![(FIRST, publish()), (SECOND, publish())]).await;
     let responses = seen.responses.lock().unwrap();
     let statuses: Vec<&Value> = responses.iter().map(|response| &response["statusCode"]).collect();
@@ -135,7 +135,7 @@ async fn each_call_carries_the_trace_of_its_own_invocation() {
 }
 
 #[tokio::test]
-async fn each_line_of_the_log_names_its_trace_at_any_level() {
+async fn every_log_line_names_its_trace_at_any_level() {
     let nobody = json!({"requestContext": {"connectionId": "c", "requestTimeEpoch": 1, "authorizer": {}}});
     for level in ["info", "error"] {
         let (_, output) = run("connect", level, vec![(FIRST, nobody.clone())]).await;

@@ -87,7 +87,7 @@ fn assert_unreadable<T: std::fmt::Debug>(read: &Result<T, EventError>) {
 }
 
 #[test]
-fn a_created_object_is_read_whether_put_or_posted_and_however_its_key_is_written() {
+fn a_created_object_is_read_whether_put_or_posted_and_however_its_key_is_encoded() {
     for (event, at) in [
         (sample!("s3-put-2018.json"), "2018-03-23T13:44:30.435Z"),
         (sample!("s3-post.json"), "2026-11-20T10:00:00.123Z"),
@@ -110,7 +110,7 @@ fn a_created_object_is_read_from_the_buckets_event_on_eventbridge() {
 }
 
 #[test]
-fn object_events_that_are_not_about_uploads_are_foreign() {
+fn object_events_not_about_uploads_are_foreign() {
     let test_event = json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": "2026-11-20T18:43:48.000Z",
         "Bucket": "labelcast", "RequestId": "5582815E1AEA5ADF", "HostId": "8cLeGAmw098X5cv4Zkwcmo8vvZa3eH3eKxsPzbB9wrR"});
     for event in [
@@ -127,7 +127,7 @@ fn object_events_that_are_not_about_uploads_are_foreign() {
 }
 
 #[test]
-fn a_foreign_record_holds_up_none_of_the_others() {
+fn a_foreign_record_does_not_block_the_others() {
     let mut event = object_event(sample!("s3-post.json"), "new/0f3c");
     let foreign = sample!("s3-removed.json")["Records"][0].clone();
     event["Records"].as_array_mut().unwrap().insert(0, foreign);
@@ -144,7 +144,7 @@ fn an_event_of_the_bus_is_read_with_its_time() {
 }
 
 #[test]
-fn bus_events_that_are_not_ours_are_foreign_and_what_is_no_event_is_unreadable() {
+fn foreign_bus_events_are_skipped_and_malformed_ones_are_unreadable() {
     let mut broken = bus_event(&received());
     broken["detail"] = json!({"upload": "none"});
     for event in [sample!("bus.json"), sample!("scheduled.json"), broken] {
@@ -169,7 +169,7 @@ fn a_schedule_says_when_it_was_due() {
 
 /// The queue sends only those again that are answered; whatever fails holds up none of the others.
 #[tokio::test]
-async fn of_a_batch_those_that_fail_or_cannot_be_read_are_answered_and_no_others() {
+async fn a_batch_response_lists_exactly_the_failed_and_unreadable_messages() {
     let good = serde_json::to_string(&job()).unwrap();
     let bodies = ["no job".to_owned(), good.clone(), "{}".to_owned(), good];
     let batch = read_analysis_jobs(batch(&bodies)).unwrap();
@@ -189,7 +189,7 @@ async fn of_a_batch_those_that_fail_or_cannot_be_read_are_answered_and_no_others
 }
 
 #[test]
-fn a_queue_that_does_not_count_attempts_says_none() {
+fn a_queue_without_receive_counts_reports_no_attempts() {
     let mut batch = batch(&[serde_json::to_string(&job()).unwrap()]);
     batch["Records"][0]["attributes"] = Value::Null;
     let batch = read_analysis_jobs(batch).unwrap();
@@ -197,7 +197,7 @@ fn a_queue_that_does_not_count_attempts_says_none() {
 }
 
 #[test]
-fn what_is_no_batch_is_unreadable() {
+fn a_malformed_batch_is_unreadable() {
     for payload in [Value::Null, json!({}), sample!("bus.json")] {
         assert_unreadable(&read_analysis_jobs(payload.clone()));
         assert_unreadable(&read_deliveries(payload.clone()));
@@ -206,7 +206,7 @@ fn what_is_no_batch_is_unreadable() {
 }
 
 #[test]
-fn a_failed_invocation_says_which_requests_are_exhausted() {
+fn a_failed_invocation_names_its_exhausted_requests() {
     let object = object_event(sample!("s3-post.json"), "new/0f3c");
     let new = NewObject { upload_id: "0f3c".parse().unwrap(), created_at: "2026-11-20T10:00:00.123Z".parse().unwrap() };
     let event = Event { at: "2026-11-20T18:43:48Z".parse().unwrap(), body: received() };
@@ -222,7 +222,7 @@ fn a_failed_invocation_says_which_requests_are_exhausted() {
 }
 
 #[test]
-fn failed_invocations_that_concern_nobody_are_passed_over_and_broken_records_are_not() {
+fn failed_invocations_without_a_recipient_are_skipped_and_broken_records_are_not() {
     let foreign =
         [sample!("bus.json"), sample!("scheduled.json"), json!({"Records": []}), json!({"no event": 1}), Value::Null];
     let mut bodies: Vec<String> = foreign.map(|payload| failure_of(payload).to_string()).into();

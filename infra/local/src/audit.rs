@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_record_is_written_once_and_none_without_its_change() {
+    async fn an_audit_record_is_written_once_and_only_with_its_change() {
         let place = tempfile::tempdir().unwrap();
         let database = Database::open(place.path()).unwrap();
         let record = Record::new(Action::UserAdded, Outcome::Succeeded, "uid 0").what("ada").on_command_line();

@@ -69,14 +69,14 @@ mod tests {
     }
 
     #[test]
-    fn the_machine_has_what_meminfo_says() {
+    fn total_memory_comes_from_meminfo() {
         let text = "MemTotal:        4042624 kB\nMemFree:          123 kB\n";
         assert_eq!(machine_memory(text), Some(4_042_624 * 1024));
         assert_eq!(machine_memory("MemFree: 1 kB\n"), None);
     }
 
     #[test]
-    fn the_least_limit_of_the_group_and_those_above_it_counts_in_version_2() {
+    fn in_cgroup_v2_the_lowest_limit_of_the_group_and_its_parents_applies() {
         let mount = tempfile::tempdir().unwrap();
         write(&mount.path().join("system.slice/labelcast.service"), "memory.max", "max\n");
         write(&mount.path().join("system.slice"), "memory.max", "1073741824\n");
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn the_memory_controller_counts_in_version_1() {
+    fn in_cgroup_v1_the_memory_controllers_limit_applies() {
         let mount = tempfile::tempdir().unwrap();
         write(&mount.path().join("memory/app"), "memory.limit_in_bytes", "268435456\n");
         write(&mount.path().join("cpu/app"), "memory.limit_in_bytes", "1\n");
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn in_a_container_the_mount_is_the_group() {
+    fn in_a_container_the_mount_root_is_the_group() {
         let mount = tempfile::tempdir().unwrap();
         write(mount.path(), "memory.max", "134217728\n");
         assert_eq!(group_limit(mount.path(), "0::/docker/not-to-be-seen-here\n"), Some(128 << 20));
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_is_at_most_half_of_what_there_is() {
+    fn the_default_budget_is_at_most_half_of_the_available_memory() {
         assert!(default_budget().bytes() > 0);
         assert!(default_budget().bytes() <= usable() / 2);
     }

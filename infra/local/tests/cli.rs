@@ -110,7 +110,7 @@ fn completions_are_printed_for_each_shell_and_name_every_command() {
 }
 
 #[test]
-fn every_command_that_is_shown_has_a_manual_page() {
+fn every_visible_command_has_a_manual_page() {
     let place = tempfile::tempdir().unwrap();
     let pages = place.path().join("pages");
     let missing = labelcast(&["manual", pages.to_str().unwrap()], place.path(), "");
@@ -127,7 +127,7 @@ fn every_command_that_is_shown_has_a_manual_page() {
 }
 
 #[test]
-fn what_is_not_understood_ends_with_2_and_words_on_standard_error() {
+fn a_usage_error_exits_with_2_and_a_message_on_standard_error() {
     let place = tempfile::tempdir().unwrap();
     for arguments in [
         &[][..],
@@ -153,7 +153,7 @@ fn what_is_not_understood_ends_with_2_and_words_on_standard_error() {
 }
 
 #[test]
-fn what_fails_ends_with_1_and_words_and_makes_nothing() {
+fn a_failure_exits_with_1_and_a_message_and_creates_nothing() {
     let place = tempfile::tempdir().unwrap();
     let file = place.path().join("backup.tar");
     for arguments in [
@@ -173,7 +173,7 @@ fn what_fails_ends_with_1_and_words_and_makes_nothing() {
 }
 
 #[test]
-fn a_server_that_others_can_reach_does_not_start_without_tls() {
+fn a_publicly_reachable_server_does_not_start_without_tls() {
     let place = tempfile::tempdir().unwrap();
     let output = labelcast(&["serve", "--listen", "0.0.0.0:0"], place.path(), "");
     assert_eq!(output.status.code(), Some(1));
@@ -181,7 +181,7 @@ fn a_server_that_others_can_reach_does_not_start_without_tls() {
 }
 
 #[test]
-fn a_token_goes_nowhere_where_others_could_read_it() {
+fn a_token_is_never_sent_in_the_clear() {
     let place = tempfile::tempdir().unwrap();
     for arguments in [&["search", "dog"][..], &["watch", "labels"], &["upload", "cat.jpg"]] {
         for url in ["http://labels.example.org", "http://192.0.2.7:8080/stage"] {
@@ -195,7 +195,7 @@ fn a_token_goes_nowhere_where_others_could_read_it() {
 }
 
 #[test]
-fn without_a_token_nothing_is_asked_and_help_does_not_show_one() {
+fn without_a_token_no_request_is_made_and_help_never_shows_one() {
     let place = tempfile::tempdir().unwrap();
     for token in ["", " "] {
         let output = command(&["search", "dog"], place.path()).env("LABELCAST_TOKEN", token).output().unwrap();
@@ -207,7 +207,7 @@ fn without_a_token_nothing_is_asked_and_help_does_not_show_one() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_named() {
+fn an_unreachable_server_is_named() {
     let place = tempfile::tempdir().unwrap();
     // A port for privileged programs that nobody uses any more.
     let url = "http://127.0.0.1:1";
@@ -222,7 +222,7 @@ fn a_server_that_is_not_there_is_named() {
 }
 
 #[test]
-fn users_and_keys_are_kept_without_their_secrets() {
+fn users_and_keys_are_stored_without_their_secrets() {
     let place = tempfile::tempdir().unwrap();
     Database::open(place.path()).unwrap();
     let run = |arguments: &[&str], input: &str| labelcast(arguments, place.path(), input);
@@ -250,7 +250,7 @@ fn users_and_keys_are_kept_without_their_secrets() {
 }
 
 #[test]
-fn a_password_is_read_whole_from_standard_input_or_not_taken() {
+fn a_password_is_read_completely_from_standard_input_or_refused() {
     let place = tempfile::tempdir().unwrap();
     Database::open(place.path()).unwrap();
     let run = |arguments: &[&str], input: &str| labelcast(arguments, place.path(), input);
@@ -278,7 +278,7 @@ async fn with_dead_letters(directory: &Path, ids: std::ops::Range<i64>) {
 }
 
 #[tokio::test]
-async fn dead_letters_are_listed_and_redriven_and_an_id_that_is_none_fails() {
+async fn dead_letters_are_listed_and_redriven_and_an_unknown_id_fails() {
     let place = tempfile::tempdir().unwrap();
     with_dead_letters(place.path(), 7..9).await;
     let run = |arguments: &[&str]| labelcast(arguments, place.path(), "");
@@ -300,7 +300,7 @@ async fn dead_letters_are_listed_and_redriven_and_an_id_that_is_none_fails() {
 }
 
 #[tokio::test]
-async fn an_output_that_nobody_reads_ends_the_command_quietly() {
+async fn a_closed_pipe_ends_the_command_quietly() {
     let place = tempfile::tempdir().unwrap();
     with_dead_letters(place.path(), 1..3).await;
     for arguments in [&["dead", "list"][..], &["dead", "list", "--json"], &["--help"], &["--version"]] {
@@ -327,7 +327,7 @@ fn a_backup_is_written_once() {
 }
 
 #[test]
-fn every_command_says_its_version_and_helps() {
+fn every_command_has_a_version_and_help() {
     let place = tempfile::tempdir().unwrap();
     for command in ["serve", "token", "users", "keys", "upload", "watch", "search", "dead", "backup"] {
         for (flag, said) in [("--version", env!("CARGO_PKG_VERSION")), ("--help", "Usage:")] {
@@ -339,7 +339,7 @@ fn every_command_says_its_version_and_helps() {
 }
 
 #[test]
-fn a_directory_of_a_newer_version_is_refused_in_words_and_left_alone() {
+fn a_directory_of_a_newer_version_is_refused_with_a_reason_and_left_unchanged() {
     let place = tempfile::tempdir().unwrap();
     let file = place.path().join(labelcast::database::FILE_NAME);
     let database = rusqlite::Connection::open(&file).unwrap();
@@ -379,7 +379,7 @@ fn a_database_of_a_negative_version_or_of_another_program_is_refused_in_a_senten
 
 /// Files that somebody else makes there would lock the owner out. Only the superuser can make such a directory.
 #[test]
-fn a_directory_of_another_owner_is_refused_by_everything_that_would_write_there() {
+fn every_writing_command_refuses_a_directory_of_another_owner() {
     let place = tempfile::tempdir().unwrap();
     Database::open(place.path()).unwrap();
     if std::os::unix::fs::chown(place.path(), Some(54_321), None).is_err() {

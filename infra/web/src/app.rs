@@ -182,14 +182,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_page_goes_packed_to_who_takes_it_so_and_as_it_is_to_others() {
+    async fn the_web_app_is_sent_compressed_to_clients_that_accept_it_and_plain_to_others() {
         let (coding, packed) = responded("deflate, gzip;q=1.0, br").await;
         assert_eq!((coding.unwrap().as_bytes(), unpacked(&packed)), (&b"gzip"[..], page().unpacked()));
         assert_eq!(responded("identity, br").await, (None, page().unpacked()));
     }
 
     #[test]
-    fn a_page_that_the_browser_has_is_not_sent_again() {
+    fn a_cached_file_is_not_sent_again() {
         let request = |name, value: &HeaderValue| {
             web().file(page(), &Method::GET, &HeaderMap::from_iter([(name, value.clone())]))
         };

@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn no_file_of_the_web_app_is_of_a_kind_that_browsers_would_not_take() {
+    fn every_file_of_the_web_app_has_a_type_that_browsers_accept() {
         for (path, _) in BUILT {
             assert_ne!(content_type(path), "application/octet-stream", "{path}");
         }

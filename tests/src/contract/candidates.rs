@@ -80,7 +80,7 @@ async fn page(
 }
 
 /// Every match, newest first, none twice, for everyone what they may see, although images are added meanwhile.
-pub async fn pages_are_what_a_reading_of_all_images_finds(backend: impl Backend) {
+pub async fn paged_results_equal_a_full_scan(backend: impl Backend) {
     let seed: u64 = rand::random();
     println!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);

@@ -22,14 +22,14 @@ fn named(topics: &[TopicKey]) -> Vec<String> {
 }
 
 /// Who, with which groups, until when.
-pub async fn a_connection_is_read_as_it_was_added(backend: impl Backend) {
+pub async fn a_connection_round_trips(backend: impl Backend) {
     let anna = connect(&backend, "a1", "anna").await;
     assert_eq!(backend.ports().connections.get(&anna.id).await.unwrap(), Some(anna));
     assert_eq!(backend.ports().connections.get(&connection_id("unknown")).await.unwrap(), None);
 }
 
 /// However they race.
-pub async fn a_user_has_no_more_connections_than_allowed(backend: impl Backend) {
+pub async fn the_connections_of_a_user_are_limited(backend: impl Backend) {
     let connections: Vec<Connection> = (0..6).map(|n| connection(&backend, &format!("a{n}"), "anna")).collect();
     let port = &backend.ports().connections;
     let added = futures_util::future::join_all(connections.iter().map(|connection| port.add(connection, 3))).await;
@@ -46,7 +46,7 @@ pub async fn a_user_has_no_more_connections_than_allowed(backend: impl Backend) 
 }
 
 /// `docs/guarantees.md#a-late-clean-up-ends-no-new-session`
-pub async fn a_late_clean_up_does_not_kill_a_new_session(backend: impl Backend) {
+pub async fn a_late_cleanup_does_not_remove_a_new_session(backend: impl Backend) {
     let old = connect(&backend, "a1", "anna").await;
     assert!(backend.ports().connections.remove(&old).await.unwrap());
     backend.clock().advance(TimeDelta::seconds(1));
@@ -88,7 +88,7 @@ pub async fn messages_beyond_the_rate_are_refused(backend: impl Backend) {
 }
 
 /// Once a second it is said, and whoever goes on is closed.
-pub async fn a_flood_is_answered_once_a_second_and_then_closed(backend: impl Backend) {
+pub async fn a_flood_is_warned_once_a_second_and_then_closed(backend: impl Backend) {
     use MessageAllowed::{Flooding, Ignored, RateLimited, Yes};
     let (anna, bert) = (connect(&backend, "a1", "anna").await, connect(&backend, "b1", "bert").await);
     let message = async |of: &Connection| {
@@ -121,7 +121,7 @@ pub async fn a_flood_is_answered_once_a_second_and_then_closed(backend: impl Bac
 }
 
 /// `docs/guarantees.md#a-request-is-one-change`
-pub async fn a_topic_has_one_subscription_a_connection(backend: impl Backend) {
+pub async fn a_connection_has_at_most_one_subscription_per_topic(backend: impl Backend) {
     let anna = connect(&backend, "a1", "anna").await;
     let port = &backend.ports().connections;
     let labels = TopicKey::Shared(Topic::Labels);
@@ -136,7 +136,7 @@ pub async fn a_topic_has_one_subscription_a_connection(backend: impl Backend) {
 }
 
 /// `set_notify_list`.
-pub async fn replacing_all_ends_what_is_not_named(backend: impl Backend) {
+pub async fn replacing_all_subscriptions_ends_the_ones_not_named(backend: impl Backend) {
     let anna = connect(&backend, "a1", "anna").await;
     let port = &backend.ports().connections;
     let request = |names: &[&str]| names.iter().map(|name| subscription(&anna, app(name), None)).collect::<Vec<_>>();
@@ -174,7 +174,7 @@ pub async fn ended_subscriptions_are_gone(backend: impl Backend) {
 }
 
 /// In the row and in what hangs on it (`docs/guarantees.md#the-connections-row-rules`).
-pub async fn a_refresh_rewrites_who_one_is(backend: impl Backend) {
+pub async fn a_refresh_updates_the_caller(backend: impl Backend) {
     let anna = connect(&backend, "a1", "anna").await;
     let port = &backend.ports().connections;
     let request = ["a", "b"].map(|name| subscription(&anna, app(name), None));
@@ -190,7 +190,7 @@ pub async fn a_refresh_rewrites_who_one_is(backend: impl Backend) {
 }
 
 /// Found when the grace is over, and not before (`docs/guarantees.md#nobody-sees-what-is-not-theirs`).
-pub async fn connections_whose_grace_is_over_are_found(backend: impl Backend) {
+pub async fn connections_past_their_grace_are_found(backend: impl Backend) {
     let anna = connect(&backend, "a1", "anna").await;
     let expiry = anna.caller.expires_at;
     let port = &backend.ports().connections;

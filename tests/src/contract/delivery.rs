@@ -13,14 +13,14 @@ fn published(id: &str, text: &str) -> BusEvent {
 }
 
 /// As it was sent.
-pub async fn a_job_reaches_the_other_end_of_the_queue(backend: impl Backend) {
+pub async fn a_job_arrives_through_the_queue(backend: impl Backend) {
     let job = AnalysisJob { image_id: image_id(1), content_type: ImageType::WebP };
     backend.ports().queue.send(&job).await.unwrap();
     assert_eq!(backend.next_job().await, job);
 }
 
 /// All of them, in any order.
-pub async fn events_reach_the_other_end_of_the_bus(backend: impl Backend) {
+pub async fn events_arrive_through_the_bus(backend: impl Backend) {
     let events: Vec<BusEvent> = (0..12).map(|number| published(&format!("id-{number}"), "ä\u{1f600}")).collect();
     let outcomes = backend.ports().bus.publish(&events).await.unwrap();
     assert!(outcomes.len() == events.len() && outcomes.iter().all(Result::is_ok), "{outcomes:?}");
@@ -33,7 +33,7 @@ pub async fn events_reach_the_other_end_of_the_bus(backend: impl Backend) {
 }
 
 /// An event that is too large holds up none of the others.
-pub async fn every_event_has_its_own_outcome(backend: impl Backend) {
+pub async fn every_event_has_its_own_result(backend: impl Backend) {
     let events = [published("small", "text"), published("large", &"x".repeat(300 * 1024)), published("last", "text")];
     let outcomes = backend.ports().bus.publish(&events).await.unwrap();
     assert!(outcomes[0].is_ok() && outcomes[1].is_err() && outcomes[2].is_ok(), "{outcomes:?}");

@@ -35,7 +35,7 @@ async fn due(backend: &impl Backend, topic: &TopicKey, seq: u64, which: Which<'_
 }
 
 /// Live waits for replay, and what was replayed is not pushed again (`docs/guarantees.md#live-waits-for-replay`).
-pub async fn nobody_is_due_what_was_or_will_be_replayed(backend: impl Backend) {
+pub async fn no_receiver_is_due_a_notification_covered_by_its_replay(backend: impl Backend) {
     let (one, _socket) = backend.open().await;
     let one = backend.ports().connections.get(&one).await.unwrap().unwrap();
     let topic = app("builds");
@@ -53,7 +53,7 @@ pub async fn nobody_is_due_what_was_or_will_be_replayed(backend: impl Backend) {
 }
 
 /// The answer reaches the client, and before it what was posted.
-pub async fn going_live_sends_the_answer_after_the_replay(backend: impl Backend) {
+pub async fn going_live_sends_the_response_after_the_replay(backend: impl Backend) {
     let (id, mut socket) = backend.open().await;
     let one = backend.ports().connections.get(&id).await.unwrap().unwrap();
     let topic = app("builds");
@@ -70,7 +70,7 @@ pub async fn going_live_sends_the_answer_after_the_replay(backend: impl Backend)
 }
 
 /// It must not be told that it is subscribed.
-pub async fn a_connection_that_is_gone_does_not_go_live(backend: impl Backend) {
+pub async fn a_gone_connection_does_not_go_live(backend: impl Backend) {
     let one = connect(&backend, "a1", "anna").await;
     let topic = app("builds");
     subscribe(&backend, &subscription(&one, topic.clone(), None)).await;
@@ -79,7 +79,7 @@ pub async fn a_connection_that_is_gone_does_not_go_live(backend: impl Backend) {
 }
 
 /// An image asks for its own labels' filters only; each that matches is among them.
-pub async fn filters_are_found_by_where_they_are_filed(backend: impl Backend) {
+pub async fn filters_are_found_through_their_buckets(backend: impl Backend) {
     let topic = TopicKey::Shared(Topic::Labels);
     let filters =
         [None, Some("dog"), Some("cat OR dog"), Some("su*"), Some("-person"), Some("dog sunset"), Some("car")];
@@ -113,7 +113,7 @@ pub async fn filters_are_found_by_where_they_are_filed(backend: impl Backend) {
 }
 
 /// Whatever is removed, ended or replaced.
-pub async fn who_is_no_longer_subscribed_is_due_nothing(backend: impl Backend) {
+pub async fn an_ended_subscription_is_due_nothing(backend: impl Backend) {
     let topic = app("builds");
     let mut open = Vec::new();
     for _ in 0..4 {

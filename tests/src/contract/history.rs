@@ -29,7 +29,7 @@ async fn seqs(backend: &impl Backend, topic: &TopicKey) -> Vec<(u64, String)> {
 }
 
 /// From 1, on every topic, as one.
-pub async fn entries_are_numbered_without_holes(backend: impl Backend) {
+pub async fn entries_are_numbered_without_gaps(backend: impl Backend) {
     let (builds, deploys) = (app("builds"), app("deploys"));
     let first = append(&backend, "a", &[builds.clone(), deploys.clone()]).await;
     let second = append(&backend, "b", std::slice::from_ref(&builds)).await;
@@ -42,7 +42,7 @@ pub async fn entries_are_numbered_without_holes(backend: impl Backend) {
 }
 
 /// Byte for byte.
-pub async fn an_entry_is_read_as_it_was_appended(backend: impl Backend) {
+pub async fn an_entry_round_trips(backend: impl Backend) {
     let topic = TopicKey::Uploads(user("anna"));
     let request = entry(&backend, "a", std::slice::from_ref(&topic));
     backend.ports().history.append(std::slice::from_ref(&request)).await.unwrap();
@@ -52,7 +52,7 @@ pub async fn an_entry_is_read_as_it_was_appended(backend: impl Backend) {
 }
 
 /// An id that exists keeps its number (`docs/guarantees.md#no-holes-no-doubles`).
-pub async fn a_repeat_keeps_its_number_and_adds_nothing(backend: impl Backend) {
+pub async fn a_repeated_append_keeps_its_number_and_adds_nothing(backend: impl Backend) {
     let topics = [app("builds"), app("deploys")];
     let first = append(&backend, "a", &topics).await;
     append(&backend, "b", &topics).await;
@@ -69,7 +69,7 @@ pub async fn a_repeat_keeps_its_number_and_adds_nothing(backend: impl Backend) {
 }
 
 /// Whoever writes at once (`docs/guarantees.md#no-holes-no-doubles`).
-pub async fn appending_at_once_leaves_no_holes_and_no_doubles(backend: impl Backend) {
+pub async fn concurrent_appends_leave_no_gaps_and_no_duplicates(backend: impl Backend) {
     let topics = [app("builds"), app("deploys")];
     let appending = (0..24).map(|number| {
         // Every third is a repeat of the one before.
@@ -118,7 +118,7 @@ pub async fn epochs_and_entries_survive_a_restart(backend: impl Backend) {
 }
 
 /// `docs/guarantees.md#delivered-watermark`
-pub async fn the_mark_reaches_what_is_settled_and_never_passes_what_is_written(backend: impl Backend) {
+pub async fn the_watermark_reaches_delivered_entries_and_never_passes_ones_in_flight(backend: impl Backend) {
     let topic = app("builds");
     let mut positions = Vec::new();
     for id in ["a", "b", "c"] {
@@ -138,7 +138,7 @@ pub async fn the_mark_reaches_what_is_settled_and_never_passes_what_is_written(b
 }
 
 /// Ascending from where one is.
-pub async fn history_is_read_in_parts(backend: impl Backend) {
+pub async fn history_is_read_in_chunks(backend: impl Backend) {
     let topic = app("builds");
     for number in 1..=7 {
         append(&backend, &format!("id-{number}"), std::slice::from_ref(&topic)).await;
@@ -157,7 +157,7 @@ pub async fn history_is_read_in_parts(backend: impl Backend) {
 }
 
 /// Only what is both old and beyond the number that is kept (`docs/guarantees.md#recovered`).
-pub async fn what_is_young_or_among_the_newest_is_kept(backend: impl Backend) {
+pub async fn entries_that_are_recent_or_among_the_newest_are_kept(backend: impl Backend) {
     let (busy, quiet) = (app("busy"), app("quiet"));
     for number in 0..6 {
         append(&backend, &format!("busy-{number}"), std::slice::from_ref(&busy)).await;
@@ -178,7 +178,7 @@ pub async fn what_is_young_or_among_the_newest_is_kept(backend: impl Backend) {
 }
 
 /// Its rows may be forgotten as well: whatever it has come to since, a cursor of then is not taken for one of now.
-pub async fn a_topic_that_comes_back_calls_no_old_cursor_recovered(backend: impl Backend) {
+pub async fn a_recreated_topic_never_recovers_an_old_cursor(backend: impl Backend) {
     let (topic, other) = (app("builds"), app("other"));
     for number in 0..3 {
         append(&backend, &format!("old-{number}"), std::slice::from_ref(&topic)).await;
@@ -204,7 +204,7 @@ pub async fn a_topic_that_comes_back_calls_no_old_cursor_recovered(backend: impl
 }
 
 /// The mark of a topic whose every entry is forgotten stays where it was.
-pub async fn numbers_go_on_after_everything_was_forgotten(backend: impl Backend) {
+pub async fn numbers_continue_after_everything_was_forgotten(backend: impl Backend) {
     let topic = app("builds");
     append(&backend, "a", std::slice::from_ref(&topic)).await;
     backend.clock().advance(TimeDelta::hours(25));
@@ -218,7 +218,7 @@ pub async fn numbers_go_on_after_everything_was_forgotten(backend: impl Backend)
 }
 
 /// With all that is on it, however few entries that are; to use it is to publish to it or to read it.
-pub async fn a_topic_that_nobody_uses_goes_and_no_cursor_of_it_is_recovered(backend: impl Backend) {
+pub async fn an_unused_topic_is_deleted_and_its_cursors_are_never_recovered(backend: impl Backend) {
     let (quiet, read, published) = (app("quiet"), app("read"), app("published"));
     for topic in [&quiet, &read, &published] {
         for number in 0..3 {

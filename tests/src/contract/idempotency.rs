@@ -19,14 +19,14 @@ async fn claimed(backend: &impl Backend, request: &IdempotencyClaim) -> Claimed 
 }
 
 /// The id is that of the first, whatever the second would have been given.
-pub async fn a_repeat_gets_the_first_id(backend: impl Backend) {
+pub async fn a_repeated_request_gets_the_first_id(backend: impl Backend) {
     assert_eq!(claimed(&backend, &claim("ci", "k", 1, "first")).await, Claimed::First);
     let again = claimed(&backend, &claim("ci", "k", 1, "second")).await;
     assert_eq!(again, Claimed::Again { id: "first".to_owned(), done: false });
 }
 
 /// A crash between the claim and what was asked must not lose it.
-pub async fn a_repeat_tells_whether_the_first_was_done(backend: impl Backend) {
+pub async fn a_repeated_request_learns_whether_the_first_completed(backend: impl Backend) {
     claimed(&backend, &claim("ci", "k", 1, "first")).await;
     backend.ports().idempotency.done(&program("ci"), "k").await.unwrap();
     let again = claimed(&backend, &claim("ci", "k", 1, "second")).await;
@@ -34,7 +34,7 @@ pub async fn a_repeat_tells_whether_the_first_was_done(backend: impl Backend) {
 }
 
 /// And the first claim stands.
-pub async fn the_same_key_for_something_else_is_a_conflict(backend: impl Backend) {
+pub async fn reusing_a_key_for_another_request_is_a_conflict(backend: impl Backend) {
     claimed(&backend, &claim("ci", "k", 1, "first")).await;
     assert_eq!(claimed(&backend, &claim("ci", "k", 2, "second")).await, Claimed::Conflict);
     let again = claimed(&backend, &claim("ci", "k", 1, "third")).await;
@@ -51,7 +51,7 @@ pub async fn two_programs_do_not_share_keys(backend: impl Backend) {
 }
 
 /// A day to the second, whether it was tidied up or not.
-pub async fn a_claim_counts_for_24_hours(backend: impl Backend) {
+pub async fn a_claim_is_valid_for_24_hours(backend: impl Backend) {
     claimed(&backend, &claim("ci", "k", 1, "first")).await;
     backend.ports().idempotency.done(&program("ci"), "k").await.unwrap();
     backend.clock().advance(TimeDelta::hours(24));
@@ -76,7 +76,7 @@ pub async fn only_claims_older_than_24_hours_are_forgotten(backend: impl Backend
 }
 
 /// A claim is durable when answered.
-pub async fn a_claim_outlives_a_restart(backend: impl Backend) {
+pub async fn a_claim_survives_a_restart(backend: impl Backend) {
     claimed(&backend, &claim("ci", "k", 1, "first")).await;
     let backend = backend.reopened().await;
     let again = claimed(&backend, &claim("ci", "k", 1, "second")).await;
@@ -84,7 +84,7 @@ pub async fn a_claim_outlives_a_restart(backend: impl Backend) {
 }
 
 /// Exactly one of them is to do it first.
-pub async fn of_claims_at_once_one_is_first(backend: impl Backend) {
+pub async fn only_one_of_several_concurrent_claims_is_first(backend: impl Backend) {
     let claims: Vec<_> = (0..20).map(|n| claim("ci", "k", 1, &format!("id-{n}"))).collect();
     let responses = futures_util::future::join_all(claims.iter().map(|request| claimed(&backend, request))).await;
     let winner = responses.iter().position(|response| *response == Claimed::First).expect("one was first");

@@ -11,7 +11,7 @@ use super::samples::{
 };
 
 /// With what it is, and who brought it.
-pub async fn an_image_is_read_as_it_was_attached(backend: impl Backend) {
+pub async fn an_attached_image_round_trips(backend: impl Backend) {
     let now = backend.clock().now();
     let attached = bring(&backend, 1, "u1", "anna").await;
     assert_eq!((attached.id, attached.uploaded_at), (image_id(1), now));
@@ -25,7 +25,7 @@ pub async fn an_image_is_read_as_it_was_attached(backend: impl Backend) {
 }
 
 /// A retry goes on from the row (`docs/guarantees.md#one-way-out-of-pending`).
-pub async fn attaching_again_answers_the_same(backend: impl Backend) {
+pub async fn attaching_again_returns_the_same_result(backend: impl Backend) {
     let first = bring(&backend, 1, "u1", "anna").await;
     backend.clock().advance(TimeDelta::minutes(1));
     let again = backend.ports().images.attach(&new_image(1, backend.clock().now()), &upload_id("u1")).await.unwrap();
@@ -33,7 +33,7 @@ pub async fn attaching_again_answers_the_same(backend: impl Backend) {
 }
 
 /// An upload leaves `pending` once (`docs/guarantees.md#one-way-out-of-pending`).
-pub async fn an_upload_is_attached_to_one_image_only(backend: impl Backend) {
+pub async fn an_upload_attaches_to_only_one_image(backend: impl Backend) {
     bring(&backend, 1, "u1", "anna").await;
     let now = backend.clock().now();
     assert_eq!(backend.ports().images.attach(&new_image(2, now), &upload_id("u1")).await.unwrap(), None);
@@ -75,7 +75,7 @@ pub async fn a_duplicate_that_races_with_the_result_is_not_forgotten(backend: im
 }
 
 /// However many come, and however they race.
-pub async fn uploads_of_the_same_bytes_at_once_are_all_attached(backend: impl Backend) {
+pub async fn concurrent_uploads_of_the_same_bytes_are_all_attached(backend: impl Backend) {
     let names: Vec<String> = (0..10).map(|n| format!("u{n}")).collect();
     for name in &names {
         begin(&backend, name, name).await;
@@ -92,7 +92,7 @@ pub async fn uploads_of_the_same_bytes_at_once_are_all_attached(backend: impl Ba
 }
 
 /// From the first to the last, and each of them finds it, until it is gone.
-pub async fn an_image_knows_everyone_who_brought_it(backend: impl Backend) {
+pub async fn an_image_lists_everyone_who_uploaded_it(backend: impl Backend) {
     const UPLOADERS: usize = 130;
     let now = backend.clock().now();
     let names: Vec<String> = (0..UPLOADERS).map(|n| format!("u{n}")).collect();
@@ -142,7 +142,7 @@ pub async fn a_result_is_stored_once(backend: impl Backend) {
 }
 
 /// It was deleted meanwhile.
-pub async fn an_image_that_is_not_there_gets_no_result(backend: impl Backend) {
+pub async fn a_missing_image_gets_no_result(backend: impl Backend) {
     let found = analysis(&["dog"], backend.clock().now());
     assert_eq!(backend.ports().images.store_result(&image_id(1), &found).await.unwrap(), None);
     assert_eq!(backend.ports().images.get(&image_id(1)).await.unwrap(), None);
@@ -158,7 +158,7 @@ pub async fn a_late_result_replaces_failed(backend: impl Backend) {
 }
 
 /// As many as are there.
-pub async fn several_images_are_read_at_once(backend: impl Backend) {
+pub async fn several_images_are_read_in_one_call(backend: impl Backend) {
     let now = backend.clock().now();
     for number in 1..=3 {
         labelled(&backend, number, "anna", &analysis(&["dog"], now)).await;

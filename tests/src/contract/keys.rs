@@ -10,7 +10,7 @@ fn builds() -> ApiKey {
 }
 
 /// By the SHA-256 of its secret.
-pub async fn a_key_is_found_with_what_it_allows(backend: impl Backend) {
+pub async fn a_key_is_found_with_its_scopes(backend: impl Backend) {
     backend.add_key(&builds(), [1; 32]).await;
     assert_eq!(backend.ports().keys.find(&[1; 32]).await.unwrap(), Some(builds()));
     let backend = backend.reopened().await;

@@ -30,7 +30,7 @@ pub async fn labels_come_most_frequent_first(backend: impl Backend) {
 }
 
 /// Not even how many there are (`docs/guarantees.md#nobody-sees-what-is-not-theirs`).
-pub async fn labels_of_what_one_may_not_see_do_not_exist(backend: impl Backend) {
+pub async fn labels_of_hidden_images_are_not_listed(backend: impl Backend) {
     let now = backend.clock().now();
     labelled(&backend, 1, "anna", &analysis(&["dog"], now)).await;
     labelled(&backend, 2, "anna", &offensive(&["dog", "knife"], now)).await;
@@ -41,7 +41,7 @@ pub async fn labels_of_what_one_may_not_see_do_not_exist(backend: impl Backend) 
 }
 
 /// A result that is stored again counts once; what is removed does not count.
-pub async fn every_image_counts_once(backend: impl Backend) {
+pub async fn every_image_is_counted_once(backend: impl Backend) {
     let found = analysis(&["dog"], backend.clock().now());
     let first = labelled(&backend, 1, "anna", &found).await;
     let second = labelled(&backend, 2, "anna", &found).await;
@@ -55,7 +55,7 @@ pub async fn every_image_counts_once(backend: impl Backend) {
 }
 
 /// More than a detector finds; an offensive image has those of the taxonomy too.
-pub async fn an_image_of_very_many_labels_counts_for_each(backend: impl Backend) {
+pub async fn an_image_with_very_many_labels_is_counted_for_each(backend: impl Backend) {
     let names: Vec<String> = (0..60).map(|n| format!("{n:02} label")).collect();
     let found = analysis(&names.iter().map(String::as_str).collect::<Vec<_>>(), backend.clock().now());
     let image = labelled(&backend, 1, "anna", &found).await;

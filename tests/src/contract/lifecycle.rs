@@ -131,7 +131,7 @@ async fn no_file_is_without_row(ports: &Ports) -> Result<(), String> {
 
 /// Two pictures, and four forms of which one gets both; each is posted, taken in (some jobs are delivered twice), labelled
 /// and deleted whenever chance has it.
-pub async fn rows_and_files_agree_however_uploads_and_deletions_interleave(backend: impl Backend) {
+pub async fn rows_and_files_agree_under_any_interleaving_of_uploads_and_deletions(backend: impl Backend) {
     courses(&backend).await;
 }
 

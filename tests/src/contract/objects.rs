@@ -43,7 +43,7 @@ async fn post(signed: &PresignedPost, changed: &[(&str, &str)], bytes: &[u8]) ->
 }
 
 /// Also an empty one, and one that is overwritten.
-pub async fn an_object_is_read_as_it_was_written(backend: impl Backend) {
+pub async fn an_object_round_trips(backend: impl Backend) {
     let objects = &backend.ports().objects;
     let key = ObjectKey::processed(&files(1));
     assert!(objects.read(&key).await.unwrap().is_none());
@@ -72,7 +72,7 @@ pub async fn a_deleted_object_is_gone(backend: impl Backend) {
 }
 
 /// In order, and in pages.
-pub async fn objects_are_listed_by_the_beginning_of_their_keys(backend: impl Backend) {
+pub async fn objects_are_listed_by_prefix(backend: impl Backend) {
     let objects = &backend.ports().objects;
     let began = backend.clock().now() - TimeDelta::minutes(5);
     for name in ["b", "a-2", "a-1"] {
@@ -95,7 +95,7 @@ pub async fn objects_are_listed_by_the_beginning_of_their_keys(backend: impl Bac
 }
 
 /// Nobody swaps the bytes between the check and the copy (`docs/guarantees.md#one-way-out-of-pending`).
-pub async fn only_what_was_checked_is_copied(backend: impl Backend) {
+pub async fn only_the_checked_version_is_copied(backend: impl Backend) {
     let objects = &backend.ports().objects;
     let (from, to) = (ObjectKey::new_upload(&upload_id("u1")), ObjectKey::processed(&files(1)));
     objects.write(&from, "image/png", Bytes::from_static(b"good")).await.unwrap();
@@ -111,7 +111,7 @@ pub async fn only_what_was_checked_is_copied(backend: impl Backend) {
 }
 
 /// And its creation is told.
-pub async fn a_signed_form_makes_its_object(backend: impl Backend) {
+pub async fn a_signed_form_stores_its_object(backend: impl Backend) {
     let signed = form(&backend, "u1").await;
     let response = post(&signed, &[], b"a picture").await;
     assert_eq!(response.status(), StatusCode::NO_CONTENT, "{:?}", response.text().await);
@@ -157,7 +157,7 @@ pub async fn a_signed_link_fetches_its_object(backend: impl Backend) {
 }
 
 /// Nor does it open anything else.
-pub async fn a_link_that_was_changed_is_refused(backend: impl Backend) {
+pub async fn a_tampered_link_is_refused(backend: impl Backend) {
     for number in [1, 2] {
         let key = ObjectKey::original(&files(number));
         backend.ports().objects.write(&key, "image/png", Bytes::from_static(b"a picture")).await.unwrap();

@@ -35,7 +35,7 @@ async fn mark_is_at_the_end(backend: &impl Backend, topics: &[TopicKey]) {
 }
 
 /// In any order, on all of its topics (`docs/guarantees.md#delivered-watermark`).
-pub async fn the_mark_stays_below_until_the_last_part_has_ended(backend: impl Backend) {
+pub async fn the_watermark_stays_below_until_the_last_partition_is_done(backend: impl Backend) {
     let history = &backend.ports().history;
     let topics = [app("builds"), app("deploys")];
     let partitioned = append(&backend, "a", &topics).await;
@@ -57,7 +57,7 @@ pub async fn the_mark_stays_below_until_the_last_part_has_ended(backend: impl Ba
 }
 
 /// The queue delivers at least once.
-pub async fn a_part_that_ends_twice_stands_for_no_other(backend: impl Backend) {
+pub async fn a_partition_completed_twice_does_not_count_for_another(backend: impl Backend) {
     let history = &backend.ports().history;
     let topics = [app("builds")];
     let partitioned = append(&backend, "a", &topics).await;
@@ -76,7 +76,7 @@ pub async fn a_part_that_ends_twice_stands_for_no_other(backend: impl Backend) {
 }
 
 /// Nor of the same number elsewhere.
-pub async fn parts_of_one_notification_are_not_those_of_another(backend: impl Backend) {
+pub async fn partitions_of_different_notifications_are_independent(backend: impl Backend) {
     let history = &backend.ports().history;
     let (builds, deploys) = ([app("builds")], [app("deploys")]);
     let first = append(&backend, "a", &builds).await;
@@ -98,7 +98,7 @@ pub async fn parts_of_one_notification_are_not_those_of_another(backend: impl Ba
 }
 
 /// A repeat of the event partitions again, whether the first time was over or not.
-pub async fn what_is_divided_again_ends_again(backend: impl Backend) {
+pub async fn a_notification_partitioned_again_completes_again(backend: impl Backend) {
     let history = &backend.ports().history;
     let topics = [app("builds"), app("deploys")];
     append(&backend, "a", &topics).await;
@@ -116,7 +116,7 @@ pub async fn what_is_divided_again_ends_again(backend: impl Backend) {
 }
 
 /// Rows have their limits (400 KB on DynamoDB): many notifications of a topic at once, each in many parts.
-pub async fn many_are_divided_at_once(backend: impl Backend) {
+pub async fn many_notifications_are_partitioned_concurrently(backend: impl Backend) {
     let history = &backend.ports().history;
     let topics = [app("builds")];
     let mut all = Vec::new();

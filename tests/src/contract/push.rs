@@ -12,7 +12,7 @@ fn frame(number: u32) -> Frame {
 }
 
 /// In order.
-pub async fn a_frame_reaches_everyone_it_is_for(backend: impl Backend) {
+pub async fn a_frame_reaches_all_its_receivers(backend: impl Backend) {
     let (one, mut first) = backend.open().await;
     let (two, mut second) = backend.open().await;
     let frames = vec![
@@ -29,7 +29,7 @@ pub async fn a_frame_reaches_everyone_it_is_for(backend: impl Backend) {
 }
 
 /// And holds up nobody.
-pub async fn who_is_gone_is_named(backend: impl Backend) {
+pub async fn gone_receivers_are_named(backend: impl Backend) {
     let (one, mut socket) = backend.open().await;
     let (gone, left) = backend.open().await;
     drop(left);
@@ -54,7 +54,7 @@ pub async fn a_frame_of_32_kib_arrives_whole(backend: impl Backend) {
 }
 
 /// What was sent before still arrives; then the socket ends.
-pub async fn a_connection_is_closed_after_what_was_sent_to_it(backend: impl Backend) {
+pub async fn a_connection_is_closed_after_its_pending_frames(backend: impl Backend) {
     let (one, mut socket) = backend.open().await;
     backend.ports().pusher.post(&one, frame(1)).await.unwrap();
     backend.ports().pusher.close(&one).await.unwrap();

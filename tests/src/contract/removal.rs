@@ -35,7 +35,7 @@ pub async fn a_removed_image_is_gone(backend: impl Backend) {
 }
 
 /// A late repeat of a removal takes nothing that came since.
-pub async fn only_the_image_that_came_then_is_removed(backend: impl Backend) {
+pub async fn a_removal_only_applies_to_the_image_it_was_requested_for(backend: impl Backend) {
     let image = labelled(&backend, 1, "anna", &analysis(&["dog"], backend.clock().now())).await;
     let (images, earlier) = (&backend.ports().images, image.uploaded_at - TimeDelta::seconds(1));
     assert_eq!(images.remove(&image.files(), earlier, None).await.unwrap(), Removal::NotFound);
@@ -43,7 +43,7 @@ pub async fn only_the_image_that_came_then_is_removed(backend: impl Backend) {
 }
 
 /// Checked with the deletion, so that nobody's picture goes while they bring it.
-pub async fn an_uploader_removes_only_what_nobody_else_brought(backend: impl Backend) {
+pub async fn an_uploader_can_only_remove_an_image_nobody_else_uploaded(backend: impl Backend) {
     let image = labelled(&backend, 1, "anna", &analysis(&["dog"], backend.clock().now())).await;
     let (files, at) = (image.files(), image.uploaded_at);
     let (anna, bert) = (user("anna"), user("bert"));
@@ -54,7 +54,7 @@ pub async fn an_uploader_removes_only_what_nobody_else_brought(backend: impl Bac
 }
 
 /// Either the image stays and is shared, or it goes and comes again as new.
-pub async fn removing_and_bringing_at_once_leave_no_half_image(backend: impl Backend) {
+pub async fn concurrent_removal_and_upload_leave_no_partial_image(backend: impl Backend) {
     let now = backend.clock().now();
     let anna = user("anna");
     for number in 0..8 {
@@ -77,7 +77,7 @@ pub async fn removing_and_bringing_at_once_leave_no_half_image(backend: impl Bac
 }
 
 /// The same bytes again, even within the same moment, have files of their own.
-pub async fn a_late_removal_does_not_take_what_came_again(backend: impl Backend) {
+pub async fn a_late_removal_does_not_remove_a_new_upload_of_the_image(backend: impl Backend) {
     let first = bring(&backend, 1, "first", "anna").await;
     let images = &backend.ports().images;
     assert!(matches!(images.remove(&first.files(), first.uploaded_at, None).await.unwrap(), Removal::Removed(_)));
@@ -89,7 +89,7 @@ pub async fn a_late_removal_does_not_take_what_came_again(backend: impl Backend)
 
 /// Neither an upload that had its result nor one that had failed brings back what was removed: a job that comes late must
 /// not make a row whose files are gone.
-pub async fn an_upload_of_a_removed_image_attaches_no_more(backend: impl Backend) {
+pub async fn an_upload_of_a_removed_image_never_attaches_again(backend: impl Backend) {
     let now = backend.clock().now();
     let (images, uploads) = (&backend.ports().images, &backend.ports().uploads);
     for (number, upload, failed) in [(1, "waits", false), (2, "failed", true)] {

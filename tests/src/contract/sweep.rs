@@ -52,7 +52,7 @@ fn sweep(backend: &impl Backend, pusher: Arc<dyn Pusher>) -> Sweep {
 }
 
 /// It is tried again with the next sweep; the others are closed, and the other tasks done.
-pub async fn a_connection_that_cannot_be_closed_holds_up_nothing(backend: impl Backend) {
+pub async fn a_connection_that_cannot_be_closed_does_not_block_the_sweep(backend: impl Backend) {
     let stubborn = connect(&backend, "a-stays", "anna").await;
     for number in 0..5 {
         connect(&backend, &format!("b{number}"), "bert").await;
@@ -77,7 +77,7 @@ pub async fn a_connection_that_cannot_be_closed_holds_up_nothing(backend: impl B
 }
 
 /// However many there are: what hangs is found by its object.
-pub async fn unused_forms_do_not_hide_an_upload_that_hangs(backend: impl Backend) {
+pub async fn unused_forms_do_not_hide_a_stalled_upload(backend: impl Backend) {
     for number in 0..520 {
         begin(&backend, &format!("unused-{number:03}"), "anna").await;
     }
@@ -93,7 +93,7 @@ pub async fn unused_forms_do_not_hide_an_upload_that_hangs(backend: impl Backend
 }
 
 /// However long it waits; once nothing is left to be done about it, its uploader hears of it.
-pub async fn an_upload_whose_job_waits_is_not_called_failed(backend: impl Backend) {
+pub async fn an_upload_with_a_waiting_job_is_not_reported_as_failed(backend: impl Backend) {
     backend.hold_jobs();
     bring(&backend, 1, "waits", "anna").await;
     let job = AnalysisJob { image_id: image_id(1), content_type: ImageType::Png };

@@ -5,7 +5,7 @@ use labelcast_functions::model::LabelName;
 use super::Backend;
 
 /// And what is not known stays open.
-pub async fn words_become_english_labels(backend: impl Backend) {
+pub async fn words_are_translated_into_english_labels(backend: impl Backend) {
     let translator = &backend.ports().translator;
     assert!(
         ["en", "nl", "tr", "de", "fr", "es"].iter().all(|wanted| translator.languages().iter().any(|l| l == wanted))

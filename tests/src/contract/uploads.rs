@@ -12,7 +12,7 @@ async fn get(backend: &impl Backend, id: &str) -> Option<Upload> {
 }
 
 /// Durably: it is there after a restart.
-pub async fn an_upload_is_read_as_it_was_stored(backend: impl Backend) {
+pub async fn an_upload_round_trips(backend: impl Backend) {
     let now = backend.clock().now();
     let upload = pending("u1", "anna", now);
     assert_eq!(backend.ports().uploads.create(&upload, no_quota(now)).await.unwrap(), Created::Stored);
@@ -23,7 +23,7 @@ pub async fn an_upload_is_read_as_it_was_stored(backend: impl Backend) {
 }
 
 /// Others may go on, and so may the user an hour later.
-pub async fn a_user_over_the_quota_stores_nothing(backend: impl Backend) {
+pub async fn a_user_over_the_quota_cannot_begin_an_upload(backend: impl Backend) {
     let quota = |now| Quota { per_hour: 2, since: now - TimeDelta::hours(1) };
     for (id, whose, expected) in [
         ("u1", "anna", Created::Stored),
@@ -45,7 +45,7 @@ pub async fn a_user_over_the_quota_stores_nothing(backend: impl Backend) {
 }
 
 /// However they race.
-pub async fn uploads_begun_at_once_do_not_exceed_the_quota(backend: impl Backend) {
+pub async fn concurrent_uploads_do_not_exceed_the_quota(backend: impl Backend) {
     let now = backend.clock().now();
     let quota = Quota { per_hour: 3, since: now - TimeDelta::hours(1) };
     let uploads: Vec<_> = (0..12).map(|n| pending(&format!("u{n}"), "anna", now)).collect();
@@ -129,7 +129,7 @@ pub async fn stale_uploads_come_oldest_first(backend: impl Backend) {
 }
 
 /// What is still being analyzed is not.
-pub async fn old_uploads_that_have_ended_are_forgotten(backend: impl Backend) {
+pub async fn old_completed_uploads_are_forgotten(backend: impl Backend) {
     begin(&backend, "pending", "anna").await;
     begin(&backend, "rejected", "anna").await;
     backend.ports().uploads.reject(&upload_id("rejected"), "no picture").await.unwrap();

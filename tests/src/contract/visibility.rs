@@ -108,7 +108,7 @@ async fn compare(backend: &impl Backend, audience: Audience<'_>) {
 
 /// Nobody finds, or can count, an image that the one rule does not show them, and everybody finds all that it does,
 /// whatever happened to the images before.
-pub async fn the_index_of_a_store_is_what_an_audience_may_see(backend: impl Backend) {
+pub async fn the_stores_index_agrees_with_the_visibility_rule(backend: impl Backend) {
     let seed: u64 = rand::random();
     println!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);

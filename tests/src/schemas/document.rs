@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_schema_does_not_name_is_a_difference() {
+    fn properties_missing_from_a_schema_are_reported() {
         let document = Document::new(&json!({"schemas": {
             "base": {"type": "object", "required": ["a"], "properties": {"a": {"type": "integer"}}},
             "more": {"allOf": [{"$ref": "#/schemas/base"}, {"type": "object", "properties": {"b": {}}}]},

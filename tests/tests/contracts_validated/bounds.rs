@@ -180,7 +180,7 @@ fn as_schema(schema: &Value, text: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_parameter_is_taken_if_and_only_if_its_schema_allows_it() {
+async fn a_parameter_is_accepted_if_and_only_if_its_schema_allows_it() {
     let asking = Asking::new().await;
     let (mut sent, mut differences) = (0, Vec::new());
     for (place, operation) in operations(&asking.contract) {
@@ -225,7 +225,7 @@ async fn a_parameter_is_taken_if_and_only_if_its_schema_allows_it() {
 }
 
 #[tokio::test]
-async fn a_body_is_taken_if_and_only_if_its_schema_allows_it() {
+async fn a_body_is_accepted_if_and_only_if_its_schema_allows_it() {
     let asking = Asking::new().await;
     let (mut bodies, mut differences) = (0, Vec::new());
     for (place, operation) in operations(&asking.contract) {
@@ -260,7 +260,7 @@ async fn a_body_is_taken_if_and_only_if_its_schema_allows_it() {
 }
 
 #[tokio::test]
-async fn a_frame_is_understood_if_and_only_if_its_schema_allows_it() {
+async fn a_frame_is_accepted_if_and_only_if_its_schema_allows_it() {
     let asking = Asking::new().await;
     let contract = document(&asking.server, "asyncapi.json").await;
     let closed = Document::new(&contract);

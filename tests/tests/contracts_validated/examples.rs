@@ -59,7 +59,7 @@ async fn every_call_has_examples_and_describes_its_parameters() {
 }
 
 #[tokio::test]
-async fn every_message_has_an_example_that_is_that_message_and_no_other() {
+async fn every_message_has_an_example_that_matches_only_it() {
     let server = Server::start(&[]).await;
     let contract = document(&server, "asyncapi.json").await;
     let checked = AsyncApi::new(&contract);

@@ -58,7 +58,7 @@ async fn requests_are_answered(contract: &AsyncApi, server: &Server, token: &str
 }
 
 #[tokio::test]
-async fn every_frame_is_what_the_contract_says_and_every_message_of_the_contract_is_seen() {
+async fn every_frame_conforms_to_the_contract_and_every_message_of_it_occurs() {
     let server = Server::start(&[]).await;
     let contract = AsyncApi::new(&document(&server, "asyncapi.json").await);
     let (viewer, moderator) = (server.token("viewer").await, server.token("moderator").await);

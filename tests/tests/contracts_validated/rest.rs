@@ -168,7 +168,7 @@ async fn labelled(socket: &mut Socket, upload: &str) -> String {
 }
 
 #[tokio::test]
-async fn every_rest_answer_is_what_the_contract_says_and_every_answer_of_the_contract_is_given() {
+async fn every_rest_response_conforms_to_the_contract_and_every_response_of_it_occurs() {
     // Five uploads: one that is begun only, three pictures, and the one too many.
     let server = Server::start(&["--uploads-per-hour", "4"]).await;
     let calls = Calls {

@@ -21,7 +21,7 @@ async fn connection_of(socket: &mut Socket) -> String {
 }
 
 #[tokio::test]
-async fn a_replay_that_never_ended_is_closed_by_deliver_too() {
+async fn deliver_also_closes_a_connection_whose_replay_never_completed() {
     let stack = Stack::deployed();
     let operator = Operator::of(&stack).await;
     let key = key(&stack).await;
@@ -48,7 +48,7 @@ async fn a_replay_that_never_ended_is_closed_by_deliver_too() {
 }
 
 #[tokio::test]
-async fn a_picture_that_many_brought_is_shown_like_any_other() {
+async fn a_picture_uploaded_by_many_is_shown_like_any_other() {
     let stack = Stack::deployed();
     let operator = Operator::of(&stack).await;
     let word = format!("carousel{}", rand::random::<u32>());

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::stack::Stack;
 
 #[tokio::test]
-async fn nobody_gets_in_without_a_good_token() {
+async fn no_connection_is_accepted_without_a_valid_token() {
     let stack = Stack::deployed();
     let good = stack.token("viewer");
     let forged = format!("{}AAAA", &good[..good.len() - 4]);
@@ -20,7 +20,7 @@ async fn nobody_gets_in_without_a_good_token() {
 }
 
 #[tokio::test]
-async fn the_page_comes_with_its_settings() {
+async fn the_web_app_is_served_with_its_settings() {
     let stack = Stack::deployed();
     let page = stack.http.get(stack.output("WebUrl")).send().await.unwrap();
     assert_eq!(page.status(), StatusCode::OK);

@@ -28,7 +28,7 @@ async fn dead(operator: &Operator<'_>, queue: &str, is: impl Fn(&str) -> bool) {
 
 /// After its three attempts, half a minute apart here: one that is no job, and one whose picture is not there.
 #[tokio::test]
-async fn a_job_that_keeps_failing_becomes_a_dead_letter_and_its_uploader_is_told() {
+async fn a_job_that_keeps_failing_is_dead_lettered_and_its_uploader_notified() {
     let stack = Stack::deployed();
     let operator = Operator::of(&stack).await;
     let image = ImageId::from_digest(rand::random());
@@ -46,7 +46,7 @@ async fn a_job_that_keeps_failing_becomes_a_dead_letter_and_its_uploader_is_told
 
 /// Something larger than any form allows, which only an operator can put there: `ingest` fails at it whenever it tries.
 #[tokio::test]
-async fn what_ingest_gives_up_is_told_to_the_uploader_and_kept() {
+async fn an_exhausted_ingest_notifies_the_uploader_and_is_kept() {
     let stack = Stack::deployed();
     let operator = Operator::of(&stack).await;
     let mut uploader = stack.connect("viewer").await;
@@ -80,7 +80,7 @@ async fn what_ingest_gives_up_is_told_to_the_uploader_and_kept() {
 }
 
 #[tokio::test]
-async fn what_notify_gave_up_still_reaches_those_who_listen() {
+async fn an_exhausted_notification_still_reaches_its_subscribers() {
     let stack = Stack::deployed();
     let operator = Operator::of(&stack).await;
     let mut listening = stack.connect("viewer").await;

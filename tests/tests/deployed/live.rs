@@ -47,7 +47,7 @@ pub async fn numbers(socket: &mut Socket, count: usize) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn a_program_reaches_those_who_subscribed() {
+async fn a_published_notification_reaches_its_subscribers() {
     let stack = Stack::deployed();
     let key = key(&stack).await;
     let topic = format!("app:t{}", rand::random::<u32>());
@@ -64,7 +64,7 @@ async fn a_program_reaches_those_who_subscribed() {
 }
 
 #[tokio::test]
-async fn who_comes_back_gets_what_was_missed() {
+async fn a_returning_client_gets_what_it_missed() {
     let stack = Stack::deployed();
     let key = key(&stack).await;
     let topic = format!("app:t{}", rand::random::<u32>());
@@ -93,7 +93,7 @@ async fn who_comes_back_gets_what_was_missed() {
 const RANGES: u32 = 4;
 
 #[tokio::test]
-async fn a_notification_that_is_divided_reaches_every_socket_once() {
+async fn a_partitioned_notification_reaches_every_socket_once() {
     let stack = Stack::deployed();
     let key = key(&stack).await;
     let topic = format!("app:t{}", rand::random::<u32>());
@@ -129,7 +129,7 @@ async fn a_notification_that_is_divided_reaches_every_socket_once() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_understood_is_answered_and_the_socket_stays() {
+async fn a_malformed_frame_gets_an_error_and_the_socket_stays_open() {
     let stack = Stack::deployed();
     let mut socket = stack.connect("viewer").await;
     socket.send("no json").await;

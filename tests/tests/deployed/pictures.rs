@@ -62,7 +62,7 @@ async fn a_picture_is_labelled_live_and_found_by_search() {
 }
 
 #[tokio::test]
-async fn moderators_alone_hear_of_what_is_offensive() {
+async fn only_moderators_are_notified_of_offensive_images() {
     let stack = Stack::deployed();
     let mut moderator = stack.connect("moderator").await;
     moderator.subscribe(&["moderation"]).await;
@@ -94,7 +94,7 @@ async fn moderators_alone_hear_of_what_is_offensive() {
 }
 
 #[tokio::test]
-async fn what_is_no_picture_is_rejected_and_its_uploader_told() {
+async fn anything_but_a_picture_is_rejected_and_its_uploader_notified() {
     let stack = Stack::deployed();
     let mut uploader = stack.connect("other").await;
     uploader.subscribe(&["uploads"]).await;
@@ -125,7 +125,7 @@ async fn a_webp_is_converted_for_the_detector() {
 }
 
 #[tokio::test]
-async fn who_sees_an_image_hears_when_it_is_deleted() {
+async fn viewers_of_an_image_are_notified_of_its_deletion() {
     let stack = Stack::deployed();
     let mut viewer = stack.connect("viewer").await;
     viewer.subscribe(&["labels", "uploads"]).await;

@@ -21,7 +21,7 @@ fn notified(mut event: Value, id: &str, at: DateTime<Utc>) -> Value {
 }
 
 #[tokio::test]
-async fn a_disconnect_that_comes_late_removes_only_its_own_connection() {
+async fn a_late_disconnect_removes_only_its_own_connection() {
     let stack = Stack::deployed();
     let operator = Operator::of(&stack).await;
     let id = format!("c{}", rand::random::<u32>());
@@ -41,7 +41,7 @@ async fn a_disconnect_that_comes_late_removes_only_its_own_connection() {
 }
 
 #[tokio::test]
-async fn a_connection_that_was_forgotten_is_closed() {
+async fn a_forgotten_connection_is_closed() {
     let stack = Stack::deployed();
     let operator = Operator::of(&stack).await;
     let mut socket = stack.connect("viewer").await;
@@ -52,7 +52,7 @@ async fn a_connection_that_was_forgotten_is_closed() {
 }
 
 #[tokio::test]
-async fn a_replay_that_never_ended_is_closed_by_the_next_notification() {
+async fn the_next_notification_closes_a_connection_whose_replay_never_completed() {
     let stack = Stack::deployed();
     let operator = Operator::of(&stack).await;
     let key = key(&stack).await;
@@ -66,7 +66,7 @@ async fn a_replay_that_never_ended_is_closed_by_the_next_notification() {
 }
 
 #[tokio::test]
-async fn who_unsubscribes_hears_no_more() {
+async fn an_unsubscribed_client_receives_nothing_more() {
     let stack = Stack::deployed();
     let key = key(&stack).await;
     let topics = [format!("app:t{}", rand::random::<u32>()), format!("app:t{}", rand::random::<u32>())];
@@ -96,14 +96,14 @@ async fn a_request_with_the_same_idempotency_key_is_published_once() {
 }
 
 #[tokio::test]
-async fn the_history_of_a_topic_that_nobody_wrote_to_is_empty() {
+async fn the_history_of_an_unused_topic_is_empty() {
     let stack = Stack::deployed();
     let (status, history) = stack.get(&format!("/history/app:t{}", rand::random::<u32>()), "viewer").await;
     assert_eq!((status, &history["notifications"]), (StatusCode::OK, &json!([])), "{history}");
 }
 
 #[tokio::test]
-async fn programs_and_people_with_other_languages_search_too() {
+async fn programs_and_people_can_search_in_other_languages() {
     let stack = Stack::deployed();
     let key = key(&stack).await;
     let request = stack.request(Method::GET, "/search?label=nothing").header("x-api-key", key).send().await.unwrap();
@@ -114,7 +114,7 @@ async fn programs_and_people_with_other_languages_search_too() {
 
 /// S3 tells of an object at least once.
 #[tokio::test]
-async fn an_object_that_is_told_of_again_changes_nothing() {
+async fn a_repeated_object_event_changes_nothing() {
     let stack = Stack::deployed();
     let operator = Operator::of(&stack).await;
     let mut uploader = stack.connect("viewer").await;

@@ -23,7 +23,7 @@ async fn preflight(stack: &Stack, origin: &str) -> HeaderMap {
 }
 
 #[tokio::test]
-async fn pages_of_allowed_origins_may_call_and_read_and_others_may_not() {
+async fn only_allowed_origins_may_call_and_read_responses() {
     let stack = Stack::deployed();
     // The emulator cannot choose among origins by the template that osls writes; `tests/stack/settings.test.mjs` reads it.
     let headers = preflight(&stack, ALLOWED[0]).await;
@@ -44,7 +44,7 @@ async fn pages_of_allowed_origins_may_call_and_read_and_others_may_not() {
 }
 
 #[tokio::test]
-async fn refusals_of_the_gateway_can_be_read_and_have_our_shape() {
+async fn gateway_refusals_are_readable_across_origins_and_have_our_error_format() {
     let stack = Stack::deployed();
     for (path, status, code) in
         [("/images", StatusCode::UNAUTHORIZED, "unauthorized"), ("/no/such/call", StatusCode::NOT_FOUND, "not_found")]
@@ -59,7 +59,7 @@ async fn refusals_of_the_gateway_can_be_read_and_have_our_shape() {
 }
 
 #[tokio::test]
-async fn who_reads_a_topic_is_what_was_set() {
+async fn topic_readers_are_those_configured() {
     let stack = Stack::deployed();
     let topic = format!("app:secret{}", rand::random::<u32>());
     let mut viewer = stack.connect("viewer").await;

@@ -46,7 +46,7 @@ async fn connections_end_with_their_tokens() {
 }
 
 #[tokio::test]
-async fn uploads_that_hang_have_failed_and_old_ones_are_forgotten() {
+async fn stalled_uploads_fail_and_old_ones_are_forgotten() {
     let stack = Stack::deployed();
     let operator = Operator::of(&stack).await;
     let hours = |hours| Utc::now() - TimeDelta::hours(hours);
@@ -66,7 +66,7 @@ async fn uploads_that_hang_have_failed_and_old_ones_are_forgotten() {
 
 /// Whoever reads a topic keeps it from going as one that nobody uses.
 #[tokio::test]
-async fn a_topic_is_in_use_when_its_history_is_read_or_somebody_subscribes() {
+async fn reading_history_or_subscribing_keeps_a_topic_in_use() {
     let stack = Stack::deployed();
     let operator = Operator::of(&stack).await;
     let name = format!("app:t{}", rand::random::<u32>());
@@ -96,7 +96,7 @@ async fn a_topic_is_in_use_when_its_history_is_read_or_somebody_subscribes() {
 
 /// Sweeps go through the topics some at a time; there are more here than one looks at.
 #[tokio::test]
-async fn old_notifications_are_forgotten_topic_after_topic() {
+async fn old_notifications_are_forgotten_on_every_topic() {
     let stack = Stack::deployed();
     let operator = Operator::of(&stack).await;
     let crowd: Vec<Row> = (0..=TOPICS)

@@ -7,7 +7,7 @@ use fancy_regex::Regex;
 use crate::{files, page};
 
 #[test]
-fn every_decision_has_a_number_of_its_own_a_title_a_date_and_a_status() {
+fn every_decision_has_a_unique_number_a_title_a_date_and_a_status() {
     let name = Regex::new(r"^docs/decisions/(\d{4})-[a-z0-9-]+\.md$").unwrap();
     let form = Regex::new(
         r"\A# .+\n\nDate: \d{4}-\d\d-\d\d\. Status: (accepted|superseded by \[\d{4}\]\([a-z0-9-]+\.md\))\.\n\n",
@@ -25,7 +25,7 @@ fn every_decision_has_a_number_of_its_own_a_title_a_date_and_a_status() {
 }
 
 #[test]
-fn the_list_of_decisions_names_each_with_its_title_date_and_status() {
+fn the_index_lists_every_decision_with_its_title_date_and_status() {
     let list = page("decisions/README.md");
     let said = Regex::new(r"\A# (.+)\n\nDate: (\S+)\. Status: (.+)\.\n").unwrap();
     let expected: Vec<String> = decisions()

@@ -7,7 +7,7 @@ use crate::{anchors, files, page};
 const SOURCES: [&str; 10] = [".rs", ".ts", ".svelte", ".py", ".mjs", ".js", ".yml", ".toml", ".sh", ".md"];
 
 #[test]
-fn no_rule_is_named_by_a_number() {
+fn no_rule_is_referred_to_by_number() {
     let numbered = Regex::new(r"(?i)\b(rule|promise)s? [0-9]").unwrap();
     let mut found = Vec::new();
     for (place, text) in files(&SOURCES) {
@@ -21,7 +21,7 @@ fn no_rule_is_named_by_a_number() {
 }
 
 #[test]
-fn every_link_to_a_guarantee_names_a_heading() {
+fn every_link_to_a_guarantee_resolves() {
     let anchors = anchors(&page("guarantees.md"));
     let link = Regex::new(r"guarantees\.md#([A-Za-z0-9_-]+)").unwrap();
     // Further ones in the same line leave the document's name out.

@@ -5,7 +5,7 @@ use fancy_regex::Regex;
 use crate::{anchors, files, prose, root};
 
 #[test]
-fn every_link_of_a_document_leads_somewhere() {
+fn every_link_in_a_document_resolves() {
     let link = Regex::new(r"\]\(([^)\s]+)\)").unwrap();
     let documents = files(&[".md"]);
     let mut dead = Vec::new();

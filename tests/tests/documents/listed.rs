@@ -49,7 +49,7 @@ fn metrics_of_the_code() -> BTreeMap<String, Metric> {
 }
 
 #[test]
-fn the_page_of_metrics_lists_each_with_its_kind_and_labels_and_no_other() {
+fn the_metrics_document_lists_exactly_the_existing_metrics_with_kind_and_labels() {
     let listed: BTreeMap<String, Metric> = rows(&page("metrics.md"))
         .into_iter()
         .map(|row| (row[0].trim_matches('`').to_owned(), (row[1].clone(), unquoted(&row[2]))))
@@ -64,7 +64,7 @@ fn the_page_of_metrics_lists_each_with_its_kind_and_labels_and_no_other() {
 }
 
 #[test]
-fn no_document_names_a_metric_that_there_is_not() {
+fn no_document_names_a_metric_that_does_not_exist() {
     let there_are = metrics_of_the_code();
     let named = Regex::new(r"`(labelcast_[a-z_]+?)(?:_bucket|_count|_sum)?(?:\{[^}]*\})?`").unwrap();
     for (place, text) in files(&[".md"]) {
@@ -76,7 +76,7 @@ fn no_document_names_a_metric_that_there_is_not() {
 }
 
 #[test]
-fn the_page_of_settings_lists_each_of_the_stack_with_its_default_and_no_other() {
+fn the_settings_document_lists_exactly_the_stacks_settings_with_defaults() {
     let text = std::fs::read_to_string(root().join("infra/config.yml")).unwrap();
     let setting = |line: &str| line.split_once(": ").map(|(key, value)| (key.to_owned(), value.to_owned()));
     let there_are: BTreeMap<String, String> =

@@ -11,7 +11,7 @@ const BEGIN: &str = "<!-- options: written by `UPDATE_DOCS=1 cargo test --worksp
 const END: &str = "<!-- end of options -->\n";
 
 #[test]
-fn the_page_lists_every_option_with_its_default_and_its_variable() {
+fn the_configuration_document_lists_every_option_with_its_default_and_variable() {
     let text = page("configuration.md");
     let (before, rest) = text.split_once(BEGIN).expect("where the options begin");
     let (listed, after) = rest.split_once(END).expect("where the options end");

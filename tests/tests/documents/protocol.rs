@@ -26,7 +26,7 @@ fn examples() -> Vec<Example> {
 }
 
 #[test]
-fn every_example_is_what_the_contract_says_and_every_message_has_one() {
+fn every_example_conforms_to_the_contract_and_every_message_has_one() {
     let contract = AsyncApi::new(&asyncapi::document("ws://127.0.0.1:8080/live"));
     for Example { sent_by_client, frame } in examples() {
         if sent_by_client { contract.check_sent(&frame) } else { contract.check_received(&frame) }
@@ -35,7 +35,7 @@ fn every_example_is_what_the_contract_says_and_every_message_has_one() {
 }
 
 #[tokio::test]
-async fn a_server_answers_the_examples_as_the_page_says() {
+async fn a_server_responds_to_the_examples_as_documented() {
     let server = Server::start(&[]).await;
     let token = server.token("viewer").await;
     let mut socket = server.connect(&token).await;

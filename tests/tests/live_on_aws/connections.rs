@@ -79,7 +79,7 @@ async fn due(port: &DynamoConnections, topic: &TopicKey, shard: Option<u32>) -> 
 
 /// Whoever subscribed before the number grew is found where they were put, in one range.
 #[tokio::test]
-async fn every_connection_is_in_one_range_while_their_number_grows() {
+async fn every_connection_is_in_one_shard_while_the_shard_count_grows() {
     let served = Served::start().await;
     let small = Shards::new(2).unwrap();
     let (before, grown) = (served.port(small), served.port(small.grown_to(8).unwrap()));
@@ -116,7 +116,7 @@ async fn every_connection_is_in_one_range_while_their_number_grows() {
 
 /// More rows than one transaction takes.
 #[tokio::test]
-async fn a_connection_may_have_as_many_topics_as_it_likes() {
+async fn a_connection_may_have_any_number_of_topics() {
     let served = Served::start().await;
     let port = served.port(Shards::new(1).unwrap());
     let one = served.connect(&port, "one").await;
@@ -141,7 +141,7 @@ async fn a_connection_may_have_as_many_topics_as_it_likes() {
 
 /// Whoever waits for the end of a replay that nobody ends would wait for ever (`docs/guarantees.md#live-waits-for-replay`).
 #[tokio::test]
-async fn a_lease_that_ran_out_closes_the_connection() {
+async fn an_expired_lease_closes_the_connection() {
     let served = Served::start().await;
     let port = served.port(Shards::new(1).unwrap());
     let labels = topic("labels");

@@ -117,7 +117,7 @@ impl Notifier<'_> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn notifiers_at_once_leave_no_hole_no_double_and_no_mark_beyond_what_is_in_flight() {
+async fn concurrent_notifiers_leave_no_gap_no_duplicate_and_no_watermark_beyond_notifications_in_flight() {
     let stack = Stack::start().await;
     let model = Mutex::new(Model::default());
     let notifiers = chance(NOTIFIERS).into_iter().map(|random| {
@@ -152,7 +152,7 @@ async fn notifiers_at_once_leave_no_hole_no_double_and_no_mark_beyond_what_is_in
 }
 
 #[tokio::test]
-async fn readers_find_no_hole_while_what_is_old_is_forgotten() {
+async fn readers_see_no_gap_while_old_entries_are_deleted() {
     let stack = Stack::start().await;
     let topics = [topic("labels"), topic("uploads:anna")];
     let history = stack.history();

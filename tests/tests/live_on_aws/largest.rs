@@ -56,7 +56,7 @@ fn through_the_bus(data: Value) -> Value {
 }
 
 #[tokio::test]
-async fn the_largest_notification_is_kept_read_and_divided() {
+async fn the_largest_notification_is_stored_read_and_partitioned() {
     let stack = Stack::start().await;
     let sqs = Client::new(&aws::client_config(&stack.endpoint).await);
     let url = sqs.create_queue().queue_name(format!("{}-deliver", stack.name)).send().await.unwrap().queue_url.unwrap();
@@ -99,7 +99,7 @@ async fn received(sqs: &Client, url: &str, expected: &Delivery) -> BTreeSet<u32>
 
 /// As many as the rules let one event have: each has its own heads and rows in one transaction.
 #[tokio::test]
-async fn an_event_of_the_most_topics_is_one_entry() {
+async fn an_event_on_the_maximum_number_of_topics_is_one_entry() {
     let stack = Stack::start().await;
     let topics: Vec<TopicKey> =
         (0..32).map(|number| topic(&format!("uploads:{}{number:02}", "u".repeat(62)))).collect();

@@ -170,7 +170,7 @@ async fn delivered(deliver: &Deliver, delivery: &Delivery, received: u32) -> usi
 
 /// The sockets stand in for clients who look whether their cursor covers something that they never saw.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn parts_that_come_again_and_in_any_order_leave_no_gap_below_a_cursor() {
+async fn partitions_repeated_in_any_order_leave_no_gap_below_a_cursor() {
     const NOTIFIERS: usize = 3;
     const DELIVERERS: usize = 3;
     const EVENTS: usize = 12;
@@ -224,7 +224,7 @@ async fn parts_that_come_again_and_in_any_order_leave_no_gap_below_a_cursor() {
 
 /// And not before the last: until then each may still be reached.
 #[tokio::test]
-async fn whom_the_last_attempt_does_not_reach_is_closed_and_resumes() {
+async fn receivers_the_last_attempt_does_not_reach_are_closed_and_resume() {
     let running = Running::start().await;
     notify(&running.notify(), "a").await;
     let partitions = std::mem::take(&mut *running.queue.waiting());
@@ -253,7 +253,7 @@ async fn whom_the_last_attempt_does_not_reach_is_closed_and_resumes() {
 
 /// Whether or not it was written before; twice, as queues deliver.
 #[tokio::test]
-async fn what_notify_gave_up_reaches_its_receivers_all_the_same() {
+async fn an_exhausted_notification_still_reaches_its_receivers() {
     let running = Running::start().await;
     // Of the first, `notify` wrote and did not push.
     let history = running.stack.history();
@@ -275,7 +275,7 @@ async fn what_notify_gave_up_reaches_its_receivers_all_the_same() {
 
 /// Events of others, of a schedule, and of a bucket that was just connected.
 #[tokio::test]
-async fn what_was_given_up_and_concerns_nobody_is_passed_over() {
+async fn an_exhausted_event_without_receivers_is_skipped() {
     let running = Running::start().await;
     let sample = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
     let mut broken = published("a");
@@ -296,7 +296,7 @@ async fn what_was_given_up_and_concerns_nobody_is_passed_over() {
 }
 
 #[tokio::test]
-async fn what_is_too_few_to_divide_is_not() {
+async fn a_small_audience_is_not_partitioned() {
     let running = Running::start().await;
     let mut function = running.notify();
     function.partitioning =

@@ -24,7 +24,7 @@ async fn waits(rate: &DynamoPostRate) -> u128 {
 }
 
 #[tokio::test]
-async fn all_runs_together_keep_to_one_rate() {
+async fn all_runs_together_respect_one_rate() {
     let stack = Stack::start().await;
     let (one, other) = (stack.rate(), stack.rate());
     assert_eq!([waits(&one).await, waits(&other).await, waits(&one).await], [0, 100, 200]);
@@ -35,7 +35,7 @@ async fn all_runs_together_keep_to_one_rate() {
 }
 
 #[tokio::test]
-async fn runs_that_begin_at_once_are_put_in_a_row() {
+async fn concurrent_runs_are_queued() {
     let stack = Stack::start().await;
     let rates: Vec<DynamoPostRate> = (0..8).map(|_| stack.rate()).collect();
     let mut all = join_all(rates.iter().map(waits)).await;
@@ -44,7 +44,7 @@ async fn runs_that_begin_at_once_are_put_in_a_row() {
 }
 
 #[tokio::test]
-async fn a_lump_is_a_tenth_of_a_second_and_a_share_is_one_runs() {
+async fn a_reservation_covers_a_tenth_of_a_second_and_a_share_one_run() {
     let stack = Stack::start().await;
     assert_eq!(stack.rate().lump(), 10);
     assert_eq!(stack.rate().alone(10), Duration::from_millis(400));

@@ -121,7 +121,7 @@ async fn client(stack: &Stack, sockets: &Arc<Sockets>, number: usize, mut random
 
 /// Whenever a socket breaks (`docs/guarantees.md#at-least-once`, `docs/guarantees.md#the-truth-about-gaps`).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_keeps_coming_back_misses_nothing_that_its_cursor_covers() {
+async fn a_client_that_keeps_reconnecting_misses_nothing_its_cursor_covers() {
     let stack = Stack::start().await;
     let sockets = Sockets::with_clients(CLIENTS);
     let ended = CancellationToken::new();

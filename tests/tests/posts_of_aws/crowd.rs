@@ -226,7 +226,7 @@ async fn delivery(history: &dyn History, at: DateTime<Utc>) -> Delivery {
 
 /// One row after the other would take 20 s here; and rows that cannot be removed undo nothing.
 #[tokio::test]
-async fn thousands_are_served_and_settled_though_a_quarter_is_gone() {
+async fn thousands_are_served_and_the_watermark_advances_although_a_quarter_is_gone() {
     let names = (0..RECEIVERS).map(|n| if n % 4 == 0 { format!("gone{n}") } else { format!("open{n}") });
     let names = names.chain(["gone7".to_owned(), "gone17".to_owned()]);
     let running = Running::with(names, CALL, Duration::from_secs(45)).await;
@@ -243,7 +243,7 @@ async fn thousands_are_served_and_settled_though_a_quarter_is_gone() {
 }
 
 #[tokio::test]
-async fn who_was_not_served_in_time_is_served_by_another_run_alone() {
+async fn receivers_not_served_in_time_are_served_by_another_run_alone() {
     let names = ["open1", "throttled6", "gone2", "open3"].map(str::to_owned);
     let running = Running::with(names.into_iter(), Duration::ZERO, Duration::from_millis(300)).await;
     assert!(running.deliver(&running.delivery, 1).await.batch_item_failures.is_empty());
@@ -264,7 +264,7 @@ async fn who_was_not_served_in_time_is_served_by_another_run_alone() {
 }
 
 #[tokio::test]
-async fn the_last_attempt_closes_who_was_not_served_and_only_then_settles() {
+async fn the_last_attempt_closes_unserved_receivers_before_the_watermark_advances() {
     let names = ["open1", "throttled999"].map(str::to_owned);
     let running = Running::with(names.into_iter(), Duration::ZERO, Duration::from_millis(200)).await;
     let again = Delivery { attempts: MAX_ATTEMPTS - 1, ..running.delivery.clone() };
@@ -275,7 +275,7 @@ async fn the_last_attempt_closes_who_was_not_served_and_only_then_settles() {
 }
 
 #[tokio::test]
-async fn who_cannot_even_be_closed_keeps_the_watermark_below() {
+async fn a_receiver_that_cannot_even_be_closed_keeps_the_watermark_below() {
     let names = ["open1", "stuck"].map(str::to_owned);
     let running = Running::with(names.into_iter(), Duration::ZERO, Duration::from_millis(200)).await;
     let response = running.deliver(&running.delivery, MAX_ATTEMPTS).await;
@@ -284,7 +284,7 @@ async fn who_cannot_even_be_closed_keeps_the_watermark_below() {
 }
 
 #[tokio::test]
-async fn whom_notify_did_not_serve_in_time_is_left_to_deliver() {
+async fn receivers_notify_did_not_serve_in_time_are_left_to_deliver() {
     let names = ["open1", "throttled999"].map(str::to_owned);
     let running = Running::with(names.into_iter(), Duration::ZERO, Duration::from_millis(200)).await;
     let partitioning = Some(PartitionedFanOut { deliveries: running.queue.clone(), receivers_at_once: 5_000 });

@@ -23,14 +23,14 @@ fn frame(number: u32, to: &[&str]) -> Pushed {
 }
 
 #[tokio::test]
-async fn a_post_that_hangs_holds_up_none_of_the_others() {
+async fn a_hanging_post_does_not_delay_the_others() {
     let (pusher, _) = pusher().await;
     // It ends only because the other one is reached meanwhile.
     assert_eq!(pusher.push(vec![frame(1, &["hanging", "other"])]).await, []);
 }
 
 #[tokio::test]
-async fn who_is_throttled_is_tried_again_and_gets_what_follows_in_order() {
+async fn a_throttled_receiver_is_retried_and_keeps_its_order() {
     let (pusher, gateway) = pusher().await;
     let pushed = vec![frame(1, &["throttled3", "other"]), frame(2, &["throttled3", "other"])];
     assert_eq!(pusher.push(pushed).await, []);
@@ -39,7 +39,7 @@ async fn who_is_throttled_is_tried_again_and_gets_what_follows_in_order() {
 }
 
 #[tokio::test]
-async fn who_is_throttled_is_tried_for_as_long_as_there_is_time() {
+async fn a_throttled_receiver_is_retried_until_the_deadline() {
     let (pusher, gateway) = pusher().await;
     assert_eq!(pusher.push(vec![frame(1, &["throttled7"])]).await, []);
     assert_eq!(gateway.came_to("throttled7"), [1; 8]);
@@ -47,7 +47,7 @@ async fn who_is_throttled_is_tried_for_as_long_as_there_is_time() {
 }
 
 #[tokio::test]
-async fn who_stays_throttled_is_left_open_for_another_run() {
+async fn a_receiver_that_stays_throttled_is_left_open_for_another_run() {
     let (pusher, gateway) = pusher().await;
     let pusher = pusher.pushing_for(Duration::from_millis(500));
     let unreached = pusher.push(vec![frame(1, &["throttled999", "other"]), frame(2, &["throttled999"])]).await;
@@ -58,21 +58,21 @@ async fn who_stays_throttled_is_left_open_for_another_run() {
 }
 
 #[tokio::test]
-async fn who_can_be_neither_reached_nor_closed_is_still_to_be_served() {
+async fn a_receiver_that_can_be_neither_reached_nor_closed_remains_to_be_served() {
     let (pusher, _) = pusher().await;
     let unreached = pusher.push(vec![frame(1, &["stuck"])]).await;
     assert_eq!(unreached, [("stuck".parse().unwrap(), Unreached::Unserved)]);
 }
 
 #[tokio::test]
-async fn a_post_that_was_interrupted_is_made_again() {
+async fn an_interrupted_post_is_repeated() {
     let (pusher, gateway) = pusher().await;
     assert_eq!(pusher.push(vec![frame(1, &["interrupted"]), frame(2, &["interrupted"])]).await, []);
     assert_eq!(gateway.came_to("interrupted"), [1, 1, 2]);
 }
 
 #[tokio::test]
-async fn who_is_gone_is_named_and_not_asked_again() {
+async fn a_gone_receiver_is_named_and_not_posted_to_again() {
     let (pusher, gateway) = pusher().await;
     let unreached = pusher.push(vec![frame(1, &["gone", "other"]), frame(2, &["gone"])]).await;
     assert_eq!(unreached, [("gone".parse().unwrap(), Unreached::Gone)]);
@@ -81,7 +81,7 @@ async fn who_is_gone_is_named_and_not_asked_again() {
 }
 
 #[tokio::test]
-async fn who_cannot_be_posted_to_for_another_reason_is_closed() {
+async fn a_receiver_that_fails_for_another_reason_is_closed() {
     let (pusher, gateway) = pusher().await;
     let unreached = pusher.push(vec![frame(1, &["broken"])]).await;
     assert_eq!(unreached, [("broken".parse().unwrap(), Unreached::Failed)]);

@@ -105,7 +105,7 @@ impl Logged {
 }
 
 #[tokio::test]
-async fn what_people_and_operators_do_stands_in_the_servers_log_without_a_secret() {
+async fn actions_of_people_and_operators_are_in_the_audit_log_without_secrets() {
     let server = Logged::serve(TempDir::new().unwrap()).await;
     server.command(&["users", "add", "ann"], PASSWORD).await;
     let added = server.audit("user_added", "succeeded", Some("ann")).await;
@@ -169,7 +169,7 @@ async fn what_people_and_operators_do_stands_in_the_servers_log_without_a_secret
 }
 
 #[tokio::test]
-async fn what_the_command_line_does_while_nobody_serves_is_in_the_log_of_the_next_server() {
+async fn commands_run_without_a_server_appear_in_the_next_servers_log() {
     let mut server = Logged::serve(TempDir::new().unwrap()).await;
     server.serving.kill().await.unwrap();
     server.command(&["users", "remove", "viewer"], "").await;

@@ -14,7 +14,7 @@ fn claims(token: &str) -> Value {
 }
 
 #[tokio::test]
-async fn tokens_and_forms_belong_to_the_data_directory_and_not_to_the_port() {
+async fn tokens_and_forms_are_bound_to_the_data_directory_and_not_to_the_port() {
     let mut server = Server::start(&[]).await;
     let token = server.token("viewer").await;
     let port = server.address().to_owned();
@@ -31,7 +31,7 @@ async fn tokens_and_forms_belong_to_the_data_directory_and_not_to_the_port() {
 }
 
 #[tokio::test]
-async fn a_served_directory_is_closed_to_others_with_everything_secret_in_it() {
+async fn a_served_directory_and_its_secrets_are_private() {
     let server = Server::start(&[]).await;
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(server.directory()), 0o700);
@@ -41,7 +41,7 @@ async fn a_served_directory_is_closed_to_others_with_everything_secret_in_it() {
 }
 
 #[tokio::test]
-async fn the_command_line_works_beside_a_running_server() {
+async fn the_command_line_works_alongside_a_running_server() {
     let server = Server::start(&[]).await;
     server.command_with_input(&["users", "add", "ann", "--group", "moderators"], "a long password").await;
     let token = server.token("ann").await;

@@ -16,7 +16,7 @@ fn sample(metrics: &str, name: &str, labels: &str) -> Option<f64> {
 }
 
 #[tokio::test]
-async fn a_server_that_answers_is_healthy_and_says_its_version() {
+async fn a_running_server_reports_its_health_and_version() {
     let server = Server::start(&[]).await;
     let health = server.request(Method::GET, "/healthz").send().await.unwrap();
     assert_eq!(health.status(), StatusCode::OK);
@@ -25,7 +25,7 @@ async fn a_server_that_answers_is_healthy_and_says_its_version() {
 }
 
 #[tokio::test]
-async fn the_figures_show_connections_deliveries_queues_refusals_and_the_time_from_upload_to_push() {
+async fn the_metrics_show_connections_deliveries_queues_refusals_and_upload_to_push_latency() {
     let server = Server::start(&[]).await;
     let token = server.token("viewer").await;
     assert!(Socket::open(server.address(), "nonsense").await.is_err());

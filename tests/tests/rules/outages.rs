@@ -34,7 +34,7 @@ async fn is_there(socket: &mut Socket) {
 }
 
 #[tokio::test]
-async fn while_the_keys_cannot_be_fetched_a_new_token_is_answered_temporarily_and_no_connection_is_lost() {
+async fn while_keys_cannot_be_fetched_a_new_token_gets_a_temporary_error_and_no_connection_is_lost() {
     let test = TestMachine::start(Settings::default()).await;
     let mut socket = test.connect().await;
     socket.subscribe(&["labels"]).await;
@@ -63,7 +63,7 @@ async fn while_the_keys_cannot_be_fetched_a_new_token_is_answered_temporarily_an
 }
 
 #[tokio::test]
-async fn while_users_cannot_be_looked_up_a_new_token_is_answered_temporarily_and_no_connection_is_lost() {
+async fn while_users_cannot_be_looked_up_a_new_token_gets_a_temporary_error_and_no_connection_is_lost() {
     let test = TestMachine::start(Settings::default()).await;
     let (token, another) = (test.token().await, test.token().await);
     let mut socket = test.connect().await;

@@ -33,7 +33,7 @@ async fn fetched(server: &Server, path: &str, token: &str) -> (HeaderMap, Vec<u8
 }
 
 #[tokio::test]
-async fn what_others_can_fetch_tells_no_place_and_runs_nothing() {
+async fn pictures_served_to_others_reveal_no_location_and_run_no_code() {
     let server = Server::start(&[]).await;
     let token = server.token("viewer").await;
     let mut socket = server.connect(&token).await;
@@ -58,7 +58,7 @@ fn files(folder: &Path) -> Vec<std::path::PathBuf> {
 }
 
 #[tokio::test]
-async fn signed_urls_are_made_for_each_answer_and_kept_nowhere() {
+async fn signed_urls_are_created_per_response_and_never_stored() {
     let server = Server::start(&[]).await;
     let token = server.token("viewer").await;
     let mut socket = server.connect(&token).await;

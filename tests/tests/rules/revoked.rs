@@ -65,7 +65,7 @@ async fn tokens_and_sockets_end_with_a_new_password_a_new_group_and_the_user() {
 }
 
 #[tokio::test]
-async fn who_is_no_moderator_any_more_hears_nothing_more_of_what_moderators_hear() {
+async fn a_former_moderator_receives_no_more_moderation_notifications() {
     let server = Server::start(&[]).await;
     let key = server.command(&["keys", "add", "ci", "--allow", "publish:app:*"]).await;
     let mut socket = server.connect(&server.token("moderator").await).await;
@@ -82,7 +82,7 @@ async fn who_is_no_moderator_any_more_hears_nothing_more_of_what_moderators_hear
 }
 
 #[tokio::test]
-async fn a_socket_cannot_be_kept_open_with_a_token_of_before() {
+async fn an_older_token_cannot_keep_a_socket_open() {
     let server = Server::start(&[]).await;
     let (first, second) = (server.token("viewer").await, server.token("viewer").await);
     let socket = server.connect(&first).await;
@@ -96,7 +96,7 @@ async fn a_socket_cannot_be_kept_open_with_a_token_of_before() {
 }
 
 #[tokio::test]
-async fn an_api_key_that_is_removed_is_refused_within_a_second() {
+async fn a_removed_api_key_is_refused_within_a_second() {
     let server = Server::start(&[]).await;
     let key = server.command(&["keys", "add", "finder", "--allow", "search"]).await;
     let search = async || -> StatusCode {
@@ -112,7 +112,7 @@ async fn an_api_key_that_is_removed_is_refused_within_a_second() {
 }
 
 #[tokio::test]
-async fn a_token_says_under_which_version_of_the_account_it_was_issued_once_there_was_a_change() {
+async fn a_token_carries_the_account_version_once_the_account_has_changed() {
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     let server = Server::start(&[]).await;

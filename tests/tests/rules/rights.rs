@@ -16,7 +16,7 @@ async fn subscribed(socket: &mut Socket, topic: &str) -> bool {
 }
 
 #[tokio::test]
-async fn topics_have_readers_and_a_setting_says_which_groups() {
+async fn topic_readers_are_groups_set_by_a_setting() {
     let server = Server::start(&["--reader", "device:*=technicians", "--reader", "app:staff=technicians"]).await;
     server.command_with_input(&["users", "add", "tina", "--group", "technicians"], "a long password").await;
     for (user, may) in [("tina", true), ("viewer", false), ("moderator", false)] {
@@ -33,7 +33,7 @@ async fn topics_have_readers_and_a_setting_says_which_groups() {
 }
 
 #[tokio::test]
-async fn a_key_publishes_where_its_pattern_reaches_and_searches_only_if_allowed() {
+async fn a_key_publishes_only_within_its_pattern_and_searches_only_if_allowed() {
     let server = Server::start(&[]).await;
     let key = server.command(&["keys", "add", "builds", "--allow", "publish:app:b*"]).await;
     let searching = server.command(&["keys", "add", "finder", "--allow", "search"]).await;
@@ -50,7 +50,7 @@ async fn a_key_publishes_where_its_pattern_reaches_and_searches_only_if_allowed(
 }
 
 #[tokio::test]
-async fn what_was_removed_comes_back_neither_in_a_replay_nor_in_history() {
+async fn a_removed_image_appears_in_neither_replay_nor_history() {
     let server = Server::start(&[]).await;
     let token = server.token("viewer").await;
     let mut socket = server.connect(&token).await;
@@ -75,7 +75,7 @@ async fn what_was_removed_comes_back_neither_in_a_replay_nor_in_history() {
 }
 
 #[tokio::test]
-async fn what_was_hidden_since_is_replayed_to_nobody_who_may_not_see_it_now() {
+async fn an_image_hidden_since_is_not_replayed_to_those_who_may_no_longer_see_it() {
     let test = TestMachine::start(Settings::default()).await;
     let mut socket = test.connect().await;
     let cursor = socket.subscribe(&["labels"]).await["topics"][0]["cursor"].clone();
@@ -93,7 +93,7 @@ async fn what_was_hidden_since_is_replayed_to_nobody_who_may_not_see_it_now() {
 }
 
 #[tokio::test]
-async fn refresh_takes_a_token_of_the_same_user_only() {
+async fn refresh_accepts_only_a_token_of_the_same_user() {
     let server = Server::start(&[]).await;
     let mut socket = server.connect(&server.token("viewer").await).await;
     let other = server.token("moderator").await;

@@ -6,7 +6,7 @@ use labelcast_tests::Server;
 use tokio_tungstenite::tungstenite::Message;
 
 #[tokio::test]
-async fn the_server_pings_as_often_as_was_set() {
+async fn the_server_pings_at_the_configured_interval() {
     let server = Server::start(&["--ping-seconds", "1"]).await;
     let mut socket = server.connect(&server.token("viewer").await).await;
     let begun = Instant::now();

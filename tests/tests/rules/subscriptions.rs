@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::publish;
 
 #[tokio::test]
-async fn one_bad_topic_or_filter_refuses_the_whole_request_and_changes_nothing() {
+async fn one_invalid_topic_or_filter_rejects_the_whole_request_and_changes_nothing() {
     let server = Server::start(&[]).await;
     let key = server.command(&["keys", "add", "all", "--allow", "publish:app:*"]).await;
     let mut socket = server.connect(&server.token("viewer").await).await;
@@ -28,7 +28,7 @@ async fn one_bad_topic_or_filter_refuses_the_whole_request_and_changes_nothing()
 }
 
 #[tokio::test]
-async fn the_notify_list_replaces_everything() {
+async fn the_notify_list_replaces_all_subscriptions() {
     let server = Server::start(&[]).await;
     let key = server.command(&["keys", "add", "all", "--allow", "publish:app:*"]).await;
     let mut socket = server.connect(&server.token("viewer").await).await;
@@ -49,7 +49,7 @@ async fn the_notify_list_replaces_everything() {
 }
 
 #[tokio::test]
-async fn subscribing_again_replaces_the_filter_and_no_filter_holds_back_a_removal() {
+async fn subscribing_again_replaces_the_filter_and_removals_pass_every_filter() {
     let server = Server::start(&[]).await;
     let token = server.token("viewer").await;
     let mut socket = server.connect(&token).await;
@@ -71,7 +71,7 @@ async fn subscribing_again_replaces_the_filter_and_no_filter_holds_back_a_remova
 }
 
 #[tokio::test]
-async fn the_largest_data_arrives_in_one_frame_and_a_byte_more_is_refused() {
+async fn the_largest_data_fits_one_frame_and_one_byte_more_is_refused() {
     let server = Server::start(&[]).await;
     let key = server.command(&["keys", "add", "all", "--allow", "publish:app:*"]).await;
     let topic = format!("app:{}", "n".repeat(64));

@@ -75,7 +75,7 @@ async fn frame(stream: &mut Stream) -> Value {
 }
 
 #[tokio::test]
-async fn a_certificate_of_ones_own_serves_rest_and_the_socket_and_is_in_every_address() {
+async fn a_custom_certificate_serves_rest_and_the_socket_and_every_url_uses_tls() {
     let encrypted = Encrypted::start().await;
     let (address, client) = (encrypted.server.address(), &encrypted.client);
     let health = client.get(encrypted.url("/healthz")).send().await.unwrap();
@@ -96,7 +96,7 @@ async fn a_certificate_of_ones_own_serves_rest_and_the_socket_and_is_in_every_ad
 }
 
 #[tokio::test]
-async fn frames_arrive_whole_and_in_order_however_much_more_is_sent_than_the_stream_takes() {
+async fn frames_arrive_intact_and_in_order_even_if_the_stream_is_saturated() {
     const FRAMES: usize = 300;
     let encrypted = Encrypted::start().await;
     let server = &encrypted.server;
@@ -130,7 +130,7 @@ async fn frames_arrive_whole_and_in_order_however_much_more_is_sent_than_the_str
 
 /// What the functions answer, what stands in front of them refuses, and what cannot even be read as HTTP.
 #[tokio::test]
-async fn every_answer_over_tls_says_to_come_by_tls_and_to_guess_no_types() {
+async fn every_response_over_tls_sets_hsts_and_nosniff() {
     let encrypted = Encrypted::start().await;
     let token = format!("Authorization: Bearer {}\r\n", encrypted.server.token("viewer").await);
     let host = format!("Host: {}\r\n", encrypted.server.address());
@@ -168,7 +168,7 @@ async fn every_answer_over_tls_says_to_come_by_tls_and_to_guess_no_types() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn an_encrypted_socket_is_one_open_file() {
+async fn an_encrypted_socket_uses_one_file_descriptor() {
     const SOCKETS: usize = 20;
     let encrypted = Encrypted::start().await;
     let token = encrypted.server.token("viewer").await;

@@ -125,7 +125,7 @@ fn check(sample: &Sample, orientation: u8, secret: &str) {
 }
 
 #[test]
-fn a_cleaned_picture_looks_the_same_and_tells_nothing() {
+fn a_stripped_picture_looks_the_same_and_reveals_nothing() {
     for sample in samples::all() {
         for orientation in 1..=8 {
             check(&sample, orientation, "52.3702N 4.8952E");
@@ -134,7 +134,7 @@ fn a_cleaned_picture_looks_the_same_and_tells_nothing() {
 }
 
 #[test]
-fn a_plain_picture_has_nothing_added() {
+fn a_picture_without_metadata_is_left_unchanged() {
     for sample in samples::all() {
         let after = without_private_metadata(&sample.bytes, sample.content_type, Orientation::NoTransforms).unwrap();
         let container = DynImage::from_bytes(after.into()).unwrap().unwrap();
@@ -144,7 +144,7 @@ fn a_plain_picture_has_nothing_added() {
 }
 
 #[test]
-fn of_an_animation_nobody_sees_more_than_was_analyzed() {
+fn only_the_analyzed_frame_of_an_animation_is_kept() {
     let webp = without_private_metadata(samples::ANIMATED_WEBP, ImageType::WebP, Orientation::NoTransforms).unwrap();
     let webp = WebP::from_bytes(webp.into()).unwrap();
     assert_eq!(webp.chunks_by_id(CHUNK_ANMF).count(), 1);
@@ -156,7 +156,7 @@ fn of_an_animation_nobody_sees_more_than_was_analyzed() {
 }
 
 #[test]
-fn a_webp_whose_inside_is_larger_than_it_says_is_refused() {
+fn a_webp_larger_inside_than_it_declares_is_rejected() {
     let mut webp = WebP::from_bytes(samples::LOSSY_WEBP.into()).unwrap();
     let header = RiffContent::Data(Bytes::from_static(&[0, 0, 0, 0, 99, 0, 0, 99, 0, 0]));
     webp.chunks_mut().insert(0, RiffChunk::new(CHUNK_VP8X, header));
@@ -169,7 +169,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn no_planted_string_gets_through(
+    fn no_planted_string_survives_stripping(
         which in 0..samples::all().len(),
         orientation in 1u8..=8,
         secret in "[ -~]{12,60}",

@@ -24,7 +24,7 @@ fn with_height(bytes: &[u8], height: u16) -> Vec<u8> {
 }
 
 #[test]
-fn fewer_blocks_than_the_header_says_are_too_few() {
+fn fewer_blocks_than_announced_are_rejected() {
     for bytes in [samples::jpeg(96, 80), samples::PROGRESSIVE_JPEG.to_vec()] {
         assert!(cleaned(&bytes).is_ok());
         assert_eq!(cleaned(&with_height(&bytes, 96)), Err(Rejection::Damaged));
@@ -33,7 +33,7 @@ fn fewer_blocks_than_the_header_says_are_too_few() {
 }
 
 #[test]
-fn a_progressive_picture_without_its_last_scan_is_not_whole() {
+fn a_progressive_jpeg_without_its_last_scan_is_incomplete() {
     let bytes = samples::PROGRESSIVE_JPEG;
     let scan = bytes.windows(2).rposition(|pair| pair == [markers::P, markers::SOS]).unwrap();
     let cut = [&bytes[..scan], &[markers::P, markers::EOI]].concat();
@@ -41,7 +41,7 @@ fn a_progressive_picture_without_its_last_scan_is_not_whole() {
 }
 
 #[test]
-fn what_follows_the_last_block_is_dropped_whatever_it_is() {
+fn anything_after_the_last_block_is_dropped() {
     let whole = cleaned(&samples::jpeg(96, 80)).unwrap();
     let data = &whole[..whole.len() - 2];
     for trailer in [&b""[..], b"\xff\xd9", b"\xff\xff\xd9", b"\0\0\0\0", b"abcdefgh\xff\xd9", b"\xff\xd9more", b"\xff"]
@@ -51,7 +51,7 @@ fn what_follows_the_last_block_is_dropped_whatever_it_is() {
 }
 
 #[test]
-fn a_frame_of_motion_jpeg_has_the_standard_tables() {
+fn a_motion_jpeg_frame_uses_the_standard_tables() {
     // The encoder writes just these.
     let whole = samples::jpeg(96, 80);
     let mut jpeg = Jpeg::from_bytes(whole.clone().into()).unwrap();
@@ -61,7 +61,7 @@ fn a_frame_of_motion_jpeg_has_the_standard_tables() {
 }
 
 #[test]
-fn a_picture_of_12_bits_is_not_called_damaged() {
+fn a_12_bit_picture_is_not_reported_as_damaged() {
     let mut jpeg = Jpeg::from_bytes(samples::jpeg(96, 80).into()).unwrap();
     for segment in jpeg.segments_mut() {
         if segment.marker() == markers::SOF0 {
@@ -89,7 +89,7 @@ fn noise(quality: u8) -> Vec<u8> {
 }
 
 #[test]
-fn every_cut_of_a_noisy_picture_is_noticed() {
+fn every_truncation_of_a_noisy_picture_is_detected() {
     for quality in [30, 100] {
         let bytes = noise(quality);
         let whole = cleaned(&bytes).unwrap();

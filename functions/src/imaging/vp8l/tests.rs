@@ -105,7 +105,7 @@ fn codes_of(file: &[u8]) -> Groups {
 }
 
 #[test]
-fn the_groups_are_those_that_the_entropy_image_names() {
+fn the_entropy_image_determines_the_code_groups() {
     for number in [1, 2, 1_000, 65_536] {
         let expected = Groups { number: number.into(), tables: 0 };
         assert_eq!(of_picture(&picture(number, |writer| writer.only(0))), Ok(expected));
@@ -115,12 +115,12 @@ fn the_groups_are_those_that_the_entropy_image_names() {
 }
 
 #[test]
-fn transparency_that_is_not_packed_has_no_codes() {
+fn uncompressed_alpha_has_no_prefix_codes() {
     assert_eq!(of_alpha(&[0; 6_401], (SIDE, SIDE)), Ok(Groups::default()));
 }
 
 #[test]
-fn a_code_costs_the_table_and_the_tree_that_the_decoder_makes_of_it() {
+fn a_code_is_charged_for_the_decoders_table_and_tree() {
     let groups = of_picture(&picture(1_000, Writer::of_eleven_bits)).unwrap();
     let (table, tree) = (4 * 1_024, 2 * 2_048 * 16);
     let least = 1_000 * (table + tree);
@@ -131,7 +131,7 @@ fn a_code_costs_the_table_and_the_tree_that_the_decoder_makes_of_it() {
 }
 
 #[tokio::test]
-async fn a_small_file_whose_codes_take_more_than_the_budget_is_refused_before_it_is_decoded() {
+async fn a_small_file_with_codes_beyond_the_budget_is_rejected_before_decoding() {
     let decoding = Decoding::new(MemoryBudget::new(ByteSize::mib(256)), NonZeroUsize::MIN);
     let run = async |groups| {
         let file = file(picture(groups, Writer::of_eleven_bits));
@@ -144,7 +144,7 @@ async fn a_small_file_whose_codes_take_more_than_the_budget_is_refused_before_it
 }
 
 #[test]
-fn the_codes_of_a_lossy_pictures_transparency_are_counted() {
+fn the_codes_of_a_lossy_pictures_alpha_are_charged() {
     let sample = samples::all().into_iter().find(|sample| sample.name == "lossy transparent WebP").unwrap();
     let before = probe(&sample.bytes).unwrap().memory(1_000, 800);
     let mut webp = WebP::from_bytes(sample.bytes.into()).unwrap();
@@ -156,7 +156,7 @@ fn the_codes_of_a_lossy_pictures_transparency_are_counted() {
 }
 
 #[test]
-fn an_honest_picture_costs_little_more_than_its_pixels() {
+fn an_ordinary_picture_costs_little_more_than_its_pixels() {
     let own = samples::all().into_iter().find(|sample| sample.name == "lossless WebP").unwrap();
     let groups = codes_of(&own.bytes);
     assert_eq!(groups.number, 1);
@@ -168,7 +168,7 @@ fn an_honest_picture_costs_little_more_than_its_pixels() {
 }
 
 #[test]
-fn a_code_with_more_symbols_than_there_is_room_for_is_refused() {
+fn an_oversubscribed_code_is_rejected() {
     let mut lengths = vec![1, 1, 1];
     lengths.extend(2..=15);
     lengths.push(15);
@@ -177,7 +177,7 @@ fn a_code_with_more_symbols_than_there_is_room_for_is_refused() {
 }
 
 #[test]
-fn a_stream_that_ends_before_its_codes_do_is_refused() {
+fn a_stream_truncated_within_its_codes_is_rejected() {
     let whole = picture(2, Writer::of_eleven_bits);
     let codes = whole.len() - (SIDE * SIDE * 11 / 8) as usize - 5;
     for length in 0..codes {
@@ -187,14 +187,14 @@ fn a_stream_that_ends_before_its_codes_do_is_refused() {
 
 proptest! {
     #[test]
-    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..600), width in 1..200u32) {
+    fn no_input_causes_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..600), width in 1..200u32) {
         let _ = of_picture(&[b"\x2f\x4f\xc0\x13\0".as_slice(), &bytes].concat());
         let _ = of_picture(&bytes);
         let _ = of_alpha(&[b"\x01".as_slice(), &bytes].concat(), (width, 90));
     }
 
     #[test]
-    fn what_is_refused_cannot_be_decoded(
+    fn the_decoder_also_fails_on_everything_rejected(
         own in any::<bool>(),
         changes in prop::collection::vec((0..1_500usize, any::<u8>()), 1..4),
     ) {

@@ -110,7 +110,7 @@ impl KeySource for Arc<Counted> {
 }
 
 #[tokio::test]
-async fn a_good_token_says_who_calls() {
+async fn a_valid_token_identifies_the_caller() {
     let signer = Signer::new("a");
     let verifier = verifier(set(&[&signer]));
     let caller = Caller {
@@ -154,7 +154,7 @@ async fn a_token_with_a_wrong_claim_is_refused() {
 }
 
 #[tokio::test]
-async fn an_access_token_is_called_one() {
+async fn an_access_token_is_refused_as_such() {
     let signer = Signer::new("a");
     let access = json!({
         "sub": "3f1c", "iss": ISSUER, "client_id": "web", "token_use": "access", "exp": now().timestamp() + 3600,
@@ -165,7 +165,7 @@ async fn an_access_token_is_called_one() {
 }
 
 #[tokio::test]
-async fn expired_is_expired_without_leeway() {
+async fn expiry_has_no_leeway() {
     let signer = Signer::new("a");
     let verifier = verifier(set(&[&signer]));
     let token = signer.token(&claims());
@@ -214,7 +214,7 @@ async fn no_other_algorithm_is_accepted() {
 }
 
 #[tokio::test]
-async fn a_key_that_the_token_brings_along_counts_for_nothing() {
+async fn a_key_embedded_in_the_token_is_ignored() {
     let (signer, forger) = (Signer::new("a"), Signer::new("b"));
     let verifier = verifier(set(&[&signer]));
     for key_id in ["a", "b"] {
@@ -225,7 +225,7 @@ async fn a_key_that_the_token_brings_along_counts_for_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_no_token_is_refused_and_never_repeated() {
+async fn malformed_tokens_are_refused_and_never_echoed() {
     let signer = Signer::new("a");
     let verifier = verifier(set(&[&signer]));
     assert_eq!(verifier.verify("", now()).await, Err(TokenError::Missing));
@@ -241,7 +241,7 @@ async fn what_is_no_token_is_refused_and_never_repeated() {
 }
 
 #[tokio::test]
-async fn new_keys_are_fetched_when_a_token_names_one_and_at_most_once_a_minute() {
+async fn an_unknown_key_id_triggers_a_key_fetch_at_most_once_a_minute() {
     let (old, new) = (Signer::new("old"), Signer::new("new"));
     let source = Counted::new(Ok(set(&[&old])));
     let verifier = verifier(Arc::clone(&source));
@@ -263,7 +263,7 @@ async fn new_keys_are_fetched_when_a_token_names_one_and_at_most_once_a_minute()
 }
 
 #[tokio::test]
-async fn many_who_wait_for_keys_make_one_fetch() {
+async fn concurrent_requests_share_one_key_fetch() {
     let signer = Signer::new("a");
     let source = Counted::new(Ok(set(&[&signer])));
     let verifier = verifier(Arc::clone(&source));
@@ -274,7 +274,7 @@ async fn many_who_wait_for_keys_make_one_fetch() {
 }
 
 #[tokio::test]
-async fn a_source_that_fails_is_asked_again_soon_and_known_keys_stay() {
+async fn a_failed_key_fetch_is_retried_soon_and_known_keys_are_kept() {
     let (signer, other) = (Signer::new("a"), Signer::new("b"));
     let source = Counted::new(Err(KeySourceError("no route".into())));
     let verifier = verifier(Arc::clone(&source));
@@ -298,7 +298,7 @@ async fn a_source_that_fails_is_asked_again_soon_and_known_keys_stay() {
 }
 
 #[tokio::test]
-async fn keys_for_other_purposes_verify_nothing() {
+async fn keys_for_other_purposes_are_ignored() {
     let signer = Signer::new("a");
     for (name, value) in [("use", "enc"), ("alg", "RS512"), ("kid", "b")] {
         let mut jwk = signer.jwk();
@@ -320,7 +320,7 @@ impl Accounts for Changed {
 }
 
 #[tokio::test]
-async fn a_token_ends_with_the_account_that_it_was_issued_for() {
+async fn a_token_ends_with_its_account() {
     let signer = Signer::new("a");
     let accounts = Arc::new(Changed(Mutex::new(Ok(0))));
     let verifier = Verifier::new(ISSUER, ["web".to_owned()], Arc::new(set(&[&signer])), accounts.clone());

@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_rekognition_finds_is_read_in_our_words() {
+    fn rekognition_results_become_labels() {
         let parent = rekognition::Parent::builder().name("Dog").build();
         let found =
             rekognition::Label::builder().name("Golden Retriever").confidence(98.765_43).parents(parent).build();
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_name_or_an_impossible_confidence_is_left_out() {
+    fn results_without_a_name_or_with_an_impossible_confidence_are_skipped() {
         assert_eq!(label(&rekognition::Label::builder().confidence(99.0).build()), None);
         assert_eq!(label(&rekognition::Label::builder().name("Dog").confidence(f32::NAN).build()), None);
     }

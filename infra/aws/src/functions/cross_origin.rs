@@ -28,7 +28,7 @@ mod tests {
     }
 
     #[test]
-    fn origins_are_written_out() {
+    fn origins_are_normalised() {
         for good in ["", "https://photos.example.com", "http://localhost:5173 https://photos.example.com"] {
             assert!(with(good).is_ok(), "{good}");
         }

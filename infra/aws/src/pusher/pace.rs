@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn few_posts_reserve_nothing() {
+    async fn a_few_posts_reserve_nothing() {
         let rate = Arc::new(Counted::default());
         let pace = Pace::new(Some(rate.clone()), 16, Instant::now() + Duration::from_secs(1));
         for _ in 0..16 {
@@ -136,20 +136,20 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn many_posts_keep_to_the_shared_rate() {
+    async fn many_posts_respect_the_shared_rate() {
         let (count, took) = posted(Counted::default(), 216, Duration::from_mins(1)).await;
         assert_eq!(count, 216);
         assert!(took >= Duration::from_millis(1_900), "200 posts at 100 a second took {took:?}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn no_post_begins_when_the_time_is_up() {
+    async fn no_post_starts_after_the_deadline() {
         let (count, took) = posted(Counted::default(), 1_000, Duration::from_secs(1)).await;
         assert!(count < 200 && took <= Duration::from_secs(1), "{count} in {took:?}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_run_that_cannot_ask_keeps_to_its_share() {
+    async fn a_run_that_cannot_reach_the_table_keeps_to_its_share() {
         let rate = Counted { fails: true, ..Counted::default() };
         let (count, took) = posted(rate, 36, Duration::from_mins(1)).await;
         assert_eq!((count, took.as_secs()), (36, 2));

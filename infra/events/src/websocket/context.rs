@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_caller_comes_back_as_it_went_and_none_is_made_up() {
+    fn a_caller_round_trips_and_is_never_fabricated() {
         let caller = Caller {
             user: "3f2a".parse().unwrap(),
             username: "ann".to_owned(),

@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_nobody_holds_is_left_over_and_what_is_being_written_is_not() {
+    fn an_unheld_temporary_file_is_stale_and_one_being_written_is_not() {
         let place = tempfile::tempdir().unwrap();
         let held = HeldFolder::make_in(place.path()).unwrap();
         let writing = UnfinishedFile::named_in(place.path()).unwrap();
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_gets_its_name_when_it_is_whole_and_takes_no_other_files_place() {
+    fn a_file_gets_its_name_only_when_complete_and_never_replaces_another() {
         for make in [UnfinishedFile::make_in, UnfinishedFile::named_in] {
             let place = tempfile::tempdir().unwrap();
             let target = place.path().join("backup.tar");

@@ -47,7 +47,7 @@ fn put(directory: &DataDirectory, key: &str, bytes: &str) {
 }
 
 #[tokio::test]
-async fn what_is_unpacked_has_the_same_rows_secrets_and_objects_and_nobody_else_can_read_it() {
+async fn a_restored_backup_has_the_same_rows_secrets_and_objects_readable_only_by_its_owner() {
     let (place, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let directory = DataDirectory::open(place.path()).unwrap();
     let secrets = Secrets::of(&directory, &SystemRandom).unwrap();
@@ -87,7 +87,7 @@ async fn what_is_unpacked_has_the_same_rows_secrets_and_objects_and_nobody_else_
 }
 
 #[test]
-fn whatever_has_the_files_name_stays_as_it_is() {
+fn an_existing_file_is_never_overwritten() {
     let (place, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let directory = DataDirectory::open(place.path()).unwrap();
     Database::open(directory.path()).unwrap();
@@ -102,7 +102,7 @@ fn whatever_has_the_files_name_stays_as_it_is() {
 }
 
 #[test]
-fn a_backup_that_fails_or_is_interrupted_leaves_nothing_behind() {
+fn a_failed_or_interrupted_backup_leaves_nothing_behind() {
     let (place, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let directory = DataDirectory::open(place.path()).unwrap();
     Database::open(directory.path()).unwrap();
@@ -120,7 +120,7 @@ fn a_backup_that_fails_or_is_interrupted_leaves_nothing_behind() {
 
 /// A copy that begins anew with every write would never end here.
 #[tokio::test]
-async fn a_backup_ends_while_others_write_without_a_pause() {
+async fn a_backup_completes_under_continuous_writes() {
     let (place, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let directory = DataDirectory::open(place.path()).unwrap();
     let database = Database::open(directory.path()).unwrap();
@@ -152,7 +152,7 @@ async fn a_backup_ends_while_others_write_without_a_pause() {
 
 /// What clients saw after the backup was taken is not in it: the numbers of then are given again, for something else.
 #[tokio::test]
-async fn a_restored_backup_has_another_epoch_and_the_directory_itself_keeps_its_own() {
+async fn a_restored_backup_gets_a_new_epoch_and_the_original_keeps_its_own() {
     use labelcast_functions::model::{Topic, TopicKey};
     use labelcast_functions::ports::History;
     use std::sync::Arc;

@@ -116,12 +116,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_arguments_do_not_contradict_each_other() {
+    fn the_arguments_are_consistent() {
         CommandLine::command().debug_assert();
     }
 
     #[test]
-    fn a_token_is_not_shown() {
+    fn debug_output_hides_the_token() {
         let arguments = CommandLine::try_parse_from(["labelcast", "watch", "labels", "--token", "secret"]).unwrap();
         assert!(!format!("{arguments:?}").contains("secret"));
     }

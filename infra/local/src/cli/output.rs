@@ -66,12 +66,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_would_obey_is_written_out() {
+    fn terminal_control_characters_are_escaped() {
         assert_eq!(plain("a\u{1b}[31mb\nc\u{9b}2J\u{202e}d"), "a\\u{1b}[31mb\\nc\\u{9b}2J\\u{202e}d");
     }
 
     #[test]
-    fn what_people_write_stays_as_it_is() {
+    fn ordinary_text_is_left_unchanged() {
         for text in ["Łódź, 東京, 🐕", "it's \"quoted\" \\ back", ""] {
             assert_eq!(plain(text), text);
         }

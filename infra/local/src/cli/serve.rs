@@ -188,7 +188,7 @@ mod tests {
     use super::with_audit;
 
     #[test]
-    fn the_audit_log_is_written_unless_somebody_says_otherwise() {
+    fn the_audit_log_is_written_unless_turned_off() {
         assert_eq!(with_audit(""), "info,audit=info");
         assert_eq!(with_audit("warn"), "warn,audit=info");
         assert_eq!(with_audit("warn,audit=off"), "warn,audit=off");

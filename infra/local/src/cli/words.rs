@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notification_says_when_what_and_which_labels() {
+    fn a_notification_shows_its_time_its_kind_and_its_labels() {
         let labels = json!([{"name": "dog", "confidence": 98.24}, {"name": "grass", "confidence": 91}]);
         let image = line("image.labelled", json!({"image": {"image_id": "i", "labels": labels}}));
         assert_eq!(image, "2026-11-21T03:18:25Z  image.labelled  i: dog 98.2, grass 91.0");
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn what_programs_publish_is_shown_whole() {
+    fn published_data_is_shown_in_full() {
         let data = json!({"reason": "late", "status": 1});
         assert_eq!(line("build.done", data.clone()), format!("2026-11-21T03:18:25Z  build.done  {data}"));
         let unlike_ours = json!({"image": 7});

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_is_for_its_owner_alone_and_so_are_its_secrets() {
+    fn the_data_directory_and_its_secrets_are_accessible_only_to_their_owner() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("data");
         fs::create_dir(&path).unwrap();
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_others_can_read_is_closed_to_them() {
+    fn permissions_of_a_readable_secret_are_tightened() {
         let place = tempfile::tempdir().unwrap();
         let directory = DataDirectory::open(place.path()).unwrap();
         Secrets::of(&directory, &SystemRandom).unwrap();
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_belongs_to_everybody_is_not_taken_from_them() {
+    fn permissions_of_a_shared_folder_are_left_alone() {
         let place = tempfile::tempdir().unwrap();
         fs::set_permissions(place.path(), Permissions::from_mode(0o1777)).unwrap();
         assert!(matches!(DataDirectory::open(place.path()), Err(DataError::Shared(_))));
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_that_make_the_secrets_at_the_same_moment_agree_on_them() {
+    fn commands_creating_secrets_concurrently_agree_on_them() {
         let place = tempfile::tempdir().unwrap();
         let directory = DataDirectory::open(place.path()).unwrap();
         let made: BTreeSet<_> = std::thread::scope(|scope| {
@@ -195,14 +195,14 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_of_somebody_else_is_refused_by_name_of_its_owner() {
+    fn a_directory_owned_by_another_user_is_refused_naming_the_owner() {
         own(Path::new("/data"), 1_000, 1_000).unwrap();
         let refused = own(Path::new("/data"), 1_000, 0).unwrap_err().to_string();
         assert!(refused.contains("belongs to user 1000, and you are user 0"), "{refused}");
     }
 
     #[test]
-    fn two_do_not_serve_one_directory() {
+    fn two_servers_cannot_share_a_directory() {
         let place = tempfile::tempdir().unwrap();
         let directory = DataDirectory::open(place.path()).unwrap();
         let held = directory.lock().unwrap();
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_made_once() {
+    fn secrets_are_created_once() {
         let place = tempfile::tempdir().unwrap();
         let directory = DataDirectory::open(place.path()).unwrap();
         let first = Secrets::of(&directory, &SystemRandom).unwrap();

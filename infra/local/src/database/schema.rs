@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn images_of_the_first_version_are_found_by_what_every_image_has() {
+    fn images_of_schema_version_1_are_searchable() {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate_through(&mut connection, &MIGRATIONS[..1]).unwrap();
         for (number, status) in [(1, "visible"), (2, "pending"), (3, "approved")] {
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn jobs_of_the_fourth_version_wait_with_the_attempts_that_failed() {
+    fn jobs_of_schema_version_4_keep_their_failed_attempts() {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate_through(&mut connection, &MIGRATIONS[..4]).unwrap();
         // Claimed at its second attempt; waiting after its first; a dead letter.
@@ -120,7 +120,7 @@ mod tests {
     const ROWS_OF_THE_FIFTH_VERSION: &str = include_str!("samples/jobs-of-0.1.tsv");
 
     #[test]
-    fn jobs_of_the_fifth_version_are_read_as_requests() {
+    fn jobs_of_schema_version_5_become_typed_requests() {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate_through(&mut connection, &MIGRATIONS[..5]).unwrap();
         let insert = "INSERT INTO work (target, payload, visible_at, created_at) VALUES (?1, ?2, 0, 5)";
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_database_is_refused_and_left_alone() {
+    fn a_newer_database_is_refused_and_left_unchanged() {
         let mut connection = Connection::open_in_memory().unwrap();
         connection.pragma_update(None, "user_version", VERSION + 1).unwrap();
         let refused = migrate(&mut connection).unwrap_err();
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_of_a_negative_version_or_of_somebody_else_is_refused_in_a_sentence_and_left_alone() {
+    fn a_database_with_a_negative_version_or_foreign_schema_is_refused_clearly_and_left_unchanged() {
         for (version, table) in [(-1, ""), (-7, "CREATE TABLE pets (name TEXT)"), (0, "CREATE TABLE pets (name TEXT)")]
         {
             let mut connection = Connection::open_in_memory().unwrap();
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_migration_that_fails_leaves_the_older_version_whole() {
+    fn a_failed_migration_leaves_the_older_version_intact() {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate_through(&mut connection, &["CREATE TABLE pets (name TEXT);"]).unwrap();
         let broken = ["CREATE TABLE pets (name TEXT);", "CREATE TABLE toys (name TEXT); CREATE TABLE pets (x);"];

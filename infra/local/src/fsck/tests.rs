@@ -86,7 +86,7 @@ fn old(path: &Path) {
 
 /// What an earlier version left: files by the image's id alone, of no row.
 #[tokio::test]
-async fn files_that_no_image_uses_are_found_and_removed_and_nothing_else() {
+async fn only_files_unused_by_any_image_are_found_and_removed() {
     let mut site = Site::open(true);
     site.image("aaaa", 1).await;
     let legacy = ImageFiles { image_id: ImageId::from_digest([2; 32]), generation: None };
@@ -131,7 +131,7 @@ async fn an_image_without_its_files_is_found_and_removed() {
 }
 
 #[tokio::test]
-async fn what_was_cut_off_and_what_nothing_works_on_is_found() {
+async fn interrupted_writes_and_orphaned_uploads_are_found() {
     let mut site = Site::open(false);
     let root = site.check.directory.path().to_owned();
     let waits = ObjectKey::new_upload(&site.begin("aaaa").await);

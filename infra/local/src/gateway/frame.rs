@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_are_written_as_rfc_6455_has_them() {
+    fn lengths_are_encoded_as_rfc_6455_specifies() {
         assert_eq!(&text(b"hi")[..], [0x81, 2, b'h', b'i']);
         assert_eq!(text(&[b'x'; 126])[..4], [0x81, 126, 0, 126]);
         assert_eq!(text(&vec![b'x'; 65_536])[..10], [0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]);

@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handshake_is_what_the_standard_says_and_the_rest_is_told_why_not() {
+    fn a_standard_handshake_is_accepted_and_anything_else_is_told_why_not() {
         assert_eq!(status("GET", "", &[]), 101);
         for method in ["HEAD", "POST"] {
             assert_eq!(status(method, "", &[]), 400, "{method}");

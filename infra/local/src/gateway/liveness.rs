@@ -133,14 +133,14 @@ mod tests {
     }
 
     #[test]
-    fn who_answers_is_pinged_every_25_seconds() {
+    fn a_responsive_client_is_pinged_every_25_seconds() {
         let pings = pings(&liveness("a"), 0..200);
         assert!(pings[0] <= 25, "{pings:?}");
         assert!(pings.windows(2).all(|two| two[1] - two[0] == 25), "{pings:?}");
     }
 
     #[test]
-    fn connections_that_came_at_once_are_pinged_one_after_the_other() {
+    fn pings_of_simultaneous_connections_are_spread_out() {
         let mut a_second = [0; 26];
         for number in 0..10_000 {
             let first = pings(&liveness(&format!("connection{number}")), 0..26)[0];
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_answer_within_20_seconds_is_gone() {
+    fn a_client_silent_for_20_seconds_after_a_ping_is_gone() {
         let liveness = liveness("a");
         assert_eq!(liveness.check(at(25), EVERY, false), Check::Ping);
         assert_eq!(liveness.check(at(44), EVERY, false), Check::Nothing);
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_reader_lives_while_its_queue_gets_shorter() {
+    fn a_slow_reader_stays_while_its_queue_shrinks() {
         let liveness = liveness("a");
         assert_eq!(liveness.check(at(25), EVERY, false), Check::Ping);
         for second in (26..300).step_by(10) {
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_takes_nothing_at_all_is_gone_as_soon_as_one_that_does_not_answer() {
+    fn a_stalled_reader_is_gone_as_soon_as_a_silent_one() {
         let liveness = liveness("a");
         liveness.drained(at(5));
         assert_eq!(liveness.check(at(49), EVERY, true), Check::Nothing);

@@ -185,7 +185,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_in_pieces_of_any_size_is_what_was_queued(
+        fn partial_writes_of_any_size_preserve_the_queued_bytes(
             sizes in prop::collection::vec(1..500_usize, 1..200),
             pieces in prop::collection::vec(1..2_000_usize, 1..50),
         ) {
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_written_in_part_is_ended_before_the_last_word() {
+    fn a_partly_written_frame_is_completed_before_the_close() {
         let mut outbound = Outbound::default();
         outbound.push(Bytes::from_static(b"first"));
         outbound.push(Bytes::from_static(b"second"));

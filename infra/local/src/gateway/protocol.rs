@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_came_in_one_piece_is_read() {
+    fn all_frames_of_one_read_are_parsed() {
         let bytes = [frame(0x89, b"you?"), frame(0x81, b"one"), frame(0x8a, b""), frame(0x81, b"two")].concat();
         let (all, mut reader) = read(&bytes);
         let text = |text: &str| Incoming::Text(text.to_owned());
@@ -182,13 +182,13 @@ mod tests {
     }
 
     #[test]
-    fn a_message_of_several_frames_may_have_a_ping_between_them() {
+    fn a_ping_may_arrive_between_fragments_of_a_message() {
         let bytes = [frame(0x01, b"he"), frame(0x89, b""), frame(0x80, b"llo")].concat();
         assert_eq!(read(&bytes).0, [Incoming::Ping, Incoming::Text("hello".to_owned())]);
     }
 
     #[test]
-    fn a_violation_has_the_code_of_the_rfc() {
+    fn a_violation_closes_with_the_code_from_the_rfc() {
         assert_eq!(code(&frame(0x82, b"binary")), Some(1003));
         assert_eq!(code(&frame(0x81, &vec![b'x'; FRAME_BYTES + 1])), Some(1009));
         assert_eq!(code(&frame(0x81, b"\xff")), Some(1007));
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_has_128_kib_in_frames_of_32() {
+    fn a_message_may_have_128_kib_in_frames_of_32_kib() {
         let part = vec![b'x'; FRAME_BYTES];
         let all = |last: &[u8]| {
             let parts = [frame(0x01, &part), frame(0x00, &part), frame(0x00, &part), frame(0x00, &part)];
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_close_is_answered_with_its_code_and_nothing_is_read_after_it() {
+    fn a_close_is_echoed_with_its_code_and_nothing_after_it_is_read() {
         let (all, mut reader) = read(&[frame(0x88, b"\x0f\xa0bye"), frame(0x81, b"late")].concat());
         assert_eq!(all, [Incoming::Close(Some((4000, "bye".to_owned())))]);
         assert_eq!(reader.responses().as_deref(), Some(&b"\x88\x05\x0f\xa0bye"[..]));
@@ -219,7 +219,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..20)) {
+        fn no_input_causes_a_panic(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..20)) {
             let mut reader = Reader::new(&[]);
             for piece in pieces {
                 reader.feed(&piece);
@@ -229,7 +229,7 @@ mod tests {
         }
 
         #[test]
-        fn messages_are_the_same_however_their_bytes_are_cut(
+        fn messages_do_not_depend_on_how_their_bytes_are_split(
             texts in prop::collection::vec("\\PC{0,300}", 1..8),
             cut in 1..600_usize,
         ) {

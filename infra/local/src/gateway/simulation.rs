@@ -295,7 +295,7 @@ async fn connect(gateway: &Gateway, id: String, since: u64) -> Session {
 }
 
 #[tokio::test]
-async fn every_subscriber_gets_every_matching_notification_once_in_order_and_live_after_the_answer() {
+async fn every_subscriber_gets_each_matching_notification_once_in_order_and_live_ones_after_the_response() {
     let (mut sessions, mut closes) = (0, 0);
     for seed in 0..400 {
         let mut simulation = Simulation::new(seed).await;

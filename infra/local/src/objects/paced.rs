@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_takes_all_there_is_gets_one_piece() {
+    fn a_fast_reader_gets_the_file_in_one_chunk() {
         let mut body = endless();
         let mut context = Context::from_waker(Waker::noop());
         for _ in 0..3 {
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_comes_before_the_file_is_bounded_and_the_file_is_not() {
+    async fn fields_before_the_file_are_bounded_and_the_file_is_not() {
         let refused = endless().map(|piece| piece.is_err()).take_while(|refused| std::future::ready(!refused));
         assert_eq!(refused.count().await, BEFORE_FILE / 1024);
         let body = endless();

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_ok_while_everything_is_taken() {
+    async fn health_is_ok_while_everything_is_accepted() {
         let (_place, database) = database();
         let (status, body) = response(&Health::new(database, vec![Arc::new(|| None)], nothing())).await;
         assert_eq!((status, &body["status"]), (StatusCode::OK, &json!("ok")));
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_degraded_with_the_reason_while_something_is_refused() {
+    async fn health_is_degraded_with_a_reason_while_something_is_refused() {
         let (_place, database) = database();
         let full: Check = Arc::new(|| Some("the disk is full".to_owned()));
         let (status, body) = response(&Health::new(database, vec![full], nothing())).await;
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_degraded_while_the_database_takes_no_changes() {
+    async fn health_is_degraded_while_the_database_accepts_no_changes() {
         let (_place, database) = database();
         database.write(|transaction| transaction.execute_batch("DROP TABLE settings")).await.unwrap();
         let (status, body) = response(&Health::new(database, Vec::new(), nothing())).await;

@@ -16,7 +16,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_ipv6_network_is_one_client_and_a_mapped_address_is_its_own() {
+    fn an_ipv6_network_is_one_client_and_a_mapped_ipv4_address_is_separate() {
         let network = |text: &str| network(text.parse().unwrap());
         assert_eq!(network("2001:db8::1"), network("2001:db8::ffff:1:2:3"));
         assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));

@@ -89,14 +89,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clients_leave_files_for_the_rest() {
+    fn client_connections_leave_file_descriptors_for_the_rest() {
         assert_eq!(for_clients(20_000), 20_000 - 256);
         assert_eq!(for_clients(300), 150);
         assert_eq!(for_clients(0), 1);
     }
 
     #[test]
-    fn a_connection_with_a_picture_open_is_two_files() {
+    fn a_connection_serving_a_picture_uses_two_file_descriptors() {
         let semaphore = |permits| Arc::new(Semaphore::new(permits));
         let descriptors = Descriptors { files: semaphore(3), connections: semaphore(3) };
         let first = descriptors.connection().unwrap();

@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn an_answer_that_nobody_reads_ends_and_a_slow_reader_gets_all_of_it() {
+    async fn an_unread_response_is_dropped_and_a_slow_reader_gets_all_of_it() {
         let timeout = Duration::from_secs(30);
         let (ours, mut theirs) = tokio::io::duplex(1_000);
         let mut stream = Explained::new(ours, false, timeout);
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_bare_answers_of_hyper_are_replaced() {
+    fn only_hypers_bare_responses_are_replaced() {
         let bare =
             "HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\ndate: x\r\n\r\n";
         let replaced = String::from_utf8(explained(bare.as_bytes(), true).unwrap()).unwrap();

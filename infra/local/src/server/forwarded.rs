@@ -36,7 +36,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_address_counts_however_it_is_written() {
+    fn the_last_forwarded_address_applies_in_any_notation() {
         for (text, expected) in [
             ("192.0.2.1", "192.0.2.1"),
             ("192.0.2.1:5678", "192.0.2.1"),
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_nobody() {
+    fn unparsable_addresses_identify_nobody() {
         for text in ["", "unknown", "192.0.2.1:", "192.0.2.1:99999", "[2001:db8::1", "192.0.2.1, ", "_hidden"] {
             assert_eq!(client_of(&[text]), None, "{text}");
         }

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn on_loopback_only_our_own_names_are_answered() {
+    fn on_loopback_only_local_host_names_are_served() {
         let own = Hosts::of("127.0.0.1:8080".parse().unwrap(), false, "https://labels.example.org");
         for good in [
             "127.0.0.1:8080",
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn elsewhere_every_name_is_answered_that_is_one() {
+    fn elsewhere_any_valid_host_name_is_served() {
         let behind_proxy = Hosts::of("127.0.0.1:8080".parse().unwrap(), true, "https://labels.example.org");
         let reachable = Hosts::of("0.0.0.0:8080".parse().unwrap(), false, "https://labels.example.org");
         for hosts in [behind_proxy, reachable] {

@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_public_url_has_a_scheme_a_host_and_perhaps_a_path_that_is_not_ours() {
+    fn a_public_url_has_a_scheme_a_host_and_an_optional_unreserved_path() {
         for (text, read) in [
             ("https://labels.example.org", "https://labels.example.org"),
             ("https://Example.org/labels/", "https://example.org/labels"),
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_is_taken_away_where_the_proxy_has_left_it() {
+    fn a_prefix_is_stripped_if_the_proxy_has_not_done_so() {
         let stripped =
             |path: &'static str| without_prefix(&Uri::from_static(path), "/labels").map(|uri| uri.to_string());
         assert_eq!(stripped("/labels/api/images?q=a").as_deref(), Some("/api/images?q=a"));

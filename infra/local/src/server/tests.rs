@@ -47,7 +47,7 @@ async fn said(address: SocketAddr, sent: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_others_can_reach_is_not_served_without_tls() {
+async fn a_publicly_reachable_address_requires_tls() {
     for open in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
         let refused = Server::listen(open.parse().unwrap(), &Tls::None);
         assert!(matches!(refused, Err(ListenError::Unprotected(_))), "{open}");
@@ -57,7 +57,7 @@ async fn what_others_can_reach_is_not_served_without_tls() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_taken_is_named() {
+async fn an_address_in_use_is_named() {
     let first = Server::listen(ANYWHERE.parse().unwrap(), &Tls::None).unwrap();
     let address = first.address().unwrap();
     let Err(error) = Server::listen(address, &Tls::None) else { panic!("two listen on {address}") };
@@ -65,7 +65,7 @@ async fn an_address_that_is_taken_is_named() {
 }
 
 #[tokio::test]
-async fn a_certificate_of_ones_own_serves_tls_to_those_who_trust_it_and_no_plain_http() {
+async fn a_custom_certificate_serves_tls_to_clients_that_trust_it_and_no_plain_http() {
     let place = tempfile::tempdir().unwrap();
     let (certificate, key) = (place.path().join("cert.pem"), place.path().join("key.pem"));
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
@@ -87,7 +87,7 @@ async fn a_certificate_of_ones_own_serves_tls_to_those_who_trust_it_and_no_plain
 }
 
 #[tokio::test]
-async fn what_a_proxy_says_of_the_client_is_believed_only_when_told_to() {
+async fn forwarded_addresses_are_trusted_only_when_configured() {
     let client = reqwest::Client::new();
     for (tls, expected) in [(Tls::BehindProxy, "203.0.113.9"), (Tls::None, "127.0.0.1")] {
         let (address, _serving) = serve(&tls);
@@ -101,7 +101,7 @@ const SHORT: Duration = Duration::from_millis(300);
 const LONG: Duration = Duration::from_mins(10);
 
 #[tokio::test]
-async fn a_client_that_sends_its_headers_slowly_is_let_go() {
+async fn a_client_sending_headers_slowly_is_disconnected() {
     let (address, _serving) =
         serve_with(&Tls::None, Timeouts { head: SHORT, piece: LONG, body: LONG, unauthenticated: LONG });
     for prefix in ["", "GET /address HT", "GET /address HTTP/1.1\r\nhost: x\r\nx-slow: "] {
@@ -110,7 +110,7 @@ async fn a_client_that_sends_its_headers_slowly_is_let_go() {
 }
 
 #[tokio::test]
-async fn a_client_that_asks_nothing_more_is_let_go() {
+async fn an_idle_keep_alive_connection_is_closed() {
     let (address, _serving) =
         serve_with(&Tls::None, Timeouts { head: SHORT, piece: LONG, body: LONG, unauthenticated: LONG });
     let response = said(address, "GET /address HTTP/1.1\r\nhost: x\r\n\r\n").await;
@@ -118,7 +118,7 @@ async fn a_client_that_asks_nothing_more_is_let_go() {
 }
 
 #[tokio::test]
-async fn a_client_that_sends_its_body_slowly_is_let_go_whether_it_stops_or_drips() {
+async fn a_client_sending_its_body_slowly_is_disconnected_whether_it_stalls_or_drips() {
     for timeouts in [
         Timeouts { head: LONG, piece: SHORT, body: LONG, unauthenticated: LONG },
         Timeouts { head: LONG, piece: LONG, body: SHORT, unauthenticated: LONG },
@@ -131,7 +131,7 @@ async fn a_client_that_sends_its_body_slowly_is_let_go_whether_it_stops_or_drips
 }
 
 #[tokio::test]
-async fn a_server_that_ends_answers_what_it_was_asked_and_takes_no_more() {
+async fn a_stopping_server_completes_open_requests_and_accepts_no_more() {
     let server = Server::listen(ANYWHERE.parse().unwrap(), &Tls::None).unwrap();
     let address = server.address().unwrap();
     let (request, goes_on) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));

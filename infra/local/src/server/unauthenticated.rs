@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn at_the_bound_of_an_address_its_oldest_gives_way_and_no_one_elses() {
+    fn at_an_addresss_limit_its_oldest_connection_is_dropped_and_nobody_elses() {
         let (all, start) = (Unauthenticated::new(2, 100), Instant::now());
         let first = all.enter(address(1), start).unwrap();
         let second = all.enter(address(1), start).unwrap();
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_admitted_or_gone_does_not_count() {
+    fn authenticated_and_closed_connections_do_not_count() {
         let (all, start) = (Unauthenticated::new(1, 100), Instant::now());
         all.enter(address(1), start).unwrap().admit();
         drop(all.enter(address(1), start).unwrap());
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn from_however_many_addresses_they_come_the_rest_is_for_others() {
+    fn unauthenticated_clients_from_any_number_of_addresses_leave_room_for_others() {
         let (all, start) = (Unauthenticated::new(10, 3), Instant::now());
         let tickets: Vec<_> = (0..3).map(|last| all.enter(address(last), start).unwrap()).collect();
         assert!(all.enter(address(9), start).is_none());

@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn the_public_url_says_how_cookies_are_called_and_where_they_go() {
+    fn the_public_url_determines_cookie_names_and_scope() {
         let kept = "HttpOnly; SameSite=Lax";
         for url in ["https://a.example", "https://a.example/", "https://a.example:8443"] {
             assert_eq!(set(url), format!("__Host-labelcast_session=v; {kept}; Secure; Path=/; Max-Age=60"), "{url}");
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn under_tls_a_cookie_that_anybody_on_a_neighbouring_host_can_have_set_is_not_read() {
+    fn under_tls_a_cookie_that_a_neighbouring_host_may_have_set_is_ignored() {
         let headers = |text| HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_static(text))]);
         let cookies = Cookies::of("https://a.example");
         let ours = headers("a=b; __Host-labelcast_session=ours; labelcast_session=theirs");

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cookie_is_good_for_its_user_and_its_server_alone() {
+    fn a_device_cookie_is_valid_only_for_its_user_and_server() {
         let devices = Devices::new("secret");
         let cookie = devices.make("ada", &SystemRandom);
         assert!(devices.read("ada", &cookie).is_some());

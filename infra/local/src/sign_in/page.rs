@@ -100,7 +100,7 @@ mod tests {
     use super::escaped;
 
     #[test]
-    fn what_comes_from_outside_cannot_become_html() {
+    fn untrusted_text_cannot_become_html() {
         assert_eq!(escaped("<b a=\"'&\">"), "&lt;b a=&quot;&#x27;&amp;&quot;&gt;");
     }
 }

@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_ours_and_a_program_may_send_the_form_and_no_other_page_may() {
+    fn our_own_pages_and_programs_may_submit_the_form_and_other_pages_may_not() {
         let site = |value| (SEC_FETCH_SITE, value);
         let origin = |value| (header::ORIGIN, value);
         let host = |value| (header::HOST, value);

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn guessing_one_user_gets_slower_from_wherever_it_comes() {
+    fn guessing_one_user_slows_down_across_all_addresses() {
         let throttle = Throttle::default();
         for address in 0..5 {
             assert_eq!(throttle.begin(&keys("a", address), NOW), Ok(()));
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn guessing_from_one_address_gets_slower_whomever_it_names() {
+    fn guessing_from_one_address_slows_down_across_all_users() {
         let throttle = Throttle::default();
         for user in 0..20 {
             assert_eq!(throttle.begin(&keys(&user.to_string(), 1), NOW), Ok(()));
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_network_is_one_address_and_a_mapped_address_is_its_own() {
+    fn an_ipv6_network_is_one_address_and_a_mapped_ipv4_address_is_separate() {
         let key = |text: &str| Key::address(text.parse().ok());
         assert_eq!(key("2001:db8::1"), key("2001:db8::ffff:1:2:3"));
         assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_signs_in_was_not_guessing() {
+    fn a_successful_sign_in_clears_the_delay() {
         let throttle = Throttle::default();
         for _ in 0..100 {
             assert_eq!(throttle.begin(&keys("a", 1), NOW), Ok(()));
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_is_bounded_and_made_up_names_push_out_no_one() {
+    fn memory_is_bounded_and_invented_names_evict_nobody() {
         let throttle = Throttle::default();
         for address in 0..6 {
             let _ = throttle.begin(&keys("guessed", address), NOW);

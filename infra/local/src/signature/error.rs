@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_is_well_formed_xml_whatever_it_says() {
+    fn an_error_is_always_well_formed_xml() {
         let error = S3Error::access_denied("a < b & \"c\"\u{1}").with("Key", "<script>");
         assert_eq!(
             error.to_xml(),

@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_normalised_and_encoded_again() {
+    fn paths_are_normalised_and_reencoded() {
         for (sent, expected) in [
             ("", "/"),
             ("/", "/"),
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn queries_have_one_order_and_encoding() {
+    fn queries_have_a_canonical_order_and_encoding() {
         let pairs = query_pairs("b=2&a=%7e&A&b=1&c=x%20y+z&=");
         assert_eq!(canonical_query(&pairs), "=&A=&a=~&b=1&b=2&c=x%20y%2Bz");
     }

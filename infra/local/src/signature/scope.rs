@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_credential_is_read_as_it_is_written() {
+    fn a_credential_round_trips() {
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let scope = Scope::new(now, "eu-west-1", "s3");
         let read: CredentialScope = format!("AK/ID/{scope}").parse().unwrap();

@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn accents_and_ligatures_may_be_left_out() {
+    fn accents_and_ligatures_may_be_omitted() {
         assert_eq!(loosely("Niño"), "nino");
         assert_eq!(loosely("ŞİŞE"), "sise");
         assert_eq!(loosely("kırmızı"), "kirmizi");

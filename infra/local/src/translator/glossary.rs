@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_has_a_word_in_every_language_trimmed_and_in_lower_case() {
+    fn every_row_has_a_trimmed_lower_case_word_in_every_language() {
         assert_eq!(Glossary::new().languages().collect::<Vec<_>>(), LANGUAGES);
         for row in rows() {
             assert_eq!(row.len(), LANGUAGES.len(), "{row:?}");
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn every_label_of_the_built_in_detector_is_in_it() {
+    fn every_label_of_the_built_in_detector_is_covered() {
         let labels: HashSet<_> = rows().map(|row| row[0].split('|').next().unwrap()).collect();
         for label in builtin::own_labels() {
             assert!(labels.contains(label), "{label}");
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn where_a_word_means_two_things_the_colour_stands() {
+    fn an_ambiguous_word_means_the_colour() {
         assert_eq!(translated("fr", "rose").as_deref(), Some("pink"));
         assert_eq!(translated("es", "rosa").as_deref(), Some("pink"));
         assert_eq!(translated("fr", "rosier").as_deref(), Some("rose"));

@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_account_ends_with_every_change_that_another_process_makes_and_with_no_other() {
+    async fn an_account_version_ends_with_relevant_changes_by_another_process_and_no_others() {
         let place = tempfile::tempdir().unwrap();
         let accounts = LocalAccounts::new(Database::open(place.path()).unwrap());
         // A second opening, as the command line's: the first is not part of its changes.
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_known_is_looked_up_again_only_when_it_is_too_old() {
+    async fn cached_accounts_are_reloaded_only_when_stale() {
         let place = tempfile::tempdir().unwrap();
         let accounts = LocalAccounts::new(Database::open(place.path()).unwrap());
         let first = accounts.no_older_than(MAX_AGE).await.unwrap();

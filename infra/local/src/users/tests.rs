@@ -11,7 +11,7 @@ fn name(text: &str) -> Name {
 }
 
 #[tokio::test]
-async fn the_first_start_makes_a_viewer_and_a_moderator_and_no_later_one_does() {
+async fn only_the_first_start_creates_a_viewer_and_a_moderator() {
     let place = tempfile::tempdir().unwrap();
     std::fs::write(place.path().join("something-else"), "whatever else lies in it").unwrap();
     let made = users(&place).first().await.unwrap();
@@ -27,14 +27,14 @@ async fn the_first_start_makes_a_viewer_and_a_moderator_and_no_later_one_does() 
 }
 
 #[tokio::test]
-async fn a_first_start_that_was_broken_off_before_its_users_is_made_up_for() {
+async fn an_interrupted_first_start_is_completed_by_the_next() {
     let place = tempfile::tempdir().unwrap();
     drop(Database::open(place.path()).unwrap());
     assert_eq!(users(&place).first().await.unwrap().len(), 2);
 }
 
 #[tokio::test]
-async fn a_user_that_was_there_before_keeps_its_password() {
+async fn an_existing_user_keeps_its_password() {
     let place = tempfile::tempdir().unwrap();
     assert!(users(&place).add(&name("viewer"), &BTreeSet::new(), "my own password".to_owned()).await.unwrap());
     let made = users(&place).first().await.unwrap();
@@ -43,7 +43,7 @@ async fn a_user_that_was_there_before_keeps_its_password() {
 }
 
 #[tokio::test]
-async fn passwords_are_kept_as_argon2id_hashes_only_and_have_bounds() {
+async fn passwords_are_bounded_in_length_and_stored_only_as_argon2id_hashes() {
     let place = tempfile::tempdir().unwrap();
     let users = users(&place);
     let password = "correct horse battery".to_owned();

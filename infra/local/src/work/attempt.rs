@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_notification_that_hangs_is_cut_off_soon_and_one_that_gets_on_is_not() {
+    async fn a_hanging_notification_is_cut_off_soon_and_one_making_progress_is_not() {
         let never = u64::MAX;
         assert_eq!(attempted(Target::Notify, 1_000, never).await, (false, 4), "it got on once, in the first second");
         assert_eq!(attempted(Target::Notify, 20, 1).await, (true, 20), "slow, but it gets on");

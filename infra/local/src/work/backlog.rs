@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_from_outside_is_bounded_and_what_finishes_it_is_not() {
+    fn incoming_work_is_bounded_and_work_that_completes_it_is_not() {
         let backlog = Backlog::new(2);
         backlog.admit(Kind::Notifications, 1).unwrap().committed();
         let waiting = backlog.admit(Kind::Notifications, 1).unwrap();
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_of_the_table_is_taken_only_if_nothing_changed_meanwhile() {
+    fn a_table_count_is_used_only_if_nothing_changed_meanwhile() {
         let backlog = Backlog::new(2);
         let before = backlog.version(Kind::Pictures);
         backlog.admit(Kind::Pictures, 1).unwrap().committed();

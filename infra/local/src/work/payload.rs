@@ -75,7 +75,7 @@ mod tests {
     ];
 
     #[test]
-    fn what_version_1_wrote_is_read_and_written_the_same() {
+    fn payloads_of_version_1_round_trip() {
         for written in WRITTEN {
             let request = read(written).unwrap_or_else(|error| panic!("{written}: {error}"));
             assert_eq!(NewJob::from(request).payload, written);
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_payload_of_ours_is_refused_in_a_sentence() {
+    fn foreign_payloads_are_refused_with_a_reason() {
         let newer = WRITTEN[0].replace("\"v\":1", "\"v\":2");
         assert_eq!(read(&newer), Err(PayloadError::Version(2)));
         for damaged in ["", "{}", "null", r#"{"v":1}"#, r#"{"v":1,"job":"dance","request":{}}"#, &WRITTEN[0][..40]] {

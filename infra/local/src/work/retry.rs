@@ -33,18 +33,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_grow_and_end_at_five_minutes() {
+    fn delays_grow_up_to_five_minutes() {
         let waits: Vec<u64> = [1, 2, 3, 4, 5, 6, 1_000].map(|attempts| wait(attempts, 0.0).as_secs()).into();
         assert_eq!(waits, [1, 4, 16, 64, 256, 300, 300]);
     }
 
     #[test]
-    fn jitter_takes_at_most_a_quarter_off() {
+    fn jitter_subtracts_at_most_a_quarter() {
         assert_eq!(wait(2, 1.0), Duration::from_secs(3));
     }
 
     #[test]
-    fn who_is_waited_for_is_tried_again_within_a_second() {
+    fn a_job_somebody_waits_for_is_retried_within_a_second() {
         assert_eq!(
             [0, 1, 2, 3, 9].map(|attempts| wait_in_order(attempts).as_millis()),
             [250, 250, 1_000, 1_000, 1_000]
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn a_suspect_runs_at_once_and_then_after_a_growing_wait() {
+    fn a_suspect_runs_at_once_and_then_after_growing_delays() {
         assert_eq!([0, 1, 2, 3, 9].map(|interruptions| wait_of_suspect(interruptions).as_secs()), [0, 2, 4, 8, 8]);
     }
 }

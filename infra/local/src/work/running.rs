@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_under_way_is_known_afterwards() {
+    fn jobs_running_at_a_crash_are_known_afterwards() {
         let place = tempfile::tempdir().unwrap();
         assert_eq!(RunningFile::left_behind(place.path()).unwrap(), Interrupted::default());
         let file = RunningFile::begin(place.path(), 7, 3).unwrap();
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_none_of_ours_says_nothing() {
+    fn a_foreign_file_is_ignored() {
         let place = tempfile::tempdir().unwrap();
         for content in [Vec::new(), b"x".to_vec(), vec![0xff; 100_000]] {
             std::fs::write(place.path().join(FILE_NAME), content).unwrap();

@@ -218,7 +218,7 @@ fn numbered(count: usize) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_burst_of_hours_of_work_is_run_once_and_by_as_many_workers_as_there_are() {
+async fn a_burst_of_hours_of_work_runs_once_on_all_workers() {
     let (place, clock) = place();
     let functions = Functions::blocked();
     let process = Process::new(&place, &functions, &clock);
@@ -236,7 +236,7 @@ async fn a_burst_of_hours_of_work_is_run_once_and_by_as_many_workers_as_there_ar
 }
 
 #[tokio::test]
-async fn the_first_real_failure_after_a_long_wait_is_the_first_attempt() {
+async fn a_first_failure_after_a_long_wait_counts_as_the_first_attempt() {
     let (place, clock) = place();
     let functions = Functions::blocked();
     functions.fail("0003", 1);
@@ -256,7 +256,7 @@ async fn the_first_real_failure_after_a_long_wait_is_the_first_attempt() {
 }
 
 #[tokio::test]
-async fn what_waits_at_a_clean_end_is_neither_attempted_nor_suspected() {
+async fn jobs_waiting_at_a_clean_shutdown_are_neither_attempted_nor_suspect() {
     let (place, clock) = place();
     let functions = Functions::blocked();
     let process = Process::new(&place, &functions, &clock);
@@ -276,7 +276,7 @@ async fn what_waits_at_a_clean_end_is_neither_attempted_nor_suspected() {
 }
 
 #[tokio::test]
-async fn a_job_that_kills_the_process_is_found_and_ends_and_costs_the_others_nothing() {
+async fn a_job_that_kills_the_process_is_found_and_dead_lettered_without_affecting_others() {
     let (place, clock) = place();
     let mut deaths = 0;
     loop {
@@ -308,7 +308,7 @@ async fn a_job_that_kills_the_process_is_found_and_ends_and_costs_the_others_not
 }
 
 #[tokio::test]
-async fn kills_by_an_operator_make_no_dead_letters() {
+async fn kills_by_an_operator_create_no_dead_letters() {
     let (place, clock) = place();
     let mut done = 0;
     for kill in 0..8 {
@@ -337,7 +337,7 @@ async fn kills_by_an_operator_make_no_dead_letters() {
 }
 
 #[tokio::test]
-async fn poisoned_notifications_are_found_within_seconds_and_the_order_of_the_others_stays() {
+async fn poison_notifications_are_found_within_seconds_and_the_others_keep_their_order() {
     let (place, clock) = place();
     let functions = Arc::<Functions>::default();
     let all = numbered(300);
@@ -359,7 +359,7 @@ async fn poisoned_notifications_are_found_within_seconds_and_the_order_of_the_ot
 }
 
 #[tokio::test]
-async fn a_notification_that_hangs_holds_up_those_behind_it_for_seconds_and_whoever_waits_for_it_resumes_before() {
+async fn a_hanging_notification_delays_later_ones_only_for_seconds_and_its_receivers_resume_first() {
     let (place, clock) = place();
     let functions = Arc::<Functions>::default();
     functions.hanging.lock().unwrap().insert("0020".to_owned());
@@ -383,7 +383,7 @@ async fn a_notification_that_hangs_holds_up_those_behind_it_for_seconds_and_whoe
 }
 
 #[tokio::test]
-async fn notifications_keep_their_order_whoever_hands_them_over_and_across_a_kill() {
+async fn notifications_keep_their_order_across_publishers_and_kills() {
     let (place, clock) = place();
     let functions = Functions::blocked();
     let process = Process::new(&place, &functions, &clock);
@@ -409,7 +409,7 @@ async fn notifications_keep_their_order_whoever_hands_them_over_and_across_a_kil
 }
 
 #[tokio::test]
-async fn what_comes_from_outside_is_refused_beyond_the_backlog_and_taken_again_once_it_is_worked_off() {
+async fn incoming_work_is_refused_beyond_the_backlog_and_accepted_again_once_it_shrinks() {
     let (place, clock) = place();
     let functions = Functions::blocked();
     let process = Process::new(&place, &functions, &clock);
@@ -429,7 +429,7 @@ async fn what_comes_from_outside_is_refused_beyond_the_backlog_and_taken_again_o
 }
 
 #[tokio::test]
-async fn dead_letters_that_another_process_redrives_are_run_and_counted() {
+async fn dead_letters_redriven_by_another_process_run_and_are_counted() {
     let (place, clock) = place();
     let functions = Arc::<Functions>::default();
     functions.fail("0000", 3);
@@ -446,7 +446,7 @@ async fn dead_letters_that_another_process_redrives_are_run_and_counted() {
 
 /// They are tried as often as others, and kept: a newer program can run them.
 #[tokio::test]
-async fn rows_that_this_program_cannot_read_hold_up_nobody_and_become_dead_letters() {
+async fn unreadable_rows_block_nothing_and_become_dead_letters() {
     let (place, clock) = place();
     let functions = Arc::<Functions>::default();
     Database::open(place.path())

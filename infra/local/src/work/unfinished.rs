@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_upload_is_unfinished_wherever_its_job_is_and_finished_once_that_is_a_dead_letter() {
+    async fn an_upload_is_unfinished_until_its_last_job_is_done_or_dead_lettered() {
         let place = tempfile::tempdir().unwrap();
         let database = Database::open(place.path()).unwrap();
         let table = WorkTable::new(&database);

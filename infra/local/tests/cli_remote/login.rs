@@ -85,7 +85,7 @@ impl Site {
 }
 
 #[tokio::test]
-async fn who_signs_in_with_a_password_needs_no_token_until_the_password_changes() {
+async fn a_password_sign_in_replaces_tokens_until_the_password_changes() {
     let site = Site::open().await;
     let before = site.run(&["search", ""], "").await;
     assert_eq!(before.status.code(), Some(2), "{}", text(&before.stderr));
@@ -123,7 +123,7 @@ async fn who_signs_in_with_a_password_needs_no_token_until_the_password_changes(
 }
 
 #[tokio::test]
-async fn a_browser_signs_in_and_signing_out_revokes_what_was_kept() {
+async fn signing_in_by_browser_works_and_signing_out_revokes_the_stored_tokens() {
     let site = Site::open().await;
     let mut login = Running::start(site.command(&["login", "--no-browser"]));
     let reported = login.reports("http").await;
@@ -168,7 +168,7 @@ async fn a_browser_signs_in_and_signing_out_revokes_what_was_kept() {
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_be_signed_in_to_is_said_to_be_one() {
+async fn a_server_without_sign_in_is_reported_as_such() {
     let server = crate::server::Server::start().await;
     let site = TempDir::new().unwrap();
     let mut login = server.labelcast(&["login", "--no-browser"]);

@@ -8,7 +8,7 @@ use crate::server::{Server, send};
 use crate::upload::pictures;
 
 #[tokio::test]
-async fn nothing_that_others_write_reaches_the_terminal_as_a_command() {
+async fn untrusted_text_reaches_the_terminal_escaped() {
     let server = Server::start().await;
     let hostile = "a\u{1b}]0;title\u{7}b\u{9b}2Jc\u{202e}d\ne";
     for (json, expected) in [(false, "a\\u{1b}]0;title"), (true, r"a\u001b]0;title\u0007b\u009b2Jc\u202ed\ne")] {
@@ -30,7 +30,7 @@ async fn nothing_that_others_write_reaches_the_terminal_as_a_command() {
 }
 
 #[tokio::test]
-async fn neither_token_nor_picture_follows_a_redirect_or_a_name_to_where_others_could_read_them() {
+async fn neither_token_nor_picture_follows_a_redirect_or_host_name_into_the_clear() {
     let server = Server::start().await;
     let honest = server.script.settings.lock().unwrap().clone();
     for (settings, words) in [

@@ -135,7 +135,7 @@ async fn search(State(state): State<Arc<Mutex<Issued>>>, headers: HeaderMap) -> 
 }
 
 #[tokio::test]
-async fn commands_that_run_at_the_same_time_renew_once_and_none_uses_up_anothers_refresh_token() {
+async fn concurrent_commands_renew_once_and_never_consume_each_others_refresh_token() {
     let issuer = Issuer::start(0).await;
     let outputs = futures_util::future::join_all((0..8).map(|_| issuer.search())).await;
     for output in outputs {
@@ -147,7 +147,7 @@ async fn commands_that_run_at_the_same_time_renew_once_and_none_uses_up_anothers
 }
 
 #[tokio::test]
-async fn a_token_that_the_server_refuses_early_is_renewed_and_the_call_made_again() {
+async fn a_token_refused_early_is_renewed_and_the_call_repeated() {
     let issuer = Issuer::start(900).await;
     {
         let mut state = issuer.state.lock().unwrap();
@@ -185,7 +185,7 @@ async fn an_outage_of_the_issuer_signs_nobody_out() {
 }
 
 #[tokio::test]
-async fn a_watch_shows_a_new_token_on_its_socket_and_tries_another_where_one_is_refused() {
+async fn a_watch_refreshes_its_token_on_the_socket_and_retries_when_one_is_refused() {
     // Renewed a minute before the end.
     let issuer = Issuer::start(62).await;
     let watch = Running::start(issuer.labelcast(&["watch", "labels", "--json"]));

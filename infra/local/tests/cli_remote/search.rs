@@ -4,7 +4,7 @@ use crate::running::text;
 use crate::server::Server;
 
 #[tokio::test]
-async fn a_search_goes_through_pages_up_to_its_limit() {
+async fn a_search_follows_pages_up_to_its_limit() {
     let server = Server::start().await;
     let output = server.run(&["search", "-person dog", "--limit", "7"]).await.unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));

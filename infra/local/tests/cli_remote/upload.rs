@@ -21,7 +21,7 @@ pub fn pictures(names: &[&str]) -> (tempfile::TempDir, Vec<String>) {
 }
 
 #[tokio::test]
-async fn an_upload_prints_labels_as_they_come_and_fails_if_a_picture_was_rejected() {
+async fn an_upload_prints_labels_as_they_arrive_and_fails_if_a_picture_was_rejected() {
     let server = Server::start().await;
     let (_directory, paths) = pictures(&["cat.jpg", "bad.jpg"]);
     let mut upload = Running::start(server.labelcast(&["upload", &paths[0], &paths[1]]));
@@ -44,7 +44,7 @@ async fn an_upload_prints_labels_as_they_come_and_fails_if_a_picture_was_rejecte
 }
 
 #[tokio::test]
-async fn an_upload_asks_for_its_results_when_the_socket_breaks() {
+async fn an_upload_polls_for_results_when_the_socket_breaks() {
     let server = Server::start().await;
     let (_directory, paths) = pictures(&["cat.jpg"]);
     let upload = server.run(&["upload", "--json", &paths[0]]);
@@ -57,7 +57,7 @@ async fn an_upload_asks_for_its_results_when_the_socket_breaks() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_sent_is_told_and_does_not_stop_the_others() {
+async fn files_that_cannot_be_sent_are_reported_and_do_not_stop_the_others() {
     let server = Server::start().await;
     let (directory, mut paths) = pictures(&["refused.jpg", "cat.jpg"]);
     let notes = directory.path().join("notes.jpg");
@@ -89,7 +89,7 @@ async fn what_cannot_be_sent_is_told_and_does_not_stop_the_others() {
 }
 
 #[tokio::test]
-async fn no_more_than_four_files_are_sent_at_once() {
+async fn at_most_four_files_are_sent_concurrently() {
     let server = Server::with_gate(0).await;
     let names: Vec<String> = (0..9).map(|number| format!("{number}.jpg")).collect();
     let (_directory, paths) = pictures(&names.iter().map(String::as_str).collect::<Vec<_>>());

@@ -10,7 +10,7 @@ use crate::running::{Running, text};
 use crate::server::{Server, TOKEN, send};
 
 #[tokio::test]
-async fn a_watch_resumes_where_it_was_prints_nothing_twice_and_tells_what_it_missed() {
+async fn a_watch_resumes_prints_nothing_twice_and_reports_what_it_missed() {
     let server = Server::start().await;
     let mut watch = Running::start(server.labelcast(&["watch", "app:x", "--json"]));
     let (mut socket, request) = server.subscribed(&[], response("app:x", false, 1)).await;
@@ -34,7 +34,7 @@ async fn a_watch_resumes_where_it_was_prints_nothing_twice_and_tells_what_it_mis
 }
 
 #[tokio::test]
-async fn a_watch_tries_again_after_what_passes_with_longer_waits_until_it_is_subscribed() {
+async fn a_watch_retries_temporary_errors_with_growing_delays_until_it_is_subscribed() {
     let server = Server::start().await;
     let mut watch = Running::start(server.labelcast(&["watch", "labels"]));
     let mut reported = String::new();
@@ -56,7 +56,7 @@ async fn a_watch_tries_again_after_what_passes_with_longer_waits_until_it_is_sub
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_accepted_ends_a_watch_with_status_1_and_is_not_shown() {
+async fn an_invalid_token_ends_a_watch_with_status_1_and_is_not_shown() {
     let server = Server::start().await;
     let watch = server.run(&["watch", "labels"]);
     let stream = server.stream().await;
@@ -73,7 +73,7 @@ async fn a_token_that_is_not_accepted_ends_a_watch_with_status_1_and_is_not_show
 }
 
 #[tokio::test]
-async fn a_watch_whose_output_nobody_reads_any_more_ends_quietly() {
+async fn a_watch_ends_quietly_when_its_output_is_closed() {
     let server = Server::start().await;
     let (reader, writer) = std::io::pipe().unwrap();
     let mut command = server.labelcast(&["watch", "labels"]);
@@ -88,7 +88,7 @@ async fn a_watch_whose_output_nobody_reads_any_more_ends_quietly() {
 }
 
 #[tokio::test]
-async fn a_watch_that_is_refused_or_sent_away_for_good_ends_with_status_1_and_the_words_of_the_server() {
+async fn a_permanently_refused_watch_exits_with_1_and_the_servers_message() {
     let server = Server::start().await;
     for refusal in [
         json!({"type": "error", "code": "forbidden", "message": "moderation is for moderators"}),

@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_written_past_the_store_is_what_the_store_would_have_written() {
+    async fn bulk_loaded_rows_equal_those_the_store_writes() {
         let (filled, stored) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         fill(filled.path(), 200, 7).unwrap();
         let images = SqliteImages::new(Database::open(filled.path()).unwrap());

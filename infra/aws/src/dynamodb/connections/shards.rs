@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_is_in_one_range_and_found_where_it_was_put() {
+    fn a_connection_belongs_to_one_shard_and_is_found_there() {
         let topic: TopicKey = "labels".parse().unwrap();
         let small = Shards::new(4).unwrap();
         let grown = small.grown_to(16).unwrap();
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn only_powers_of_two_that_grow_are_numbers_of_ranges() {
+    fn the_shard_count_is_a_power_of_two_and_only_grows() {
         for bad in [0, 3, 1 << 17] {
             assert_eq!(Shards::new(bad), Err(ShardsError(bad)));
         }

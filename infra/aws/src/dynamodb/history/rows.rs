@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_mark_stays_below_what_is_pushed_until_that_is_given_up() {
+    fn the_watermark_stays_below_a_push_in_flight_until_it_times_out() {
         let now = Utc::now();
         let mut head = HeadRow::empty("labels", Epoch::from_random([0; 8]), now);
         let exhausted_after = TimeDelta::minutes(15);

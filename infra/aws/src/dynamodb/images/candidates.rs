@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_reaches_as_far_as_the_least_far_of_its_partitions() {
+    fn a_chunk_extends_only_as_far_as_its_shortest_partition() {
         assert_eq!(part(&[&[9, 3], &[8, 7], &[6], &[]], 2), (vec![9, 8, 7], Some(7)), "7 is the last known of its own");
         assert_eq!(part(&[&[9, 3], &[8]], 3), (vec![9, 8, 3], None), "all were read to their ends");
         assert_eq!(part(&[&[], &[]], 3), (vec![], None));

@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_ends_with_a_second_and_below_its_beginning() {
+    fn a_page_ends_at_the_end_of_a_second_and_below_its_start() {
         let at =
             |seconds: u128, nanoseconds: u128, id: u128| Position((seconds * 1_000_000_000 + nanoseconds) << 64 | id);
         assert_eq!(blurred(at(7, 123, 0xabc), at(9, 0, 0)), at(8, 0, 0));

@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prefix_is_filed_under_its_first_two_characters() {
+    fn a_prefix_is_indexed_under_its_first_two_characters() {
         assert_eq!(Term::prefix("éa s"), Some(Term::Prefix("éa".to_owned())));
         assert_eq!(Term::prefix("éa"), Some(Term::Prefix("éa".to_owned())));
         assert_eq!(Term::prefix("é"), None, "too many images would stand there");

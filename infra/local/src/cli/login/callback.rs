@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_waited_for_on_this_machine_only() {
+    fn the_callback_listens_only_on_loopback() {
         for here in ["http://localhost:1/callback", "http://127.0.0.1:1/c", "http://[::1]:1/c"] {
             assert!(loopback(here).is_some(), "{here}");
         }

@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_found_below_its_base_with_or_without_a_slash() {
+    fn a_url_is_resolved_below_its_base_with_or_without_a_trailing_slash() {
         for base in ["https://a.example/stage", "https://a.example/stage/"] {
             assert_eq!(below(&base.parse().unwrap(), "uploads/1").as_str(), "https://a.example/stage/uploads/1");
         }
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_begun_with_tls_does_not_go_on_without() {
+    fn a_redirect_from_tls_to_plain_http_is_refused() {
         let privacy = Privacy::of(&"https://a.example".parse().unwrap());
         assert!(privacy.http("https://b.example/api").is_ok() && privacy.websocket("wss://b.example").is_ok());
         for open in ["http://a.example/api", "http://127.0.0.1/api", "/api", "ftp://a.example"] {
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn without_tls_nothing_goes_further_than_this_machine() {
+    fn plain_http_is_allowed_only_to_loopback() {
         let privacy = Privacy::of(&"http://127.0.0.1:8080".parse().unwrap());
         for near in ["http://127.0.0.1:1/api", "http://127.9.9.9", "http://localhost:8080", "http://[::1]:8080/api"] {
             assert!(privacy.http(near).is_ok(), "{near}");

@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_grow_stay_bounded_and_begin_anew_after_success() {
+    fn delays_grow_stay_bounded_and_reset_after_a_success() {
         let mut backoff = Backoff::default();
         for doubled in [1, 2, 4, 8, 16, 32] {
             let wait = backoff.next();

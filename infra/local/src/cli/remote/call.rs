@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_message_of_an_error_is_found_in_json_and_in_xml() {
+    fn an_error_message_is_extracted_from_json_and_xml() {
         let ours = r#"{"error":{"code":"too_large","message":"too much"}}"#;
         assert_eq!(message(StatusCode::PAYLOAD_TOO_LARGE, ours), "too much");
         let of_s3 = "<Error><Code>EntityTooLarge</Code><Message>too much</Message></Error>";

@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_grant_that_is_refused_for_good_ends_a_sign_in() {
+    fn only_a_permanently_refused_grant_ends_a_sign_in() {
         let endpoint: Url = "https://a.example/oauth2/token".parse().unwrap();
         let ends = |status: u16, text: &str| {
             matches!(refusal(&endpoint, StatusCode::from_u16(status).unwrap(), text), OauthError::Ended(_))

@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_new_attempt_cannot_mend_is_not_tried_again() {
+    fn permanent_errors_are_not_retried() {
         for (status, mends) in [(401, false), (403, false), (404, false), (429, true), (500, true), (503, true)] {
             let error = ConnectError::from(refusal(StatusCode::from_u16(status).unwrap()));
             assert_eq!(matches!(error, ConnectError::Unreachable(_)), mends, "{status}");
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_connection_on_which_nothing_comes_back_is_lost_after_two_pings() {
+    async fn a_silent_connection_is_lost_after_two_pings() {
         let (mut socket, mut server) = connected().await;
         let begun = Instant::now();
         let lost = socket.next().await.unwrap_err();
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_quiet_connection_whose_pings_are_answered_stays() {
+    async fn an_idle_connection_that_answers_pings_stays_open() {
         let (mut socket, mut server) = connected().await;
         let pong = json!({"type": "pong", "connection_id": "c"}).to_string();
         tokio::spawn(async move {
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_error_that_this_version_does_not_know_ends_the_connection_in_its_words_and_other_news_do_not() {
+    async fn an_unknown_error_closes_the_connection_with_its_message_and_other_unknown_frames_do_not() {
         let (mut socket, mut server) = connected().await;
         for frame in [json!({"type": "news"}), json!({"type": "error", "code": "new", "message": "not today"})] {
             server.send(Message::text(frame.to_string())).await.unwrap();

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn sign_ins_are_kept_by_server_for_their_owner_alone() {
+    async fn sign_ins_are_stored_per_server_and_readable_only_by_their_owner() {
         let place = tempfile::tempdir().unwrap();
         let store = Store { folder: place.path().join("labelcast") };
         let server = |text: &str| -> Url { text.parse().unwrap() };
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_command_at_a_time_changes_sign_ins() {
+    async fn only_one_command_at_a_time_changes_stored_sign_ins() {
         let place = tempfile::tempdir().unwrap();
         let store = Store { folder: place.path().to_owned() };
         let held = store.lock().await.unwrap();

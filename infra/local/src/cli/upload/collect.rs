@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_result_of_an_upload_is_passed_over() {
+    fn notifications_other_than_results_are_ignored() {
         assert_eq!(notified("upload.received", json!({"upload_id": "u1"})), None);
         assert_eq!(notified("image.labelled", json!({"image": {}})), None);
         assert_eq!(notified("image.removed", serde_json::Value::Null), None);

@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_picture_is_known_by_its_bytes() {
+    fn a_picture_is_recognised_by_its_bytes() {
         assert_eq!(kind_of(b"\xff\xd8\xff\xe0\0\x10JFIF\0"), Some(ImageType::Jpeg));
         assert_eq!(kind_of(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"), Some(ImageType::Png));
         assert_eq!(kind_of(b"RIFF\x24\0\0\0WEBPVP8 "), Some(ImageType::WebP));

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_request_wants_no_replay_and_misses_nothing() {
+    fn the_first_subscription_requests_no_replay_and_misses_nothing() {
         let mut resume = Resume::new(Topic::Labels, None);
         assert_eq!(since(&resume), None);
         assert!(!resume.subscribed(&response(false, cursor(1, 7))));
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn it_resumes_after_the_highest_that_was_seen() {
+    fn it_resumes_after_the_highest_cursor_seen() {
         let mut resume = Resume::new(Topic::Labels, None);
         assert!(resume.is_new(&notification("b", 9)));
         assert!(resume.is_new(&notification("a", 8)));
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_replayed_was_missed_and_a_new_history_is_followed() {
+    fn an_unrecovered_gap_is_reported_and_the_new_epoch_is_followed() {
         let mut resume = Resume::new(Topic::Labels, None);
         resume.subscribed(&response(false, cursor(1, 7)));
         assert!(!resume.subscribed(&response(true, cursor(1, 9))));

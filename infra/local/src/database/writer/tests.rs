@@ -21,7 +21,7 @@ fn names(connection: &Connection) -> rusqlite::Result<Vec<String>> {
 }
 
 #[tokio::test]
-async fn what_was_answered_is_there_after_reopening() {
+async fn an_acknowledged_change_survives_reopening() {
     let (directory, database) = open();
     database.write(|group| set(group, "a")).await.unwrap();
     drop(database);
@@ -30,7 +30,7 @@ async fn what_was_answered_is_there_after_reopening() {
 }
 
 #[tokio::test]
-async fn a_failing_change_undoes_only_itself() {
+async fn a_failed_change_rolls_back_only_itself() {
     let (_directory, database) = open();
     let twice = |group: &Transaction<'_>| {
         set(group, "b")?;
@@ -57,7 +57,7 @@ async fn a_panic_in_a_change_does_not_stop_the_writer() {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_told_as_such_and_ends_nothing() {
+async fn a_full_disk_is_reported_as_such_and_is_survived() {
     let (_directory, database) = open();
     let limit =
         |group: &Transaction<'_>, pages: u32| group.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()));
@@ -79,7 +79,7 @@ async fn a_full_disk_is_told_as_such_and_ends_nothing() {
 }
 
 #[tokio::test]
-async fn a_look_up_sees_one_moment() {
+async fn a_lookup_sees_one_consistent_snapshot() {
     let (_directory, database) = open();
     let seen = Arc::new(std::sync::Barrier::new(2));
     let written = Arc::new(std::sync::Barrier::new(2));
@@ -111,7 +111,7 @@ async fn a_commit_waits_for_the_disk() {
 }
 
 #[tokio::test]
-async fn what_goes_along_shares_the_next_commit_and_does_not_wait_for_ever() {
+async fn deferred_changes_join_the_next_commit_and_are_not_delayed_forever() {
     let (_directory, database) = open();
     // Nothing else comes.
     database.write_along(|group| set(group, "a")).await.unwrap();
@@ -122,7 +122,7 @@ async fn what_goes_along_shares_the_next_commit_and_does_not_wait_for_ever() {
 }
 
 #[tokio::test]
-async fn what_goes_along_is_there_after_a_clean_end_and_the_log_is_empty() {
+async fn deferred_changes_survive_a_clean_shutdown_which_leaves_an_empty_log() {
     let (directory, database) = open();
     let along = database.write_along(|group| set(group, "a"));
     let (along, ended) = tokio::join!(along, database.checkpoint());
@@ -134,7 +134,7 @@ async fn what_goes_along_is_there_after_a_clean_end_and_the_log_is_empty() {
 }
 
 #[tokio::test]
-async fn the_log_is_emptied_once_nothing_is_written_any_more() {
+async fn the_log_is_truncated_once_writing_stops() {
     let (directory, database) = open();
     let large = |group: &Transaction<'_>| {
         group.execute("INSERT INTO settings (name, value) VALUES ('large', hex(zeroblob(2000000)))", []).map(drop)
@@ -150,7 +150,7 @@ async fn the_log_is_emptied_once_nothing_is_written_any_more() {
 }
 
 #[tokio::test]
-async fn slow_searches_replays_and_jobs_keep_no_request_waiting() {
+async fn slow_searches_replays_and_jobs_do_not_delay_requests() {
     let (_directory, database) = open();
     let (release, held) = std::sync::mpsc::channel::<()>();
     let held = Arc::new(std::sync::Mutex::new(held));

@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_seen_is_neither_dark_nor_bright() {
+    fn transparent_areas_are_neither_dark_nor_bright() {
         assert_eq!(judge(&RgbaImage::from_pixel(8, 8, Rgba([0, 0, 0, 0]))), None);
     }
 }

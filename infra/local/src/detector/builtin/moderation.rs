@@ -57,13 +57,13 @@ mod tests {
     }
 
     #[test]
-    fn a_deep_hit_comes_with_its_ancestors_as_hits_of_their_own() {
+    fn a_hit_includes_its_ancestors_as_hits() {
         let expected = [("Violence", ""), ("Graphic Violence", "Violence"), ("Blood & Gore", "Graphic Violence")];
         assert_eq!(found(&["dog", "BLOOD  & gore"], false), pairs(&expected));
     }
 
     #[test]
-    fn hits_with_a_common_ancestor_name_it_once() {
+    fn hits_with_a_common_ancestor_include_it_once() {
         let expected = [("Violence", ""), ("Weapons", "Violence"), ("Graphic Violence", "Violence")];
         assert_eq!(found(&["weapons", "graphic violence", "violence"], false), pairs(&expected));
     }
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_keyword_offensive_and_words_that_only_sound_like_a_name_are_none() {
+    fn the_keyword_offensive_and_partial_names_are_not_hits() {
         assert!(found(&["offensive", "weapon", "explicit lyrics", "beer", "nude"], false).is_empty());
     }
 }

@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_of_pixel_that_is_decoded_can_be_made_smaller() {
+    fn every_decoded_pixel_format_can_be_reduced() {
         use ColorType::{L8, L16, La8, La16, Rgb8, Rgb16, Rgba8, Rgba16};
         for kind in [L8, La8, Rgb8, Rgba8, L16, La16, Rgb16, Rgba16] {
             let large = DynamicImage::new(900, 300, kind);
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_keeps_its_shape_however_thin_it_is_and_is_never_made_larger() {
+    fn a_picture_keeps_its_aspect_ratio_and_is_never_enlarged() {
         let size = |width, height| shrink(&DynamicImage::new_luma8(width, height), 100).dimensions();
         assert_eq!(size(10_000, 80), (100, 1));
         assert_eq!(size(80, 10_000), (1, 100));

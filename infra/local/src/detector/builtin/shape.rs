@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panorama_is_twice_as_wide_as_high_and_lies() {
+    fn a_panorama_is_landscape_and_at_least_twice_as_wide_as_high() {
         assert_eq!(names(2000, 1000), [PANORAMA, LANDSCAPE]);
         assert_eq!(names(1990, 1000), [LANDSCAPE]);
         assert_eq!(names(1000, 3000), [PORTRAIT]);

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn contrast_makes_nothing_sharp_and_fog_makes_nothing_blurred() {
+    fn sharpness_does_not_depend_on_contrast() {
         assert_eq!(name(&bars(0.0, 120, 140)), Some(SHARP));
         assert_eq!(name(&bars(3.0, 0, 255)), Some(BLURRED));
     }

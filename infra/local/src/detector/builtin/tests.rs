@@ -83,7 +83,7 @@ fn keywords_come_first_then_shape_then_light_then_colours_in_every_format() {
 }
 
 #[test]
-fn a_keyword_that_the_pixels_say_too_stands_once() {
+fn a_keyword_also_found_in_the_pixels_appears_once() {
     let bytes = with_xmp(&plain(200, 200, [250, 30, 30]), ImageFormat::Png, &xmp(&["red", "square"], ""));
     assert_eq!(names(&detect(&bytes).unwrap()), ["red", "square"]);
 }
@@ -100,7 +100,7 @@ fn an_adult_content_warning_and_a_taxonomy_keyword_are_moderation_labels() {
 }
 
 #[test]
-fn a_keyword_offensive_is_a_label_and_no_flag() {
+fn the_keyword_offensive_is_a_label_and_not_a_flag() {
     let bytes = with_xmp(&plain(200, 200, [9, 200, 9]), ImageFormat::Jpeg, &xmp(&["offensive"], ""));
     let detection = detect(&bytes).unwrap();
     assert_eq!(names(&detection)[0], "offensive");
@@ -115,7 +115,7 @@ fn iptc_keywords_of_a_jpeg_are_labels() {
 }
 
 #[test]
-fn a_picture_that_lies_on_its_side_is_judged_as_it_is_seen() {
+fn a_rotated_picture_is_judged_upright() {
     // EXIF, little-endian, one entry: orientation (0x0112) 6, to be turned by 90 degrees.
     let exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
     let lying = encode(&plain(300, 200, [250, 30, 30]), ImageFormat::Jpeg);
@@ -125,7 +125,7 @@ fn a_picture_that_lies_on_its_side_is_judged_as_it_is_seen() {
 }
 
 #[test]
-fn a_clear_black_and_white_drawing_says_what_it_is() {
+fn a_sharp_black_and_white_drawing_is_labelled_as_such() {
     let drawing = RgbaImage::from_fn(200, 200, |x, y| match (x / 20 + y / 20) % 3 {
         0 => Rgba([0, 0, 0, 255]),
         1 => Rgba([255, 255, 255, 255]),
@@ -138,7 +138,7 @@ fn a_clear_black_and_white_drawing_says_what_it_is() {
 }
 
 #[test]
-fn metadata_that_cannot_be_read_costs_no_other_label() {
+fn unreadable_metadata_does_not_affect_other_labels() {
     for broken in [b"<x:xmpmeta <<<".as_slice(), b"\xff\xfe\0\0", b"", &vec![b'<'; 60_000]] {
         for format in FORMATS {
             let bytes = with_xmp(&plain(300, 200, [250, 30, 30]), format, broken);
@@ -160,14 +160,14 @@ fn a_png_with_a_damaged_text_and_without_its_end_marker_keeps_its_other_keywords
 }
 
 #[test]
-fn what_is_no_picture_is_an_error() {
+fn anything_but_a_picture_is_an_error() {
     for bytes in [b"".as_slice(), b"hello", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"RIFF\x04\0\0\0WEBP"] {
         assert!(matches!(detect(bytes), Err(Rejection::NotAPicture | Rejection::Damaged)));
     }
 }
 
 #[test]
-fn a_picture_that_claims_to_be_enormous_is_refused_before_it_is_decoded() {
+fn a_picture_claiming_to_be_enormous_is_refused_before_decoding() {
     let mut png = Png::from_bytes(encode(&plain(8, 8, [1, 2, 3]), ImageFormat::Png).into()).unwrap();
     let mut header = png.chunks()[0].contents().to_vec();
     header[..4].copy_from_slice(&9_000_u32.to_be_bytes());
@@ -183,7 +183,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn bytes_that_were_cut_or_changed_never_cause_a_panic(
+    fn truncated_or_modified_bytes_never_cause_a_panic(
         format in 0_usize..3,
         cut in 0.0_f64..=1.0,
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..20),

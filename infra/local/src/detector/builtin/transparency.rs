@@ -36,7 +36,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_with_a_clear_part_is_transparent() {
+    fn a_partly_transparent_picture_is_labelled_transparent() {
         assert_eq!(judge(&picture(500, 0)), Some((LABEL, Confidence::FULL)));
         assert_eq!(judge(&picture(500, 128)), Some((LABEL, Confidence::FULL)));
     }
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn a_few_clear_pixels_are_not_noticed() {
+    fn a_few_transparent_pixels_are_ignored() {
         assert_eq!(judge(&picture(9, 0)), None);
         assert_eq!(judge(&picture(10, 0)).map(|(_, confidence)| confidence.percent()), Some(85.0));
     }

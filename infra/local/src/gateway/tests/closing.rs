@@ -12,7 +12,7 @@ use super::routes::is_known;
 use super::{House, soon};
 
 #[tokio::test]
-async fn disconnect_tells_how_the_client_closed() {
+async fn disconnect_reports_how_the_client_closed() {
     let mut house = House::open().await;
     let cases = [
         (Some(CloseFrame { code: 4001.into(), reason: "done".into() }), (4001, "done")),
@@ -40,7 +40,7 @@ fn word(before: &[String]) -> String {
 }
 
 #[tokio::test]
-async fn an_idle_connection_is_told_and_closed_after_ten_minutes_and_traffic_keeps_it() {
+async fn an_idle_connection_is_notified_and_closed_after_ten_minutes_unless_there_is_traffic() {
     let mut house = House::open().await;
     let mut client = house.client().await;
     house.pass(TimeDelta::minutes(9));
@@ -57,7 +57,7 @@ async fn an_idle_connection_is_told_and_closed_after_ten_minutes_and_traffic_kee
 }
 
 #[tokio::test]
-async fn no_connection_is_older_than_two_hours() {
+async fn a_connection_is_closed_after_two_hours() {
     let mut house = House::open().await;
     let mut client = house.client().await;
     for _ in 0..14 {
@@ -71,7 +71,7 @@ async fn no_connection_is_older_than_two_hours() {
 }
 
 #[tokio::test]
-async fn a_connection_is_closed_within_25_seconds_of_its_tokens_end_and_a_refresh_keeps_it() {
+async fn a_connection_is_closed_within_25_seconds_of_its_tokens_expiry_unless_refreshed() {
     let mut house = House::open().await;
     let mut client = house.client().await;
     let now = super::Clock::now(&*house.clock);
@@ -87,7 +87,7 @@ async fn a_connection_is_closed_within_25_seconds_of_its_tokens_end_and_a_refres
 }
 
 #[tokio::test]
-async fn who_does_not_answer_the_close_is_cut_off() {
+async fn a_client_that_ignores_the_close_is_disconnected() {
     let mut house = House::open().await;
     let client = house.client().await;
     house.pass(TimeDelta::minutes(10));
@@ -97,7 +97,7 @@ async fn who_does_not_answer_the_close_is_cut_off() {
 }
 
 #[tokio::test]
-async fn at_the_end_everybody_is_told_to_come_back_and_disconnect_is_done() {
+async fn on_shutdown_clients_are_told_to_reconnect_and_disconnect_runs() {
     let mut house = House::open().await;
     let mut clients = Vec::new();
     for _ in 0..20 {
@@ -117,7 +117,7 @@ async fn at_the_end_everybody_is_told_to_come_back_and_disconnect_is_done() {
 }
 
 #[tokio::test]
-async fn what_is_sent_after_the_close_was_begun_is_not_handled() {
+async fn messages_after_the_close_are_ignored() {
     let mut house = House::open().await;
     let mut client = house.client().await;
     house.pass(TimeDelta::minutes(10));

@@ -29,7 +29,7 @@ async fn subscribed(house: &mut House) -> Client {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_connections_get_everything_in_order() {
+async fn a_thousand_connections_receive_everything_in_order() {
     let mut house = House::open().await;
     let mut clients = Vec::new();
     for _ in 0..1_000 {
@@ -55,7 +55,7 @@ async fn a_thousand_connections_get_everything_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_slow_reader_is_told_and_closed_and_slows_nobody() {
+async fn a_slow_reader_is_notified_and_closed_without_delaying_others() {
     let mut house = House::open().await;
     let mut slow = subscribed(&mut house).await;
     let mut quick = subscribed(&mut house).await;
@@ -93,7 +93,7 @@ async fn a_slow_reader_is_told_and_closed_and_slows_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_burst_that_is_larger_than_the_queue_makes_no_reader_slow() {
+async fn a_burst_larger_than_the_queue_does_not_make_a_reader_slow() {
     let mut house = House::open().await;
     let mut client = subscribed(&mut house).await;
     let to = receivers(&house, 1).await;
@@ -106,7 +106,7 @@ async fn a_burst_that_is_larger_than_the_queue_makes_no_reader_slow() {
 }
 
 #[tokio::test]
-async fn a_replay_waits_for_its_reader_however_long_it_is() {
+async fn a_replay_of_any_length_waits_for_its_reader() {
     let mut house = House::open().await;
     let mut client = house.client().await;
     client.send(r#"{"do":"replay","count":1000}"#).await;
@@ -148,7 +148,7 @@ async fn a_replay_over_a_slow_link_has_no_deadline_while_it_makes_progress() {
 }
 
 #[tokio::test]
-async fn a_replay_whose_reader_takes_nothing_is_cut_off_after_29_seconds() {
+async fn a_replay_to_a_stalled_reader_is_cut_off_after_29_seconds() {
     let mut house = House::open().await;
     let (mut stream, _) = mute(&mut house).await;
     tokio::time::pause();
@@ -168,7 +168,7 @@ async fn a_replay_whose_reader_takes_nothing_is_cut_off_after_29_seconds() {
 }
 
 #[tokio::test]
-async fn a_replay_that_is_never_ended_closes_its_connection() {
+async fn a_replay_that_never_completes_closes_its_connection() {
     let mut house = House::open().await;
     let mut client = house.client().await;
     client.send(r#"{"do":"begin a replay and forget it"}"#).await;
@@ -176,7 +176,7 @@ async fn a_replay_that_is_never_ended_closes_its_connection() {
 }
 
 #[tokio::test]
-async fn who_is_gone_is_told_of_and_keeps_nothing_from_the_others() {
+async fn a_gone_receiver_is_reported_without_affecting_the_others() {
     let mut house = House::open().await;
     let gone = subscribed(&mut house).await;
     let mut here = subscribed(&mut house).await;

@@ -13,7 +13,7 @@ const RIGHT: &str = "GET /live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpg
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 #[tokio::test]
-async fn the_authorizer_then_connect_hear_of_it_before_the_client_does() {
+async fn the_authorizer_and_connect_run_before_the_client_gets_a_response() {
     let mut house = House::open().await;
     let request = house.request(&[("authorization", "Bearer wait")]);
     let handshake = tokio::spawn(tokio_tungstenite::connect_async(request));
@@ -30,7 +30,7 @@ async fn the_authorizer_then_connect_hear_of_it_before_the_client_does() {
 }
 
 #[tokio::test]
-async fn who_is_refused_is_told_with_which_status() {
+async fn a_refused_handshake_gets_its_status() {
     let mut house = House::open().await;
     let cases = [
         ("unauthorized", 401),
@@ -48,7 +48,7 @@ async fn who_is_refused_is_told_with_which_status() {
 }
 
 #[tokio::test]
-async fn what_is_no_handshake_is_told_to_upgrade() {
+async fn a_request_that_is_not_a_handshake_is_told_to_upgrade() {
     let house = House::open().await;
     for headers in ["", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 12\r\n"] {
         let mut stream = TcpStream::connect(house.address).await.unwrap();
@@ -61,7 +61,7 @@ async fn what_is_no_handshake_is_told_to_upgrade() {
 }
 
 #[tokio::test]
-async fn of_what_is_offered_our_subprotocol_is_chosen_and_the_token_is_not_repeated() {
+async fn our_subprotocol_is_selected_from_those_offered_and_the_token_is_not_echoed() {
     let house = House::open().await;
     let cases = [(Some("labelcast.v1, bearer.x"), Some("labelcast.v1")), (Some("bearer.x"), None), (None, None)];
     for (offered, chosen) in cases {
@@ -80,7 +80,7 @@ async fn of_what_is_offered_our_subprotocol_is_chosen_and_the_token_is_not_repea
 }
 
 #[tokio::test]
-async fn a_token_is_shown_in_the_header_or_as_a_subprotocol() {
+async fn a_token_is_accepted_in_the_header_or_as_a_subprotocol() {
     let mut house = House::open().await;
     for (header, value) in [("authorization", "Bearer abc"), ("sec-websocket-protocol", "labelcast.v1, bearer.abc")] {
         let request = house.request(&[(header, value)]);

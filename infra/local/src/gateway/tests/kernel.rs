@@ -21,7 +21,7 @@ fn held(server: SocketAddr, client: SocketAddr) -> Option<usize> {
 }
 
 #[tokio::test]
-async fn a_reader_that_is_cut_off_leaves_nothing_behind_in_the_system() {
+async fn a_disconnected_reader_leaves_no_kernel_buffers_behind() {
     let mut house = House::open().await;
     let (stream, id) = mute(&mut house).await;
     let (server, client) = (house.address, stream.local_addr().unwrap());

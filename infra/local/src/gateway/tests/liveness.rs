@@ -55,7 +55,7 @@ pub(super) async fn say(stream: &mut TcpStream, text: &str) {
 }
 
 #[tokio::test]
-async fn the_server_pings_every_25_seconds_and_who_answers_stays() {
+async fn the_server_pings_every_25_seconds_and_keeps_clients_that_respond() {
     let mut house = House::open().await;
     let mut client = house.client().await;
     for _ in 0..4 {
@@ -68,7 +68,7 @@ async fn the_server_pings_every_25_seconds_and_who_answers_stays() {
 }
 
 #[tokio::test]
-async fn who_does_not_answer_a_ping_within_20_seconds_is_closed() {
+async fn a_client_that_ignores_a_ping_for_20_seconds_is_closed() {
     let mut house = House::open().await;
     let (mut stream, _) = mute(&mut house).await;
     house.pass(TimeDelta::seconds(25));
@@ -111,7 +111,7 @@ async fn pings_and_pongs_do_not_keep_an_idle_connection_open() {
 }
 
 #[tokio::test]
-async fn a_reader_that_is_slow_is_not_taken_for_dead_while_it_makes_progress() {
+async fn a_slow_reader_is_not_considered_dead_while_it_makes_progress() {
     let mut house = House::open().await;
     let (mut stream, id) = mute(&mut house).await;
     let socket = house.gateway.socket(&id).unwrap();
@@ -144,7 +144,7 @@ async fn a_reader_that_is_slow_is_not_taken_for_dead_while_it_makes_progress() {
 }
 
 #[tokio::test]
-async fn a_step_of_the_wall_clock_closes_nobody_and_keeps_nobody() {
+async fn a_jump_of_the_wall_clock_neither_closes_nor_keeps_connections() {
     let mut house = House::open().await;
     let mut client = house.client().await;
     for step in [TimeDelta::hours(3), TimeDelta::hours(-6), TimeDelta::days(-400)] {

@@ -34,7 +34,7 @@ async fn a_post_is_a_text_frame() {
 }
 
 #[tokio::test]
-async fn a_connection_is_shown_and_closed() {
+async fn a_connection_can_be_inspected_and_closed() {
     let mut house = House::open().await;
     let mut client = house.client_with(&[("user-agent", "tests")]).await.unwrap();
     let path = format!("@connections/{}", client.id);
@@ -50,7 +50,7 @@ async fn a_connection_is_shown_and_closed() {
 }
 
 #[tokio::test]
-async fn a_connection_was_never_active_before_it_was_connected_whatever_the_clock_says() {
+async fn last_activity_is_never_before_the_connection_whatever_the_clock_says() {
     let mut house = House::open().await;
     let mut client = house.client().await;
     let path = format!("@connections/{}", client.id);
@@ -68,7 +68,7 @@ async fn a_connection_was_never_active_before_it_was_connected_whatever_the_cloc
 }
 
 #[tokio::test]
-async fn who_is_not_there_is_gone_with_an_empty_body_and_an_error_type() {
+async fn an_absent_connection_is_gone_with_an_empty_body_and_an_error_type() {
     let mut house = House::open().await;
     let request = house.request(&[("authorization", "wait")]);
     let handshake = tokio::spawn(tokio_tungstenite::connect_async(request));
@@ -109,7 +109,7 @@ async fn bad_requests_are_refused() {
 }
 
 #[tokio::test]
-async fn a_post_to_somebody_who_does_not_read_is_refused_once_too_much_waits() {
+async fn a_post_to_a_stalled_reader_is_refused_once_its_queue_is_full() {
     let mut house = House::open().await;
     let client = house.client().await;
     let path = format!("@connections/{}", client.id);

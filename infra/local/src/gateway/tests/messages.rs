@@ -19,7 +19,7 @@ async fn message(house: &mut House) -> (ConnectionId, String) {
 }
 
 #[tokio::test]
-async fn a_message_is_handed_on_word_for_word_whatever_it_says() {
+async fn a_message_is_passed_on_verbatim() {
     let mut house = House::open().await;
     let mut client = house.client().await;
     let texts = [
@@ -37,7 +37,7 @@ async fn a_message_is_handed_on_word_for_word_whatever_it_says() {
 }
 
 #[tokio::test]
-async fn messages_are_handled_one_at_a_time_and_answered_in_order() {
+async fn messages_are_handled_one_at_a_time_and_responses_keep_their_order() {
     let mut house = House::open().await;
     let mut client = house.client().await;
     client.send(r#"{"do":"wait"}"#).await;
@@ -76,7 +76,7 @@ async fn fails(client: &mut Client) {
 }
 
 #[tokio::test]
-async fn a_message_that_fails_is_answered_as_api_gateway_does_and_the_connection_stays() {
+async fn a_failed_message_gets_api_gateways_error_and_the_connection_stays_open() {
     let mut house = House::open().await;
     let mut client = house.client().await;
     client.send(r#"{"do":"panic"}"#).await;
@@ -84,7 +84,7 @@ async fn a_message_that_fails_is_answered_as_api_gateway_does_and_the_connection
 }
 
 #[tokio::test]
-async fn a_message_is_given_up_after_29_seconds_and_the_connection_stays() {
+async fn a_message_times_out_after_29_seconds_and_the_connection_stays_open() {
     let mut house = House::open().await;
     let mut client = house.client().await;
     // While everything waits, time passes by itself.
@@ -96,7 +96,7 @@ async fn a_message_is_given_up_after_29_seconds_and_the_connection_stays() {
 }
 
 #[tokio::test]
-async fn what_may_not_be_sent_closes_with_its_code() {
+async fn forbidden_frames_close_the_connection_with_their_code() {
     let mut house = House::open().await;
     let text = |bytes: Vec<u8>| Message::Frame(Frame::message(bytes, OpCode::Data(Data::Text), true));
     let cases = [
@@ -117,7 +117,7 @@ async fn what_may_not_be_sent_closes_with_its_code() {
 }
 
 #[tokio::test]
-async fn a_frame_has_32_kib_and_a_message_128() {
+async fn a_frame_may_have_32_kib_and_a_message_128_kib() {
     let mut house = House::open().await;
     let mut client = house.client().await;
     let part = |opcode, last| Message::Frame(Frame::message(vec![b'x'; 32 * 1024], OpCode::Data(opcode), last));

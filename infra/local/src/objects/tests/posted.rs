@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use super::{Site, key, multipart, router};
 
 #[tokio::test]
-async fn a_good_form_is_stored_told_of_and_then_answered() {
+async fn a_valid_form_is_stored_then_reported_then_acknowledged() {
     let site = Site::open();
     let form = site.form("cat-1", 1..=100).await;
     let response = site.post(&form, b"bytes".to_vec()).await;
@@ -27,7 +27,7 @@ async fn a_good_form_is_stored_told_of_and_then_answered() {
 }
 
 #[tokio::test]
-async fn a_file_of_the_wrong_size_is_refused_in_words_and_leaves_nothing() {
+async fn a_file_of_the_wrong_size_is_refused_with_a_reason_and_leaves_nothing() {
     let site = Site::open();
     let form = site.form("cat", 10..=100).await;
     // Far more than sockets buffer: the client must be able to read the answer all the same.
@@ -42,7 +42,7 @@ async fn a_file_of_the_wrong_size_is_refused_in_words_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_form_that_is_not_what_was_signed_is_refused() {
+async fn a_form_that_differs_from_what_was_signed_is_refused() {
     let site = Site::open();
     let good = site.form("cat", 1..=100).await;
     let refused = async |name: &str, value: Option<&str>, code: &str| {
@@ -65,7 +65,7 @@ async fn a_form_that_is_not_what_was_signed_is_refused() {
 }
 
 #[tokio::test]
-async fn what_comes_after_the_file_is_not_looked_at() {
+async fn fields_after_the_file_are_ignored() {
     let site = Site::open();
     let form = site.form("cat", 1..=100).await;
     let late = multipart(&form, b"bytes".to_vec()).text("key", "new/another");
@@ -75,7 +75,7 @@ async fn what_comes_after_the_file_is_not_looked_at() {
 }
 
 #[tokio::test]
-async fn what_could_not_be_told_of_is_not_accepted() {
+async fn an_object_that_cannot_be_reported_is_not_accepted() {
     let site = Site::open();
     site.reported.is_full.store(true, Ordering::Relaxed);
     let form = site.form("cat", 1..=100).await;
@@ -85,7 +85,7 @@ async fn what_could_not_be_told_of_is_not_accepted() {
 }
 
 #[tokio::test]
-async fn while_too_many_pictures_wait_the_next_is_refused_before_it_is_stored_and_told_when_to_come_back() {
+async fn beyond_the_backlog_a_picture_is_refused_before_it_is_stored_with_retry_after() {
     let site = Site::open();
     site.reported.is_overloaded.store(true, Ordering::Relaxed);
     let form = site.form("cat", 1..=100).await;
@@ -101,7 +101,7 @@ async fn while_too_many_pictures_wait_the_next_is_refused_before_it_is_stored_an
 }
 
 #[tokio::test]
-async fn a_full_disk_refuses_before_it_accepts() {
+async fn with_a_full_disk_uploads_are_refused_up_front() {
     let site = Site::leaving_free(u64::MAX);
     let form = site.form("cat", 1..=100).await;
     let response = site.post(&form, b"bytes".to_vec()).await;
@@ -111,7 +111,7 @@ async fn a_full_disk_refuses_before_it_accepts() {
 }
 
 #[tokio::test]
-async fn what_is_no_form_is_refused_in_words() {
+async fn anything_but_a_form_is_refused_with_a_reason() {
     let site = Site::open();
     let url = format!("{}/objects", site.url);
     let plain = site.client.post(&url).body("hello").send().await.unwrap();
@@ -131,7 +131,7 @@ async fn what_is_no_form_is_refused_in_words() {
 }
 
 #[tokio::test]
-async fn a_client_that_never_comes_to_the_file_is_stopped_without_a_signature_and_without_end() {
+async fn an_endless_form_without_a_file_is_cut_off() {
     let site = Site::open();
     for endless in
         ["Content-Disposition: form-data; name=\"a\"; x=\"", "Content-Disposition: form-data; name=\"a\"\r\n\r\n"]
@@ -167,7 +167,7 @@ fn as_sent(parts: &[(&str, Option<&str>, &str)]) -> String {
 }
 
 #[tokio::test]
-async fn a_form_in_another_order_or_without_its_file_is_refused_in_the_words_of_s3() {
+async fn a_misordered_form_or_one_without_a_file_gets_s3s_error() {
     let site = Site::open();
     let form = site.form("cat", 1..=100).await;
     let post = async |parts: &[(&str, Option<&str>, &str)]| {
@@ -203,7 +203,7 @@ async fn a_form_in_another_order_or_without_its_file_is_refused_in_the_words_of_
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_comes_before_the_file_must_arrive_within_ten_seconds() {
+async fn fields_before_the_file_must_arrive_within_ten_seconds() {
     let site = Site::open();
     let service = router(site.objects.clone(), site.reported.clone());
     // A byte a second, for ever: never silent, and never at the file.

@@ -22,7 +22,7 @@ fn assert_is_harmless(headers: &HeaderMap) {
 }
 
 #[tokio::test]
-async fn a_signed_link_serves_the_object_as_what_was_signed_and_as_nothing_that_runs() {
+async fn a_signed_link_serves_the_object_with_the_signed_type_and_never_as_active_content() {
     let site = with_cat().await;
     let response = site.client.get(site.link(&key("cat"))).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
@@ -38,7 +38,7 @@ async fn a_signed_link_serves_the_object_as_what_was_signed_and_as_nothing_that_
 }
 
 #[tokio::test]
-async fn only_the_object_that_was_signed_is_served_and_only_for_as_long() {
+async fn only_the_signed_object_is_served_until_the_link_expires() {
     let site = with_cat().await;
     site.objects.write(&key("dog"), "image/jpeg", Bytes::from_static(b"x")).await.unwrap();
     let link = site.link(&key("cat"));
@@ -55,7 +55,7 @@ async fn only_the_object_that_was_signed_is_served_and_only_for_as_long() {
 }
 
 #[tokio::test]
-async fn a_part_is_served_to_whoever_has_the_rest() {
+async fn range_requests_are_served() {
     let site = with_cat().await;
     let etag = format!("\"{}\"", site.objects.head(&key("cat")).await.unwrap().unwrap().etag);
     let get = async |headers: &[(&str, &str)]| {
@@ -81,7 +81,7 @@ async fn a_part_is_served_to_whoever_has_the_rest() {
 }
 
 #[tokio::test]
-async fn no_path_leads_out_of_the_bucket() {
+async fn no_path_escapes_the_bucket() {
     let site = with_cat().await;
     std::fs::write(site.place.path().join("secret"), "a secret of sixteen bytes or more").unwrap();
     for path in

@@ -16,7 +16,7 @@ async fn write(site: &Site, key: &ObjectKey, bytes: &'static [u8]) -> String {
 }
 
 #[tokio::test]
-async fn an_object_is_read_as_it_was_written() {
+async fn an_object_round_trips() {
     let site = Site::open();
     for bytes in [&b""[..], b"x", b"some bytes"] {
         write(&site, &key("cat"), bytes).await;
@@ -31,7 +31,7 @@ async fn an_object_is_read_as_it_was_written() {
 }
 
 #[tokio::test]
-async fn what_is_copied_is_what_was_checked_and_what_is_posted_later_does_not_change_it() {
+async fn a_copy_has_the_checked_bytes_even_if_another_version_is_posted_later() {
     let site = Site::open();
     let copy = ObjectKey::processed(&ImageFiles { image_id: ImageId::from_digest([7; 32]), generation: None });
     let checked = write(&site, &key("cat"), b"checked").await;
@@ -50,7 +50,7 @@ async fn what_is_copied_is_what_was_checked_and_what_is_posted_later_does_not_ch
 }
 
 #[tokio::test]
-async fn a_reader_keeps_the_object_that_it_began_with() {
+async fn a_reader_keeps_the_version_it_opened() {
     let site = Site::open();
     write(&site, &key("cat"), b"first").await;
     let reading = site.objects.read(&key("cat")).await.unwrap().unwrap();

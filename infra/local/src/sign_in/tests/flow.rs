@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{Site, WEB_APP, claims, location, returned, set_cookies};
 
 #[tokio::test]
-async fn a_browser_signs_in_and_comes_back_with_a_code_for_tokens() {
+async fn a_browser_signs_in_and_returns_with_a_code_for_tokens() {
     let site = Site::open().await;
     let begun = site.get("/oauth2/authorize", &site.request(), "").await;
     assert_eq!(begun.status(), StatusCode::FOUND);
@@ -62,7 +62,7 @@ async fn tokens_carry_the_claims_of_cognito() {
 }
 
 #[tokio::test]
-async fn a_session_signs_in_without_asking_for_an_hour_and_until_logout() {
+async fn a_session_signs_in_silently_for_an_hour_or_until_logout() {
     let site = Site::open().await;
     let (_, session) = site.signed_in("ada").await;
     site.pass(Duration::minutes(59));
@@ -82,14 +82,14 @@ async fn a_session_signs_in_without_asking_for_an_hour_and_until_logout() {
 }
 
 #[tokio::test]
-async fn logging_out_can_lead_to_signing_in_again() {
+async fn logging_out_can_redirect_to_signing_in() {
     let site = Site::open().await;
     let left = site.get("/logout", &site.request(), "").await;
     assert!(location(&left).starts_with("/login?client_id="));
 }
 
 #[tokio::test]
-async fn a_refresh_token_brings_new_tokens_of_the_same_sign_in_for_thirty_days() {
+async fn a_refresh_token_issues_new_tokens_of_the_same_sign_in_for_thirty_days() {
     let site = Site::open().await;
     let first = site.exchange(&site.signed_in("ada").await.0).await.1;
     site.pass(Duration::days(29));
@@ -105,7 +105,7 @@ async fn a_refresh_token_brings_new_tokens_of_the_same_sign_in_for_thirty_days()
 }
 
 #[tokio::test]
-async fn what_was_signed_in_ends_with_revocation_a_new_password_or_the_user() {
+async fn a_sign_in_ends_with_revocation_a_new_password_or_removal_of_the_user() {
     let site = Site::open().await;
     let signed_in = async || site.exchange(&site.signed_in("ada").await.0).await.1["refresh_token"].clone();
     let ada = "ada".parse().unwrap();
@@ -127,7 +127,7 @@ async fn what_was_signed_in_ends_with_revocation_a_new_password_or_the_user() {
 }
 
 #[tokio::test]
-async fn user_info_is_for_access_tokens_of_users_that_there_are() {
+async fn user_info_requires_an_access_token_of_an_existing_user() {
     let site = Site::open().await;
     let tokens = site.exchange(&site.signed_in("ada").await.0).await.1;
     let ask = async |token: &Value| {
@@ -153,7 +153,7 @@ async fn user_info_is_for_access_tokens_of_users_that_there_are() {
 }
 
 #[tokio::test]
-async fn discovery_names_endpoints_by_the_public_url_and_the_key_by_its_thumbprint() {
+async fn discovery_uses_the_public_url_for_endpoints_and_the_thumbprint_for_the_key() {
     let site = Site::open().await;
     let found: Value = site.get("/.well-known/openid-configuration", &[], "").await.json().await.unwrap();
     assert_eq!(found["token_endpoint"], "https://labels.example.org/oauth2/token");
@@ -166,7 +166,7 @@ async fn discovery_names_endpoints_by_the_public_url_and_the_key_by_its_thumbpri
 }
 
 #[tokio::test]
-async fn signing_out_in_the_browser_ends_what_the_web_app_holds_and_nothing_else() {
+async fn signing_out_in_the_browser_ends_only_the_web_apps_tokens() {
     let site = Site::open().await;
     let (code, session) = site.signed_in("ada").await;
     let web = site.exchange(&code).await.1["refresh_token"].clone();

@@ -8,7 +8,7 @@ use reqwest::StatusCode;
 use super::Site;
 
 #[tokio::test]
-async fn an_unknown_user_and_a_wrong_password_are_told_in_the_same_words() {
+async fn an_unknown_user_and_a_wrong_password_get_the_same_message() {
     let site = Site::open().await;
     let mut reported = Vec::new();
     for user in ["ada", "nobody", "no name at all", ""] {
@@ -22,7 +22,7 @@ async fn an_unknown_user_and_a_wrong_password_are_told_in_the_same_words() {
 }
 
 #[tokio::test]
-async fn guessing_a_password_is_slowed_even_when_all_guesses_come_at_once() {
+async fn guessing_a_password_is_slowed_down_even_if_all_guesses_are_concurrent() {
     let site = Site::open().await;
     let addresses: Vec<_> = (0..40).map(|n| format!("198.51.100.{n}")).collect();
     let guesses = addresses.iter().map(|address| site.log_in("ada", "wrong password", address));
@@ -42,7 +42,7 @@ async fn guessing_a_password_is_slowed_even_when_all_guesses_come_at_once() {
 }
 
 #[tokio::test]
-async fn an_address_that_tries_many_names_is_slowed_by_what_the_proxy_saw_not_by_what_it_claims() {
+async fn an_address_trying_many_names_is_slowed_down_by_the_proxys_view_of_it_not_its_own_claim() {
     let site = Site::open().await;
     for n in 0..20 {
         let claimed = format!("203.0.113.{n}, 192.0.2.7");
@@ -63,7 +63,7 @@ async fn device_of(site: &Site, user: &str) -> String {
 }
 
 #[tokio::test]
-async fn wrong_passwords_from_changing_addresses_do_not_lock_out_whoever_signed_in_before() {
+async fn wrong_passwords_from_many_addresses_do_not_lock_out_a_known_browser() {
     let site = Site::open().await;
     let (ada, bob) = (device_of(&site, "ada").await, device_of(&site, "bob").await);
     for n in 0..40 {
@@ -85,7 +85,7 @@ async fn wrong_passwords_from_changing_addresses_do_not_lock_out_whoever_signed_
 }
 
 #[tokio::test]
-async fn a_browser_that_is_known_has_as_few_tries_as_everybody_and_slows_down_nobody_else() {
+async fn a_known_browser_has_no_extra_attempts_and_slows_down_nobody_else() {
     let site = Site::open().await;
     let device = device_of(&site, "ada").await;
     let with_device = [("x-forwarded-for", "192.0.2.9"), ("cookie", device.as_str())];
@@ -99,7 +99,7 @@ async fn a_browser_that_is_known_has_as_few_tries_as_everybody_and_slows_down_no
 }
 
 #[tokio::test]
-async fn a_proxy_may_name_the_port_of_a_client_too() {
+async fn a_proxy_may_include_the_clients_port() {
     let site = Site::open().await;
     for n in 0..20 {
         let claimed = format!("203.0.113.{n}:1, 192.0.2.7:{}", 1_000 + n);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Site, VERIFIER, WEB_APP, location, returned, set_cookies};
 
 #[tokio::test]
-async fn nobody_is_sent_to_an_address_that_is_not_registered() {
+async fn nobody_is_redirected_to_an_unregistered_address() {
     let site = Site::open().await;
     let session = site.signed_in("ada").await.1;
     for address in [
@@ -35,7 +35,7 @@ async fn nobody_is_sent_to_an_address_that_is_not_registered() {
 }
 
 #[tokio::test]
-async fn a_registered_application_hears_what_was_wrong_with_its_state() {
+async fn a_registered_application_gets_the_error_and_its_state() {
     let site = Site::open().await;
     for (name, value, error) in [
         ("response_type", "token", "unsupported_response_type"),
@@ -51,7 +51,7 @@ async fn a_registered_application_hears_what_was_wrong_with_its_state() {
 }
 
 #[tokio::test]
-async fn what_is_sent_becomes_neither_a_header_nor_html() {
+async fn input_can_inject_neither_headers_nor_html() {
     let site = Site::open().await;
     let hostile = "x\r\nset-cookie: a=b\r\n\r\n\"><script>alert(1)</script>";
     let shown = site.get("/login", &site.requested_with("state", hostile), "").await;
@@ -68,7 +68,7 @@ async fn what_is_sent_becomes_neither_a_header_nor_html() {
 }
 
 #[tokio::test]
-async fn pages_allow_no_script_no_frame_and_no_cache() {
+async fn pages_forbid_scripts_framing_and_caching() {
     let site = Site::open().await;
     let refused = site.get("/login", &[], "").await;
     for response in [site.get("/login", &site.request(), "").await, refused] {
@@ -81,7 +81,7 @@ async fn pages_allow_no_script_no_frame_and_no_cache() {
 }
 
 #[tokio::test]
-async fn a_form_that_was_not_shown_to_this_browser_signs_nobody_in() {
+async fn a_form_not_shown_to_this_browser_signs_nobody_in() {
     let site = Site::open().await;
     let shown = site.get("/login", &site.request(), "").await;
     let form = set_cookies(&shown).remove("__Host-labelcast_form").unwrap();
@@ -109,7 +109,7 @@ async fn a_form_that_was_not_shown_to_this_browser_signs_nobody_in() {
 }
 
 #[tokio::test]
-async fn a_code_is_good_once_and_what_came_of_it_ends_when_it_is_shown_again() {
+async fn a_code_works_once_and_reusing_it_revokes_its_tokens() {
     let site = Site::open().await;
     let other = site.exchange(&site.signed_in("ada").await.0).await.1;
     let code = site.signed_in("ada").await.0;
@@ -121,7 +121,7 @@ async fn a_code_is_good_once_and_what_came_of_it_ends_when_it_is_shown_again() {
 }
 
 #[tokio::test]
-async fn a_code_is_good_for_five_minutes_and_for_whoever_began_with_it() {
+async fn a_code_is_valid_for_five_minutes_and_only_for_its_requester() {
     let site = Site::open().await;
     let late = site.signed_in("ada").await.0;
     site.pass(Duration::minutes(5) + Duration::milliseconds(1));
@@ -142,7 +142,7 @@ async fn a_code_is_good_for_five_minutes_and_for_whoever_began_with_it() {
 }
 
 #[tokio::test]
-async fn what_is_no_token_request_is_told_so_in_json() {
+async fn malformed_token_requests_get_a_json_error() {
     let site = Site::open().await;
     let (status, response) = site.token(&[("client_id", &site.client_id), ("grant_type", "password")]).await;
     assert_eq!((status, response), (StatusCode::BAD_REQUEST, json!({"error": "unsupported_grant_type"})));
@@ -157,7 +157,7 @@ async fn what_is_no_token_request_is_told_so_in_json() {
 }
 
 #[tokio::test]
-async fn a_form_that_another_site_sends_signs_nobody_in() {
+async fn a_form_submitted_by_another_site_signs_nobody_in() {
     let site = Site::open().await;
     for foreign in [
         &[("origin", "https://evil.example")][..],
@@ -174,7 +174,7 @@ async fn a_form_that_another_site_sends_signs_nobody_in() {
 }
 
 #[tokio::test]
-async fn a_grant_is_good_for_the_application_that_it_was_made_for() {
+async fn a_grant_is_valid_only_for_its_own_application() {
     let site = Site::open().await;
     let refresh_token = site.exchange(&site.signed_in("ada").await.0).await.1["refresh_token"].clone();
     let cli = format!("{}-cli", site.client_id);

@@ -80,7 +80,7 @@ fn set(fields: &mut FormFields, name: &str, value: &str) {
 }
 
 #[test]
-fn a_form_of_ours_is_accepted() {
+fn our_own_form_is_accepted() {
     let accepted = Accepted {
         key: "new/u1".into(),
         content_type: Some("image/jpeg".into()),
@@ -98,7 +98,7 @@ fn a_form_of_ours_is_accepted() {
 
 /// `generate_presigned_post` of botocore 1.44.5.
 #[test]
-fn a_form_of_boto3_is_accepted() {
+fn a_form_signed_by_boto3_is_accepted() {
     let policy = "eyJleHBpcmF0aW9uIjogIjIwMjYtMTEtMjFUMDE6NDU6MDBaIiwgImNvbmRpdGlvbnMiOiBbeyJDb250ZW50LVR5cGUiOiAiaW1hZ2\
                   UvanBlZyJ9LCB7InN1Y2Nlc3NfYWN0aW9uX3N0YXR1cyI6ICIyMDQifSwgWyJjb250ZW50LWxlbmd0aC1yYW5nZSIsIDEsIDEwMDBdLC\
                   B7ImJ1Y2tldCI6ICJwaWN0dXJlcyJ9LCB7ImtleSI6ICJuZXcvdTEifSwgeyJ4LWFtei1hbGdvcml0aG0iOiAiQVdTNC1ITUFDLVNIQT\
@@ -120,7 +120,7 @@ fn a_form_of_boto3_is_accepted() {
 }
 
 #[test]
-fn a_file_outside_the_range_of_sizes_is_refused() {
+fn a_file_outside_the_size_range_is_refused() {
     let accepted = check(&fields_of(&upload(), None)).unwrap();
     for size in [1, 1000] {
         assert_eq!(accepted.check_size(size), Ok(()));
@@ -147,7 +147,7 @@ fn a_failed_condition_is_named() {
 }
 
 #[test]
-fn a_form_ends() {
+fn a_form_expires() {
     let fields = fields_of(&upload(), None);
     assert!(check_in("images", &fields, now() + Duration::seconds(899), None).is_ok());
     let error = check_in("images", &fields, now() + Duration::seconds(900), None).unwrap_err();
@@ -156,7 +156,7 @@ fn a_form_ends() {
 }
 
 #[test]
-fn a_policy_that_is_not_what_was_signed_is_refused() {
+fn a_tampered_policy_is_refused() {
     let wider = fields_of(&PostForm { size: 1..=u64::MAX, ..upload() }, None);
     let wider = &wider.iter().find(|(name, _)| name == "policy").unwrap().1;
     let mut fields = fields_of(&upload(), None);
@@ -178,7 +178,7 @@ fn a_field_without_a_condition_is_refused() {
 }
 
 #[test]
-fn what_is_missing_is_named() {
+fn a_missing_setting_is_named() {
     for (name, shown) in [
         ("x-amz-signature", "X-Amz-Signature"),
         ("x-amz-algorithm", "X-Amz-Algorithm"),
@@ -198,7 +198,7 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
-fn a_field_given_twice_or_without_end_is_refused() {
+fn a_repeated_or_endless_field_is_refused() {
     let mut fields = fields_of(&upload(), None);
     fields.push(("KEY".into(), "new/u2".into()));
     assert_eq!((refused(&fields).0, refused(&fields).1), (400, "InvalidArgument"));
@@ -208,7 +208,7 @@ fn a_field_given_twice_or_without_end_is_refused() {
 }
 
 #[test]
-fn every_form_of_condition_is_understood() {
+fn every_kind_of_condition_is_understood() {
     let conditions = json!([
         {"bucket": "images"},
         ["starts-with", "$KEY", "user/"],
@@ -236,7 +236,7 @@ fn every_form_of_condition_is_understood() {
 }
 
 #[test]
-fn a_policy_that_is_none_is_refused() {
+fn a_malformed_policy_is_refused() {
     for conditions in [
         json!([{"bucket": "images", "key": "new/u1"}]),
         json!([{}]),
@@ -258,7 +258,7 @@ fn a_policy_that_is_none_is_refused() {
 }
 
 #[test]
-fn temporary_credentials_come_with_their_token() {
+fn temporary_credentials_require_their_session_token() {
     let fields = fields_of(&upload(), Some("token"));
     let form = IncomingForm { bucket: "images", fields: &fields, filename: None };
     let with = |token| PostPolicy::check(&form, now(), move |_: &str| Some(credentials(token)));
@@ -299,7 +299,7 @@ proptest! {
     }
 
     #[test]
-    fn sizes_are_accepted_within_the_range_and_nowhere_else(least in 0u64..1 << 24, more in 0u64..1 << 24, size: u64) {
+    fn sizes_are_accepted_only_within_the_range(least in 0u64..1 << 24, more in 0u64..1 << 24, size: u64) {
         let most = least + more;
         let accepted = check(&fields_of(&PostForm { size: least..=most, ..upload() }, None)).unwrap();
         prop_assert_eq!(accepted.check_size(size).is_ok(), (least..=most).contains(&size));

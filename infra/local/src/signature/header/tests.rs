@@ -70,7 +70,7 @@ fn boto3_post() -> Sent {
 }
 
 #[test]
-fn what_boto3_sends_is_accepted() {
+fn requests_signed_by_boto3_are_accepted() {
     let get = from_boto3(
         "GET",
         b"",
@@ -89,7 +89,7 @@ fn what_boto3_sends_is_accepted() {
 }
 
 #[test]
-fn what_boto3_sends_with_temporary_credentials_is_accepted() {
+fn requests_signed_by_boto3_with_temporary_credentials_are_accepted() {
     let mut sent = from_boto3(
         "POST",
         b"{\"hello\":\"world\"}",
@@ -137,7 +137,7 @@ fn the_published_test_vectors_are_accepted() {
 }
 
 #[test]
-fn whatever_is_changed_on_the_way_is_noticed() {
+fn any_modification_in_transit_is_detected() {
     type Change = fn(&mut Sent);
     let changes: [(&str, Change); 7] = [
         ("method", |sent| sent.method = "PUT"),
@@ -159,7 +159,7 @@ fn whatever_is_changed_on_the_way_is_noticed() {
 }
 
 #[test]
-fn a_signature_is_good_for_fifteen_minutes_either_way() {
+fn a_signature_is_valid_within_fifteen_minutes_either_way() {
     let sent = boto3_post();
     for minutes in [-15, 15] {
         assert!(sent.check("execute-api", now() + Duration::minutes(minutes), None).is_ok());
@@ -171,7 +171,7 @@ fn a_signature_is_good_for_fifteen_minutes_either_way() {
 }
 
 #[test]
-fn a_signature_that_is_none_is_refused_in_words() {
+fn a_malformed_signature_is_refused_with_a_reason() {
     let mut unsigned = boto3_post();
     unsigned.headers.remove("authorization");
     assert_eq!(unsigned.check("execute-api", now(), None), Err(SignatureError::Missing));

@@ -37,7 +37,7 @@ fn get(link: &str, now: DateTime<Utc>) -> Result<(), S3Error> {
 }
 
 #[test]
-fn a_link_opens_its_object_until_it_ends() {
+fn a_link_opens_its_object_until_it_expires() {
     let link = link("/images/processed/a b+c=é.jpg", None);
     assert_eq!(get(&link, now()), Ok(()));
     assert_eq!(get(&link, now() + Duration::seconds(299)), Ok(()));
@@ -74,7 +74,7 @@ fn a_link_opens_nothing_else() {
 }
 
 #[test]
-fn temporary_credentials_come_with_their_token() {
+fn temporary_credentials_require_their_session_token() {
     let link = link("/images/cat.jpg", Some("token"));
     assert_eq!(followed(&link, "GET", "127.0.0.1:8080", now(), Some("token")), Ok(()));
     let error = followed(&link, "GET", "127.0.0.1:8080", now(), Some("newer")).unwrap_err();
@@ -82,7 +82,7 @@ fn temporary_credentials_come_with_their_token() {
 }
 
 #[test]
-fn no_link_lives_longer_than_seven_days() {
+fn no_link_is_valid_for_more_than_seven_days() {
     let link = presigned_get("https://h:443", "/k", &[], &credentials(None), "eu", Duration::days(30), now());
     assert!(link.contains("X-Amz-Expires=604800&"), "{link}");
     let week = now() + Duration::days(7);
@@ -92,7 +92,7 @@ fn no_link_lives_longer_than_seven_days() {
 
 proptest! {
     #[test]
-    fn every_object_can_be_linked_and_no_changed_byte_is_accepted(
+    fn every_object_can_be_linked_and_every_changed_byte_is_refused(
         key in "[^\\p{C}]{1,40}",
         place in any::<prop::sample::Index>(),
         byte in "[A-Za-z0-9%&=/._-]",

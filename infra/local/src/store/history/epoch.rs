@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn an_epoch_survives_restarts_and_an_upgrade_from_before_files_were_noted() {
+    fn an_epoch_survives_restarts_and_an_upgrade_from_before_file_identities_were_recorded() {
         let mut connection = database();
         assert_eq!(open(&mut connection, 1, None), epoch(1));
         assert_eq!(open(&mut connection, 2, Some("7:1")), epoch(1));
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_that_goes_down_under_a_running_server_costs_the_epoch_and_a_killed_process_does_not() {
+    fn a_machine_crash_under_a_running_server_starts_a_new_epoch_and_a_killed_process_does_not() {
         let mut connection = database();
         assert_eq!(open_in(&mut connection, 1, None, Some("monday")), epoch(1));
         assert_eq!(open_in(&mut connection, 2, None, Some("monday")), epoch(1), "the process was killed");
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_marked_copy_and_one_in_another_file_get_a_new_epoch_once() {
+    fn a_marked_copy_and_a_moved_file_get_a_new_epoch_once() {
         let mut connection = database();
         assert_eq!(open(&mut connection, 1, Some("7:1")), epoch(1));
         mark_as_copy(&connection).unwrap();

@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_appended_while_a_number_is_looked_up_is_not_undone() {
+    fn a_lookup_does_not_overwrite_a_concurrent_append() {
         let heads = Heads::default();
         let leave = heads.get(&topic("a")).unwrap_err();
         heads.appended([(&topic("a"), Seq(6))]);
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_was_looked_up_before_all_was_forgotten_is_not_noted() {
+    fn a_lookup_that_began_before_a_purge_is_not_cached() {
         let heads = Heads::default();
         let leave = heads.get(&topic("a")).unwrap_err();
         heads.appended([(&topic("a"), Seq(6))]);
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn however_many_topics_are_named_few_are_known() {
+    fn the_cache_of_heads_is_bounded() {
         let heads = Heads::default();
         for number in 0..3 * MAX_TOPICS {
             let topic = topic(&number.to_string());

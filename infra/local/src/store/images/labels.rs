@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_ends_before_the_next_text_of_its_length() {
+    fn the_upper_bound_of_a_prefix_is_the_next_text_of_its_length() {
         assert_eq!(end_of("sun"), text("suo"));
         assert_eq!(end_of("a\u{d7ff}"), text("a\u{e000}"), "surrogates are no characters");
         assert_eq!(end_of("a\u{10ffff}"), text("b"));

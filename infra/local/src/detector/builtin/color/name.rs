@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn css_colours_have_the_names_that_people_give_them() {
+    fn css_colours_get_their_everyday_names() {
         use ColorName::{Black, Blue, Brown, Green, Grey, Orange, Pink, Purple, Red, White, Yellow};
         let expected: &[(ColorName, &[u32])] = &[
             (Red, &[0xff_0000, 0xdc_143c, 0xb2_2222, 0x8b_0000, 0xff_6347]),

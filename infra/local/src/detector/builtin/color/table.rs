@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_says_what_the_rule_says_at_plain_colours() {
+    fn the_table_agrees_with_the_rule_for_plain_colours() {
         for rgb in [[255, 0, 0], [0, 0, 255], [255, 255, 255], [0, 0, 0], [128, 128, 128], [0, 128, 0]] {
             let entry = look_up(rgb);
             assert_eq!(entry.name, ColorName::of(Oklch::from_srgb(rgb)));
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn greys_are_not_coloured_and_colours_are() {
+    fn greys_count_as_colourless_and_colours_do_not() {
         assert!((0..=255).all(|level| !look_up([level; 3]).colored));
         assert!(look_up([200, 150, 150]).colored);
     }

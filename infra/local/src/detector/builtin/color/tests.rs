@@ -23,12 +23,12 @@ fn colours_come_most_frequent_first_with_their_mean_and_share() {
 }
 
 #[test]
-fn a_colour_that_fills_the_picture_is_a_certain_label() {
+fn a_colour_filling_the_picture_gets_full_confidence() {
     assert_eq!(labels(&halves(100, RED, BLUE)), [("red", 100.0)]);
 }
 
 #[test]
-fn a_quarter_of_the_picture_is_clear_enough_for_85() {
+fn a_quarter_of_the_picture_gives_a_confidence_of_85() {
     let found = labels(&halves(25, RED, BLUE));
     assert!(found[1].0 == "red" && (85.0..86.0).contains(&found[1].1), "{found:?}");
 }
@@ -49,7 +49,7 @@ fn a_colour_between_two_names_is_less_sure() {
 }
 
 #[test]
-fn black_and_white_is_monochrome_and_one_coloured_thing_is_enough_not_to_be() {
+fn black_and_white_is_monochrome_unless_a_single_thing_is_coloured() {
     let name = |pixels: &Pixels| pixels.monochrome().map(|(name, confidence)| (name, confidence.percent()));
     assert_eq!(name(&halves(50, [0; 3], [200; 3])), Some((MONOCHROME, 100.0)));
     assert_eq!(name(&halves(1, RED, [200; 3])), Some((MONOCHROME, 85.0)));
@@ -58,7 +58,7 @@ fn black_and_white_is_monochrome_and_one_coloured_thing_is_enough_not_to_be() {
 }
 
 #[test]
-fn what_cannot_be_seen_has_no_colour() {
+fn transparent_areas_have_no_colour() {
     let clear = Pixels::of(&RgbaImage::from_pixel(10, 10, Rgba([255, 0, 0, 0])));
     assert!(clear.dominant().is_empty() && clear.labels().is_empty() && clear.monochrome().is_none());
 }

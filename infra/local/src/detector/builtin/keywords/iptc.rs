@@ -76,14 +76,14 @@ mod tests {
     }
 
     #[test]
-    fn the_character_set_is_utf_8_if_it_says_so_and_else_latin_1() {
+    fn the_character_set_is_utf_8_if_declared_and_latin_1_otherwise() {
         let utf_8 = [set(1, 90, UTF_8), set(2, 25, "Köpek, çiçek".as_bytes())].concat();
         assert_eq!(names(&utf_8), ["köpek, çiçek"]);
         assert_eq!(names(&set(2, 25, b"Caf\xe9")), ["café"]);
     }
 
     #[test]
-    fn a_long_length_is_understood_and_an_absurd_one_ends_the_reading() {
+    fn an_extended_length_is_read_and_an_absurd_one_stops_parsing() {
         let long = [&[MARKER, 2, 25, 0x80, 4, 0, 0, 0, 3], b"dog".as_slice(), &set(2, 25, b"cat")].concat();
         assert_eq!(names(&long), ["dog", "cat"]);
         let absurd = [set(2, 25, b"cat"), vec![MARKER, 2, 25, 0xff, 0xff], vec![0xff; 99]].concat();
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn records_that_break_off_give_the_keywords_before() {
+    fn truncated_records_yield_the_keywords_before() {
         let whole = [set(2, 25, b"dog"), set(2, 25, b"cat")].concat();
         for length in 0..whole.len() {
             let found = names(&whole[..length]);

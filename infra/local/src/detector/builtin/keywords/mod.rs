@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_split_at_commas_and_semicolons_folded_and_cleared_of_doubles() {
+    fn lists_are_split_at_commas_and_semicolons_folded_and_deduplicated() {
         assert_eq!(
             names(&["Dog, cat;  Golden\tRetriever ,,;", "CAT,bird"]),
             ["dog", "cat", "golden retriever", "bird"]
@@ -67,14 +67,14 @@ mod tests {
     }
 
     #[test]
-    fn at_most_50_keywords_are_read_and_none_that_is_too_long() {
+    fn at_most_50_keywords_are_read_and_overlong_ones_skipped() {
         let many: Vec<_> = (0..80).map(|number| format!("{},keyword {number}", "x".repeat(101))).collect();
         let names = names(&[&many.join(";")]);
         assert_eq!((names.len(), names[49].as_str()), (50, "keyword 49"));
     }
 
     #[test]
-    fn a_source_that_is_broken_takes_nothing_from_the_others() {
+    fn a_broken_source_does_not_affect_the_others() {
         let metadata = Metadata {
             xmp: vec!["<x:xmpmeta <<".into()],
             iptc: vec![vec![0x1c, 2, 25, 0xff].into()],

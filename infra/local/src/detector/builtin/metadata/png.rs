@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn keywords_are_read_from_all_three_kinds_of_text() {
+    fn keywords_are_read_from_all_three_kinds_of_text_chunk() {
         for (kind, contents) in [
             (*b"tEXt", b"Keywords\0caf\xe9, dog".to_vec()),
             (*b"zTXt", [b"Keywords\0\0".to_vec(), deflated(b"caf\xe9, dog")].concat()),
@@ -111,20 +111,20 @@ mod tests {
     }
 
     #[test]
-    fn a_text_of_another_name_is_no_keywords() {
+    fn text_chunks_with_other_names_hold_no_keywords() {
         let metadata = read(&[chunk(*b"tEXt", b"Comment\0dog".to_vec())]);
         assert!(metadata.keyword_lists.is_empty() && metadata.xmp.is_empty());
     }
 
     #[test]
-    fn a_text_that_inflates_without_end_is_left_out_and_the_next_is_read() {
+    fn an_endlessly_inflating_text_is_skipped_and_the_next_is_read() {
         let bomb = [b"Keywords\0\0".to_vec(), deflated(&vec![b'a'; 50 << 20])].concat();
         let metadata = read(&[chunk(*b"zTXt", bomb), chunk(*b"tEXt", b"Keywords\0dog".to_vec())]);
         assert_eq!(metadata.keyword_lists, ["dog"]);
     }
 
     #[test]
-    fn broken_texts_are_passed_over() {
+    fn broken_texts_are_skipped() {
         for contents in [&b""[..], b"Keywords", b"Keywords\0", b"Keywords\0\x01\0en", b"Keywords\0\0not zlib"] {
             for kind in [*b"zTXt", *b"iTXt"] {
                 assert!(read(&[chunk(kind, contents.to_vec())]).keyword_lists.is_empty());

@@ -127,18 +127,18 @@ mod tests {
     }
 
     #[test]
-    fn a_ring_around_a_stone_is_one_pattern() {
+    fn a_ring_around_a_core_is_one_finder_pattern() {
         let pattern = ["#######..", "#.....#..", "#.###.#..", "#.###.#..", "#.###.#..", "#.....#..", "#######.."];
         assert_eq!(count_in(&pattern), 1);
     }
 
     #[test]
-    fn bars_in_the_right_rhythm_are_no_pattern() {
+    fn bars_in_the_right_proportions_are_not_a_finder_pattern() {
         assert_eq!(count_in(&["#.###.#.."; 7]), 0);
     }
 
     #[test]
-    fn a_ring_that_touches_its_stone_is_no_pattern() {
+    fn a_ring_touching_its_core_is_not_a_finder_pattern() {
         let touching = ["#######..", "#..#..#..", "#.###.#..", "#.###.#..", "#.###.#..", "#.....#..", "#######.."];
         assert_eq!(count_in(&touching), 0);
     }

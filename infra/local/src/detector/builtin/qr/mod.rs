@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_found_whichever_way_it_is_turned() {
+    fn a_code_is_found_in_any_rotation() {
         let code = code("https://example.org/labelcast");
         assert_eq!(find(&code), Some((LABEL, Confidence::FULL)));
         assert!(find(&imageops::rotate90(&code)).is_some());
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_without_a_code_has_none() {
+    fn no_code_is_found_in_a_picture_without_one() {
         assert_eq!(find(&GrayImage::from_pixel(200, 200, Luma([255]))), None);
         assert_eq!(
             find(&GrayImage::from_fn(200, 200, |x, y| Luma([if (x / 10 + y / 10) % 2 == 0 { 0 } else { 255 }]))),
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_that_is_damaged_beyond_repair_is_no_code() {
+    fn an_unreadable_code_is_not_reported() {
         let mut code = code("https://example.org/labelcast");
         // The finder patterns stay; the middle and the right lower part go.
         for y in 60..code.height() - 20 {

@@ -39,7 +39,7 @@ fn items_of_other_properties_are_not() {
 }
 
 #[test]
-fn the_namespace_counts_and_not_the_prefix() {
+fn the_namespace_matters_rather_than_its_prefix() {
     let renamed =
         format!(r#"<d:subject xmlns:d="{DUBLIN_CORE}" xmlns:r="{RDF}"><r:Bag><r:li>dog</r:li></r:Bag></d:subject>"#);
     assert_eq!(keywords(&renamed), ["dog"]);
@@ -53,7 +53,7 @@ fn references_and_cdata_are_text() {
 }
 
 #[test]
-fn a_required_adult_content_warning_is_found_however_it_is_written() {
+fn a_required_adult_content_warning_is_found_in_every_notation() {
     let value = "http://ns.useplus.org/ldf/vocab/CW-AWR";
     assert!(warns("", &format!("<plus:AdultContentWarning>{value}</plus:AdultContentWarning>")));
     assert!(warns("", &format!(r#"<plus:AdultContentWarning rdf:resource="{value}"/>"#)));
@@ -62,7 +62,7 @@ fn a_required_adult_content_warning_is_found_however_it_is_written() {
 }
 
 #[test]
-fn a_warning_that_is_not_required_or_unknown_is_none() {
+fn an_optional_or_unknown_warning_is_ignored() {
     for code in ["CW-NRQ", "CW-UNK", "", "CW-AWRX"] {
         let value = format!("http://ns.useplus.org/ldf/vocab/{code}");
         assert!(!warns(&format!(r#"plus:AdultContentWarning="{value}""#), ""), "{code}");
@@ -81,7 +81,7 @@ fn declared_entities_are_not_expanded() {
 }
 
 #[test]
-fn a_packet_that_breaks_off_gives_the_keywords_before_and_never_fails_otherwise() {
+fn a_truncated_packet_yields_the_keywords_before_and_never_fails() {
     let whole = packet("", "<dc:subject><rdf:Bag><rdf:li>dog</rdf:li><rdf:li>cat</rdf:li></rdf:Bag></dc:subject>");
     for length in (0..whole.len()).filter(|length| whole.is_char_boundary(*length)) {
         let found = read_all(&whole[..length]).0;
@@ -90,7 +90,7 @@ fn a_packet_that_breaks_off_gives_the_keywords_before_and_never_fails_otherwise(
 }
 
 #[test]
-fn a_hundred_thousand_open_elements_are_no_harm() {
+fn a_hundred_thousand_open_elements_are_harmless() {
     let deep = "<a>".repeat(100_000);
     assert_eq!(keywords(&format!("<dc:subject><rdf:li>dog</rdf:li></dc:subject>{deep}")), ["dog"]);
 }

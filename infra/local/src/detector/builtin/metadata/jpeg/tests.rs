@@ -36,7 +36,7 @@ fn xmp_and_iptc_are_found() {
 }
 
 #[test]
-fn photoshop_resources_may_run_over_several_segments() {
+fn photoshop_resources_may_span_several_segments() {
     let resources = resource(IPTC_RESOURCE, b"", b"records");
     let (one, other) = resources.split_at(15);
     let parts = [one, other].map(|part| (markers::APP13, [PHOTOSHOP, part].concat()));
@@ -44,7 +44,7 @@ fn photoshop_resources_may_run_over_several_segments() {
 }
 
 #[test]
-fn extended_xmp_is_put_together_in_any_order_if_the_main_packet_names_it() {
+fn extended_xmp_is_reassembled_in_any_order_if_the_main_packet_refers_to_it() {
     let (ours, foreign) = (b"0123456789ABCDEF0123456789ABCDEF", b"FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF");
     let main = [XMP, b"HasExtendedXMP=".as_slice(), ours].concat();
     let segments = [
@@ -65,7 +65,7 @@ fn more_than_one_mebibyte_is_not_kept() {
 }
 
 #[test]
-fn resources_that_break_off_give_what_came_before() {
+fn truncated_resources_yield_what_came_before() {
     let whole = [resource(IPTC_RESOURCE, b"", b"records"), resource(IPTC_RESOURCE, b"n", b"more")].concat();
     for length in 0..whole.len() {
         let found = iptc_resources(Bytes::copy_from_slice(&whole[..length]));
