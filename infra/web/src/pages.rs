@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_notices_are_served_with_the_page_and_hold_the_licences_of_its_font_and_of_the_models() {
+    fn the_notices_are_served_with_the_web_app_and_include_the_licences_of_the_font_and_the_models() {
         let page = Page::find("licenses.txt").expect("it is always packed");
         assert_eq!((page.content_type, page.immutable), ("text/plain; charset=utf-8", false));
         let notices = notices();

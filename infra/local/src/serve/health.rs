@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_ok_with_a_notice_where_there_is_less_than_people_may_expect() {
+    async fn health_is_ok_with_a_notice_if_less_works_than_expected() {
         let (_place, database) = database();
         let (status, body) =
             response(&Health::new(database, Vec::new(), Arc::new(|| Some("no model".to_owned())))).await;

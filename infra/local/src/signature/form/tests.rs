@@ -178,7 +178,7 @@ fn a_field_without_a_condition_is_refused() {
 }
 
 #[test]
-fn a_missing_setting_is_named() {
+fn a_missing_field_is_named() {
     for (name, shown) in [
         ("x-amz-signature", "X-Amz-Signature"),
         ("x-amz-algorithm", "X-Amz-Algorithm"),
