@@ -23,7 +23,7 @@ const faults = (changes) => preflight.faults({ ...good, ...changes }).join('\n')
 
 test('an ordinary account and region pass', () => assert.equal(faults({}), ''));
 
-test('an account with too little concurrency for the queues is named the quota and the settings', () => {
+test('too little account concurrency for the queues is refused, naming the quota and the settings', () => {
   const told = faults({ concurrency: 10 });
   for (const part of [
     '10 functions',
@@ -40,14 +40,14 @@ test('an account with too little concurrency for the queues is named the quota a
   );
 });
 
-test('the mappings of the template are what the check counts', () => {
+test('the concurrency check counts every event source mapping of the template', () => {
   const mapped = new Template('checked')
     .all('AWS::Lambda::EventSourceMapping')
     .reduce((sum, [, mapping]) => sum + mapping.ScalingConfig.MaximumConcurrency, 0);
   assert.ok(faults({ concurrency: mapped }).includes(`may start ${mapped} of them`));
 });
 
-test('a region without Rekognition or Translate is refused, with those that have both', () => {
+test('a region without Rekognition or Translate is refused, naming regions that have both', () => {
   for (const [region, service] of [
     ['eu-north-1', 'Rekognition'],
     ['sa-east-1', 'Translate'],
@@ -59,13 +59,13 @@ test('a region without Rekognition or Translate is refused, with those that have
   assert.ok(Object.values(REGIONS).every((regions) => regions.includes(config.region)));
 });
 
-test('access logs need the role of the account, which is not ours to make', () => {
+test('access logs require the logging role of the account, which the stack does not create', () => {
   const logged = { ...config, accessLogs: true };
   assert.match(faults({ config: logged }), /CloudWatch log role ARN/);
   assert.equal(faults({ config: logged, loggingRole: 'arn:aws:iam::1:role/logs' }), '');
 });
 
-test('a user pool keeps how it takes user names, and is never replaced for it', () => {
+test('a user pool keeps its case sensitivity and is never replaced to change it', () => {
   const first = { Id: 'p' };
   assert.match(faults({ pool: first }), /set userNamesIgnoreCase to false/);
   assert.equal(faults({ pool: first, config: { ...config, userNamesIgnoreCase: false } }), '');
@@ -77,7 +77,7 @@ test('a user pool keeps how it takes user names, and is never replaced for it', 
   );
 });
 
-test('nothing is emptied before the name of the stage was given', async () => {
+test('nothing is deleted unless the name of the stage is confirmed', async () => {
   const provider = {
     getStage: () => 'prod',
     naming: { getStackName: () => 'labelcast-prod' },
@@ -92,7 +92,7 @@ test('nothing is emptied before the name of the stage was given', async () => {
   delete process.env.LABELCAST_REMOVE;
 });
 
-test('settings that AWS or the functions would refuse are named with their bounds', () => {
+test('settings out of bounds are refused, naming the bounds', () => {
   assert.deepEqual(bounds.outside(config), []);
   for (const [name, value, told] of [
     ['analysesAtOnce', 1, 'from 2 to 1000'],
@@ -100,6 +100,9 @@ test('settings that AWS or the functions would refuse are named with their bound
     ['tokenMinutes', 4, 'from 5 to 60'],
     ['postsPerSecond', 0, 'from 1 to'],
     ['receiversAtOnce', 'all', 'from 1 to 20000'],
+    ['historyHours', 87_601, 'from 1 to 87600'],
+    ['minConfidence', 100.5, 'must be a number from 0 to 100'],
+    ['maxReceiveCount', 101, 'from 1 to 100'],
     ['userPoolTier', 'FREE', 'one of LITE, ESSENTIALS, PLUS'],
     ['accessLogs', 'yes', 'one of true, false'],
   ]) {
@@ -112,7 +115,7 @@ test('settings that AWS or the functions would refuse are named with their bound
   }
 });
 
-test('settings under which a cursor could pass a notification too early cannot be packaged', () => {
+test('settings that could advance the watermark too early cannot be packaged', () => {
   const directory = mkdtempSync(join(tmpdir(), 'labelcast-'));
   const settings = join(directory, 'config.yml');
   for (const [line, changed] of [

@@ -163,22 +163,58 @@ fn both_backends_accept_the_same_reader_rules() {
     assert_eq!(format!("{function:?}"), expected);
 }
 
-/// A place more that says the defaults: `infra/config.yml`, by which stacks are deployed.
+/// The name that a setting has in `infra/config.yml`, if stacks have it.
+fn configured(setting: &Setting, config: &str, functions: &str) -> Option<String> {
+    let by_variable = setting.variable.and_then(|variable| {
+        let begin = format!("{variable}: ${{self:custom.config.");
+        let (_, rest) = functions.split_once(&begin)?;
+        rest.split(['}', ',']).next().map(str::to_owned)
+    });
+    let by_name = || {
+        let mut words = setting.name.split('_').map(str::to_lowercase);
+        let first = words.next().unwrap_or_default();
+        let name = words.fold(first, |name, word| name + &word[..1].to_uppercase() + &word[1..]);
+        config.lines().any(|line| line.starts_with(&format!("{name}: "))).then_some(name)
+    };
+    by_variable.or_else(by_name)
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"))).expect(path)
+}
+
+/// `infra/config.yml`, by which stacks are deployed, and what hands its settings to the functions.
+fn stack() -> (String, String) {
+    (read("infra/config.yml"), ["infra/functions/images.yml", "infra/functions/live.yml"].map(read).concat())
+}
+
 #[test]
 fn a_stack_is_deployed_with_the_same_defaults() {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-    let read = |path: &str| std::fs::read_to_string(format!("{root}/{path}")).expect(path);
-    let config = read("infra/config.yml");
-    let given = ["infra/functions/images.yml", "infra/functions/live.yml"].map(read).concat();
+    let (config, functions) = stack();
     let mut found = 0;
     for setting in table::ALL {
-        let Some(variable) = setting.variable else { continue };
-        let begin = format!("{variable}: ${{self:custom.config.");
-        let Some((_, rest)) = given.split_once(&begin) else { continue };
-        let name = rest.split(['}', ',']).next().unwrap_or_default();
+        let Some(name) = configured(setting, &config, &functions) else { continue };
         let line = config.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")));
         assert_eq!(line, Some(setting.write(setting.default).as_str()), "{name}");
         found += 1;
     }
     assert!(found > 10, "only {found} were compared");
+}
+
+/// Packaging refuses exactly what the functions would refuse.
+#[test]
+fn a_stack_is_packaged_with_the_same_bounds() {
+    let (config, functions) = stack();
+    let plugin = read("infra/plugins/bounds.js").replace('_', "");
+    let (_, bounds) = plugin.split_once("const FUNCTIONBOUNDS = {\n").expect("the plugin lists them");
+    let (bounds, _) = bounds.split_once("\n};").expect("the list ends");
+    let checked: BTreeSet<&str> = bounds.lines().map(str::trim).collect();
+    let expected: BTreeSet<String> = table::ALL
+        .iter()
+        .filter_map(|setting| {
+            let [least, most] = [setting.least, setting.most].map(|value| setting.write(value));
+            configured(setting, &config, &functions).map(|name| format!("{name}: [{least}, {most}],"))
+        })
+        .collect();
+    assert_eq!(checked, expected.iter().map(String::as_str).collect());
 }
