@@ -10,7 +10,7 @@ const alarms = template.all('AWS::CloudWatch::Alarm').map(([, alarm]) => alarm);
 const of = (metric) => alarms.filter(({ MetricName }) => MetricName === metric);
 const watched = (metric) => of(metric).map(({ Dimensions }) => reference(Dimensions[0].Value));
 
-test('every alarm goes to the topic that people hear of', () => {
+test('every alarm notifies the topic that people subscribe to', () => {
   assert.ok(alarms.length > 40);
   for (const alarm of alarms) {
     assert.deepEqual(alarm.AlarmActions, [{ Ref: 'Alarms' }], alarm.AlarmDescription);
@@ -18,14 +18,14 @@ test('every alarm goes to the topic that people hear of', () => {
   }
 });
 
-test('throttling of every function', () => {
+test('an alarm watches the throttling of every function', () => {
   assert.deepEqual(
     watched('Throttles').toSorted(),
     [...functions.values()].map(({ id }) => id).toSorted(),
   );
 });
 
-test('the age of the oldest message of every queue that somebody works off', () => {
+test('an alarm watches the oldest message of every consumed queue', () => {
   const working = template
     .all('AWS::Lambda::EventSourceMapping')
     .map(([, mapping]) => reference(mapping.EventSourceArn));
@@ -33,7 +33,7 @@ test('the age of the oldest message of every queue that somebody works off', () 
   assert.ok(of('ApproximateAgeOfOldestMessage').every(({ Threshold }) => Threshold === 120));
 });
 
-test('failures of the REST API', () => {
+test('an alarm watches failures of the REST API', () => {
   const [alarm] = of('5XXError');
   assert.deepEqual(alarm.Dimensions, [
     { Name: 'ApiName', Value: template.resources.ApiGatewayRestApi.Properties.Name },
@@ -41,7 +41,7 @@ test('failures of the REST API', () => {
   ]);
 });
 
-test('a sweep that did not run: nothing measured is the alarm', () => {
+test('a sweep that does not run raises an alarm by its missing data', () => {
   const [alarm] = of('Invocations');
   assert.equal(reference(alarm.Dimensions[0].Value), functions.get('sweep').id);
   assert.deepEqual(
@@ -50,7 +50,7 @@ test('a sweep that did not run: nothing measured is the alarm', () => {
   );
 });
 
-test('pushes that fail, and the time from upload to push, by metrics that the functions count in this stage', () => {
+test('alarms watch failed pushes and upload-to-push latency, by metrics of this stage', () => {
   const counted = sourcesBelow('functions/src')
     .concat(sourcesBelow('infra/aws/src'))
     .map(read)

@@ -7,12 +7,12 @@ import { Template, read, reference } from './template.mjs';
 const template = new Template('checked');
 const functions = [...template.functions.keys()];
 
-test('every function of the stack is known to the bootstrap, and the other way round', () => {
+test('the stack and the bootstrap have the same functions', () => {
   const known = read('target/stack/functions.txt').trim().split('\n');
   assert.deepEqual(functions.toSorted(), known.toSorted());
 });
 
-test('every call of the REST contract has its route, and no route leads nowhere', () => {
+test('the routes of the REST API are exactly the calls of its contract', () => {
   const sources = sourcesBelow('functions/src').map(read).join('\n');
   const called = [...sources.matchAll(/utoipa::path\((\w+),[^\]]*? path = "([^"]+)"/g)];
   const contract = called.map(([, method, path]) => `${method.toUpperCase()} ${path}`);
@@ -21,7 +21,7 @@ test('every call of the REST contract has its route, and no route leads nowhere'
   assert.deepEqual(routes().toSorted(), [...contract, ...others].toSorted());
 });
 
-test('only those who are signed in pass API Gateway, but where programs show a key or nothing is secret', () => {
+test('API Gateway requires a sign-in except where programs use a key or nothing is secret', () => {
   const open = template
     .all('AWS::ApiGateway::Method')
     .filter(([, method]) => method.AuthorizationType !== 'COGNITO_USER_POOLS')
@@ -37,7 +37,7 @@ test('only those who are signed in pass API Gateway, but where programs show a k
   assert.deepEqual(open.toSorted(), meant);
 });
 
-test('the bus hands on exactly what index and notify listen to', () => {
+test('the bus forwards exactly the events that index and notify handle', () => {
   const source = read('functions/src/model/event.rs');
   for (const name of ['index', 'notify']) {
     const list = source.match(new RegExp(`FOR_${name.toUpperCase()}: [^=]*= &\\[([^\\]]*)\\]`))[1];
@@ -50,7 +50,7 @@ test('the bus hands on exactly what index and notify listen to', () => {
   }
 });
 
-test('every route of the socket but connecting and disconnecting sends back what the function answers', () => {
+test('every WebSocket route except $connect and $disconnect returns the response of its function', () => {
   const answered = template
     .all('AWS::ApiGatewayV2::RouteResponse')
     .map(([, response]) => reference(response.RouteId));
@@ -69,7 +69,7 @@ test('every route of the socket but connecting and disconnecting sends back what
   assert.deepEqual(answered.toSorted(), routed.map(([id]) => id).toSorted());
 });
 
-test('the authorizer is asked for every connection, whatever header carries the token', () => {
+test('the authorizer runs for every connection, whichever header carries the token', () => {
   const [[id, authorizer]] = template.all('AWS::ApiGatewayV2::Authorizer');
   assert.deepEqual(authorizer.IdentitySource, []);
   const [, connect] = template
@@ -78,7 +78,7 @@ test('the authorizer is asked for every connection, whatever header carries the 
   assert.equal(reference(connect.AuthorizerId), id);
 });
 
-test('for the emulator only what it lacks is taken out, and the functions know where it is', () => {
+test('for the emulator only unsupported resources are removed, and the functions get its endpoint', () => {
   const emulated = new Template('emulator');
   const lacking = Object.keys(template.resources).filter((id) => isLackedByEmulator(id));
   assert.ok(lacking.length > 0);

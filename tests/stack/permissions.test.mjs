@@ -14,7 +14,7 @@ const sources = (name) =>
     .filter(([, each]) => reference(each.FunctionName) === functions.get(name).id)
     .map(([, each]) => each.SourceArn['Fn::Sub'] ?? text(each.SourceArn));
 
-test('every permission of a service names the resource of this stack that it is for', () => {
+test('every service permission names its source resource in this stack', () => {
   assert.ok(permissions.length >= 15);
   for (const [id, permission] of permissions) {
     assert.match(permission.Principal, /^(apigateway|events|s3)\.amazonaws\.com$/, id);
@@ -30,14 +30,14 @@ test('every permission of a service names the resource of this stack that it is 
   }
 });
 
-test('what carries no account in its ARN is held to the account too', () => {
+test('sources without an account in their ARN are restricted by account', () => {
   for (const [id, permission] of permissions.filter(
     ([, each]) => each.Principal === 's3.amazonaws.com',
   ))
     assert.deepEqual(permission.SourceAccount, { Ref: 'AWS::AccountId' }, id);
 });
 
-test('the socket API alone may connect, and only its own authorizer is asked', () => {
+test('only the WebSocket API may invoke its functions and authorizer', () => {
   const api = 'arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${WebsocketsApi}';
   assert.deepEqual(sources('connect'), [`${api}/checked/$connect`]);
   assert.deepEqual(sources('disconnect'), [`${api}/checked/$disconnect`]);
@@ -45,7 +45,7 @@ test('the socket API alone may connect, and only its own authorizer is asked', (
   assert.deepEqual(sources('authorize'), [`${api}/authorizers/\${AuthorizeWebsocketsAuthorizer}`]);
 });
 
-test('the REST API calls from its stage only', () => {
+test('the REST API invokes functions from its own stage only', () => {
   const api =
     'arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${ApiGatewayRestApi}';
   const integrations = template
@@ -58,7 +58,7 @@ test('the REST API calls from its stage only', () => {
   for (const [name] of behind) assert.deepEqual(sources(name), [`${api}/checked/*`], name);
 });
 
-test('a rule calls only what it is for', () => {
+test('an event rule invokes only its own target', () => {
   for (const [id, permission] of permissions.filter(
     ([, each]) => each.Principal === 'events.amazonaws.com',
   )) {
@@ -74,7 +74,7 @@ test('a rule calls only what it is for', () => {
   }
 });
 
-test('services may write to a queue for one source, written out', () => {
+test('a queue accepts messages from one explicitly named source', () => {
   const statements = template
     .all('AWS::SQS::QueuePolicy')
     .flatMap(([id, policy]) => policy.PolicyDocument.Statement.map((statement) => [id, statement]));
@@ -99,7 +99,7 @@ test('services may write to a queue for one source, written out', () => {
   }
 });
 
-test('no function makes log groups: those of the stack go with it', () => {
+test('functions cannot create log groups, so those of the stack are deleted with it', () => {
   const groups = template.all('AWS::Logs::LogGroup').map(([, group]) => group.LogGroupName);
   for (const [name, { FunctionName }] of functions) {
     const actions = template.rights(name).map(([action]) => action);

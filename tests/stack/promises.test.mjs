@@ -9,7 +9,7 @@ const queues = new Map(template.all('AWS::SQS::Queue'));
 const deadLetters = [...queues.keys()].filter((id) => id.endsWith('DeadLetters'));
 const functions = template.functions;
 
-test('a job that keeps failing is kept as a dead letter, after the attempts that its function counts', () => {
+test('a job that keeps failing becomes a dead letter after the attempts that its function counts', () => {
   const mappings = template.all('AWS::Lambda::EventSourceMapping');
   assert.ok(mappings.length >= 3);
   for (const [id, mapping] of mappings) {
@@ -37,7 +37,7 @@ test('a job that keeps failing is kept as a dead letter, after the attempts that
   }
 });
 
-test('whoever goes on with a notification has ended before cursors pass it', () => {
+test('every attempt at a notification has ended before cursors pass it', () => {
   const lasting = (queue, name) => {
     const { VisibilityTimeout, RedrivePolicy } = queues.get(queue);
     return (RedrivePolicy.maxReceiveCount - 1) * VisibilityTimeout + functions.get(name).Timeout;
@@ -53,7 +53,7 @@ test('whoever goes on with a notification has ended before cursors pass it', () 
   }
 });
 
-test('what an asynchronous function gives up goes to failed and to the dead letters', () => {
+test('exhausted events of an asynchronous function go to failed and to the dead letters', () => {
   const byRules = template
     .all('AWS::Events::Rule')
     .flatMap(([, rule]) => rule.Targets.map(({ Arn }) => reference(Arn)));
@@ -77,7 +77,7 @@ test('what an asynchronous function gives up goes to failed and to the dead lett
   assert.deepEqual(endpoints.toSorted(), ['FailuresQueue', 'GivenUpDeadLetters']);
 });
 
-test('what the bus cannot hand to a function is kept', () => {
+test('events that the bus cannot deliver are kept', () => {
   const rules = template
     .all('AWS::Events::Rule')
     .filter(([, rule]) => rule.EventPattern !== undefined);
@@ -89,7 +89,7 @@ test('what the bus cannot hand to a function is kept', () => {
   }
 });
 
-test('dead letters stay for 14 days, and an alarm tells of the first', () => {
+test('dead letters are kept for 14 days, and the first raises an alarm', () => {
   assert.equal(deadLetters.length, 6);
   const alarms = template
     .all('AWS::CloudWatch::Alarm')
@@ -105,7 +105,7 @@ test('dead letters stay for 14 days, and an alarm tells of the first', () => {
   );
 });
 
-test('every queue of dead letters can be found by its output, and redriven', () => {
+test('every dead-letter queue is a stack output and can be redriven', () => {
   const redriven = [...read('infra/redrive.mjs').matchAll(/^  (\w+DeadLetters): /gm)].map(
     (match) => match[1],
   );
@@ -114,7 +114,7 @@ test('every queue of dead letters can be found by its output, and redriven', () 
     assert.deepEqual(template.outputs[`${id}Url`]?.Value, { Ref: id }, id);
 });
 
-test('an alarm tells of the errors of every function but authorize, which fails to refuse', () => {
+test('an alarm watches the errors of every function except authorize, which refuses by failing', () => {
   const alarms = template
     .all('AWS::CloudWatch::Alarm')
     .filter(([, alarm]) => alarm.MetricName === 'Errors');
@@ -123,7 +123,7 @@ test('an alarm tells of the errors of every function but authorize, which fails 
   assert.deepEqual(watched.toSorted(), expected.toSorted());
 });
 
-test('every function is traced, and its log ends some day', () => {
+test('every function is traced, and its logs expire', () => {
   const groups = template.all('AWS::Logs::LogGroup');
   assert.equal(groups.length, functions.size);
   assert.ok(groups.every(([, group]) => group.RetentionInDays > 0));
@@ -133,7 +133,7 @@ test('every function is traced, and its log ends some day', () => {
   }
 });
 
-test('tables are paid by use, can be restored, and forget what has a ttl', () => {
+test('tables are billed on demand, can be restored, and expire rows with a ttl', () => {
   const tables = template.all('AWS::DynamoDB::Table');
   assert.equal(tables.length, 4);
   for (const [id, table] of tables) {
@@ -148,7 +148,7 @@ test('tables are paid by use, can be restored, and forget what has a ttl', () =>
   }
 });
 
-test('the bucket is closed to the public, encrypted, and spoken to over TLS only', () => {
+test('the bucket is private, encrypted, and accessible over TLS only', () => {
   const { Bucket, BucketPolicy, IngestPermission } = template.resources;
   const closed = Object.values(Bucket.Properties.PublicAccessBlockConfiguration);
   assert.deepEqual(closed, [true, true, true, true]);
@@ -163,7 +163,7 @@ test('the bucket is closed to the public, encrypted, and spoken to over TLS only
   assert.equal(reference(IngestPermission.Properties.FunctionName), functions.get('ingest').id);
 });
 
-test('errors that API Gateway makes have our shape, can be read by pages, and count from the first deployment on', () => {
+test('API Gateway errors have our format and CORS headers from the first deployment on', () => {
   const responses = template.all('AWS::ApiGateway::GatewayResponse');
   assert.ok(responses.length > 0);
   const [deployment] = Object.values(template.resources).filter(
@@ -184,7 +184,7 @@ test('errors that API Gateway makes have our shape, can be read by pages, and co
   }
 });
 
-test('people may choose user names in any case, good passwords and a second factor', () => {
+test('users may use names in any case, strong passwords and a second factor', () => {
   const { Policies, MfaConfiguration, EnabledMfas, UserPoolTier, UsernameConfiguration } =
     template.resources.UserPool.Properties;
   assert.deepEqual(UsernameConfiguration, { CaseSensitive: false });
@@ -194,7 +194,7 @@ test('people may choose user names in any case, good passwords and a second fact
   assert.equal(UserPoolTier, 'ESSENTIALS');
 });
 
-test('the command line signs in with a client of its own, on this computer only', () => {
+test('the command line signs in with its own client, on loopback only', () => {
   const { CliClient, UserPoolClient } = template.resources;
   const source = read('infra/web/src/settings.rs');
   const [, uris] = /CLI_REDIRECT_URIS: \[&str; \d+\] =\s*\[([^\]]*)\]/.exec(source);
@@ -212,17 +212,17 @@ test('the command line signs in with a client of its own, on this computer only'
   }
 });
 
-test('what a function gave up is encrypted on its way', () => {
+test('failed events are encrypted at rest, in the topic and in the queues', () => {
   assert.equal(template.resources.GivenUp.Properties.KmsMasterKeyId, 'alias/aws/sns');
   for (const [id, queue] of queues) assert.ok(queue.SqsManagedSseEnabled, id);
 });
 
-test('an event that Lambda cannot hand to a function goes to `failed` in minutes, not in hours', () => {
+test('an event that Lambda cannot deliver goes to `failed` within minutes, not hours', () => {
   for (const [id, config] of template.all('AWS::Lambda::EventInvokeConfig'))
     assert.ok(config.MaximumEventAgeInSeconds >= 60 && config.MaximumEventAgeInSeconds <= 900, id);
 });
 
-test('both APIs take no more than was set', () => {
+test('both APIs are throttled to their settings', () => {
   const { DefaultRouteSettings } = template.resources.WebsocketsDeploymentStage.Properties;
   assert.deepEqual(DefaultRouteSettings, { ThrottlingRateLimit: 2000, ThrottlingBurstLimit: 4000 });
   // The stage of the REST API is no resource of the stack (docs/decisions/0009-rest-stage.md): the deployment sets it.
@@ -233,7 +233,7 @@ test('both APIs take no more than was set', () => {
   ]);
 });
 
-test('the sign-in keeps no secret in the web app, and only administrators make users unless that was set', () => {
+test('the web app has no client secret, and only administrators create users unless set otherwise', () => {
   const { UserPoolClient, UserPool } = template.resources;
   assert.equal(UserPoolClient.Properties.GenerateSecret, false);
   assert.deepEqual(UserPoolClient.Properties.AllowedOAuthFlows, ['code']);

@@ -6,7 +6,7 @@ import { Template, reference } from './template.mjs';
 const template = new Template('checked');
 const functions = [...template.functions.keys()];
 
-test('every function has a role of its own, and there is no other', () => {
+test('every function has its own role, and there are no others', () => {
   const roles = functions.map((name) => reference(template.functions.get(name).Role));
   assert.equal(new Set(roles).size, functions.length);
   assert.deepEqual(
@@ -18,7 +18,7 @@ test('every function has a role of its own, and there is no other', () => {
   );
 });
 
-test('a right names its resource, but where AWS knows no names', () => {
+test('every permission names its resource unless AWS does not support it', () => {
   const nameless = /^(xray:Put|rekognition:Detect|translate:TranslateText)/;
   for (const name of functions) {
     for (const [action, resource] of template.rights(name)) {
@@ -28,7 +28,7 @@ test('a right names its resource, but where AWS knows no names', () => {
   }
 });
 
-test('nobody may scan a table', () => {
+test('no function may scan a table', () => {
   const all = functions.flatMap((name) => template.rights(name).map(([action]) => action));
   assert.ok(all.includes('dynamodb:Query'));
   assert.ok(!all.includes('dynamodb:Scan'));
@@ -41,16 +41,16 @@ const writes = (name) =>
       /:(Put|Update|Delete|Send|Publish)(?!TraceSegments|Telemetry|LogEvents)/.test(action),
     );
 
-test('those who only read may only read', () => {
+test('functions that only read cannot write', () => {
   for (const name of ['search', 'moderation']) assert.deepEqual(writes(name), [], name);
 });
 
-test('whoever reads a history may begin it and say that it is used, and not remove from it', () => {
+test('functions that read history may create a topic and mark it as used, but not delete from it', () => {
   const actions = writes('history').map(([action]) => action);
   assert.deepEqual(actions, ['dynamodb:PutItem', 'dynamodb:UpdateItem']);
 });
 
-test('sweep sees how many analyses wait, and neither sends nor takes any', () => {
+test('sweep can count waiting analyses, but neither send nor receive them', () => {
   assert.ok(template.may('sweep', 'sqs:GetQueueAttributes', 'AnalysisQueue'));
   for (const action of ['sqs:SendMessage', 'sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:PurgeQueue'])
     assert.ok(!template.may('sweep', action, 'AnalysisQueue'), action);
@@ -68,7 +68,7 @@ const uses = [
   ['LABELCAST_MANAGEMENT_ENDPOINT', 'execute-api:ManageConnections', 'WebsocketsApi'],
 ];
 for (const [setting, action, id] of uses) {
-  test(`whoever is told of ${setting} may use it, and nobody else`, () => {
+  test(`exactly the functions configured with ${setting} may use it`, () => {
     // DynamoDB forgets old idempotency keys itself: `sweep` has the table's name and nothing to do there.
     // And it only looks at the queue of analyses.
     const looks = ['LABELCAST_PROGRAMS_TABLE', 'LABELCAST_ANALYSIS_QUEUE'];
@@ -85,7 +85,7 @@ for (const [setting, action, id] of uses) {
   });
 }
 
-test('whoever is told of the bucket may do something there, and nobody else', () => {
+test('exactly the functions configured with the bucket have access to it', () => {
   const told = functions.filter(
     (name) => 'LABELCAST_BUCKET' in template.functions.get(name).Environment.Variables,
   );

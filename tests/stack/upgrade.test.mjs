@@ -16,13 +16,13 @@ const NEVER_SET = {
   'AWS::SQS::Queue': ['QueueName', 'FifoQueue'],
 };
 
-test('everything that a deployed stage has is still there, as the same thing', () => {
+test('an upgrade keeps every resource of a deployed stage with its type', () => {
   assert.ok(Object.keys(deployed).length > 190);
   for (const [id, { Type }] of Object.entries(deployed))
     assert.equal(resources[id]?.Type, Type, id);
 });
 
-test('nothing is replaced', () => {
+test('an upgrade replaces no resource', () => {
   for (const [id, { Type, Properties = {} }] of Object.entries(deployed)) {
     for (const [name, value] of Object.entries(Properties))
       assert.deepEqual(resources[id].Properties[name], value, `${id}.${name}`);
@@ -32,7 +32,7 @@ test('nothing is replaced', () => {
   }
 });
 
-test('what holds data stays, whoever deletes the stack or would replace it', () => {
+test('resources that hold data are retained on deletion and replacement', () => {
   const holding = /^AWS::(DynamoDB::Table|Cognito::UserPool|Cognito::UserPoolGroup)$/;
   for (const [id, resource] of Object.entries(resources).filter(([, { Type }]) =>
     holding.test(Type),

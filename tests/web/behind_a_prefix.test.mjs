@@ -16,7 +16,7 @@ for (const { name, strips } of [
   { name: 'caddy', strips: true },
   { name: 'caddy', strips: false },
 ]) {
-  describe(`${name} that ${strips ? 'takes the path away' : 'passes the path on'}`, () => {
+  describe(`${name} that ${strips ? 'strips the prefix' : 'passes the prefix on'}`, () => {
     let server, front, browser, url
 
     before(async () => {
@@ -56,7 +56,7 @@ for (const { name, strips } of [
       assert.deepEqual(watch.violations, [])
     })
 
-    test('every address that is named lies below the path', async () => {
+    test('every advertised URL is below the prefix', async () => {
       const socket = url.replace('https', 'wss')
       const json = async (path) => (await fetch(`${url}${path}`)).json()
       const settings = await json('/web/settings.json')

@@ -80,7 +80,7 @@ test('signing in at the hosted UI leads back to the web app, signed in and live'
   moderator = await signIn('moderator')
 })
 
-test('a picture that is uploaded appears live, with its labels, for everybody', async () => {
+test('an uploaded picture appears live with its labels for everybody', async () => {
   await by(moderator, 'nav-live').first().click()
   await upload('sea.png', { keywords: word, color: colour() })
   await by(viewer, 'upload-row').and(viewer.locator('[data-state=labelled]')).first().waitFor()
@@ -90,7 +90,7 @@ test('a picture that is uploaded appears live, with its labels, for everybody', 
   await moderator.screenshot({ path: shot('live') })
 })
 
-test('a moderator is alerted of an offensive picture, and sees it only after a click', async () => {
+test('a moderator is alerted to an offensive picture, which is revealed only on click', async () => {
   await by(moderator, 'nav-alerts').first().click()
   await upload('fight.png', { keywords: `Graphic Violence, ${run}`, color: colour() })
   await by(viewer, 'upload-row').and(viewer.locator('[data-state=review]')).first().waitFor()
@@ -132,7 +132,7 @@ test('a reload keeps the sign-in, and an expired token is renewed without asking
   await live(viewer)
 })
 
-test('a code that comes with a foreign state is refused, and never exchanged', async () => {
+test('a code with a foreign state is refused and never exchanged', async () => {
   const page = await watch.page(browser)
   let exchanged = 0
   page.on('request', (request) => request.url().includes('/oauth2/token') && exchanged++)
@@ -157,7 +157,7 @@ test('signing out ends the session at the hosted UI too, and leads back to the w
   await by(viewer, 'sign-in').first().waitFor()
 })
 
-test('the web app contacts no other host and keeps to its policy', () => {
+test('the web app contacts no other host and obeys its content security policy', () => {
   assert.deepEqual(watch.foreign, [])
   assert.deepEqual(watch.violations, [])
 })

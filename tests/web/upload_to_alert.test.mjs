@@ -26,7 +26,7 @@ async function signIn(name) {
   return page
 }
 
-test('a picture that is uploaded appears live, with its labels, for everybody', async () => {
+test('an uploaded picture appears live with its labels for everybody', async () => {
   await by(moderator, 'nav-live').first().click()
   await by(viewer, 'nav-upload').first().click()
   await by(viewer, 'file-input').first().setInputFiles([file('sea.png', { keywords: 'lighthouse' })])
@@ -45,7 +45,7 @@ test('a file that is not a picture is refused with a reason', async () => {
   assert.match(await row.innerText(), /isn't a picture/)
 })
 
-test('a moderator is alerted of an offensive picture, which stays hidden until clicked and from others', async () => {
+test('a moderator is alerted to an offensive picture, which is hidden from others and revealed only on click', async () => {
   await by(moderator, 'nav-alerts').first().click()
   await by(viewer, 'nav-upload').first().click()
   const offensive = file('fight.png', { color: [200, 20, 20], keywords: 'Graphic Violence' })
@@ -75,7 +75,7 @@ test('a search finds the picture and opens it', async () => {
   await by(viewer, 'image-page').filter({ hasText: 'lighthouse' }).first().waitFor()
 })
 
-test('the web app contacts no other host and keeps to its policy', () => {
+test('the web app contacts no other host and obeys its content security policy', () => {
   assert.deepEqual(watch.foreign, [])
   assert.deepEqual(watch.violations, [])
 })

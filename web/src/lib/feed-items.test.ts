@@ -26,7 +26,7 @@ describe('the feed', () => {
     expect(items[0]?.image.image_id).toBe(`${FEED_LENGTH + 4}`);
   });
 
-  it('keeps what arrived while the list was being loaded, and nothing older', () => {
+  it('keeps items that arrived while the list was loading, and nothing older', () => {
     const items = [
       { image: image('new'), generation: 2 },
       { image: image('gone'), generation: 1 },
@@ -37,7 +37,7 @@ describe('the feed', () => {
     expect(reloaded[2]?.took).toBe(5);
   });
 
-  it('forgets what was removed', () => {
+  it('drops removed images', () => {
     expect(ids(without([{ image: image('a') }, { image: image('b') }], 'a'))).toBe('b');
   });
 });

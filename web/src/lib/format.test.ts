@@ -12,7 +12,7 @@ describe('times', () => {
     expect(duration(ms)).toBe(words);
   });
 
-  it('read relative to now', () => {
+  it('are shown relative to now', () => {
     const now = Date.parse('2026-01-01T00:10:00Z');
     expect(ago('2026-01-01T00:09:59Z', now)).toBe('just now');
     expect(ago('2026-01-01T00:09:18Z', now)).toBe('42 s ago');
@@ -20,7 +20,7 @@ describe('times', () => {
   });
 });
 
-it('sizes read in the unit that fits', () => {
+it('sizes are shown in the unit that fits', () => {
   expect([bytes(12), bytes(20_480), bytes(5_000_000)]).toEqual(['12 B', '20 KB', '4.8 MB']);
 });
 

@@ -87,7 +87,7 @@ describe('live connection', () => {
     vi.useRealTimers();
   });
 
-  it('says within 20 s that the line is dead, though the socket says nothing', async () => {
+  it('reports a dead connection within 20 s although the socket reports nothing', async () => {
     await live();
     expect(phase.name).toBe('live');
     await vi.advanceTimersByTimeAsync(20_000);
@@ -106,7 +106,7 @@ describe('live connection', () => {
     expect(socket.pings()).toBe(360);
   });
 
-  it('shows at once that it is checking when the browser is offline, and within 6 s that the connection is dead', async () => {
+  it('shows that it is checking as soon as the browser is offline, and within 6 s that the connection is dead', async () => {
     const { connection } = await live();
     connection.step({ kind: 'offline' });
     expect(phase).toEqual({ name: 'live', checking: true });
@@ -114,7 +114,7 @@ describe('live connection', () => {
     expect(phase.name).toBe('waiting');
   });
 
-  it('tries again and again while the line is dead, and is live once it is back', async () => {
+  it('keeps retrying while the network is down, and is live once it is back', async () => {
     await live();
     await vi.advanceTimersByTimeAsync(120_000);
     const tried = FakeSocket.all.length;

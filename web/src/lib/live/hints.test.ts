@@ -5,7 +5,7 @@ class Page extends EventTarget {
   visibilityState: DocumentVisibilityState = 'visible';
 }
 
-describe('hints of the browser', () => {
+describe('browser hints', () => {
   const window = new EventTarget();
   const network = new EventTarget();
   const document = new Page();
@@ -36,13 +36,13 @@ describe('hints of the browser', () => {
     expect(reported).toEqual([hint]);
   });
 
-  it('reports that nobody looks any more', () => {
+  it('reports that the page is hidden', () => {
     document.visibilityState = 'hidden';
     document.dispatchEvent(new Event('visibilitychange'));
     expect(reported).toEqual([{ kind: 'visibility', visible: false }]);
   });
 
-  it('notices that the machine slept, and that time merely passes', () => {
+  it('detects that the machine slept, as opposed to time merely passing', () => {
     vi.advanceTimersByTime(60_000);
     expect(reported).toEqual([]);
     vi.setSystemTime(Date.now() + 3_600_000);
@@ -50,14 +50,14 @@ describe('hints of the browser', () => {
     expect(reported).toEqual([{ kind: 'wake' }]);
   });
 
-  it('does not take the slow timers of a hidden page for sleep', () => {
+  it('does not mistake throttled timers of a hidden page for sleep', () => {
     document.visibilityState = 'hidden';
     vi.setSystemTime(Date.now() + 60_000);
     vi.advanceTimersByTime(5_000);
     expect(reported).toEqual([]);
   });
 
-  it('reports nothing after its end', () => {
+  it('reports nothing after it was stopped', () => {
     end();
     window.dispatchEvent(new Event('offline'));
     vi.setSystemTime(Date.now() + 3_600_000);

@@ -50,7 +50,7 @@ function reconnect(machine: LiveMachine) {
 }
 
 describe('live machine', () => {
-  it('subscribes to what is watched as soon as it is open', () => {
+  it('subscribes to the watched topics as soon as it is open', () => {
     const machine = new LiveMachine(() => 0, PING_EVERY);
     expect(of(machine.step({ kind: 'start' }), 'connect')).toHaveLength(1);
     expect(machine.step({ kind: 'watch', topic: 'labels', filter: 'dog' })).toEqual([]);
@@ -110,7 +110,7 @@ describe('live machine', () => {
     expect(reconnect(machine)).not.toHaveProperty('since');
   });
 
-  it('goes back to the agreed filter when a new one is refused', () => {
+  it('reverts to the accepted filter when a new one is refused', () => {
     const machine = connected('dog');
     const [change] = sent(machine.step({ kind: 'watch', topic: 'labels', filter: '(' }));
     const effects = frame(machine, {
@@ -184,7 +184,7 @@ describe('live machine', () => {
     expect(of(frame(machine, labelled('n2', 'e1-7')), 'clear-timer')).toEqual([]);
   });
 
-  it('sends one ping for several occasions, and does not put off its deadline', () => {
+  it('sends one ping for several hints, and does not extend its deadline', () => {
     const machine = connected();
     expect(sent(machine.step({ kind: 'visibility', visible: true }))).toHaveLength(1);
     const again = machine.step({ kind: 'wake' });
@@ -239,7 +239,7 @@ describe('live machine', () => {
     expect(machine.phase).toEqual({ name: 'live' });
   });
 
-  it('hands a renewed token to the open connection, and reconnects if it is refused', () => {
+  it('passes a renewed token to the open connection, and reconnects if it is refused', () => {
     const machine = connected();
     const [refresh] = sent(machine.step({ kind: 'token', token: 't2' }));
     expect(refresh).toMatchObject({ action: 'refresh', token: 't2' });

@@ -37,7 +37,7 @@ describe('the stages of an upload', () => {
     expect(advance('review', 'labelled')).toBe('labelled');
   });
 
-  it('are settled when nothing more is pending', () => {
+  it('are complete when nothing is pending', () => {
     expect((['sending', 'sent', 'received'] as const).some(isSettled)).toBe(false);
     expect(
       (['labelled', 'review', 'rejected', 'failed', 'refused'] as const).every(isSettled),
@@ -52,7 +52,7 @@ describe('the stages of an upload', () => {
 });
 
 describe('a storage error', () => {
-  it('is explained to people', () => {
+  it('is explained in plain words', () => {
     const xml = (code: string, message: string) =>
       `<?xml version="1.0"?><Error><Code>${code}</Code><Message>${message}</Message></Error>`;
     expect(storeError(400, xml('EntityTooLarge', 'x'))).toMatch(/larger/);
