@@ -47,7 +47,7 @@ class Function:
         return action == "sqs:SendMessageBatch"
 
     def for_throttled_posts(self, action, resource):
-        """`deliver` puts back who was not served in its time: the emulator takes every post at once. tests/tests/posts_of_aws
+        """`deliver` puts back who was not served in its time: the emulator takes every post at once. tests/tests/apigateway_posts
         has a stand-in that does not."""
         return self.name == "deliver" and action in ("sqs:SendMessage", "sqs:SendMessageBatch") and resource in self.sources
 

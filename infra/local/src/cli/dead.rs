@@ -46,7 +46,7 @@ impl DeadArguments {
     }
 }
 
-async fn list(table: &WorkTable, json: bool) -> Outcome {
+async fn list(table: &JobTable, json: bool) -> Outcome {
     for letter in table.dead().await? {
         let since = DateTime::from_timestamp_millis(letter.dead_at).unwrap_or_default();
         let since = since.to_rfc3339_opts(SecondsFormat::Secs, true);
@@ -63,7 +63,7 @@ async fn list(table: &WorkTable, json: bool) -> Outcome {
     Ok(())
 }
 
-async fn redrive(table: &WorkTable, ids: Vec<i64>) -> Outcome {
+async fn redrive(table: &JobTable, ids: Vec<i64>) -> Outcome {
     let redriven = table.redrive(ids, SystemClock.now()).await?;
     output::line(&format!("{} redriven", redriven.count))?;
     if redriven.unknown.is_empty() {

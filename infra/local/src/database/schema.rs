@@ -55,7 +55,7 @@ fn migrate_through(connection: &mut Connection, migrations: &[&str]) -> Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::work::payload;
+    use crate::jobs::payload;
 
     fn version(connection: &Connection) -> u32 {
         connection.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap()

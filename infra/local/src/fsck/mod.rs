@@ -17,8 +17,8 @@ pub use finding::{Finding, Kind};
 use crate::backup;
 use crate::data::{DataDirectory, Lock};
 use crate::database::Database;
+use crate::jobs::keys_with_job;
 use crate::objects::FileObjects;
-use crate::work::keys_with_job;
 
 /// An object may be without its job for so many seconds while its form is being answered.
 const BEING_ANSWERED: i64 = 60;

@@ -10,9 +10,9 @@ use labelcast_functions::model::NewObject;
 use labelcast_functions::ports::PortResult;
 
 use super::FileObjects;
+use crate::jobs::Reservation;
 use crate::server::{ConnectionPermit, FilePermit};
 use crate::signature::S3Error;
-use crate::work::Reservation;
 
 /// Told of each object that a form made, before the form is answered.
 #[async_trait]

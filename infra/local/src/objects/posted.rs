@@ -16,8 +16,8 @@ use multer::{Field, Multipart};
 use super::bucket::{Bucket, failed, no_room, open_file, refused, slow_down};
 use super::paced::{Paced, TooMuchBeforeFile};
 use super::store::{BUCKET, blocking, make_folder_of};
+use crate::jobs::Reservation;
 use crate::signature::{Accepted, IncomingForm, PostPolicy, S3Error};
-use crate::work::Reservation;
 
 /// What a field may have: all of them together are bounded again by the policy's check.
 const MAX_FIELD: usize = 20 << 10;

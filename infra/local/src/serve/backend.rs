@@ -3,9 +3,9 @@
 use super::place::Place;
 use super::provider::LocalProvider;
 use crate::gateway::Gateway;
+use crate::jobs::Dispatcher;
 use crate::objects::FileObjects;
 use crate::sign_in::{SignIn, TokenIssuer};
-use crate::work::Dispatcher;
 
 /// What stands behind the endpoints.
 pub(super) struct Backend<'a> {

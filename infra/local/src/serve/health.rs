@@ -15,8 +15,8 @@ use serde_json::json;
 use tokio::sync::Mutex;
 
 use crate::database::Database;
+use crate::jobs::{Dispatcher, Kind};
 use crate::objects::FileObjects;
-use crate::work::{Dispatcher, Kind};
 
 /// Metrics belong to the process, however many machines a test starts in it.
 static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();

@@ -7,9 +7,9 @@ use labelcast_functions::model::{Event, JobRequest, NewObject};
 use labelcast_functions::ports::{PortError, PortResult};
 
 use super::provider::LocalProvider;
+use crate::jobs::{Cause, Dispatcher, Failure, Job, JobHandler, Kind, Outcome, Reservation, Target};
 use crate::objects::ObjectCreated;
 use crate::progress::Progress;
-use crate::work::{Cause, Dispatcher, Failure, Job, JobHandler, Kind, Outcome, Reservation, Target};
 
 pub(super) struct JobFunctions {
     ingest: Ingest,

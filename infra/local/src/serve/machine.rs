@@ -24,12 +24,12 @@ use super::recover::Recovery;
 use crate::data::{DataDirectory, Secrets};
 use crate::database::Database;
 use crate::gateway::Gateway;
+use crate::jobs::{Dispatcher, JobTable, LocalBus, LocalQueue, UnfinishedJobs};
 use crate::objects::FileObjects;
 use crate::sign_in::{SignIn, TokenIssuer};
 use crate::store::{SqliteHistory, SqliteIdempotency, SqliteImages, SqliteKeys, SqliteUploads};
 use crate::translator::Glossary;
 use crate::users::{LocalAccounts, Users};
-use crate::work::{Dispatcher, LocalBus, LocalQueue, UnfinishedJobs, WorkTable};
 
 /// What a machine is made of, so that tests bring their own.
 pub struct Components {
@@ -97,7 +97,7 @@ impl Machine {
         )
         .map_err(ServeError::Objects)?;
         let gateway = Gateway::pinging(clock.clone(), random.clone(), ping_every);
-        let table = WorkTable::new(&database);
+        let table = JobTable::new(&database);
         let dispatcher =
             Dispatcher::new(table, clock.clone(), random.clone(), settings.max_attempts, settings.max_backlog);
         let history = SqliteHistory::open(database.clone(), clock.clone(), random.clone()).await?;

@@ -8,8 +8,8 @@ use labelcast_functions::model::{JobRequest, NewObject};
 use labelcast_functions::ports::{Clock, ObjectKey, Objects, PortResult, list_all};
 
 use crate::database::Database;
+use crate::jobs::{Dispatcher, keys_with_job};
 use crate::objects::FileObjects;
-use crate::work::{Dispatcher, keys_with_job};
 
 /// What is needed to find them.
 pub(super) struct Recovery {

@@ -20,8 +20,8 @@ use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{FileObjects, ObjectCreated, router};
+use crate::jobs::Reservation;
 use crate::server::{Server, Tls};
-use crate::work::Reservation;
 use labelcast_functions::system::SystemRandom;
 
 struct Hand(Mutex<DateTime<Utc>>);

@@ -12,7 +12,7 @@ use labelcast_functions::ports::PortResult;
 use tokio::sync::Notify;
 
 use super::Target;
-use super::table::{Due, Job, WorkTable};
+use super::table::{Due, Job, JobTable};
 
 /// Rows remembered since they were added, so that taking them needs no look at the table.
 const FRESH: usize = Target::MAX_BATCH;
@@ -138,7 +138,7 @@ impl JobQueue {
     /// Waits for jobs and leases up to so many: a suspect by itself, or others, oldest first.
     pub(super) async fn take(
         self: &Arc<Self>,
-        table: &WorkTable,
+        table: &JobTable,
         now: impl Fn() -> DateTime<Utc>,
         most: usize,
     ) -> PortResult<Taken> {
@@ -165,7 +165,7 @@ impl JobQueue {
         Some(self.lease(state, jobs))
     }
 
-    async fn look(self: &Arc<Self>, table: &WorkTable, now: DateTime<Utc>, most: usize) -> PortResult<Option<Taken>> {
+    async fn look(self: &Arc<Self>, table: &JobTable, now: DateTime<Utc>, most: usize) -> PortResult<Option<Taken>> {
         let _one = self.looking.lock().await;
         let leased = {
             let mut state = self.state();

@@ -8,11 +8,11 @@ use tokio_util::task::TaskTracker;
 
 use super::backlog::Backlog;
 use super::lease::JobQueue;
-use super::{Target, WorkTable};
+use super::{JobTable, Target};
 
 /// What the workers share.
 pub(super) struct Shared {
-    pub(super) table: WorkTable,
+    pub(super) table: JobTable,
     pub(super) queues: [Arc<JobQueue>; Target::ALL.len()],
     pub(super) backlog: Backlog,
     /// Jobs run beside each other, suspects alone.

@@ -1,7 +1,7 @@
 //! Posts to open sockets, held against a stand-in for API Gateway's management API: the emulator never throttles, and none
 //! of its posts hangs.
 
-mod crowd;
+mod fan_out;
 mod gateway;
 
 use std::time::Duration;

@@ -5,8 +5,8 @@ use std::time::Duration as Real;
 use aws_lc_rs::digest::{SHA256, digest};
 use chrono::Duration;
 use labelcast::database::Database;
+use labelcast::jobs::JobTable;
 use labelcast::users::Operator;
-use labelcast::work::WorkTable;
 use labelcast_functions::model::{BusEvent, JobRequest, NewObject, Upload, UploadRef, UploadState};
 use labelcast_functions::ports::{ApiKey, Clock, NewImage, ObjectKey, Quota};
 use labelcast_functions::settings::Settings;
@@ -47,7 +47,7 @@ async fn a_failing_detector_is_retried_then_the_uploader_is_notified_and_the_job
     test.detector.be(Health::Failing);
     let upload = upload(&test, 1).await;
     let database = Database::open(test.directory()).unwrap();
-    let table = WorkTable::new(&database);
+    let table = JobTable::new(&database);
     let now = |test: &TestMachine| test.clock.now().timestamp_millis();
     let waiting = "SELECT count(*) FROM work WHERE target = 'analyze' AND visible_at > ? AND dead_at IS NULL";
     let (failed, ()) = tokio::join!(socket.notification("upload.failed"), async {
@@ -239,7 +239,7 @@ async fn a_notification_that_cannot_be_pushed_closes_its_receivers_and_they_resu
     again.send(resume.to_string()).await;
     assert_eq!(again.notification("image.labelled").await["data"]["upload_id"], "upload-2");
     assert_eq!(again.notification("upload.failed").await["data"]["upload_id"], "upload-2");
-    let table = WorkTable::new(&database);
+    let table = JobTable::new(&database);
     assert_eq!(table.dead().await.unwrap().len(), 1, "somebody can look at what it was");
 }
 

@@ -80,7 +80,7 @@ mod tests {
     use labelcast_functions::system::{SystemClock, SystemRandom};
 
     use super::*;
-    use crate::work::{Dispatcher, NewJob, WorkTable};
+    use crate::jobs::{Dispatcher, JobTable, NewJob};
 
     fn upload(id: &str, image: Option<u8>) -> Upload {
         Upload {
@@ -99,7 +99,7 @@ mod tests {
     async fn an_upload_is_unfinished_until_its_last_job_is_done_or_dead_lettered() {
         let place = tempfile::tempdir().unwrap();
         let database = Database::open(place.path()).unwrap();
-        let table = WorkTable::new(&database);
+        let table = JobTable::new(&database);
         let dispatcher = Dispatcher::new(table.clone(), Arc::new(SystemClock), Arc::new(SystemRandom), 3, 100);
         let image = |number: u8| ImageId::from_digest([number; 32]);
         let analysis = Analysis::nothing(Utc::now());

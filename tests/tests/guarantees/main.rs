@@ -2,7 +2,7 @@
 
 mod audit;
 mod directory;
-mod figures;
+mod metrics;
 mod outages;
 mod pictures;
 mod revoked;

@@ -54,11 +54,11 @@ pub(super) struct Due {
 
 /// The table.
 #[derive(Clone)]
-pub struct WorkTable {
+pub struct JobTable {
     database: Database,
 }
 
-impl WorkTable {
+impl JobTable {
     /// Of this database.
     pub fn new(database: &Database) -> Self {
         Self { database: database.for_jobs() }
@@ -199,7 +199,7 @@ pub struct DeadLetter {
     pub error: String,
 }
 
-impl WorkTable {
+impl JobTable {
     /// The dead letters, oldest first.
     pub async fn dead(&self) -> PortResult<Vec<DeadLetter>> {
         self.database

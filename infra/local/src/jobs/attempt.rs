@@ -92,7 +92,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::work::payload::PayloadError;
+    use crate::jobs::payload::PayloadError;
 
     /// Takes so many seconds, in which it gets on every so many.
     struct Slow {

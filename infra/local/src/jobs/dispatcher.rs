@@ -15,7 +15,7 @@ use super::lease::JobQueue;
 use super::running::RunningFile;
 use super::shared::Shared;
 use super::worker::Worker;
-use super::{Job, Kind, NewJob, Reservation, Target, WorkTable};
+use super::{Job, JobTable, Kind, NewJob, Reservation, Target};
 
 /// How often the table is looked at for jobs that wait for another attempt, or were redriven by hand.
 const POLL_EVERY: Duration = Duration::from_millis(500);
@@ -29,7 +29,7 @@ pub struct Dispatcher {
 impl Dispatcher {
     /// Over a table. Nothing runs before [`Dispatcher::run`]. Beyond `max_backlog` jobs of one kind, nothing new is admitted.
     pub fn new(
-        table: WorkTable,
+        table: JobTable,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
         max_attempts: u32,

@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Dispatcher, Failure, Job, JobHandler, Kind, NewJob, Outcome, Target, WorkTable};
+use super::{Dispatcher, Failure, Job, JobHandler, JobTable, Kind, NewJob, Outcome, Target};
 use crate::database::Database;
 
 struct SetClock(AtomicI64);
@@ -163,7 +163,7 @@ impl JobHandler for Functions {
 
 struct Process {
     dispatcher: Dispatcher,
-    table: WorkTable,
+    table: JobTable,
     clock: Arc<SetClock>,
     stop: CancellationToken,
     work: JoinHandle<()>,
@@ -171,7 +171,7 @@ struct Process {
 
 impl Process {
     fn new(place: &TempDir, functions: &Arc<Functions>, clock: &Arc<SetClock>) -> Self {
-        let table = WorkTable::new(&Database::open(place.path()).unwrap());
+        let table = JobTable::new(&Database::open(place.path()).unwrap());
         let dispatcher = Dispatcher::new(table.clone(), clock.clone(), Arc::new(SystemRandom), 3, 10);
         let stop = CancellationToken::new();
         let (running, functions, stopped) = (dispatcher.clone(), functions.clone(), stop.clone());
@@ -437,7 +437,7 @@ async fn dead_letters_redriven_by_another_process_run_and_are_counted() {
     process.accept(Target::Notify, numbered(1)).await;
     until("it is a dead letter", async || process.table.dead().await.unwrap().len() == 1).await;
     assert_eq!(process.table.dead().await.unwrap()[0].attempts, 3);
-    let elsewhere = WorkTable::new(&Database::open(place.path()).unwrap());
+    let elsewhere = JobTable::new(&Database::open(place.path()).unwrap());
     assert_eq!(elsewhere.redrive(Vec::new(), clock.now()).await.unwrap().count, 1);
     until("it is run", async || functions.done() == ["0000"]).await;
     until("it is counted once", async || process.dispatcher.backlog(Kind::Notifications) == 0).await;

@@ -29,7 +29,7 @@ pub use bus::LocalBus;
 pub use dispatcher::Dispatcher;
 pub use payload::{NewJob, PayloadError};
 pub use queue::LocalQueue;
-pub use table::{DeadLetter, Job, Redriven, WorkTable};
+pub use table::{DeadLetter, Job, JobTable, Redriven};
 pub use target::Target;
 pub use unfinished::UnfinishedJobs;
 pub use waiting::keys_with_job;
