@@ -6,29 +6,29 @@ use crate::model::Caller;
 use crate::ports::Clock;
 use crate::token::{TokenError, Verifier};
 
-/// Lets those in who show a good token.
+/// Admits callers with a valid ID token, before their handshake is accepted.
 #[derive(Clone)]
 pub struct Authorize {
-    /// Of ID tokens.
+    /// Verifies ID tokens.
     pub verifier: Arc<Verifier>,
-    /// Tokens end.
+    /// Decides whether a token has expired.
     pub clock: Arc<dyn Clock>,
 }
 
-/// Why a connection is not let in.
+/// Why a handshake is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AuthorizeError {
-    /// The token is missing or not good: another one is needed.
+    /// The token is missing or invalid: the client needs another one.
     #[error("the token is missing or not good; sign in again")]
     Unauthorized,
-    /// Whether the token is good cannot be known now, for instance because the issuer's keys cannot be fetched. It is worth
-    /// trying again with the same token.
+    /// The token cannot be verified at the moment, for instance because the issuer's keys cannot be fetched. The client may
+    /// retry with the same token.
     #[error("tokens cannot be verified right now")]
     Unavailable,
 }
 
 impl Authorize {
-    /// Verifies the token of somebody who connects, as [`token::of_handshake`](crate::token::of_handshake) finds it.
+    /// Verifies the token of a handshake, as [`token::of_handshake`](crate::token::of_handshake) finds it.
     pub async fn handle(&self, token: Option<&str>) -> Result<Caller, AuthorizeError> {
         let verified = match token {
             Some(token) => self.verifier.verify(token, self.clock.now()).await,

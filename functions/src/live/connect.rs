@@ -6,30 +6,30 @@ use crate::model::Connection;
 use crate::ports::{Accounts, Added, Connections, PortResult};
 use crate::settings::Settings;
 
-/// Stores connections that were authorized.
+/// Stores authorized connections.
 #[derive(Clone)]
 pub struct Connect {
     /// Where connections are kept.
     pub connections: Arc<dyn Connections>,
-    /// Who may still come in.
+    /// Says whether the caller's account is still the one the token was issued for.
     pub accounts: Arc<dyn Accounts>,
-    /// How many a user may have.
+    /// Limits connections per user.
     pub settings: Arc<Settings>,
 }
 
-/// What became of a connection that wanted in.
+/// The outcome of a handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Connected {
-    /// It is stored: from now on its row says who it belongs to.
+    /// The connection is stored; from now on its row identifies the caller.
     Accepted,
-    /// Its user has as many connections as a user may have.
+    /// The user has reached the limit of connections.
     TooMany,
     /// The token was revoked since it was verified.
     Revoked,
 }
 
 impl Connect {
-    /// Stores a connection of the caller whom [`Authorize`](super::Authorize) named.
+    /// Stores a connection of the caller that [`Authorize`](super::Authorize) verified.
     pub async fn handle(&self, connection: &Connection) -> PortResult<Connected> {
         if self.connections.add(connection, self.settings.connections_per_user).await? == Added::TooMany {
             let (user, limit) = (&connection.caller.user, self.settings.connections_per_user);

@@ -9,22 +9,22 @@ use super::{Notify, unserved};
 use crate::model::ConnectionId;
 use crate::ports::{Deliveries, Delivery, PortError, PortResult, Pushed};
 
-/// The function's parts: those of `notify`, whose receivers it serves.
+/// Pushes one shard of a notification that `notify` partitioned.
 #[derive(Clone)]
 pub struct Deliver {
-    /// What finds receivers and pushes to them.
+    /// Finds receivers and pushes to them.
     pub notify: Notify,
-    /// The queue that deliveries come from: who was not served in time is put back there, alone.
+    /// The queue that deliveries come from. Receivers that were not served in time are put back into it on their own.
     pub deliveries: Arc<dyn Deliveries>,
-    /// Attempts at a shard before it becomes a dead letter; the last one closes whom it concerns.
+    /// Attempts at a shard before it becomes a dead letter; the last one closes the receivers it could not serve.
     pub max_attempts: u32,
-    /// How long a shard may take; then the attempt has failed. Shorter than the function's own time, so that the last attempt
-    /// can close those whom it did not reach. Pushing itself ends earlier, and names who is left.
+    /// How long one attempt may take. It is shorter than the function's timeout, so that the last attempt can still close the
+    /// receivers it did not reach. Pushing itself ends earlier and names who is left.
     pub timeout: Duration,
 }
 
 impl Deliver {
-    /// Takes a delivery. `attempt` is the number of this attempt at the message, from 1; 0 where the queue does not say.
+    /// Handles a delivery. `attempt` is the number of this attempt at the message, from 1; 0 where the queue does not say.
     pub async fn handle(&self, delivery: Delivery, attempt: u32) -> PortResult<()> {
         let outcome = self.take(delivery, attempt).await;
         if outcome.is_err() {
@@ -53,7 +53,7 @@ impl Deliver {
         }
     }
 
-    /// Answers who was not served in time, and is still to be.
+    /// Pushes; returns the receivers that were not served in time.
     async fn push(&self, delivery: &Delivery) -> PortResult<Vec<ConnectionId>> {
         let Delivery { notification, positions, shard, only, .. } = delivery;
         let notify = &self.notify;
@@ -72,7 +72,7 @@ impl Deliver {
         Ok(left)
     }
 
-    /// Another run goes on with those who are left. The part is theirs: the shard is not delivered before.
+    /// Dispatches the remaining receivers to another run, which then completes the partition.
     async fn put_back(&self, delivery: Delivery, left: Vec<ConnectionId>, attempt: u32) -> PortResult<()> {
         let count = left.len();
         let attempts = delivery.attempts + attempt;
@@ -81,7 +81,8 @@ impl Deliver {
         self.deliveries.send(&[Delivery { attempts, ..delivery.for_rest(left) }]).await
     }
 
-    /// Closes who was not served in the last attempt, so that they resume from history, and only then lets the mark pass.
+    /// Closes the receivers that the last attempt did not serve, so that they resume from history, and only then completes the
+    /// partition.
     async fn close(
         &self,
         Delivery { notification, positions, shard, .. }: &Delivery,
@@ -95,8 +96,8 @@ impl Deliver {
         Ok(())
     }
 
-    /// Closes the receivers of the shard, who resume from history, and only then lets the mark pass. Where even that
-    /// fails, the mark stays below for as long as history waits for what is in flight.
+    /// Closes all receivers of the shard, so that they resume from history, and only then completes the partition. If even that
+    /// fails, the watermark stays below until history stops waiting for notifications in flight.
     async fn exhaust(&self, Delivery { notification, positions, shard, .. }: &Delivery) -> PortResult<()> {
         let notify = &self.notify;
         let shown = Shown::of(&[notification], &*notify.images).await?;
@@ -109,7 +110,7 @@ impl Deliver {
     }
 }
 
-/// Frames to some of their receivers alone.
+/// The frames, restricted to some of their receivers.
 fn some_of(frames: Vec<Pushed>, only: Option<&[ConnectionId]>) -> Vec<Pushed> {
     let Some(only) = only else { return frames };
     let only: HashSet<&ConnectionId> = only.iter().collect();

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::model::ConnectionId;
 use crate::ports::{Connections, PortResult};
 
-/// Deletes connections that are gone.
+/// Deletes the rows of closed connections.
 #[derive(Clone)]
 pub struct Disconnect {
     /// Where connections are kept.
@@ -15,7 +15,7 @@ pub struct Disconnect {
 }
 
 impl Disconnect {
-    /// Deletes the connection, only if it is the one that was opened then: an id may have come again.
+    /// Deletes the connection if it is the one opened at `connected_at`: ids may be reused.
     pub async fn handle(&self, id: &ConnectionId, connected_at: DateTime<Utc>) -> PortResult<()> {
         match self.connections.get(id).await? {
             Some(connection) if connection.connected_at == connected_at => {

@@ -1,11 +1,11 @@
-//! What events become: notifications, and the topics they go to.
+//! Turns events into notifications and their topics.
 
 use chrono::{DateTime, Utc};
 
 use crate::model::{BusEvent, Event, Notification, NotificationId, RemovedImage, Subject, Topic, TopicKey};
 use crate::ports::{Images, NewEntry, PortResult};
 
-/// What these events become, in order; those that nobody is notified of are passed over.
+/// The entries for these events, in order; events that notify nobody are skipped.
 pub(super) async fn all(events: Vec<Event>, images: &dyn Images) -> PortResult<Vec<NewEntry>> {
     let mut entries = Vec::with_capacity(events.len());
     for Event { at, body } in events {
@@ -14,10 +14,10 @@ pub(super) async fn all(events: Vec<Event>, images: &dyn Images) -> PortResult<V
     Ok(entries)
 }
 
-/// The longest reason that is told, in characters: with every one of them escaped it still fits into a frame.
+/// Maximum length of a reason, in characters: even with every character escaped it fits into a frame.
 const MAX_REASON: usize = 1_000;
 
-/// A reason may have the words of somebody else's error in it.
+/// Truncates a reason, which may quote another program's error.
 fn shortened(mut reason: String) -> String {
     if let Some((end, _)) = reason.char_indices().nth(MAX_REASON) {
         reason.truncate(end);
@@ -26,7 +26,7 @@ fn shortened(mut reason: String) -> String {
     reason
 }
 
-/// What an event becomes: a notification and its topics, the one that most people have first.
+/// The entry for one event: a notification and its topics, the most widely read first.
 async fn of(event: BusEvent, at: DateTime<Utc>, images: &dyn Images) -> PortResult<Option<NewEntry>> {
     let (id, topics, subject) = match event {
         BusEvent::ImageLabelled { image_id, upload, first } => {

@@ -1,4 +1,4 @@
-//! `history`: what was notified, over REST. For those who cannot, or need not, hold a socket open.
+//! `history`: a topic's past notifications over REST, for clients that cannot or need not keep a socket open.
 
 use std::io;
 use std::sync::Arc;
@@ -26,25 +26,25 @@ use crate::protocol::{NotificationFrame, ServerFrame};
 use crate::rest::{self, AppState, ErrorBody, Path, RestFunction, SignedIn};
 use crate::settings::Settings;
 
-/// The function's parts.
+/// Serves a topic's history over REST.
 #[derive(Clone)]
 pub struct HistoryApi {
-    /// What was notified.
+    /// The notifications kept.
     pub history: Arc<dyn History>,
-    /// What it was about.
+    /// The images they refer to.
     pub images: Arc<dyn Images>,
-    /// What signs URLs.
+    /// Signs links to pictures.
     pub objects: Arc<dyn Objects>,
-    /// Who may read what.
+    /// Says which groups read which topics.
     pub settings: Arc<Settings>,
-    /// What is in flight, shared with replays.
+    /// Bounds the bytes in flight, together with replays.
     pub budget: ReplayBudget,
 }
 
-/// The notifications of one answer, in bytes of JSON: well below the 6 MB that a Lambda may answer, and little enough that
-/// many may be on their way at once.
+/// Maximum size of one response, in bytes of JSON: well below the 6 MB of a Lambda response, and small enough for many to be
+/// in flight at once.
 const MAX_BYTES: usize = 1024 * 1024;
-/// An answer that is not read by then ends: 1 MiB at 30 kbit/s. Until it is read, or ends, its bytes count.
+/// How long a client may take to read a response: 1 MiB at 30 kbit/s. Its bytes are charged until then.
 const READ_WITHIN: Duration = Duration::from_mins(5);
 
 impl RestFunction for HistoryApi {
@@ -117,7 +117,7 @@ async fn history(
     Ok((headers, held(body, in_flight)).into_response())
 }
 
-/// An answer in the making: a [`HistoryView`] that holds text instead of values.
+/// A response being assembled: a [`HistoryView`] that holds text instead of values.
 struct HistoryBody {
     /// Notifications as JSON, separated by commas.
     notifications: String,
@@ -133,7 +133,7 @@ impl HistoryBody {
 }
 
 impl HistoryApi {
-    /// Reads on from `after`, in parts, until there are enough notifications, or bytes, or no more.
+    /// Reads on from `after` in chunks, until it has enough notifications or bytes, or the history ends.
     async fn collect(&self, key: &TopicKey, caller: &Caller, after: Option<Seq>, limit: usize) -> Result<HistoryBody> {
         let mut reached = after.unwrap_or(Seq(0));
         let mut left = limit;
@@ -177,7 +177,7 @@ impl HistoryApi {
         Ok(self.history.read(key, after, limit).await?)
     }
 
-    /// The entries of a page as JSON; nothing for those that are not to be seen any more.
+    /// Renders the entries of a page as JSON; `None` for those that the caller may no longer see.
     async fn render(&self, key: &TopicKey, caller: &Caller, page: &HistoryPage) -> Result<Vec<(Seq, Option<String>)>> {
         let all: Vec<&Notification> = page.entries.iter().map(|entry| &entry.notification).collect();
         let shown = Shown::of(&all, &*self.images).await?;
@@ -200,8 +200,8 @@ impl HistoryApi {
     }
 }
 
-/// The bytes of an answer, which are counted for as long as any piece of them is held: by the body, or by a connection whose
-/// reader takes its time.
+/// The bytes of a response, charged to the budget as long as any chunk of them is held by the body or by the connection of a
+/// slow reader.
 struct Counted {
     bytes: Bytes,
     _in_flight: InFlight,
@@ -213,7 +213,7 @@ impl AsRef<[u8]> for Counted {
     }
 }
 
-/// A body that is handed out in pieces, so that one that is not read in time ends.
+/// A body sent in chunks, so that a response that is not read in time can be dropped.
 fn held(body: Bytes, in_flight: InFlight) -> Body {
     const PIECE: usize = 32 * 1024;
     let body = Bytes::from_owner(Counted { bytes: body, _in_flight: in_flight });

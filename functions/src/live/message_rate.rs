@@ -1,41 +1,40 @@
-//! How many messages a connection may send, and what becomes of those beyond.
+//! The message rate of a connection, and what happens to messages beyond it.
 
 use std::time::Duration;
 
 use crate::limits::BURST_SECONDS;
 use crate::ports::MessageAllowed;
 
-/// Seconds over the rate, one soon after the other, before the connection is closed.
+/// Warnings in close succession before the connection is closed.
 const MAX_WARNINGS: u32 = 5;
-/// Messages beyond the rate before the connection is closed, in seconds' worth of the rate.
+/// Ignored messages before the connection is closed, in seconds' worth of the rate.
 const MAX_IGNORED: u32 = 20;
-/// Whoever keeps to the rate for this long begins anew.
+/// After this long within the rate, earlier warnings are forgotten.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(10);
 
-/// A token bucket of twice the rate, and what was done about messages beyond it. Moments are those of a clock that does not
-/// step. Plain state.
+/// A token bucket of twice the rate, and the warnings given so far. Plain state; times are those of a monotonic clock.
 #[derive(Debug, Clone, Default)]
 pub struct MessageRate {
-    /// Thousandths of messages that were used up of the bucket.
+    /// How much of the bucket is used, in thousandths of a message.
     used: u64,
-    /// When they were counted.
+    /// When `used` was last updated.
     counted_at: Duration,
     excess: Option<Excess>,
 }
 
-/// What was done about messages beyond the rate. Every backend keeps it beside what it counts.
+/// What was done about messages beyond the rate. Every backend stores it beside its counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Excess {
-    /// When it was said last.
+    /// When the last warning was sent.
     pub warned_at: Duration,
-    /// How often it was said.
+    /// Warnings sent since they were last forgotten.
     pub warnings: u32,
-    /// Messages that were neither read nor answered.
+    /// Messages that were dropped without a response.
     pub ignored: u32,
 }
 
 impl Excess {
-    /// What becomes of one more message beyond the rate, and what is known of all of them then.
+    /// Decides about one more message beyond the rate, and returns the updated state.
     pub fn one_more(known: Option<Self>, per_second: u32, now: Duration) -> (MessageAllowed, Self) {
         let (warnings, ignored) = match known {
             Some(excess) if excess.was_said_within_a_second(now) => {
@@ -51,12 +50,12 @@ impl Excess {
         (MessageAllowed::RateLimited, Self { warned_at: now, warnings: warnings + 1, ignored })
     }
 
-    /// Whether a message now is one of those that are ignored.
+    /// Whether a message at `now` is to be ignored, because a warning was sent within the last second.
     pub fn was_said_within_a_second(self, now: Duration) -> bool {
         now.saturating_sub(self.warned_at) < Duration::from_secs(1)
     }
 
-    /// What becomes of a message that was counted as ignored.
+    /// Decides about a message that was counted as ignored.
     pub fn of_ignored(self, per_second: u32) -> MessageAllowed {
         match self.ignored > per_second.saturating_mul(MAX_IGNORED) {
             true => MessageAllowed::Flooding,

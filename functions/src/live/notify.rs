@@ -15,22 +15,22 @@ use crate::ports::{
     Clock, Connections, Frame, History, Images, Objects, PortResult, Pushed, Pusher, TopicPosition, Unreached,
 };
 
-/// The function's parts.
+/// Appends notifications to history and pushes them to their receivers.
 #[derive(Clone)]
 pub struct Notify {
-    /// What time it is.
+    /// Dates notifications and decides which tokens have ended.
     pub clock: Arc<dyn Clock>,
-    /// What notifications are about.
+    /// The images that notifications refer to.
     pub images: Arc<dyn Images>,
-    /// What signs URLs.
+    /// Signs links to pictures.
     pub objects: Arc<dyn Objects>,
-    /// Written first.
+    /// Appended to before anything is pushed.
     pub history: Arc<dyn History>,
-    /// Who listens.
+    /// Finds the receivers.
     pub connections: Arc<dyn Connections>,
-    /// What reaches them.
+    /// Sends frames to them.
     pub pusher: Arc<dyn Pusher>,
-    /// Who serves receivers that are too many for one run; `None` where one process serves all.
+    /// Partitions the fan-out when there are too many receivers for one run; `None` where one process serves all.
     pub partitioning: Option<PartitionedFanOut>,
 }
 
@@ -38,13 +38,13 @@ pub struct Notify {
 const MAX_CONCURRENCY: usize = 64;
 
 impl Notify {
-    /// Takes an event of the bus.
+    /// Handles one event of the bus.
     pub async fn handle(&self, event: Event) -> PortResult<()> {
         self.handle_all(vec![event]).await
     }
 
-    /// Takes several events, in order: one transaction writes them to history, and what goes to one socket is written
-    /// together. All or none; a repeat pushes again, under the same ids (`docs/guarantees.md#no-holes-no-doubles`).
+    /// Handles several events in order: one transaction appends them to history, and frames for one socket are written
+    /// together. All succeed or none; a repeat pushes again under the same ids (`docs/guarantees.md#no-holes-no-doubles`).
     pub async fn handle_all(&self, events: Vec<Event>) -> PortResult<()> {
         let now = self.clock.now();
         let entries = entry::all(events, &*self.images).await?;

@@ -1,5 +1,5 @@
-//! Notifications whose receivers are too many for one run, or that `notify` gave up: `deliver` serves them, a shard of
-//! connections at a time (`docs/guarantees.md#shards`).
+//! Partitioned fan-out: notifications with too many receivers for one run, or that exhausted `notify`, are served by `deliver`,
+//! one shard of connections at a time (`docs/guarantees.md#shards`).
 
 use std::sync::Arc;
 
@@ -9,16 +9,16 @@ use super::entry;
 use crate::model::{ConnectionId, Event, Notification};
 use crate::ports::{Connections, Deliveries, Delivery, History, Images, PortResult, TopicPosition, Undelivered};
 
-/// When `notify` partitions, and to whom.
+/// When `notify` partitions a notification, and where it dispatches the shards.
 #[derive(Clone)]
 pub struct PartitionedFanOut {
     /// The queue before `deliver`.
     pub deliveries: Arc<dyn Deliveries>,
-    /// Receivers that one run serves itself.
+    /// Maximum number of receivers that one run of `notify` serves itself.
     pub receivers_at_once: usize,
 }
 
-/// Puts a notification into the queue before `deliver`, once a shard. A repeat does so again, under the same numbers.
+/// Enqueues one delivery per shard. A repeat does so again, under the same numbers.
 pub(super) async fn dispatch(
     history: &dyn History,
     deliveries: &dyn Deliveries,
@@ -35,7 +35,7 @@ pub(super) async fn dispatch(
     Ok(())
 }
 
-/// Hands on those whom `notify` did not serve in its time, a shard at a time.
+/// Dispatches the receivers that `notify` did not serve in time, one delivery per shard.
 pub(super) async fn dispatch_rest(
     history: &dyn History,
     deliveries: &dyn Deliveries,
@@ -58,13 +58,13 @@ pub(super) async fn dispatch_rest(
     deliveries.send(&all).await
 }
 
-/// What becomes of events that `notify` gave up: they are partitioned, whoever is concerned. `deliver` has attempts of its own,
-/// and its last one closes whom it could not reach; so nobody's cursor passes what they were never sent.
+/// Handles events that exhausted `notify`: they are partitioned whatever their audience. `deliver` has attempts of its own, and
+/// the last closes the receivers it could not reach, so no cursor passes a notification that was never sent.
 #[derive(Clone)]
 pub struct Undispatched {
-    /// What notifications are about.
+    /// The images that notifications refer to.
     pub images: Arc<dyn Images>,
-    /// Where `notify` wrote them, or came no further than to.
+    /// Where `notify` appended them, or should have.
     pub history: Arc<dyn History>,
     /// The queue before `deliver`.
     pub deliveries: Arc<dyn Deliveries>,

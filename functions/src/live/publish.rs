@@ -24,16 +24,16 @@ const MAX_DATA: usize = 24 * 1024;
 /// accepted must be readable to the end.
 const MAX_DEPTH: usize = 64;
 
-/// The function's parts.
+/// Lets programs publish to `app:` topics over REST.
 #[derive(Clone)]
 pub struct PublishApi {
-    /// Says when a request was remembered.
+    /// Dates idempotency claims.
     pub clock: Arc<dyn Clock>,
-    /// To `notify`.
+    /// Carries the event to `notify`.
     pub bus: Arc<dyn Bus>,
-    /// Remembers requests.
+    /// Remembers requests by their `Idempotency-Key`, for 24 hours.
     pub idempotency: Arc<dyn Idempotency>,
-    /// What makes ids.
+    /// Makes notification ids.
     pub random: Arc<dyn Random>,
 }
 

@@ -13,7 +13,7 @@ use crate::model::{ConnectionId, Image, Notification, TopicKey};
 use crate::ports::{Connections, PortResult, Subscription, TopicPosition, Which};
 use crate::query::Bucket;
 
-/// Those of a notification's topics that somebody receives it on, as bits by index. A notification has few topics.
+/// The topics on which a receiver gets a notification, as bits by index: a notification has few topics.
 pub(super) type TopicSet = u32;
 
 /// Receivers, grouped by the topics that their frame names.

@@ -12,11 +12,11 @@ use crate::protocol::event::{
 };
 use crate::protocol::{ImageView, NotificationFrame, NotificationTopic, ServerFrame};
 
-/// The images that notifications are about, read once.
+/// The images that notifications refer to, read once.
 pub(super) struct Shown(HashMap<ImageId, Image>);
 
 impl Shown {
-    /// Reads the images of these notifications. Those that are gone are not shown any more.
+    /// Reads the images of these notifications. Deleted ones are missing from the result.
     pub(super) async fn of(notifications: &[&Notification], images: &dyn Images) -> PortResult<Self> {
         let mut ids: Vec<ImageId> =
             notifications.iter().filter_map(|notification| notification.subject.filtered_image().copied()).collect();
@@ -30,13 +30,13 @@ impl Shown {
         Ok(Self(shown))
     }
 
-    /// The image that a notification is about.
+    /// The image that a notification refers to, if it still exists.
     pub(super) fn image(&self, notification: &Notification) -> Option<&Image> {
         notification.subject.filtered_image().and_then(|id| self.0.get(id))
     }
 }
 
-/// Whether a notification still is something to show on this topic. What was redacted, hidden or deleted since is not.
+/// Whether a notification may still be shown on this topic: its image may have been redacted, hidden or deleted since.
 pub(super) fn may_be_seen(notification: &Notification, topic: &TopicKey, image: Option<&Image>) -> bool {
     match (&notification.subject, topic) {
         // An uploader hears of a picture that they may not see, but not what is on it.
@@ -48,7 +48,7 @@ pub(super) fn may_be_seen(notification: &Notification, topic: &TopicKey, image: 
     }
 }
 
-/// The frame for somebody who has it on these topics; `None` if there is nothing to show.
+/// The frame for a receiver subscribed on these topics; `None` if there is nothing to show.
 pub(super) fn frame(
     notification: &Notification,
     topics: &[&TopicPosition],

@@ -1,7 +1,7 @@
-//! A replay: what a subscriber missed, up to where it can go live.
+//! A replay: sends what a subscriber missed, up to the point where it can go live.
 //!
-//! History is read, rendered and sent in parts, each of which waits for room among what all replays hold together. A part's
-//! bytes are held until they are written, so that readers with a slow link are as welcome as others and cost as little.
+//! History is read, rendered and sent in chunks, each of which first reserves its bytes in the budget that all replays share.
+//! They are released once they are written, so a reader with a slow link costs no more than any other.
 
 use std::sync::Arc;
 
@@ -15,20 +15,20 @@ use crate::ports::{
 use crate::protocol::SubscribedTopic;
 use crate::query::{ImageFields, Query};
 
-/// What replays need.
+/// Replays history to a connection.
 #[derive(Clone)]
 pub(super) struct Replayer {
     pub(super) history: Arc<dyn History>,
     pub(super) images: Arc<dyn Images>,
     pub(super) objects: Arc<dyn Objects>,
     pub(super) pusher: Arc<dyn Pusher>,
-    /// What is in flight, of all replays.
+    /// Bounds the bytes in flight of all replays.
     pub(super) budget: ReplayBudget,
-    /// Notifications replayed at most, over all topics of one request.
+    /// Maximum number of notifications replayed for one request, over all its topics.
     pub(super) limit: usize,
 }
 
-/// Who a replay is for.
+/// The connection a replay is for.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'a> {
     pub(super) connection: &'a ConnectionId,
@@ -38,24 +38,24 @@ pub(super) struct Reader<'a> {
 
 /// One topic of a replay.
 pub(super) struct ReplayedTopic {
-    /// As the client calls it.
+    /// The topic's name, as the client uses it.
     pub(super) topic: Topic,
     pub(super) key: TopicKey,
-    /// Everything since was replayed.
+    /// Whether everything after the client's cursor was replayed.
     recovered: bool,
-    /// Everything at or below was replayed, or is not asked for.
+    /// Everything up to this position was replayed or not requested.
     position: Cursor,
-    /// Where the replay is to get to.
+    /// The number at which the replay ends.
     until: Seq,
 }
 
 impl ReplayedTopic {
-    /// As it stands in the answer.
+    /// The topic as it appears in the response.
     pub(super) fn reached(&self) -> SubscribedTopic {
         SubscribedTopic { topic: self.topic.clone(), recovered: self.recovered, cursor: self.position.clone() }
     }
 
-    /// Where it may go live.
+    /// The position from which it may go live.
     pub(super) fn position(&self) -> (TopicKey, Cursor) {
         (self.key.clone(), self.position.clone())
     }
@@ -64,7 +64,7 @@ impl ReplayedTopic {
         usize::try_from(self.until.0.saturating_sub(self.position.seq.0)).unwrap_or(usize::MAX)
     }
 
-    /// What is missing cannot be replayed truthfully: it is passed over, and the client reloads.
+    /// Skips a gap that cannot be replayed completely; the client has to reload.
     fn pass_over(&mut self) {
         if self.recovered {
             metrics::counter!("labelcast_replays_not_recovered_total").increment(1);
@@ -73,7 +73,7 @@ impl ReplayedTopic {
         self.position.seq = self.position.seq.max(self.until);
     }
 
-    /// One entry could not be shown, and the client reloads; what comes after it is replayed.
+    /// Records that one entry could not be sent. Later ones are replayed, but the client has to reload.
     fn left_out(&mut self, notification: &Notification) {
         let (topic, id) = (&self.key, &notification.id);
         tracing::error!(%topic, %id, "a notification is too large for a frame; a replay without it is not called recovered");
@@ -82,7 +82,7 @@ impl ReplayedTopic {
         }
     }
 
-    /// Checks that a page goes on where this topic is; if it does not, the rest is passed over.
+    /// Checks that a page continues from this topic's position; otherwise the rest is skipped.
     fn goes_on(&mut self, page: &HistoryPage) -> bool {
         let goes_on = page.head.epoch == self.position.epoch && page.reaches_back_to(self.position.seq);
         if !goes_on {
@@ -94,14 +94,14 @@ impl ReplayedTopic {
     }
 }
 
-/// Whether entries after a cursor can be replayed truthfully.
+/// Whether all entries after a cursor are still there.
 fn is_recoverable(since: &Cursor, page: &HistoryPage) -> bool {
     since.epoch == page.head.epoch && since.seq <= page.head.newest && page.reaches_back_to(since.seq)
 }
 
 impl Replayer {
-    /// Replays what came after each `since`, in order. Where that cannot be done truthfully, or is more than the limit,
-    /// nothing of the topic is replayed and it is not `recovered`.
+    /// Replays what came after each `since`, in order. If entries are missing or exceed the limit, nothing of the topic is
+    /// replayed and it is not `recovered`.
     pub(super) async fn begin(
         &self,
         to: Reader<'_>,
@@ -130,7 +130,7 @@ impl Replayer {
         Ok(self.replay(to, &mut replayed).await?.map(|()| replayed))
     }
 
-    /// Replays what came since, on all topics: a subscription that begins now also wants what came since it began.
+    /// Replays what has arrived on all topics since the replay began.
     pub(super) async fn catch_up(
         &self,
         to: Reader<'_>,
@@ -145,7 +145,7 @@ impl Replayer {
         self.replay(to, topics).await
     }
 
-    /// Brings every topic to where it is to get to, one part after the other.
+    /// Replays every topic up to its end, chunk by chunk.
     async fn replay(&self, to: Reader<'_>, topics: &mut [ReplayedTopic]) -> PortResult<Result<(), Unreached>> {
         let order = self.order(topics).await?;
         let mut reached = 0;
@@ -173,7 +173,7 @@ impl Replayer {
         Ok(Ok(()))
     }
 
-    /// In which order the topics' entries are sent.
+    /// Determines the order in which the topics' entries are sent.
     async fn order(&self, topics: &[ReplayedTopic]) -> PortResult<Order> {
         let mut with_entries = topics.iter().enumerate().filter(|(_, topic)| topic.missed() > 0);
         let Some((first, topic)) = with_entries.next() else { return Ok(Order::default()) };
@@ -190,8 +190,8 @@ impl Replayer {
         Ok(replay_order::merge(&ids))
     }
 
-    /// Reads and renders the next messages, as many as a part has room for: at least one. Answers how many, and the frames
-    /// of those that are to be seen.
+    /// Reads and renders the next messages, as many as fit into a chunk but at least one. Returns how many, and the frames of
+    /// those that the subscriber may see.
     async fn chunk(
         &self,
         to: Reader<'_>,
@@ -269,7 +269,7 @@ impl Replayer {
     }
 }
 
-/// Whether somebody wants to see a notification on a topic, and may.
+/// Whether a subscription matches a notification, and the subscriber may see it.
 pub(super) fn wanted(
     notification: &Notification,
     topic: &TopicKey,
@@ -285,7 +285,7 @@ pub(super) fn wanted(
         }
 }
 
-/// The whole filter, by the code that also searches. It knows of the image what the subscriber may know.
+/// Evaluates the whole filter, with the code that also searches, on what the subscriber may know of the image.
 pub(super) fn matches(filter: &Query, image: &Image, caller: &Caller) -> bool {
     ImageFields::of(image, Audience::of(caller)).is_some_and(|fields| filter.matches(&fields))
 }
@@ -310,7 +310,7 @@ mod tests {
         "ada".parse().unwrap()
     }
 
-    /// One picture of Ada's that carries these labels.
+    /// A picture of Ada's with these labels.
     fn picture(status: Status, labels: &[&str]) -> Image {
         let label = |name: &&str| Label::new(name.parse().unwrap(), Confidence::FULL);
         let analysis =

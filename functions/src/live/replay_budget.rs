@@ -1,8 +1,8 @@
-//! What all replays and pages of history may hold together.
+//! The memory that all replays and pages of history share.
 //!
 //! A server that restarts has all of its clients resume at once, each with up to a thousand notifications of 24 KB. So
-//! history is read and sent in parts, and the bytes of all parts that are in flight are bounded: whoever has no room waits
-//! for it, first come, first served. Of one user's replays only so many are in flight that others have their turn too.
+//! history is read and sent in chunks, and the bytes of all chunks in flight are bounded. Requests beyond that wait, first come,
+//! first served, and one user may not use up the whole budget.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,27 +10,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::budget::{ByteSize, MemoryBudget, MemoryPermit};
 use crate::model::UserId;
 
-/// A part of history, as it is stored, in bytes.
+/// Maximum size of a chunk, in bytes as stored.
 pub(super) const CHUNK_BYTES: usize = 64 * 1024;
-/// A part of history in entries.
+/// Maximum size of a chunk, in entries.
 pub(super) const CHUNK_ENTRIES: usize = 64;
-/// What a part may take while it is read and rendered, in bytes: JSON of small numbers in lists takes sixteen times its text.
+/// What a chunk may take while it is read and rendered, in bytes: JSON of small numbers in lists takes sixteen times its text.
 pub(super) const READING: usize = 16 * CHUNK_BYTES;
-/// What replays may hold of a large budget, in bytes: enough to keep every core and many slow links busy.
+/// Maximum share of a large budget, in bytes: enough to keep every core and many slow links busy.
 const SHARE: u64 = 64 << 20;
-/// Users that are remembered before those who hold nothing are forgotten.
+/// Number of users remembered before those who hold nothing are forgotten.
 const USERS: usize = 1_024;
 
-/// The bound, shared by all that reads history. Cheap to clone.
+/// The budget shared by everything that reads history. Cheap to clone.
 #[derive(Clone)]
 pub struct ReplayBudget {
-    /// What decoding pictures and replays take from.
+    /// The process's budget, which decoding pictures also draws on.
     memory: MemoryBudget,
     share: MemoryBudget,
     users: Arc<Mutex<HashMap<UserId, MemoryBudget>>>,
 }
 
-/// Bytes that somebody holds; given back when dropped.
+/// A reservation, returned when dropped.
 #[derive(Debug)]
 pub(super) struct InFlight {
     user: MemoryPermit,
@@ -39,13 +39,13 @@ pub(super) struct InFlight {
 }
 
 impl ReplayBudget {
-    /// A part of this budget: a quarter of it, 64 MiB at most. Of that one user has a quarter, or what one answer takes.
+    /// A quarter of the process's budget, 64 MiB at most. One user may hold a quarter of that, or one response if that is more.
     pub fn of(memory: MemoryBudget) -> Self {
         let share = MemoryBudget::new(ByteSize::new(SHARE.min(memory.total().bytes() / 4)));
         Self { memory, share, users: Arc::default() }
     }
 
-    /// Waits until `bytes` more may be held; as much as one user has, if that is less.
+    /// Waits until `bytes` more fit, capped at what one user may hold.
     pub(super) async fn acquire(&self, user: &UserId, bytes: usize) -> InFlight {
         let user = self.of_user(user);
         let bytes = (bytes as u64).min(user.total().bytes());
@@ -58,7 +58,7 @@ impl ReplayBudget {
         }
     }
 
-    /// Bytes that are held now, of all users.
+    /// Bytes held at the moment by all users.
     #[cfg(test)]
     pub(super) fn held(&self) -> u64 {
         self.share.total().bytes() - self.share.available().bytes()
@@ -76,7 +76,7 @@ impl ReplayBudget {
 }
 
 impl InFlight {
-    /// Gives back what is more than `bytes`.
+    /// Returns everything above `bytes`.
     pub(super) fn shrink_to(&mut self, bytes: usize) {
         for permit in [&mut self.user, &mut self.share, &mut self.memory] {
             permit.shrink_to(bytes as u64);
@@ -92,7 +92,7 @@ mod tests {
         name.parse().unwrap()
     }
 
-    /// With a share of eight parts.
+    /// A budget with room for eight chunks.
     fn budget() -> ReplayBudget {
         ReplayBudget::of(MemoryBudget::new(ByteSize::new(4 * 8 * READING as u64)))
     }

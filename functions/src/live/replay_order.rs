@@ -8,9 +8,9 @@ use crate::model::NotificationId;
 /// kept for as long as its client takes to read it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Order {
-    /// Topics, message after message.
+    /// The topics of all messages, one message after the other, as indexes.
     topics: Vec<u16>,
-    /// Where each message ends in them.
+    /// Where each message ends in `topics`.
     ends: Vec<u32>,
 }
 

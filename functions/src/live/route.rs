@@ -16,7 +16,7 @@ use crate::protocol::{self, ClientFrame, ClosingCode, ErrorCode, Refresh, Server
 use crate::settings::Settings;
 use crate::token::Verifier;
 
-/// The function's parts.
+/// Handles a client's messages.
 #[derive(Clone)]
 pub struct Route {
     clock: Arc<dyn Clock>,
@@ -27,20 +27,20 @@ pub struct Route {
     subscriber: Subscriber,
 }
 
-/// What is answered: a frame, or nothing more because the answer is on its way already or nobody is left to hear it.
+/// The response: a frame, or `None` if it has already been queued or the connection is gone.
 type Reply = Option<ServerFrame>;
 
-/// What becomes of a message before it is read.
+/// Whether a message is within the connection's rate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Admission {
-    /// It may be handled, for this connection.
+    /// It may be handled, on behalf of this connection.
     Admitted(Connection),
-    /// It is not looked at; this, if anything, is answered.
+    /// It is dropped, with this response, if any.
     Refused(Option<String>),
 }
 
 impl Route {
-    /// From the ports that it needs.
+    /// Constructs the function from its ports.
     #[expect(clippy::too_many_arguments, reason = "one a port")]
     pub fn new(
         clock: Arc<dyn Clock>,
@@ -59,7 +59,7 @@ impl Route {
         Self { clock, connections, pusher, verifier, settings, subscriber }
     }
 
-    /// Takes a message, the text of a frame; what is answered is the text of another, or nothing more.
+    /// Handles the text of one frame; returns the text of the response, if there is one.
     pub async fn handle(&self, id: &ConnectionId, text: &str) -> Option<String> {
         match self.admit(id).await {
             Admission::Admitted(connection) => self.handle_admitted(&connection, text).await,
@@ -67,8 +67,7 @@ impl Route {
         }
     }
 
-    /// Counts a message before anything is made of it, where whoever takes messages can ask: what is over the limit then costs
-    /// no more than this.
+    /// Counts a message before it is parsed, so that messages beyond the rate cost no more than this.
     pub async fn admit(&self, id: &ConnectionId) -> Admission {
         let row = self.connections.on_message(id, self.settings.messages_per_second, self.clock.now()).await;
         let (connection, allowed) = match row {
@@ -89,7 +88,7 @@ impl Route {
         Admission::Refused(encode(outcome, None))
     }
 
-    /// Takes a message that was admitted.
+    /// Handles an admitted message.
     pub async fn handle_admitted(&self, connection: &Connection, text: &str) -> Option<String> {
         let (reference, outcome) = self.message(connection, text).await;
         encode(outcome, reference)
@@ -188,7 +187,7 @@ impl Route {
         Ok(Some(ServerFrame::Unsubscribed { reference: request.reference, topics }))
     }
 
-    /// A new token, of the same user.
+    /// Replaces the connection's token by a new one of the same user.
     async fn refresh(&self, connection: &Connection, request: Refresh, now: DateTime<Utc>) -> Result<Reply> {
         let caller = self.verifier.verify(&request.token, now).await?;
         if caller.user != connection.caller.user {
@@ -230,7 +229,7 @@ fn reference_of(frame: &ClientFrame) -> Option<&String> {
     }
 }
 
-/// A message to people, of a length that fits into a frame with all the rest: some repeat what was sent.
+/// Truncates an error message so that it fits into a frame: some quote what was sent.
 fn shortened(mut message: String) -> String {
     const MAX: usize = 1_000;
     if message.len() > MAX {
@@ -240,7 +239,7 @@ fn shortened(mut message: String) -> String {
     message
 }
 
-/// What is answered, as text that fits into a frame.
+/// Encodes a response as text that fits into a frame.
 fn encode(outcome: Result<Reply>, reference: Option<String>) -> Option<String> {
     let frame = outcome.unwrap_or_else(|error| Some(refusal(error, reference)))?;
     let text = serde_json::to_string(&frame).expect("frames are plain data, which JSON can hold");

@@ -1,4 +1,4 @@
-//! `subscribe` and `set_notify_list`: begins subscriptions, after what was missed.
+//! `subscribe` and `set_notify_list`: start subscriptions, after replaying what was missed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::protocol::{ServerFrame, Subscribe};
 use crate::query::Query;
 use crate::settings::Settings;
 
-/// What subscribing needs.
+/// Starts subscriptions.
 #[derive(Clone)]
 pub(super) struct Subscriber {
     pub(super) connections: Arc<dyn Connections>,
@@ -21,7 +21,7 @@ pub(super) struct Subscriber {
     pub(super) settings: Arc<Settings>,
 }
 
-/// What a request asks for, checked as a whole: one forbidden topic or bad filter refuses all of it.
+/// A validated request. It is checked as a whole: one forbidden topic or invalid filter refuses all of it.
 #[derive(Debug)]
 pub(super) struct Request {
     topics: Vec<(Topic, Option<Cursor>)>,
@@ -30,18 +30,18 @@ pub(super) struct Request {
     reference: Option<String>,
 }
 
-/// What came of a request.
+/// The outcome of a request.
 pub(super) enum Outcome {
-    /// Answered; the answer is on its way.
+    /// Done; the response is queued.
     Answered,
-    /// There would be too many subscriptions.
+    /// The connection would have too many subscriptions.
     TooMany,
-    /// There is nobody left to answer.
+    /// The connection is gone.
     Gone,
 }
 
 impl Request {
-    /// Checks `subscribe`.
+    /// Validates a `subscribe` request against the caller's permissions and the limits.
     pub(super) fn subscribe(request: &Subscribe, connection: &Connection, settings: &Settings) -> Result<Self> {
         let topics = topics(&request.topics, &request.since, connection, settings)?;
         if topics.is_empty() {
@@ -56,7 +56,7 @@ impl Request {
         Ok(Self { topics, filter, replacing: Replacing::Same, reference: request.reference.clone() })
     }
 
-    /// Checks `set_notify_list`.
+    /// Validates a `set_notify_list` request likewise.
     pub(super) fn notify_list(
         request: &[String],
         reference: Option<String>,
@@ -90,7 +90,7 @@ impl Request {
     }
 }
 
-/// Reads topics: each once, in the order asked, with its cursor; all of them must be allowed.
+/// Parses topics: each once, in the order requested, with its cursor. All of them must be allowed.
 fn topics(
     request: &[String],
     since: &BTreeMap<String, String>,
@@ -132,7 +132,7 @@ fn filter(text: &str, topics: &[(Topic, Option<Cursor>)], connection: &Connectio
 }
 
 impl Subscriber {
-    /// Stores the subscriptions, replays what was missed, goes live, answers: in this order, so that nothing falls in
+    /// Stores the subscriptions, replays what was missed, goes live and responds, in this order, so that nothing is lost in
     /// between (`docs/guarantees.md#live-waits-for-replay`).
     pub(super) async fn run(&self, connection: &Connection, request: Request) -> PortResult<Outcome> {
         let subscriptions = request.subscriptions(connection);

@@ -1,4 +1,4 @@
-//! `sweep`: tidies up on a schedule, each minute: what ended, what hangs, what is too old to keep.
+//! `sweep`: every minute, closes expired connections, fails stalled uploads, and deletes what is too old to keep.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,64 +16,63 @@ use crate::ports::{
 use crate::protocol::ClosingCode;
 use crate::settings::Settings;
 
-/// The function's parts.
+/// The scheduled cleanup.
 #[derive(Clone)]
 pub struct Sweep {
-    /// What time it is.
+    /// Decides what has expired.
     pub clock: Arc<dyn Clock>,
-    /// Sockets whose token ended.
+    /// Finds connections whose tokens have expired.
     pub connections: Arc<dyn Connections>,
-    /// What closes them.
+    /// Closes them.
     pub pusher: Arc<dyn Pusher>,
-    /// Uploads that hang.
+    /// Finds stalled uploads.
     pub uploads: Arc<dyn Uploads>,
-    /// What is still to be done about them.
+    /// Says which uploads still have a job.
     pub upload_jobs: Arc<dyn UploadJobs>,
-    /// What they left behind.
+    /// Finds uploaded objects without a result.
     pub objects: Arc<dyn Objects>,
-    /// Tells their uploaders.
+    /// Notifies the uploaders of failed uploads.
     pub bus: Arc<dyn Bus>,
-    /// Too old to keep.
+    /// Deletes old notifications and unused topics.
     pub history: Arc<dyn History>,
-    /// Too old to keep.
+    /// Deletes idempotency keys older than 24 hours.
     pub idempotency: Arc<dyn Idempotency>,
     /// Expires objects; `None` where the bucket does so itself (S3's lifecycle rules).
     pub expiry: Option<ObjectExpiry>,
-    /// How old is too old.
+    /// How long everything is kept.
     pub settings: Arc<Settings>,
 }
 
-/// What a sweep did.
+/// The result of one sweep, in numbers of things.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Connections closed because their token ended.
+    /// Connections closed because their tokens had expired.
     pub connections: usize,
-    /// Uploads that were told to have failed.
+    /// Stalled uploads reported as failed.
     pub failed: usize,
-    /// Rows of uploads forgotten.
+    /// Upload rows deleted.
     pub uploads: u64,
-    /// Notifications forgotten.
+    /// Notifications deleted.
     pub notifications: u64,
-    /// Idempotency keys forgotten.
+    /// Idempotency keys deleted.
     pub idempotency_keys: u64,
-    /// Objects deleted because they expired or because nothing uses them.
+    /// Objects deleted, expired or orphaned.
     pub objects: u64,
 }
 
-/// Rows looked at in one sweep of one kind; the next sweep is a minute away.
+/// Maximum number of rows of one kind per sweep; the next sweep is a minute away.
 const BATCH: usize = 500;
-/// Rows worked on at the same time, of one kind.
+/// Rows of one kind handled concurrently.
 const CONCURRENCY: usize = 16;
-/// Tries to close so many connections in one sweep that cannot be closed.
+/// Number of connections that cannot be closed after which a sweep stops trying.
 const MAX_UNCLOSED: usize = 2_000;
-/// The time that one connection may take.
+/// Timeout for closing one connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 const REASON: &str = "the picture was not analyzed in time; please upload it again";
 
 impl Sweep {
-    /// Sweeps once. Every task runs whatever becomes of the others; the first failure is answered when all
-    /// have ended.
+    /// Runs one sweep. Every task runs whatever happens to the others; the first failure is returned when all have ended.
     pub async fn handle(&self) -> PortResult<Swept> {
         let now = self.clock.now();
         let settings = &self.settings;
@@ -115,8 +114,7 @@ impl Sweep {
         }
     }
 
-    /// Closes those whose time is over. One that cannot be closed keeps its row, so that the next sweep tries again, and
-    /// holds up nobody.
+    /// Closes expired connections. One that cannot be closed keeps its row for the next sweep and does not block the others.
     async fn close_expired(&self, now: DateTime<Utc>) -> PortResult<usize> {
         let (mut tried, mut unclosed) = (HashSet::new(), 0);
         let mut first_failure = None;
@@ -160,16 +158,16 @@ impl Sweep {
         })
     }
 
-    /// Uploads that should long have had a result and that nothing is done about any more are told to have failed.
-    /// Jobs are taken oldest first, so uploads that only wait do not hide those that hang for long.
+    /// Reports overdue uploads without a job as failed. Jobs are taken oldest first, so waiting uploads do not hide stalled ones
+    /// for long.
     async fn fail_hanging(&self, now: DateTime<Utc>) -> PortResult<usize> {
         let before = now - self.settings.upload_timeout;
         let hanging = self.uploads.stale(UploadState::Received, before, BATCH).await?;
         self.fail_all(hanging).await
     }
 
-    /// So are those whose object lies there and was not taken in all that time. They are found by their objects: forms that
-    /// were never used hang nobody, however many there are.
+    /// Does the same for uploads whose object was never ingested. They are found by their objects, so any number of unused forms
+    /// does no harm.
     async fn fail_stored(&self, now: DateTime<Utc>) -> PortResult<usize> {
         let before = now - self.settings.upload_timeout - self.settings.form_valid;
         let mut failed = 0;
@@ -221,7 +219,7 @@ impl Sweep {
     }
 }
 
-/// Runs one task, and says at once if it failed.
+/// Runs one task, and logs a failure immediately.
 async fn reported<T>(task: &'static str, work: impl Future<Output = PortResult<T>>) -> PortResult<T> {
     let outcome = work.await;
     if let Err(error) = &outcome {

@@ -1,5 +1,5 @@
-//! Notifications that could not be pushed with all attempts: no cursor of a receiver may pass them, so somebody has
-//! to see to their receivers. Every backend says who.
+//! Notifications whose attempts are exhausted. No receiver's cursor may pass them, so their receivers have to be closed; each
+//! backend decides how.
 
 use std::sync::Arc;
 
@@ -9,17 +9,17 @@ use super::entry;
 use crate::model::{ConnectionId, Event};
 use crate::ports::{Connections, History, Images, PortResult, Pusher, Undelivered, Which};
 
-/// Closes everyone who is subscribed to a topic of the notification, so that they resume from history. For one process, where
-/// nothing is pushed before this is done. It looks neither at filters nor at images: they may be why it could not be pushed.
+/// Closes everyone subscribed to a topic of the notification, so that they resume from history. For the local backend, where
+/// nothing later is pushed before this is done. It ignores filters and images: they may be why the push failed.
 #[derive(Clone)]
 pub struct CloseSubscribers {
-    /// What notifications are about.
+    /// The images that notifications refer to.
     pub images: Arc<dyn Images>,
-    /// Where `notify` wrote it, or came no further than to.
+    /// Where `notify` appended it, or should have.
     pub history: Arc<dyn History>,
-    /// Who listens.
+    /// Finds the subscribers.
     pub connections: Arc<dyn Connections>,
-    /// What closes them.
+    /// Closes them.
     pub pusher: Arc<dyn Pusher>,
 }
 

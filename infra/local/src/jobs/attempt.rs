@@ -1,4 +1,4 @@
-//! One attempt at jobs: within its time, and whatever happens in it.
+//! One attempt at jobs, within its timeout; panics count as failures.
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
@@ -9,20 +9,20 @@ use super::{Job, Target};
 /// Why an attempt failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// For the log and the dead letter.
+    /// What went wrong, for the log and the dead letter.
     pub message: String,
-    /// What it says of the job.
+    /// Whether the job may be to blame.
     pub cause: Cause,
 }
 
-/// What a failure says of the job.
+/// Whether a failure may be the job's fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
     /// The job itself may be to blame.
     Job,
-    /// Everything would have failed: a full disk, a database that another process holds.
+    /// Any job would have failed: a full disk, a database locked by another process. It uses no attempts.
     Outage,
-    /// It took too long.
+    /// The attempt exceeded its timeout, or made no progress.
     TimeOut,
 }
 
@@ -32,24 +32,24 @@ impl From<String> for Failure {
     }
 }
 
-/// What became of one job.
+/// The outcome of an attempt at one job.
 pub type Outcome = Result<(), Failure>;
 
-/// The functions behind the table, as the backend wires them.
+/// The functions that run the table's jobs, as the backend wires them.
 #[async_trait]
 pub trait JobHandler: Send + Sync {
-    /// Runs jobs of one target; the outcomes are in order.
+    /// Runs jobs of one target; the outcomes are in the order of the jobs.
     async fn run(&self, target: Target, jobs: &[Job]) -> Vec<Outcome>;
 
-    /// A number that moves whenever notifications that run get on: what hangs is told from what is slow by it.
+    /// A counter that moves whenever running notifications make progress, to tell slow jobs from hanging ones.
     fn progress(&self) -> u64;
 
-    /// A job used up its attempts: notifies whoever waits. Where that fails it is tried again later. Notifications get here too
-    /// before others pass them: whoever is subscribed resumes, so that no cursor passes what was not pushed.
+    /// Reports an exhausted job to whoever waits for it; a failure is retried later. Notifications also come here before others
+    /// overtake them: their subscribers are closed and resume, so that no cursor passes what was not pushed.
     async fn on_exhausted(&self, job: &Job) -> Outcome;
 }
 
-/// Runs jobs within their time. A panic or a time-out fails all of them.
+/// Runs jobs within their timeout. A panic or a timeout fails all of them.
 pub(super) async fn once(target: Target, handler: &dyn JobHandler, jobs: &[Job]) -> Vec<Outcome> {
     let all = |failure: Failure| vec![Err(failure); jobs.len()];
     match guarded(target, handler, handler.run(target, jobs)).await {
@@ -59,7 +59,7 @@ pub(super) async fn once(target: Target, handler: &dyn JobHandler, jobs: &[Job])
     }
 }
 
-/// Notifies whoever waits for a job that used up its attempts, within the time of an attempt.
+/// Reports an exhausted job, within the timeout of an attempt.
 pub(super) async fn on_exhausted(handler: &dyn JobHandler, job: &Job) -> Outcome {
     guarded(job.target, handler, handler.on_exhausted(job)).await.flatten()
 }

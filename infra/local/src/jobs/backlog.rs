@@ -1,29 +1,29 @@
-//! How much waits, and the bound on it: what is accepted cannot outrun what is worked off.
+//! The number of waiting jobs and its limit, so that work is not accepted faster than it is done.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use labelcast_functions::ports::{PortError, PortResult};
 
-/// What shares a bound. A flood of publishes must not refuse pictures, and a burst of pictures must not refuse publishes.
+/// The kinds of job that are limited separately. A flood of publishes must not refuse pictures, and a burst of pictures must not refuse publishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// From the posted file to the stored result.
+    /// Everything from the posted file to the stored result.
     Pictures,
-    /// From the publish to the push.
+    /// Everything from the publish to the push.
     Notifications,
 }
 
-/// When it is worth trying again. Thousands of notifications are worked off in a second.
+/// The `Retry-After` of a refusal. Thousands of notifications are processed in a second.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
 struct Count {
-    /// Rows that wait or run.
+    /// Rows that are waiting or running.
     rows: usize,
-    /// Places given to what is not committed yet.
+    /// Slots reserved for jobs that are not committed yet.
     reserved: usize,
-    /// Grows with each change, so that a count taken from the table meanwhile is recognised as old.
+    /// Grows with each change, so that a count taken from the table meanwhile is recognised as stale.
     version: u64,
 }
 
@@ -31,7 +31,7 @@ struct Count {
 #[derive(Debug, Clone)]
 pub(super) struct Backlog {
     counts: Arc<[Mutex<Count>; 2]>,
-    /// Jobs of one kind beyond which nothing new is accepted.
+    /// Maximum number of jobs of one kind before new ones are refused.
     max: usize,
 }
 
@@ -44,7 +44,7 @@ impl Backlog {
         self.counts[kind as usize].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Places for jobs that come from outside.
+    /// Reserves slots for incoming jobs.
     pub(super) fn admit(&self, kind: Kind, jobs: usize) -> PortResult<Reservation> {
         let mut count = self.count(kind);
         if count.rows + count.reserved + jobs > self.max {
@@ -56,20 +56,20 @@ impl Backlog {
         Ok(Reservation { backlog: self.clone(), kind, jobs })
     }
 
-    /// Places for jobs that finish what was accepted; these are never refused.
+    /// Reserves slots for jobs that complete accepted work; these are never refused.
     pub(super) fn admit_always(&self, kind: Kind, jobs: usize) -> Reservation {
         self.count(kind).reserved += jobs;
         Reservation { backlog: self.clone(), kind, jobs }
     }
 
-    /// Rows that wait no more: done, or dead letters.
+    /// Records rows that are done or have become dead letters.
     pub(super) fn ended(&self, kind: Kind, jobs: usize) {
         let mut count = self.count(kind);
         count.rows = count.rows.saturating_sub(jobs);
         count.version += 1;
     }
 
-    /// Whether one more would be refused.
+    /// Whether one more incoming job would be refused.
     pub(super) fn is_full(&self, kind: Kind) -> bool {
         let count = self.count(kind);
         count.rows + count.reserved >= self.max
@@ -83,8 +83,7 @@ impl Backlog {
         self.count(kind).version
     }
 
-    /// Takes over what the table says, where nothing has changed since this version: another process may have redriven dead
-    /// letters.
+    /// Adopts the table's count if nothing has changed since this version: another process may have redriven dead letters.
     pub(super) fn counted(&self, kind: Kind, version: u64, rows: usize) {
         let mut count = self.count(kind);
         if count.version == version && count.reserved == 0 {
@@ -93,7 +92,7 @@ impl Backlog {
     }
 }
 
-/// Places in the backlog, given back unless their jobs are committed.
+/// Reserved slots in the backlog, released unless their jobs are committed.
 #[derive(Debug)]
 pub struct Reservation {
     backlog: Backlog,
@@ -102,13 +101,13 @@ pub struct Reservation {
 }
 
 impl Reservation {
-    /// For tests of those who pass it on.
+    /// A reservation of its own backlog, for tests.
     #[cfg(test)]
     pub(crate) fn without_bound() -> Self {
         Backlog::new(usize::MAX).admit_always(Kind::Pictures, 1)
     }
 
-    /// The jobs are in the table now.
+    /// Records that the jobs are in the table.
     pub(super) fn committed(mut self) {
         self.backlog.count(self.kind).rows += self.jobs;
         self.give_back();

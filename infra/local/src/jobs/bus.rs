@@ -1,4 +1,4 @@
-//! The bus of one machine: an event is a job of the function that listens to it.
+//! The local event bus: an event becomes a job of the function that handles it.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use labelcast_functions::size::readable_size;
 
 use super::{Dispatcher, Kind, NewJob};
 
-/// `PutEvents`' bound for one entry, in bytes (EventBridge user guide, quotas; the older and smaller figure).
+/// Maximum size of an entry, in bytes: that of `PutEvents` (EventBridge user guide, quotas; the older, smaller value).
 const MAX_ENTRY: usize = 256 * 1024;
 
-/// The bus.
+/// The local event bus. Cheap to clone.
 #[derive(Clone)]
 pub struct LocalBus {
     dispatcher: Dispatcher,
@@ -23,12 +23,12 @@ pub struct LocalBus {
 }
 
 impl LocalBus {
-    /// Delivers by way of this dispatcher, and refuses nothing: what jobs publish finishes what was accepted.
+    /// A bus on this dispatcher that refuses nothing: events published by jobs complete accepted work.
     pub fn new(dispatcher: Dispatcher, clock: Arc<dyn Clock>) -> Self {
         Self { dispatcher, clock, bounded: false }
     }
 
-    /// The same bus for programs that publish, who are refused while too many notifications wait.
+    /// The same bus for programs, whose events are refused while too many notifications are waiting.
     #[must_use]
     pub fn bounded(&self) -> Self {
         Self { bounded: true, ..self.clone() }

@@ -1,4 +1,4 @@
-//! Accepts jobs and brings them to the functions that take them, again and again until they are done or dead letters.
+//! Accepts jobs and runs them until they are done or dead letters.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,17 +17,18 @@ use super::shared::Shared;
 use super::worker::Worker;
 use super::{Job, JobTable, Kind, NewJob, Reservation, Target};
 
-/// How often the table is looked at for jobs that wait for another attempt, or were redriven by hand.
+/// How often the table is polled for jobs due for another attempt, or redriven by hand.
 const POLL_EVERY: Duration = Duration::from_millis(500);
 
-/// The dispatcher. Cheap to clone.
+/// Accepts and runs jobs. Cheap to clone.
 #[derive(Clone)]
 pub struct Dispatcher {
     shared: Arc<Shared>,
 }
 
 impl Dispatcher {
-    /// Over a table. Nothing runs before [`Dispatcher::run`]. Beyond `max_backlog` jobs of one kind, nothing new is admitted.
+    /// A dispatcher over a table. Nothing runs before [`Dispatcher::run`]. At `max_backlog` waiting jobs of one kind, incoming
+    /// ones are refused.
     pub fn new(
         table: JobTable,
         clock: Arc<dyn Clock>,
@@ -48,23 +49,22 @@ impl Dispatcher {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Places for jobs that come from outside; refused with [`PortError::Overloaded`] while too many wait.
+    /// Reserves slots for incoming jobs; fails with [`PortError::Overloaded`] while too many are waiting.
     pub fn admit(&self, kind: Kind, jobs: usize) -> PortResult<Reservation> {
         self.shared.backlog.admit(kind, jobs)
     }
 
-    /// Jobs of one kind that wait or run.
+    /// The number of jobs of one kind that are waiting or running.
     pub fn backlog(&self, kind: Kind) -> usize {
         self.shared.backlog.rows(kind)
     }
 
-    /// Whether what comes from outside is refused because too much of this kind waits.
+    /// Whether incoming jobs of this kind are being refused.
     pub fn is_full(&self, kind: Kind) -> bool {
         self.shared.backlog.is_full(kind)
     }
 
-    /// Accepts jobs that finish what was accepted before; these are never refused. Durable when answered, and then on their
-    /// way.
+    /// Accepts jobs that complete accepted work; these are never refused. Durable on return.
     pub async fn accept(&self, jobs: Vec<NewJob>) -> PortResult<()> {
         let of = |kind| jobs.iter().filter(|job| Target::of(&job.request).kind() == kind).count();
         let admissions = [Kind::Pictures, Kind::Notifications]
@@ -75,7 +75,7 @@ impl Dispatcher {
         self.accept_admitted(admissions.collect(), jobs).await
     }
 
-    /// Accepts jobs in places that they were given before.
+    /// Accepts jobs in slots reserved for them. Durable on return.
     pub async fn accept_admitted(&self, admitted: Vec<Reservation>, jobs: Vec<NewJob>) -> PortResult<()> {
         let shared = self.shared.clone();
         let on_their_way = move |jobs: Vec<Job>| {
@@ -87,8 +87,8 @@ impl Dispatcher {
         self.shared.table.add(jobs, self.shared.clock.now(), on_their_way).await
     }
 
-    /// Takes up what a process before left behind, then works until `stop` says so; what runs then may end, what waits
-    /// stays in the table. Only for whoever holds the directory's lock.
+    /// Recovers what an earlier process left, then runs jobs until `stop`: running jobs may finish, waiting ones stay in the
+    /// table. The caller must hold the directory's lock.
     pub async fn run(&self, handler: Arc<dyn JobHandler>, stop: CancellationToken) -> PortResult<()> {
         let running = Arc::new(self.take_over().await?);
         self.poll().await?;
@@ -109,12 +109,12 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Forgets which jobs run, because the operator ends the process now: it is nobody's fault, and they are no suspects.
+    /// Forgets which jobs are running, because the operator is ending the process: they do not become suspects.
     pub fn forget_running(&self) {
         RunningFile::forget(self.shared.table.directory());
     }
 
-    /// What was under way when a process ended is suspected of having ended it.
+    /// Makes suspects of the jobs that were running when the last process ended.
     async fn take_over(&self) -> PortResult<RunningFile> {
         let directory = self.shared.table.directory();
         let failed = |error: std::io::Error| PortError::Failed {
@@ -151,8 +151,7 @@ impl Dispatcher {
         }
     }
 
-    /// Takes up every job that is due now, and takes note of how much waits. Done regularly; tests that set the clock call it
-    /// themselves.
+    /// Starts every job that is due, and updates the backlog's count. Runs regularly; tests that set the clock call it directly.
     pub async fn poll(&self) -> PortResult<()> {
         let shared = &self.shared;
         let kinds = [Kind::Pictures, Kind::Notifications].map(|kind| (kind, shared.backlog.version(kind)));

@@ -14,43 +14,43 @@ use tokio::sync::Notify;
 use super::Target;
 use super::table::{Due, Job, JobTable};
 
-/// Rows remembered since they were added, so that taking them needs no look at the table.
+/// Maximum number of recently added rows kept in memory, so that taking them needs no query.
 const FRESH: usize = Target::MAX_BATCH;
-/// Bytes of their payloads.
+/// Maximum size of their payloads together, in bytes.
 const FRESH_BYTES: usize = 4 << 20;
 
-/// The queue of one function: the table, and what is known of it.
+/// The queue of one function: the table, and what is cached of it.
 pub(super) struct JobQueue {
     target: Target,
     state: Mutex<State>,
     arrived: Notify,
-    /// One looks at the table at a time.
+    /// Serialises queries of the table.
     looking: tokio::sync::Mutex<()>,
 }
 
 struct State {
-    /// Rows that were added last and are under no lease, ascending: copies, the rows are in the table.
+    /// Copies of recently added rows without a lease, in ascending order.
     fresh: VecDeque<Job>,
     fresh_bytes: usize,
-    /// The table may have rows that are due and neither fresh nor leased.
+    /// Whether the table may have due rows that are neither fresh nor leased.
     more: bool,
-    /// The highest row that a look at the table has shown.
+    /// The highest row that a query has returned.
     seen: i64,
     /// The token of each row under a lease.
     leased: HashMap<i64, u64>,
-    /// Rows whose lease ended while somebody looked at the table, who may still see them as they were.
+    /// Rows whose lease ended during a query, which may still return their earlier state.
     ended: Option<Vec<i64>>,
     last_token: u64,
 }
 
-/// The right to run some rows and to say what became of them.
+/// The right to run some rows and to record their outcomes.
 pub(super) struct Lease {
     queue: Arc<JobQueue>,
     token: u64,
     rows: Vec<i64>,
 }
 
-/// Jobs that a worker was given.
+/// Jobs handed to a worker, with their lease.
 pub(super) struct Taken {
     pub(super) jobs: Vec<Job>,
     lease: Lease,
@@ -64,21 +64,21 @@ impl Taken {
         Self { jobs, lease: Lease { queue: self.lease.queue.clone(), token: self.lease.token, rows } }
     }
 
-    /// The lease alone, once the jobs themselves are not needed any more.
+    /// Drops the jobs and keeps the lease.
     pub(super) fn into_lease(self) -> Lease {
         self.lease
     }
 }
 
 impl Lease {
-    /// What is under it.
+    /// The rows under this lease.
     pub(super) fn rows(&self) -> &[i64] {
         &self.rows
     }
 }
 
 impl Drop for Lease {
-    /// Whatever became of the rows is in the table now; those that are still due are found there.
+    /// Ends the lease once the outcomes are in the table; rows that are still due are found there.
     fn drop(&mut self) {
         let mut state = self.queue.state();
         for row in self.rows.drain(..) {
@@ -107,7 +107,7 @@ impl JobQueue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A row was added, and is committed. Called in the order of the rows.
+    /// Records an added, committed row. Called in the order of the rows.
     pub(super) fn added(&self, job: Job) {
         let mut state = self.state();
         if job.id > state.seen {
@@ -124,18 +124,18 @@ impl JobQueue {
         self.arrived.notify_one();
     }
 
-    /// The table may have something that is due.
+    /// Records that the table may have due rows.
     pub(super) fn look_again(&self) {
         self.state().more = true;
         self.arrived.notify_one();
     }
 
-    /// Whether nothing is under a lease.
+    /// Whether no row is under a lease.
     pub(super) fn is_idle(&self) -> bool {
         self.state().leased.is_empty()
     }
 
-    /// Waits for jobs and leases up to so many: a suspect by itself, or others, oldest first.
+    /// Waits for jobs and leases up to `most` of them: one suspect alone, or others, oldest first.
     pub(super) async fn take(
         self: &Arc<Self>,
         table: &JobTable,
@@ -218,7 +218,7 @@ impl JobQueue {
 }
 
 impl Default for State {
-    /// Nothing is known of the table yet: what a process before left there comes before what is added now.
+    /// The state at startup: rows left by an earlier process come before those added now.
     fn default() -> Self {
         Self {
             fresh: VecDeque::new(),
@@ -233,7 +233,7 @@ impl Default for State {
 }
 
 impl State {
-    /// Takes note of what the table showed; answers what is under no lease.
+    /// Records the result of a query; returns the rows without a lease.
     fn shown(&mut self, due: Due) -> Vec<Job> {
         self.seen = self.seen.max(due.last);
         if due.more {
@@ -246,7 +246,7 @@ impl State {
         due.jobs.into_iter().filter(|job| !self.leased.contains_key(&job.id)).collect()
     }
 
-    /// There are older ones in the table, which come first.
+    /// Forgets fresh rows, because older ones in the table come first.
     fn forget_fresh(&mut self) {
         self.fresh.clear();
         self.fresh_bytes = 0;

@@ -6,21 +6,21 @@
 use labelcast_functions::model::JobRequest;
 use serde::{Deserialize, Serialize};
 
-/// The version that is written.
+/// The version written by this program.
 const VERSION: u32 = 1;
 
-/// Why a row is no job that this program can run.
+/// Why this program cannot run a row.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PayloadError {
-    /// A newer program wrote it.
+    /// The row was written by a newer program.
     #[error("the job's payload has version {0}, and this program reads version {VERSION}: run the newer one")]
     Version(u32),
-    /// It is damaged, or for another function than its row says.
+    /// The row is damaged, or meant for another function than its target.
     #[error("the job's payload cannot be read: {0}")]
     Unreadable(String),
 }
 
-/// A job that is not in the table yet, as it will stand there.
+/// A job not yet in the table, in its stored form.
 #[derive(Debug)]
 pub struct NewJob {
     pub(super) request: JobRequest,
@@ -28,7 +28,7 @@ pub struct NewJob {
 }
 
 impl NewJob {
-    /// Bytes of its payload.
+    /// Size of the payload, in bytes.
     pub fn size(&self) -> usize {
         self.payload.len()
     }
@@ -48,7 +48,7 @@ impl From<JobRequest> for NewJob {
     }
 }
 
-/// Reads what a row holds.
+/// Parses a row's payload.
 pub(crate) fn read(payload: &str) -> Result<JobRequest, PayloadError> {
     #[derive(Deserialize)]
     struct Version {
@@ -65,7 +65,7 @@ pub(crate) fn read(payload: &str) -> Result<JobRequest, PayloadError> {
 mod tests {
     use super::*;
 
-    /// As version 1 writes them. They stay readable for as long as there is no migration from it.
+    /// Payloads of version 1, which must stay readable until there is a migration.
     const WRITTEN: [&str; 5] = [
         r#"{"v":1,"job":"ingest","request":{"upload_id":"0f3c","created_at":"2026-11-20T10:00:00.123Z"}}"#,
         r#"{"v":1,"job":"analyze","request":{"image_id":"0101010101010101010101010101010101010101010101010101010101010101","content_type":"image/jpeg"}}"#,

@@ -6,14 +6,14 @@ use labelcast_functions::ports::{PortResult, Queue};
 
 use super::Dispatcher;
 
-/// The queue.
+/// The local queue before `analyze`. Cheap to clone.
 #[derive(Clone)]
 pub struct LocalQueue {
     dispatcher: Dispatcher,
 }
 
 impl LocalQueue {
-    /// Delivers by way of this dispatcher.
+    /// A queue on this dispatcher.
     pub fn new(dispatcher: Dispatcher) -> Self {
         Self { dispatcher }
     }

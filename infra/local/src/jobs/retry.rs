@@ -11,18 +11,18 @@ const IN_ORDER: Backoff =
 const SUSPECT: Backoff =
     Backoff { first: Duration::from_secs(2), factor: 2, longest: Duration::from_secs(8), jitter: 0.0 };
 
-/// After this many failed attempts: about 1, 4, 16, 64, 256 seconds, then 5 minutes; the jitter, from 0 to 1, takes up to a
-/// quarter off, so that what failed together is not tried together.
+/// The delay after this many failed attempts: about 1, 4, 16, 64, 256 seconds, then 5 minutes. The jitter, from 0 to 1, subtracts
+/// up to a quarter, so that jobs that failed together are not retried together.
 pub(super) fn wait(failed_attempts: u32, jitter: f64) -> Duration {
     JOB.wait(failed_attempts, jitter)
 }
 
-/// The same for a job that others wait behind: a quarter of a second, then one second.
+/// The delay for a job that others wait behind: a quarter of a second, then one second.
 pub(super) fn wait_in_order(failed_attempts: u32) -> Duration {
     IN_ORDER.wait(failed_attempts, 0.0)
 }
 
-/// How long a suspect waits before it runs alone again: not at all, then 2, 4, 8 seconds. So an operator who kills the
+/// The delay before a suspect runs alone again: none, then 2, 4, 8 seconds. So an operator who kills the
 /// process several times in a row does not hit the same job each time.
 pub(super) fn wait_of_suspect(interruptions: u32) -> Duration {
     if interruptions == 0 { Duration::ZERO } else { SUSPECT.wait(interruptions, 0.0) }

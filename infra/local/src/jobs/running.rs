@@ -1,4 +1,4 @@
-//! Which jobs are under way, in a file that outlives the process.
+//! The running jobs, in a file that outlives the process.
 //!
 //! It is written before a job runs, without waiting for the disk: what is written survives the end of the process, and only
 //! the loss of power loses it, which says nothing about a job. So it costs a system call, not a commit.
@@ -13,19 +13,19 @@ use super::Target;
 
 /// The file within a data directory. It belongs to one process, so backups leave it out.
 const FILE_NAME: &str = "jobs-running";
-/// What a file of this layout begins with.
+/// Identifies a file of this layout.
 const MAGIC: u64 = u64::from_le_bytes(*b"LCJOBS\0\x01");
-/// Words of 64 bits: the magic and the number of the run.
+/// Length of the header, in 64-bit words: the magic and the run id.
 const HEADER: usize = 2;
-/// Words of one worker: how many jobs, whether alone, and their rows.
+/// Length of a worker's entry, in words: the number of jobs, whether alone, and their rows.
 const WORKER: usize = 2 + Target::MAX_BATCH;
 
-/// What a process left behind.
+/// What an earlier process left behind.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Interrupted {
-    /// The number of its run.
+    /// The id of its run.
     pub(super) run: u64,
-    /// Rows that were under way, and whether each ran alone.
+    /// Rows that were running, and whether each ran alone.
     pub(super) jobs: Vec<(i64, bool)>,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct RunningFile {
 }
 
 impl RunningFile {
-    /// What the process before left behind. Only for whoever holds the directory's lock.
+    /// Reads what the previous process left behind. The caller must hold the directory's lock.
     pub(super) fn left_behind(directory: &Path) -> io::Result<Interrupted> {
         let bytes = match std::fs::read(directory.join(FILE_NAME)) {
             Ok(bytes) => bytes,
@@ -53,7 +53,7 @@ impl RunningFile {
         Ok(Interrupted { run: *run, jobs: jobs.collect() })
     }
 
-    /// An empty file for so many workers, in the place of what was left behind. The number of the run is drawn by chance.
+    /// Replaces the file by an empty one for `workers` workers, with a random run id.
     pub(super) fn begin(directory: &Path, run: u64, workers: usize) -> io::Result<Self> {
         let file =
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(directory.join(FILE_NAME))?;
@@ -64,19 +64,19 @@ impl RunningFile {
         Ok(Self { file, failing: AtomicBool::new(false) })
     }
 
-    /// A worker begins to run these rows.
+    /// Records that a worker is about to run these rows.
     pub(super) fn started(&self, worker: usize, rows: impl ExactSizeIterator<Item = i64>, alone: bool) {
         let mut words = vec![rows.len() as u64, u64::from(alone)];
         words.extend(rows.map(i64::cast_unsigned));
         self.write(worker, &words);
     }
 
-    /// The worker runs nothing.
+    /// Records that a worker is idle.
     pub(super) fn ended(&self, worker: usize) {
         self.write(worker, &[0]);
     }
 
-    /// Forgets what runs: the operator ends the process now, which is nobody's fault.
+    /// Forgets the running jobs, because the operator is ending the process.
     pub(super) fn forget(directory: &Path) {
         // Without the file there are no suspects; nothing else depends on it.
         let _ = std::fs::remove_file(directory.join(FILE_NAME));

@@ -1,4 +1,4 @@
-//! What workers share.
+//! State shared by all workers.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use super::backlog::Backlog;
 use super::lease::JobQueue;
 use super::{JobTable, Target};
 
-/// What the workers share.
+/// State shared by all workers.
 pub(super) struct Shared {
     pub(super) table: JobTable,
     pub(super) queues: [Arc<JobQueue>; Target::ALL.len()],
     pub(super) backlog: Backlog,
-    /// Jobs run beside each other, suspects alone.
+    /// Held shared while ordinary jobs run, exclusively while a suspect does.
     pub(super) gate: RwLock<()>,
-    /// Jobs that are done and not ended in the table yet.
+    /// Tasks that remove completed jobs from the table.
     pub(super) ending: TaskTracker,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) random: Arc<dyn Random>,

@@ -12,64 +12,64 @@ use super::running::Interrupted;
 use super::{NewJob, PayloadError, Target, payload, retry};
 use crate::database::Database;
 
-/// A job as it is handed to its function.
+/// A job ready to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
-    /// Its row. Later jobs have higher numbers.
+    /// The id of its row. Later jobs have higher ids.
     pub id: i64,
-    /// Who takes it.
+    /// The function that runs it.
     pub target: Target,
-    /// What is asked of the function, or why the row does not say.
+    /// The request, or why the row cannot be read.
     pub request: Result<JobRequest, PayloadError>,
-    /// Bytes of the row's payload.
+    /// Size of the row's payload, in bytes.
     pub(super) bytes: usize,
-    /// The number of the attempt that runs, from 1. What was cut off by the end of the process is no attempt.
+    /// The number of this attempt, from 1. An attempt interrupted by the end of the process does not count.
     pub attempt: u32,
-    /// When it was accepted.
+    /// When the job was accepted.
     pub created_at: DateTime<Utc>,
-    /// Set if it was under way when the process ended: how often that happened while it ran alone.
+    /// For a suspect, how often the process ended while it ran alone; `None` for other jobs.
     pub(super) suspect: Option<u32>,
 }
 
-/// How much waits for one function.
+/// The backlog of one function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Depth {
     pub(super) target: Target,
-    /// Jobs that wait or run.
+    /// Number of jobs waiting or running.
     pub(super) waiting: u32,
     pub(super) dead: u32,
-    /// When the oldest of those that wait or run was accepted.
+    /// When the oldest of them was accepted.
     pub(super) oldest: Option<DateTime<Utc>>,
 }
 
-/// What a look at the table has shown.
+/// The result of a query for due jobs.
 #[derive(Debug, Default)]
 pub(super) struct Due {
     pub(super) jobs: Vec<Job>,
-    /// The last row that was looked at; 0 if there is none.
+    /// The id of the last row examined; 0 if there is none.
     pub(super) last: i64,
-    /// Whether there may be more behind it.
+    /// Whether there may be more rows after it.
     pub(super) more: bool,
 }
 
-/// The table.
+/// The table of jobs. Cheap to clone.
 #[derive(Clone)]
 pub struct JobTable {
     database: Database,
 }
 
 impl JobTable {
-    /// Of this database.
+    /// The table of this database.
     pub fn new(database: &Database) -> Self {
         Self { database: database.for_jobs() }
     }
 
-    /// The data directory.
+    /// The data directory that the database is in.
     pub(super) fn directory(&self) -> &Path {
         self.database.path().parent().unwrap_or(Path::new("."))
     }
 
-    /// Adds jobs. Durable when answered; `then` gets them before that, in the order of the rows.
+    /// Adds jobs. Durable on return; `then` gets them before that, in the order of their rows.
     pub(super) async fn add(
         &self,
         jobs: Vec<NewJob>,
@@ -90,7 +90,7 @@ impl JobTable {
         self.database.write_then(add, then).await
     }
 
-    /// Jobs of one function that may run now, oldest first, up to so many, save those that are under a lease.
+    /// Due jobs of one function, oldest first, up to a limit, except those under a lease.
     pub(super) async fn due(
         &self,
         target: Target,
@@ -101,7 +101,7 @@ impl JobTable {
         self.database.read(move |connection| due(connection, target, now, most, &leased)).await
     }
 
-    /// Ends jobs that are done. Nobody waits for it, so it goes along with another commit. Only for whoever holds the lease.
+    /// Removes completed jobs. Nobody waits for this, so it joins another commit. The caller must hold the lease.
     pub(super) async fn done(&self, ids: Vec<i64>) -> PortResult<()> {
         self.database
             .write_along(move |transaction| {
@@ -111,7 +111,7 @@ impl JobTable {
             .await
     }
 
-    /// Puts a job that failed so often back until then. Only for whoever holds the lease.
+    /// Returns a failed job to the queue with its number of failures, until it is due again. The caller must hold the lease.
     pub(super) async fn put_back(
         &self,
         id: i64,
@@ -125,7 +125,7 @@ impl JobTable {
         self.failed(put_back, id, attempts, visible_at, error).await
     }
 
-    /// Makes a job a dead letter. Only for whoever holds the lease.
+    /// Makes a job a dead letter. The caller must hold the lease.
     pub(super) async fn dead_letter(
         &self,
         id: i64,
@@ -153,8 +153,8 @@ impl JobTable {
             .await
     }
 
-    /// Makes suspects of what a process that ended left under way; once, however often it is called with the same. Answers how
-    /// many there are. Only for whoever holds the directory's lock.
+    /// Makes suspects of the jobs that an ended process left running; repeating it has no effect. Returns their number. The
+    /// caller must hold the directory's lock.
     pub(super) async fn take_over(&self, left: Interrupted, now: DateTime<Utc>) -> PortResult<usize> {
         if left.jobs.is_empty() {
             return Ok(0);
@@ -162,7 +162,7 @@ impl JobTable {
         self.database.write(move |transaction| take_over(transaction, &left, now)).await
     }
 
-    /// How much waits and is dead, by function.
+    /// Waiting and dead-lettered jobs, by function.
     pub(super) async fn depths(&self) -> PortResult<Vec<Depth>> {
         self.database
             .read(|connection| {
@@ -184,18 +184,18 @@ impl JobTable {
     }
 }
 
-/// A job that used up its attempts.
+/// A dead letter: an exhausted job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// Its row.
+    /// The id of its row, by which it is redriven.
     pub id: i64,
-    /// Who took it.
+    /// The function that ran it.
     pub target: String,
-    /// How often.
+    /// How many attempts failed.
     pub attempts: u32,
-    /// Since when, in milliseconds.
+    /// When it became a dead letter, in milliseconds since 1970.
     pub dead_at: i64,
-    /// Of the last attempt.
+    /// The error of the last attempt.
     pub error: String,
 }
 
@@ -222,7 +222,7 @@ impl JobTable {
             .await
     }
 
-    /// Makes dead letters jobs again, with all of their attempts; all of them if none is named. One that killed the process
+    /// Redrives the named dead letters, or all of them if none is named, with all their attempts. One that killed the process
     /// runs alone again.
     pub async fn redrive(&self, ids: Vec<i64>, now: DateTime<Utc>) -> PortResult<Redriven> {
         self.database
@@ -249,16 +249,16 @@ impl JobTable {
     }
 }
 
-/// What came of redriving.
+/// The result of redriving.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Redriven {
-    /// Dead letters that are jobs again.
+    /// Number of dead letters that are jobs again.
     pub count: usize,
-    /// Ids that are no dead letters.
+    /// Ids that no dead letter has.
     pub unknown: Vec<i64>,
 }
 
-/// Bytes of payload after which a look ends: what is run together is read into memory.
+/// Payload size after which a query ends, in bytes: jobs that run together are read into memory.
 const MAX_BYTES: usize = 4 << 20;
 
 fn due(
@@ -298,7 +298,7 @@ fn due(
     Ok(due)
 }
 
-/// What a row asks of its function.
+/// The request of a row.
 fn read(target: Target, stored: &[u8]) -> Result<JobRequest, PayloadError> {
     let text = std::str::from_utf8(stored).map_err(|error| PayloadError::Unreadable(error.to_string()))?;
     let request = payload::read(text)?;
@@ -308,7 +308,7 @@ fn read(target: Target, stored: &[u8]) -> Result<JobRequest, PayloadError> {
     }
 }
 
-/// The setting that holds the run whose interruptions were counted last.
+/// The stored setting that holds the run id whose interruptions were counted last.
 const COUNTED_RUN: &str = "jobs_counted_run";
 
 fn take_over(transaction: &Transaction<'_>, left: &Interrupted, now: DateTime<Utc>) -> rusqlite::Result<usize> {

@@ -9,24 +9,24 @@ use super::Kind;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum Target {
-    /// `ingest`
+    /// Checks and stores an uploaded picture.
     Ingest,
-    /// `analyze`
+    /// Runs the detector.
     Analyze,
-    /// `index`
+    /// Stores results and removes images.
     Index,
-    /// `notify`
+    /// Appends notifications to history and pushes them.
     Notify,
 }
 
 impl Target {
-    /// All of them.
+    /// Every target.
     pub const ALL: [Self; 4] = [Self::Ingest, Self::Analyze, Self::Index, Self::Notify];
 
     /// The largest [`Target::batch`].
     pub const MAX_BATCH: usize = 1024;
 
-    /// Who takes this request.
+    /// The target of this request.
     pub const fn of(request: &JobRequest) -> Self {
         match request {
             JobRequest::Ingest(_) => Self::Ingest,
@@ -41,7 +41,7 @@ impl Target {
         self.into()
     }
 
-    /// What it counts as in the backlog.
+    /// The kind under which its jobs count in the backlog.
     pub const fn kind(self) -> Kind {
         match self {
             Self::Ingest | Self::Analyze | Self::Index => Kind::Pictures,
@@ -49,7 +49,7 @@ impl Target {
         }
     }
 
-    /// Jobs that run at once. How many pictures are decoded at once is bound by the cores and the memory budget: while
+    /// Maximum number of jobs running at once. Concurrent decodes are limited by the cores and the memory budget: while
     /// some are decoded, others are read, written and synced. Notifications go one after the other, since their order is
     /// what subscribers see.
     pub const fn concurrency(self) -> usize {
@@ -59,8 +59,8 @@ impl Target {
         }
     }
 
-    /// Jobs dispatched together at most. Notifications that wait are written and pushed together: as many as are published
-    /// with a few commits, so that they are notified as fast as they are accepted.
+    /// Maximum number of jobs dispatched together. Waiting notifications are written and pushed together, as many as a few
+    /// commits publish, so that pushing keeps up with publishing.
     pub const fn batch(self) -> usize {
         match self {
             Self::Ingest | Self::Analyze | Self::Index => 1,
@@ -68,12 +68,12 @@ impl Target {
         }
     }
 
-    /// Whether no job may pass one that was accepted before it, not even while that one is tried again.
+    /// Whether jobs keep their order, even while an earlier one is retried.
     pub const fn in_order(self) -> bool {
         matches!(self, Self::Notify)
     }
 
-    /// How long an attempt may take. A detector that hangs is cut off here.
+    /// Timeout of an attempt. A hanging detector is cut off here.
     pub const fn time_out(self) -> Duration {
         match self {
             Self::Ingest => Duration::from_mins(1),
@@ -81,7 +81,7 @@ impl Target {
         }
     }
 
-    /// How long an attempt may get nowhere. Short where others wait behind it: what gets on has its whole time.
+    /// How long an attempt may go without progress. It is short where others wait behind it.
     pub const fn timeout(self) -> Duration {
         match self {
             Self::Ingest | Self::Analyze | Self::Index => self.time_out(),

@@ -1,4 +1,4 @@
-//! Which uploads have a job that waits or runs.
+//! The uploads that have a job waiting or running.
 
 use std::collections::HashSet;
 
@@ -9,24 +9,24 @@ use labelcast_functions::ports::{PortResult, UploadJobs};
 use super::{Target, payload};
 use crate::database::Database;
 
-/// The table of jobs, asked about uploads.
+/// Queries the table of jobs by upload.
 #[derive(Clone)]
 pub struct UnfinishedJobs {
     database: Database,
 }
 
 impl UnfinishedJobs {
-    /// Of this database.
+    /// The jobs of this database.
     pub fn new(database: &Database) -> Self {
         Self { database: database.for_jobs() }
     }
 }
 
-/// What jobs are about: a job that was handed to the next function ends after that one's is in the table, so one look finds
-/// an upload that is anywhere on its way.
+/// The uploads of all jobs. A job ends only once its successor is in the table, so a single query finds every unfinished
+/// upload.
 #[derive(Default)]
 struct Subjects {
-    /// Not yet ingested.
+    /// Uploads not yet ingested, by id.
     uploads: HashSet<UploadId>,
     /// Of all uploads that wait for their result.
     images: HashSet<ImageId>,

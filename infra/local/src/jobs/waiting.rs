@@ -6,7 +6,7 @@ use labelcast_functions::ports::{ObjectKey, PortResult};
 use super::{Target, payload};
 use crate::database::Database;
 
-/// The keys of all created objects that a job is about: one that waits, runs, or is a dead letter.
+/// The keys of all uploaded objects with a job, whether waiting, running or dead-lettered.
 pub async fn keys_with_job(database: &Database) -> PortResult<HashSet<String>> {
     database
         .read(|connection| {

@@ -1,4 +1,4 @@
-//! A worker: takes jobs when it has a free place, runs them, and writes down what became of them.
+//! A worker: takes jobs when it has a free slot, runs them, and records their outcomes.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,11 +13,11 @@ use super::running::RunningFile;
 use super::shared::Shared;
 use super::{Job, Target, retry};
 
-/// How often the process may end while a job runs alone before the job becomes a dead letter.
+/// Number of times the process may end while a job runs alone before the job becomes a dead letter.
 const MAX_INTERRUPTIONS: u32 = 3;
-/// How long to wait before something is tried again that fails because of an outage.
+/// Delay before a retry during an outage.
 const OUTAGE: Duration = Duration::from_secs(1);
-/// How long jobs of one batch that fail by themselves are tried again before those behind them.
+/// How long failing jobs of one batch are retried before later jobs may overtake them.
 const RETRIED_IN_PLACE: Duration = Duration::from_secs(5);
 /// A batch that takes longer than this makes the next one smaller, so that what is notified is never old …
 const SLOW_BATCH: Duration = Duration::from_secs(1);
@@ -32,13 +32,13 @@ pub(super) struct Worker {
     pub(super) target: Target,
     pub(super) handler: Arc<dyn JobHandler>,
     pub(super) running: Arc<RunningFile>,
-    /// Its place in the running file.
+    /// Its index in the running file.
     pub(super) place: usize,
     pub(super) stop: CancellationToken,
 }
 
 impl Worker {
-    /// Works until it is stopped. What runs then may end; what it has not begun stays in the table.
+    /// Runs jobs until stopped. Running jobs may finish; others stay in the table.
     pub(super) async fn run(self) {
         let mut most = FIRST_BATCH.min(self.target.batch());
         loop {
@@ -80,8 +80,8 @@ impl Worker {
         }
     }
 
-    /// Runs jobs in order: none is passed over while it may still be tried again. A batch that fails is halved until the one
-    /// that is to blame is found, which is tried again by itself, quickly, and then becomes a dead letter.
+    /// Runs jobs in order: none is overtaken while it may still be retried. A failing batch is halved until the culprit is found,
+    /// which is retried alone, quickly, and then becomes a dead letter.
     async fn in_order(&self, mut taken: Taken) {
         let begun = Instant::now();
         let mut together = taken.jobs.len();
@@ -120,8 +120,8 @@ impl Worker {
         }
     }
 
-    /// The first of these jobs failed by itself. It is tried again before those behind it, so that the order stays, unless it
-    /// hangs, or so many of them fail, that others would wait for long.
+    /// Handles a first job that failed alone. It is retried before later jobs to keep the order, unless it hangs or so many fail
+    /// that others would wait for long.
     async fn failed_in_order(&self, taken: &mut Taken, failure: Failure, in_place: bool) {
         if taken.jobs[0].attempt >= self.shared.max_attempts {
             return self.failed(taken.split_front(1), failure).await;
@@ -136,7 +136,7 @@ impl Worker {
         self.pause(wait).await;
     }
 
-    /// Runs jobs, beside others or, if it is a suspect, alone, and remembers on the disk that they are under way.
+    /// Runs jobs, alongside others or, for a suspect, alone, and records on disk that they are running.
     async fn once(&self, jobs: &[Job]) -> Vec<Outcome> {
         let alone = jobs[0].suspect.is_some();
         let (beside, by_itself);
@@ -155,7 +155,7 @@ impl Worker {
         outcomes
     }
 
-    /// Nobody is kept waiting by it: if the row stays, the job runs again, which every function can bear.
+    /// Removes completed jobs without waiting: if a row stays, its job runs again, and every function is idempotent.
     fn done(&self, taken: Taken) {
         let (shared, target, stop) = (self.shared.clone(), self.target, self.stop.clone());
         self.shared.ending.spawn(async move {
@@ -178,7 +178,8 @@ impl Worker {
         self.put_back(job, &failure).await;
     }
 
-    /// Lets others pass a job that will be tried again. Whoever waits for it resumes before, so that nothing is missed.
+    /// Lets others overtake a job that will be retried. Whoever waits for it is closed first and resumes, so that nothing is
+    /// missed.
     async fn passed(&self, taken: Taken, failure: Failure) {
         let job = &taken.jobs[0];
         report(job, &failure);
@@ -188,7 +189,7 @@ impl Worker {
         }
     }
 
-    /// Whether the database does anything at all.
+    /// Whether the database responds at all.
     async fn table_answers(&self) -> bool {
         let request = tokio::time::timeout(self.target.timeout(), self.shared.table.done(Vec::new()));
         request.await.is_ok_and(|response| response.is_ok())
@@ -200,7 +201,7 @@ impl Worker {
         persisted(&self.stop, put_back).await;
     }
 
-    /// The last attempt failed: whoever waits is notified, then the job is a dead letter.
+    /// Handles an exhausted job: whoever waits is notified, then it becomes a dead letter.
     async fn exhausted(&self, taken: Taken, failure: Failure) {
         let job = &taken.jobs[0];
         if !self.target.in_order() {
@@ -276,13 +277,13 @@ fn report_unreached(job: &Job, unreached: &Failure) {
     tracing::warn!(id = job.id, error, "those who wait for a job that failed were not reached");
 }
 
-/// How many of these jobs may run together: one that failed before runs by itself, so that it cannot fail others again.
+/// How many of these jobs may run together: one that failed before runs alone, so that it cannot fail others again.
 fn together_at_most(jobs: &[Job]) -> usize {
     jobs.iter().take_while(|job| job.attempt == 1).count().max(1)
 }
 
-/// Writes what became of a job until it is written, or the worker is stopped: then the row says what it said before, and the
-/// job runs again. On a full disk that is better than running it again at once.
+/// Records an outcome, retrying until it is stored or the worker is stopped; in that case the row is unchanged and the job runs
+/// again. On a full disk that is better than running it again at once.
 async fn persisted<F: Future<Output = PortResult<()>>>(stop: &CancellationToken, write: impl Fn() -> F) -> bool {
     loop {
         match write().await {
