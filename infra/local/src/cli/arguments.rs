@@ -13,7 +13,7 @@ use crate::data::DataDirectory;
 use crate::database::Database;
 use crate::users::Operator;
 
-/// Which data directory.
+/// The option that names the data directory.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Data {
     /// Data directory of `serve`
@@ -35,7 +35,7 @@ pub(super) fn operator() -> Operator {
     Operator::CommandLine(format!("uid {}{name}", rustix::process::getuid().as_raw()))
 }
 
-/// Which server.
+/// The option that names the server.
 #[derive(Debug, Args)]
 pub(super) struct Server {
     /// Server, including any path before /web/; plain http is allowed only for this machine, because tokens are secret
@@ -43,7 +43,7 @@ pub(super) struct Server {
     pub(super) url: Url,
 }
 
-/// Which server, and as whom.
+/// The options that name the server and the user's token.
 #[derive(Debug, Args)]
 pub(super) struct Target {
     #[command(flatten)]
@@ -54,13 +54,13 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// The token that was given.
+    /// The token given with `--token` or its variable, if any.
     pub(super) fn token(&self) -> Option<Token> {
         self.token.clone().filter(|token| !token.0.is_empty())
     }
 }
 
-/// An ID token. Not shown by `Debug`, so that it gets into no message.
+/// An ID token. `Debug` hides it, so that it never ends up in a message.
 #[derive(Clone)]
 pub(super) struct Token(String);
 
@@ -80,7 +80,7 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Takes any text: the server judges it, and a refusal here would show it.
+/// Accepts any text: the server validates it, and an error here would print it.
 impl FromStr for Token {
     type Err = Infallible;
     fn from_str(text: &str) -> Result<Self, Infallible> {

@@ -1,4 +1,4 @@
-//! `labelcast completions` and `labelcast manual`: what goes beside the binary when it is installed.
+//! `labelcast completions` and `labelcast manual`: files installed beside the binary.
 
 use std::io::{self, Write};
 use std::path::PathBuf;

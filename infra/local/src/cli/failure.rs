@@ -1,4 +1,4 @@
-//! How a command can end badly.
+//! How a command fails, and its exit status.
 
 use std::any::Any;
 use std::error::Error;
@@ -8,20 +8,20 @@ use std::process::ExitCode;
 
 use super::output;
 
-/// The exit status of wrong usage.
+/// The exit status of a usage error.
 pub(super) const USAGE: u8 = 2;
 
-/// What a command ends with.
+/// The result of a command.
 pub(super) type Outcome = Result<(), Failure>;
 
 /// Why a command failed, for people. Never holds a token or a password.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The arguments make no sense.
+    /// The arguments are inconsistent; exit status 2.
     Usage(String),
-    /// It was tried.
+    /// The command failed; exit status 1.
     Failed(String),
-    /// Whoever read the output has seen enough (`| head`).
+    /// The output was closed early, for instance by `| head`; not an error.
     OutputClosed,
 }
 
@@ -50,7 +50,7 @@ impl Failure {
     }
 }
 
-/// Any error is a failure in its own words, but for an output that nobody reads any more.
+/// Any error becomes a failure with its own message, except for a closed output.
 impl<E: Error + Any> From<E> for Failure {
     fn from(error: E) -> Self {
         let of_output = (&error as &dyn Any).downcast_ref::<io::Error>();

@@ -47,7 +47,7 @@ const AFTER_HELP: &str = "Exit status: 0 success, 1 failure (the reason is on st
     `login`, `logout`, `upload`, `watch` and `search` talk to a server, local or on AWS; the other commands work on a data directory, \
     even while `serve` is running on it.";
 
-/// What each command does is documented at its arguments.
+/// The command to run; each is documented at its arguments.
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(Box<ServeArguments>),
@@ -68,14 +68,14 @@ enum Command {
     Manual(completions::ManualArguments),
 }
 
-/// The command line with all of its commands and options, for what describes it.
+/// The command line with all commands and options, for help, completions and manual pages.
 pub fn command() -> clap::Command {
     let mut command = <CommandLine as clap::CommandFactory>::command();
     command.build();
     command
 }
 
-/// Parses the process's arguments, runs the command and reports how it went.
+/// Parses the process's arguments, runs the command and reports its result.
 pub async fn run() -> ExitCode {
     let arguments = match CommandLine::try_parse() {
         Ok(arguments) => arguments,

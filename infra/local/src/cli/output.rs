@@ -1,10 +1,10 @@
-//! What people and programs read. Text may come from anybody, so nothing in it reaches a terminal as a command.
+//! Output for people and programs. Text may come from anybody, so control characters are escaped.
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-/// Prints one line for people on standard output, at once: whoever reads a pipe must not wait for a buffer to fill.
+/// Prints one line for people on standard output and flushes it, so that readers of a pipe need not wait for a full buffer.
 pub(super) fn line(text: &str) -> io::Result<()> {
     write(&plain(text))
 }
@@ -14,7 +14,7 @@ pub(super) fn json(record: &impl Serialize) -> io::Result<()> {
     json_text(&serde_json::to_string(record)?)
 }
 
-/// Prints JSON that came as text on a line of its own; numbers stay as they were written.
+/// Prints JSON received as text on a line of its own; numbers keep their notation.
 pub(super) fn json_text(text: &str) -> io::Result<()> {
     let mut printed = String::with_capacity(text.len());
     for c in text.chars() {
@@ -36,12 +36,12 @@ fn write(line: &str) -> io::Result<()> {
     output.flush()
 }
 
-/// Prints a message for people on standard error; nothing is left to do if that is closed.
+/// Prints a message for people on standard error, ignoring a closed one.
 pub(super) fn message(text: &str) {
     let _ = writeln!(io::stderr().lock(), "labelcast: {}", plain(text));
 }
 
-/// Text on one line, with what a terminal would obey written out: `\n`, `\u{1b}`.
+/// Text on one line, with control characters escaped: `\n`, `\u{1b}`.
 pub(super) fn plain(text: &str) -> String {
     let mut printed = String::with_capacity(text.len());
     for c in text.chars() {

@@ -7,13 +7,13 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::failure::Failure;
 
-/// More than the longest password has, in bytes.
+/// Maximum input, in bytes: more than the longest password.
 const MAX: u64 = 4_096;
 /// The exit status of what an interrupt ended, as shells have it.
 const INTERRUPTED: i32 = 130;
 
-/// Reads a new password. At a terminal it is asked for twice and not shown; else it is all that comes, without the line
-/// break at the end.
+/// Reads a new password. At a terminal it is prompted for twice and hidden; otherwise it is the whole input without the trailing
+/// line break.
 pub(super) fn read() -> Result<String, Failure> {
     if !io::stdin().is_terminal() {
         return piped();
@@ -22,7 +22,7 @@ pub(super) fn read() -> Result<String, Failure> {
     if first == second { Ok(first) } else { Err(Failure::failed("the passwords don't match; nothing was changed")) }
 }
 
-/// Reads the password that somebody has. At a terminal it is asked for once.
+/// Reads an existing password. At a terminal it is prompted for once.
 pub(super) fn read_current() -> Result<String, Failure> {
     if io::stdin().is_terminal() { ask(|| prompt_password("Password: ")) } else { piped() }
 }

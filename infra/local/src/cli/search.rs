@@ -32,7 +32,7 @@ pub(super) struct SearchArguments {
     json: bool,
 }
 
-/// The server's own limit of a page.
+/// The server's maximum page size, in images.
 const LARGEST_PAGE: u32 = 200;
 
 impl SearchArguments {

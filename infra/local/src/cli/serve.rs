@@ -91,7 +91,7 @@ pub(super) fn confidence(text: &str) -> Result<Confidence, String> {
     text.parse().ok().and_then(Confidence::from_percent).ok_or_else(|| "must be a number from 0 to 100".to_owned())
 }
 
-/// The least budget: a photograph of 12 megapixels takes about 50 MiB.
+/// The minimum memory budget: a photograph of 12 megapixels takes about 50 MiB.
 const MIN_MEMORY_BUDGET: ByteSize = ByteSize::mib(64);
 
 fn memory_budget(text: &str) -> Result<ByteSize, String> {
@@ -150,7 +150,7 @@ impl ServeArguments {
         MemoryBudget::new(self.memory_budget.unwrap_or_else(|| memory::default_budget().max(MIN_MEMORY_BUDGET)))
     }
 
-    /// What a setting is: as given, or as it is by default.
+    /// The value of a setting, given or default.
     pub fn number(&self, setting: &Setting) -> u32 {
         self.numbers.number(setting)
     }
@@ -166,7 +166,7 @@ impl ServeArguments {
     }
 }
 
-/// The audit log is written whatever else is, unless it is named.
+/// Builds the log filter: the audit log is always written unless the filter names it.
 fn with_audit(wanted: &str) -> String {
     let wanted = if wanted.trim().is_empty() { "info" } else { wanted };
     let names_it = wanted.split(',').any(|part| part.trim().split(['=', '[']).next() == Some(TARGET));

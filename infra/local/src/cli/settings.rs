@@ -1,4 +1,4 @@
-//! The settings of the table as options of `serve`.
+//! Turns the table of settings into options of `serve`.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -8,11 +8,11 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
 use labelcast_functions::settings::{Setting, Settings, Unit, table};
 
-/// What was given of the settings that have an option.
+/// The settings given as options.
 #[derive(Debug, Clone)]
 pub(super) struct SettingOptions(HashMap<&'static str, u32>);
 
-/// An option of the table, with its default as text: clap keeps references to it.
+/// An option of the table, with its default as text that lives as long as clap's references to it.
 static OPTIONS: LazyLock<Vec<(&'static Setting, &'static str, String)>> = LazyLock::new(|| {
     let options =
         table::ALL.iter().filter_map(|setting| Some((*setting, setting.option?, setting.write(setting.default))));
@@ -20,7 +20,7 @@ static OPTIONS: LazyLock<Vec<(&'static Setting, &'static str, String)>> = LazyLo
 });
 
 impl SettingOptions {
-    /// What a setting is: as given, or as it is by default.
+    /// The value of a setting, given or default.
     pub(super) fn number(&self, setting: &Setting) -> u32 {
         self.0.get(setting.name).copied().unwrap_or(setting.default)
     }

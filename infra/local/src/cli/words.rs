@@ -1,4 +1,4 @@
-//! How images and notifications read on one line.
+//! Formats images and notifications on one line.
 
 use chrono::SecondsFormat;
 use labelcast_functions::model::Label;
@@ -15,7 +15,7 @@ pub(super) fn labels(labels: &[Label]) -> String {
     labels.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
-/// The labels of an image; none are shown of one that waiting for a moderator.
+/// The labels of an image; none for one awaiting moderation.
 pub(super) fn labels_of(image: &Value) -> String {
     match Vec::<Label>::deserialize(&image["labels"]) {
         Ok(all) => labels(&all),
@@ -29,7 +29,7 @@ pub(super) fn notification(frame: &NotificationFrame) -> String {
     format!("{at}  {}  {}", frame.event, content(&frame.event, &frame.data).unwrap_or_else(|| frame.data.to_string()))
 }
 
-/// What our own events say; what programs publish is shown as it is.
+/// Summarises our own events; published data is shown verbatim.
 fn content(event: &str, data: &Value) -> Option<String> {
     match event {
         "image.labelled" | "image.offensive" | "image.reviewed" => {

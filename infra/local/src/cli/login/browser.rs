@@ -1,4 +1,4 @@
-//! In a browser.
+//! Signs in through a browser.
 
 use std::process::{Command, Stdio};
 
@@ -7,7 +7,7 @@ use super::callback::Callback;
 use crate::cli::failure::Failure;
 use crate::cli::output;
 
-/// Has somebody sign in in a browser; the code, and the address that it came to.
+/// Lets the user sign in in a browser; returns the code and the redirect URI it was sent to.
 pub(super) async fn sign_in(attempt: &Attempt, open_browser: bool) -> Result<(String, String), Failure> {
     let callback = Callback::listen(&attempt.redirect_uris).await.map_err(Failure::failed)?;
     let redirect_uri = callback.redirect_uri.clone();
@@ -20,7 +20,7 @@ pub(super) async fn sign_in(attempt: &Attempt, open_browser: bool) -> Result<(St
     Ok((code, redirect_uri))
 }
 
-/// Opens an address in the desktop's browser. Where there is none, somebody opens what was printed.
+/// Opens an address in the desktop's browser. If there is none, the user opens the printed address.
 fn open(address: &str) {
     let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let quiet =

@@ -1,4 +1,4 @@
-//! What the browser comes back to: an address on this machine, for as long as the sign-in takes.
+//! The loopback redirect URI that the browser returns to, served while the sign-in lasts.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,18 +17,18 @@ use tokio_util::task::AbortOnDropHandle;
 
 /// How long the user has to sign in.
 const TIMEOUT: Duration = Duration::from_mins(10);
-/// Another `login` may just be about to end.
+/// How long to wait for a port: another `login` may be about to end.
 const PORT_TIMEOUT: Duration = Duration::from_secs(10);
 const PORT_RETRY: Duration = Duration::from_millis(200);
 
-/// A listener on the first registered address that is free.
+/// A listener on the first registered redirect URI whose port is free.
 pub(super) struct Callback {
     pub(super) redirect_uri: String,
     listeners: Vec<TcpListener>,
     path: String,
 }
 
-/// What the browser brings.
+/// The query parameters that the browser brings.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Brought {
@@ -44,11 +44,11 @@ struct Waiting {
     response: Arc<Mutex<Option<oneshot::Sender<Outcome>>>>,
 }
 
-/// The code, or why there is none.
+/// Returns the code, or why there is none.
 type Outcome = Result<String, String>;
 
 impl Callback {
-    /// Takes the first of these addresses whose port is free.
+    /// Binds the first of these redirect URIs whose port is free.
     pub(super) async fn listen(redirect_uris: &[String]) -> Result<Self, String> {
         let addresses: Vec<(String, Url)> =
             redirect_uris.iter().filter_map(|uri| Some((uri.clone(), loopback(uri)?))).collect();
@@ -75,7 +75,7 @@ impl Callback {
         }
     }
 
-    /// The code that the browser brings together with this state.
+    /// Waits for the code that the browser brings together with this state.
     pub(super) async fn code(self, state: &str) -> Result<String, String> {
         let (response, received) = oneshot::channel();
         let waiting = Waiting { state: state.into(), response: Arc::new(Mutex::new(Some(response))) };
@@ -102,7 +102,7 @@ impl Callback {
     }
 }
 
-/// Addresses of plain HTTP on this machine alone: a code for others is not waited for.
+/// Keeps plain-HTTP addresses on loopback; other redirect URIs cannot be served here.
 fn loopback(uri: &str) -> Option<Url> {
     let url: Url = uri.parse().ok()?;
     let here = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));

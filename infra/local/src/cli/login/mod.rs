@@ -39,7 +39,7 @@ pub(super) struct LogoutArguments {
     server: Server,
 }
 
-/// A server's sign-in, and what this sign-in is bound to.
+/// One attempt to sign in at a server, with what it is bound to.
 struct Attempt {
     client: Client,
     privacy: Privacy,
@@ -49,9 +49,9 @@ struct Attempt {
     token_endpoint: Url,
     revocation_endpoint: Option<Url>,
     scope: String,
-    /// Comes back with the code, or the response is not to our request.
+    /// Returned with the code; otherwise the response belongs to another request.
     state: String,
-    /// Shows that whoever exchanges the code is who requested it (PKCE).
+    /// The PKCE verifier: proves that whoever exchanges the code also requested it.
     verifier: String,
 }
 
@@ -122,7 +122,7 @@ impl Attempt {
         })
     }
 
-    /// Where the sign-in begins.
+    /// The authorization URL.
     fn address(&self, redirect_uri: &str) -> Url {
         let mut url = self.authorization_endpoint.clone();
         url.query_pairs_mut().extend_pairs([
@@ -172,13 +172,13 @@ impl Attempt {
     }
 }
 
-/// Revokes what was kept. A server without an endpoint for that cannot revoke.
+/// Revokes the stored refresh token, if the server has a revocation endpoint.
 async fn revoke(client: &Client, privacy: Privacy, kept: &SignIn) -> Result<(), String> {
     let Some(endpoint) = &kept.revocation_endpoint else { return Ok(()) };
     oauth::revoke(client, &privacy.http(endpoint)?, &kept.client_id, &kept.refresh_token).await
 }
 
-/// The user's name in an ID token that came from the token endpoint itself; for people, so nothing is verified.
+/// The user's name in an ID token. For display only and straight from the token endpoint, so nothing is verified.
 fn name_in(id_token: &str) -> Option<String> {
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,4 +1,4 @@
-//! With a password, at a server on one machine: what a browser does with the sign-in page, without one.
+//! Signs in with a password at a local server, submitting the sign-in page as a browser would.
 
 use cookie::Cookie;
 use reqwest::{Response, StatusCode, Url, header};
@@ -8,10 +8,10 @@ use crate::cli::failure::Failure;
 use crate::cli::remote::oauth::form;
 use crate::cli::remote::reason;
 
-/// The cookie that ties the form to whoever was shown it, whatever the prefix of its name.
+/// Name of the cookie that binds the form to its reader, without its prefix.
 const FORM_COOKIE: &str = "labelcast_form";
 
-/// Signs in; the code, and the address that it would have come to.
+/// Signs in; returns the code and the redirect URI it would have been sent to.
 pub(super) async fn sign_in(attempt: &Attempt, user: &str, password: &str) -> Result<(String, String), Failure> {
     let redirect_uri = attempt.redirect_uris.first().cloned().unwrap_or_default();
     let begun = get(attempt, attempt.address(&redirect_uri)).await?;
@@ -55,7 +55,7 @@ fn form_cookie(response: &Response) -> Option<Cookie<'_>> {
     lines.filter_map(|line| Cookie::parse(line).ok()).find(|cookie| cookie.name().ends_with(FORM_COOKIE))
 }
 
-/// The code in the address to which a browser would be sent, which must be ours and belong to our request.
+/// Extracts the code from the redirect, which must go to our redirect URI and carry our state.
 fn code(attempt: &Attempt, response: &Response, redirect_uri: &str) -> Result<String, Failure> {
     let wrong = |why: &str| Failure::failed(format!("the sign-in returned an unexpected response: {why}"));
     let place = location(response).filter(|place| place.split('?').next() == Some(redirect_uri));

@@ -4,27 +4,27 @@ use std::net::IpAddr;
 
 use reqwest::Url;
 
-/// How a server is spoken to. What was begun with TLS does not go on without.
+/// Which transports may be used. A connection begun with TLS is never downgraded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cli) enum Privacy {
     /// TLS only.
     Tls,
-    /// TLS, or no further than this machine.
+    /// TLS, or plain HTTP to loopback.
     TlsOrLoopback,
 }
 
 impl Privacy {
-    /// As whoever chose this address wants it.
+    /// The transport implied by the address the user gave.
     pub(in crate::cli) fn of(url: &Url) -> Self {
         if url.scheme() == "https" { Self::Tls } else { Self::TlsOrLoopback }
     }
 
-    /// Takes an address of HTTP.
+    /// Checks an `http` or `https` URL.
     pub(in crate::cli) fn http(self, text: &str) -> Result<Url, String> {
         self.address(text, "https", "http")
     }
 
-    /// Takes an address of a WebSocket.
+    /// Checks a `ws` or `wss` URL.
     pub(in crate::cli) fn websocket(self, text: &str) -> Result<Url, String> {
         self.address(text, "wss", "ws")
     }
@@ -49,7 +49,7 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     address.map_or_else(|_| host == "localhost", |address| address.is_loopback())
 }
 
-/// An address below another, which may end in a slash or not.
+/// Resolves a path below a URL, which may end in a slash or not.
 pub(super) fn below(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
     url.set_query(None);

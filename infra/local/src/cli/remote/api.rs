@@ -1,4 +1,4 @@
-//! The REST API.
+//! The REST API's calls.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub(in crate::cli) struct BegunUpload {
     fields: BTreeMap<String, String>,
 }
 
-/// How far an upload has come.
+/// The state of an upload.
 #[derive(Debug, Deserialize)]
 pub(in crate::cli) struct UploadView {
     pub(in crate::cli) state: UploadState,
@@ -29,7 +29,7 @@ pub(in crate::cli) struct UploadView {
     pub(in crate::cli) reason: Option<String>,
 }
 
-/// A page of a search; the images stay as they came, so that `--json` shows all there is.
+/// A page of search results; images are kept verbatim, so that `--json` prints everything.
 #[derive(Debug, Deserialize)]
 pub(in crate::cli) struct ImagesPage {
     pub(in crate::cli) images: Vec<serde_json::Value>,
@@ -64,8 +64,8 @@ impl Api {
         self.0.client.request(method, below(&self.0.api, path))
     }
 
-    /// Makes a call with a token; once more with another one where the server does not accept the first: its clock decides,
-    /// and what looked good here may have ended there.
+    /// Makes a call with a token, and repeats it once with another if the server refuses the first: by the server's clock it may
+    /// already have expired.
     async fn call<T: DeserializeOwned>(&self, request: impl Fn() -> RequestBuilder) -> Result<T, ApiError> {
         let token = self.0.credentials.token().await?;
         let first = read(request().bearer_auth(token.as_str())).await;
@@ -88,7 +88,7 @@ impl Api {
         self.call(|| self.request(Method::POST, "uploads").json(&BeginUpload { name, content_type, size })).await
     }
 
-    /// Posts the picture with its form; the file comes last, as S3 wants it.
+    /// Posts the picture with its form; the file comes last, as S3 requires.
     pub(in crate::cli) async fn post(&self, begun: &BegunUpload, file: Part) -> Result<(), ApiError> {
         let url = self.0.privacy.http(&begun.url).map_err(ApiError::Address)?;
         let form = begun.fields.iter().fold(Form::new(), |form, (name, value)| form.text(name.clone(), value.clone()));

@@ -4,25 +4,25 @@ use std::time::Duration;
 
 use labelcast_functions::backoff;
 
-/// Doubles from half a second to half a minute, less up to a half by chance: clients that lost a server together do
-/// not come back together.
+/// Delays that double from half a second to half a minute, minus up to half as jitter, so that clients that lost a server
+/// together do not return together.
 const WAITS: backoff::Backoff =
     backoff::Backoff { first: Duration::from_millis(500), factor: 2, longest: Duration::from_secs(30), jitter: 0.5 };
 
-/// Failures in a row.
+/// Consecutive failures.
 #[derive(Debug, Default)]
 pub(in crate::cli) struct Backoff {
     failures: u32,
 }
 
 impl Backoff {
-    /// The wait after one more failure.
+    /// The delay after one more failure.
     pub(in crate::cli) fn next(&mut self) -> Duration {
         self.failures = self.failures.saturating_add(1);
         WAITS.wait(self.failures, rand::random())
     }
 
-    /// It worked.
+    /// Records a success: the next delay is short again.
     pub(in crate::cli) fn reset(&mut self) {
         self.failures = 0;
     }

@@ -1,4 +1,4 @@
-//! One call of the REST API, and why it did not do what it should.
+//! One call of the REST API, and how it can fail.
 
 use std::time::Duration;
 
@@ -8,25 +8,25 @@ use serde::de::DeserializeOwned;
 use super::oauth::OauthError;
 use super::reason::reason;
 
-/// The longest a call may take. A picture takes as long as it moves.
+/// Timeout of a call. A picture may take longer as long as it makes progress.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Why a call did not do what it should.
+/// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum ApiError {
-    /// The server refused.
+    /// The server responded with an error.
     #[error("{message}")]
     Refused { status: StatusCode, message: String },
     /// The request did not reach the server, or the response did not come back.
     #[error("cannot reach the server ({0})")]
     Unreachable(String),
-    /// The response is not what the API sends.
+    /// The response does not conform to the API.
     #[error("the server sent an invalid response: {0}")]
     Unreadable(String),
     /// The server named an address that must not be used.
     #[error("the server named an unsafe address: {0}")]
     Address(String),
-    /// There is no token to show.
+    /// There is no valid token.
     #[error(transparent)]
     SignIn(#[from] OauthError),
 }

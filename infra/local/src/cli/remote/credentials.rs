@@ -1,4 +1,4 @@
-//! The token that a command shows: one that was given, or one that renews itself.
+//! The token that a command uses: one given as an option, or one renewed from a stored sign-in.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,24 +12,24 @@ use super::oauth::{self, OauthError};
 use super::store::{SignIn, Store};
 use crate::cli::arguments::Token;
 
-/// A token that ends within this is renewed before it is shown.
+/// A token that expires within this time is renewed before use.
 const MARGIN: TimeDelta = TimeDelta::seconds(60);
 
-/// Who is calling. Cheap to clone.
+/// The caller's credentials. Cheap to clone.
 #[derive(Clone)]
 pub(in crate::cli) enum Credentials {
-    /// With a token that was given, as long as that is good.
+    /// A token given as an option, used until it expires.
     Given(Token),
-    /// By a sign-in that is kept.
+    /// A stored sign-in, which renews its token.
     Kept(Arc<Kept>),
 }
 
-/// A sign-in that is kept.
+/// A stored sign-in.
 pub(in crate::cli) struct Kept {
     client: Client,
     store: Store,
     server: Url,
-    /// As it was last seen. Held while it is renewed, so that all who need it renew it once.
+    /// The last token. Locked during a renewal, so that concurrent users renew it once.
     last: Mutex<SignIn>,
 }
 
@@ -38,7 +38,7 @@ impl Credentials {
         Self::Kept(Arc::new(Kept { client, store, server, last: Mutex::new(sign_in) }))
     }
 
-    /// A token that is good for a while yet.
+    /// A token that will not expire soon.
     pub(in crate::cli) async fn token(&self) -> Result<Token, OauthError> {
         match self {
             Self::Given(token) => Ok(token.clone()),
@@ -46,7 +46,7 @@ impl Credentials {
         }
     }
 
-    /// Another token than this one, which the server did not accept; `None` if no other is to be had.
+    /// A replacement for a token that the server refused; `None` if there is none.
     pub(in crate::cli) async fn instead_of(&self, refused: &Token) -> Result<Option<Token>, OauthError> {
         match self {
             Self::Given(_) => Ok(None),
@@ -54,7 +54,7 @@ impl Credentials {
         }
     }
 
-    /// In how long a connection that goes on needs a new token; `None` if it will get none.
+    /// How long until an open connection needs a new token; `None` if the token cannot be renewed.
     pub(in crate::cli) async fn renew_in(&self) -> Option<Duration> {
         match self {
             Self::Given(_) => None,

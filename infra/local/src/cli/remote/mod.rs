@@ -1,4 +1,4 @@
-//! A running server, on this machine or on AWS.
+//! Talks to a running server, local or on AWS.
 
 mod address;
 mod api;

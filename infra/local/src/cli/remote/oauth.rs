@@ -15,25 +15,25 @@ use serde::Deserialize;
 
 use super::reason::reason;
 
-/// The longest a call to the token endpoint may take.
+/// Timeout of a call to the token endpoint.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Tokens as they were issued.
+/// The tokens issued by the token endpoint.
 #[derive(Debug)]
 pub(in crate::cli) struct Issued {
     pub(in crate::cli) id_token: String,
     pub(in crate::cli) expires_at: DateTime<Utc>,
-    /// Where a new one was given, the old one is good no longer.
+    /// A new refresh token, if one was issued; it replaces the old one.
     pub(in crate::cli) refresh_token: Option<String>,
 }
 
-/// Why there are no tokens.
+/// Why no tokens were issued.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(in crate::cli) enum OauthError {
-    /// Nothing but signing in again helps.
+    /// The grant is refused for good: the user has to sign in again.
     #[error("{0}")]
     Ended(String),
-    /// It may work later, with the same code or refresh token.
+    /// A temporary failure: the same code or refresh token may work later.
     #[error("{0}")]
     Unavailable(String),
 }
@@ -50,7 +50,7 @@ pub(in crate::cli) fn challenge(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.as_bytes()).as_ref())
 }
 
-/// Fields as a form sends them.
+/// Fields encoded as `application/x-www-form-urlencoded`.
 pub(in crate::cli) fn form(fields: &[(&str, &str)]) -> String {
     let mut url: Url = "http://localhost".parse().expect("this is an address");
     url.query_pairs_mut().extend_pairs(fields);
@@ -84,7 +84,7 @@ pub(in crate::cli) async fn tokens(
 }
 
 /// Only the error codes with which a token endpoint refuses a grant for good end a sign-in; anything else may be an outage, or
-/// something in between that responds in its place.
+/// a proxy responding in its place.
 fn refusal(endpoint: &Url, status: StatusCode, text: &str) -> OauthError {
     let json: Option<serde_json::Value> = serde_json::from_str(text).ok();
     let error = json.as_ref().and_then(|json| json["error"].as_str()).unwrap_or_default();

@@ -1,8 +1,8 @@
-//! Failures in words.
+//! Explains network failures to people.
 
 use std::io::{self, ErrorKind};
 
-/// Why a request failed, for people: `connection refused`. The innermost cause says it best.
+/// Why a request failed, for example `connection refused`: the innermost cause is the most specific.
 pub(in crate::cli) fn reason(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "timed out".to_owned();

@@ -1,4 +1,4 @@
-//! Finds the addresses of a server.
+//! Discovers a server's endpoints.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::store::Store;
 use crate::cli::arguments::Target;
 use crate::cli::failure::Failure;
 
-/// A server, and the credentials to use there.
+/// A server's endpoints, and the credentials to use there.
 #[derive(Clone)]
 pub(in crate::cli) struct Service {
     pub(super) client: Client,
@@ -23,7 +23,7 @@ pub(in crate::cli) struct Service {
     pub(super) credentials: Credentials,
 }
 
-/// What is needed of `/web/settings.json`.
+/// The fields used of `/web/settings.json`.
 #[derive(Debug, Deserialize)]
 pub(in crate::cli) struct Settings {
     api: String,
@@ -33,14 +33,14 @@ pub(in crate::cli) struct Settings {
     pub(in crate::cli) scope: Option<String>,
 }
 
-/// What the command line signs in with.
+/// The OAuth client of the command line.
 #[derive(Debug, Deserialize)]
 pub(in crate::cli) struct CliSettings {
     pub(in crate::cli) client_id: String,
     pub(in crate::cli) redirect_uris: Vec<String>,
 }
 
-/// The sign-in's endpoints, as OpenID discovery names them.
+/// The sign-in's endpoints, from OpenID discovery.
 #[derive(Debug, Deserialize)]
 #[expect(clippy::struct_field_names, reason = "the names of OpenID discovery")]
 pub(in crate::cli) struct Metadata {
@@ -50,7 +50,7 @@ pub(in crate::cli) struct Metadata {
 }
 
 impl Settings {
-    /// Asks the server where its parts are.
+    /// Fetches the server's settings and discovers its endpoints.
     pub(in crate::cli) async fn fetch(server: &Url) -> Result<(Client, Privacy, Self), Failure> {
         let privacy = Privacy::of(server);
         privacy.http(server.as_str()).map_err(|why| Failure::usage(format!("--url: {why}")))?;
@@ -62,7 +62,7 @@ impl Settings {
 }
 
 impl Service {
-    /// Asks the server where its parts are.
+    /// Fetches the server's settings and discovers its endpoints.
     pub(in crate::cli) async fn discover(target: &Target) -> Result<Self, Failure> {
         let server = &target.server.url;
         let credentials = Self::credentials(target)?;
@@ -74,7 +74,7 @@ impl Service {
         Ok(Self { client, privacy, api, live, credentials })
     }
 
-    /// The token that was given, else the sign-in that is kept for this server.
+    /// The given token, or else the sign-in stored for this server.
     fn credentials(target: &Target) -> Result<Credentials, Failure> {
         if let Some(token) = target.token() {
             return Ok(Credentials::Given(token));
@@ -108,12 +108,12 @@ fn unavailable(server: &Url, error: &ApiError) -> String {
     }
 }
 
-/// As people write it: without the slash that every URL without a path ends with.
+/// A URL without the trailing slash of an empty path.
 fn shown(server: &Url) -> &str {
     server.as_str().trim_end_matches('/')
 }
 
-/// Follows no redirect: the token and the pictures go where the server's settings say, and nowhere else.
+/// An HTTP client that follows no redirects: tokens and pictures go only where the server's settings say.
 pub(in crate::cli) fn client(privacy: Privacy) -> Result<Client, String> {
     let builder = Client::builder()
         .redirect(redirect::Policy::none())

@@ -1,4 +1,4 @@
-//! The WebSocket.
+//! The client's WebSocket: pings, token renewal, and errors.
 
 use std::time::Duration;
 
@@ -20,27 +20,27 @@ use super::oauth::OauthError;
 use crate::cli::arguments::Token;
 use crate::cli::output;
 
-/// Well within the ten minutes after which API Gateway closes an idle connection, and soon enough to notice one that died.
+/// Ping interval: well within API Gateway's idle timeout of ten minutes, and short enough to notice a dead connection.
 const PING_EVERY: Duration = Duration::from_secs(30);
-/// This many pings without anything coming back, and the connection is dead.
+/// Number of pings without any response after which the connection counts as dead.
 const MAX_UNANSWERED: u32 = 2;
-/// A renewal that failed is tried again after this, and none is made sooner.
+/// Delay before a failed renewal is retried, and the minimum between renewals.
 const RENEWAL_RETRY: Duration = Duration::from_secs(5);
-/// Connecting and sending take no longer, or have failed.
+/// Timeout for connecting and for sending.
 const TIMEOUT: Duration = Duration::from_secs(20);
-/// How much is shown of an error or an end that this version does not know, in characters.
+/// Maximum length shown of an unknown error or close reason, in characters.
 const MAX_MESSAGE_LEN: usize = 1_000;
 
 /// Why there is no connection.
 #[derive(Debug)]
 pub(in crate::cli) enum ConnectError {
-    /// Trying again is of no use.
+    /// A permanent failure: retrying is useless.
     Refused(String),
-    /// It may work later.
+    /// A temporary failure.
     Unreachable(String),
 }
 
-/// A frame, and as it came.
+/// A parsed frame, with its original text.
 #[derive(Debug)]
 pub(in crate::cli) struct Incoming {
     pub(in crate::cli) frame: ServerFrame,
@@ -55,7 +55,7 @@ pub(in crate::cli) struct Socket<S = MaybeTlsStream<TcpStream>> {
     renewal: Option<Renewal>,
 }
 
-/// When a connection that goes on is shown a new token, and where from.
+/// When an open connection gets a new token, and from where.
 struct Renewal {
     credentials: Credentials,
     at: Instant,
@@ -79,7 +79,7 @@ impl From<OauthError> for ConnectError {
 }
 
 impl Socket {
-    /// Connects as a user; with another token where the server does not accept the first.
+    /// Connects as a user, retrying with another token if the server refuses the first.
     pub(in crate::cli) async fn connect(service: &Service) -> Result<Self, ConnectError> {
         let token = service.credentials.token().await?;
         let stream = match Self::handshake(service, &token).await {
@@ -126,7 +126,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         Self { stream, pings, unanswered: 0, renewal: None }
     }
 
-    /// Sends a frame; the error says in words that the connection is lost.
+    /// Sends a frame; the error explains how the connection was lost.
     pub(in crate::cli) async fn send(&mut self, frame: &ClientFrame) -> Result<(), String> {
         let text = serde_json::to_string(frame).expect("a frame is plain data, which JSON can hold");
         match timeout(TIMEOUT, self.stream.send(Message::text(text))).await {
@@ -135,8 +135,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         }
     }
 
-    /// Renews the token and shows it. While it cannot be renewed, it is tried again; where it never can be, the connection
-    /// ends with the token that it has.
+    /// Renews the token and sends it. A temporary failure is retried; after a permanent one the connection ends with its
+    /// current token.
     async fn show_new_token(&mut self) -> Result<(), String> {
         let Some(renewal) = self.renewal.take() else { return Ok(()) };
         match renewal.credentials.token().await {
@@ -157,7 +157,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         }
     }
 
-    /// The next frame; the error says in words that the connection is lost.
+    /// The next frame; the error explains how the connection was lost.
     pub(in crate::cli) async fn next(&mut self) -> Result<Incoming, String> {
         loop {
             let renew_at = self.renewal.as_ref().map(|renewal| renewal.at);
@@ -193,8 +193,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 }
 
-/// Reports a frame that a newer server sent. One that ends what was requested, in a way unknown to this version, ends the
-/// connection: waiting for more would be waiting for ever.
+/// Reports a frame from a newer server. An unknown error response closes the connection, because waiting for anything else
+/// would take forever.
 fn unreadable(text: &str, error: &serde_json::Error) -> Result<(), String> {
     let frame: Value = serde_json::from_str(text).unwrap_or_default();
     if matches!(frame["type"].as_str(), Some("error" | "closing")) {
@@ -205,7 +205,7 @@ fn unreadable(text: &str, error: &serde_json::Error) -> Result<(), String> {
     Ok(())
 }
 
-/// Why a handshake did not end in a connection.
+/// Why a handshake failed.
 enum Handshake {
     /// The token was not accepted.
     Unauthorized,
@@ -226,7 +226,7 @@ impl From<Handshake> for ConnectError {
     }
 }
 
-/// What a response other than a switch to WebSocket means.
+/// Interprets a response other than a switch to WebSocket.
 fn refusal(status: StatusCode) -> Handshake {
     let passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
     match status {

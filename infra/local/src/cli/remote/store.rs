@@ -1,4 +1,4 @@
-//! Where sign-ins are kept between commands: a file of the user's own, 0600, in their configuration folder.
+//! Stores sign-ins between commands, in a file with mode 0600 in the user's configuration folder.
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
@@ -12,7 +12,7 @@ use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
-/// Whoever else holds the lock renews a token, which takes no longer.
+/// How long to wait for the lock: its holder renews a token, which takes no longer.
 const LOCK_TIMEOUT: Duration = Duration::from_mins(1);
 const LOCK_RETRY: Duration = Duration::from_millis(50);
 
@@ -23,26 +23,26 @@ pub(in crate::cli) struct SignIn {
     pub(in crate::cli) token_endpoint: String,
     pub(in crate::cli) revocation_endpoint: Option<String>,
     pub(in crate::cli) refresh_token: String,
-    /// The last ID token, which other commands use as long as it is good.
+    /// The last ID token, shared by all commands until it expires.
     pub(in crate::cli) id_token: String,
     pub(in crate::cli) expires_at: DateTime<Utc>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
 struct Contents {
-    /// By the server's address.
+    /// Sign-ins by server address.
     #[serde(default)]
     servers: BTreeMap<String, SignIn>,
 }
 
-/// The file. Every change is made under the lock, and replaces the file as a whole.
+/// The file of sign-ins. Every change is made under the lock and replaces the whole file.
 #[derive(Debug, Clone)]
 pub(in crate::cli) struct Store {
     folder: PathBuf,
 }
 
-/// Held while a sign-in is read, renewed and written: commands that run at the same time wait for each other, and none
-/// shows a refresh token that another has just exchanged.
+/// The lock held while a sign-in is read, renewed and written: concurrent commands wait for each other, and none uses a refresh
+/// token that another has just exchanged.
 pub(in crate::cli) struct Locked {
     folder: PathBuf,
     _lock: File,
@@ -58,7 +58,7 @@ impl Store {
         Ok(Self { folder: folder.join("labelcast") })
     }
 
-    /// What is kept for a server. A file that does not exist yet holds none.
+    /// The sign-in stored for a server, if any.
     pub(in crate::cli) fn find(&self, server: &Url) -> io::Result<Option<SignIn>> {
         Ok(read(&self.folder)?.servers.remove(&key(server)))
     }
@@ -87,7 +87,7 @@ impl Locked {
         Ok(read(&self.folder)?.servers.remove(&key(server)))
     }
 
-    /// Keeps a sign-in, or forgets it.
+    /// Stores a sign-in, or deletes it.
     pub(in crate::cli) fn set(&self, server: &Url, sign_in: Option<SignIn>) -> io::Result<()> {
         let mut contents = read(&self.folder)?;
         match sign_in {
@@ -121,7 +121,7 @@ fn read(folder: &Path) -> io::Result<Contents> {
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {error}", path.display())))
 }
 
-/// A server by its address, however it was written.
+/// The normalised address of a server, used as the key.
 fn key(server: &Url) -> String {
     let mut url = server.clone();
     url.set_query(None);

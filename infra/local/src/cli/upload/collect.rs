@@ -1,4 +1,4 @@
-//! Brings files and results together.
+//! Matches files with their results.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,21 +15,21 @@ use super::report::Reporter;
 use crate::cli::failure::Failure;
 use crate::cli::remote::{Api, ApiError};
 
-/// How often results that did not arrive are polled while the socket works.
+/// How often missing results are polled for while the socket works.
 const POLL_CONNECTED: Duration = Duration::from_secs(30);
-/// Without the socket.
+/// How often results are polled for without a socket.
 const POLL_DISCONNECTED: Duration = Duration::from_secs(2);
-/// So many polls in a row may get no response.
+/// Maximum number of consecutive failed polls.
 const MAX_SILENCES: u32 = 30;
 
-/// An upload that has no result yet.
+/// An upload without a result.
 struct Waiting {
     file: usize,
-    /// Before that there is nothing to poll.
+    /// When the next poll is due.
     sent: bool,
 }
 
-/// Waits until something became of every file. The error says only that not all are labelled: each was reported.
+/// Waits for the outcome of every file. The error says only that not all were labelled: each was reported.
 pub(super) async fn collect(api: &Api, mut inbox: mpsc::Receiver<News>, reporter: Reporter) -> Result<(), Failure> {
     let mut waiting: HashMap<UploadId, Waiting> = HashMap::new();
     let (mut left, mut bad) = (reporter.count(), 0);
@@ -110,7 +110,7 @@ pub(super) async fn collect(api: &Api, mut inbox: mpsc::Receiver<News>, reporter
     }
 }
 
-/// The result that a notification carries, and of which upload.
+/// The upload and the result that a notification carries, if it does.
 fn read(notification: &NotificationFrame) -> Option<(UploadId, Outcome)> {
     let data = &notification.data;
     let id = data["upload_id"].as_str()?.parse().ok()?;

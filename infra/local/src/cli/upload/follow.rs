@@ -1,4 +1,4 @@
-//! Receives results on the socket.
+//! Receives results over the socket.
 
 use labelcast_functions::protocol::{ClientFrame, ServerFrame, Subscribe};
 use tokio::sync::mpsc;
@@ -7,7 +7,7 @@ use super::News;
 use crate::cli::failure::Failure;
 use crate::cli::remote::{ConnectError, Service, Socket};
 
-/// Subscribes to `uploads`, and passes on what comes. Without a connection the news is that: then results are polled.
+/// Subscribes to `uploads` and forwards its notifications. If the connection fails, that is reported, and results are polled for.
 pub(super) async fn listen(service: &Service, news: mpsc::Sender<News>) -> Result<(), Failure> {
     let mut socket = match Socket::connect(service).await {
         Ok(socket) => socket,

@@ -1,4 +1,4 @@
-//! `upload`.
+//! `labelcast upload`.
 
 mod collect;
 mod follow;
@@ -33,10 +33,10 @@ pub(super) struct UploadArguments {
     json: bool,
 }
 
-/// What happens, in the order in which it happens: an upload has begun before there is news of it.
+/// Events, in order: an upload begins before any notification about it.
 #[derive(Debug)]
 enum News {
-    /// A file got its upload.
+    /// An upload was created for a file.
     Begun { file: usize, upload_id: UploadId },
     /// A file was posted.
     Sent { upload_id: UploadId },
@@ -48,7 +48,7 @@ enum News {
     Disconnected { why: String },
 }
 
-/// News that may wait.
+/// Maximum number of queued events.
 const QUEUE: usize = 256;
 
 impl UploadArguments {

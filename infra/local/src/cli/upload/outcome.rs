@@ -1,11 +1,11 @@
-//! What became of an upload.
+//! The outcome of an upload.
 
 use serde_json::Value;
 
-/// What became of a file.
+/// The outcome of a file.
 #[derive(Debug, PartialEq)]
 pub(super) enum Outcome {
-    /// The image; of one that waits for a moderator no more than its id and status.
+    /// The image; only its id and status if it awaits moderation.
     Labelled(Value),
     Rejected(String),
     Failed(String),

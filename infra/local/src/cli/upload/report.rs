@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::outcome::Outcome;
 use crate::cli::{output, words};
 
-/// Prints the outcomes, around the bars.
+/// Prints outcomes above the progress bars.
 pub(super) struct Reporter {
     files: Vec<PathBuf>,
     json: bool,
@@ -29,12 +29,12 @@ impl Reporter {
         self.bars.clone()
     }
 
-    /// Files in all.
+    /// Total number of files.
     pub(super) fn count(&self) -> usize {
         self.files.len()
     }
 
-    /// Reports something about the uploads as a whole.
+    /// Reports a problem with the uploads as a whole.
     pub(super) fn warn(&self, text: &str) {
         self.bars.suspend(|| output::message(text));
     }

@@ -1,4 +1,4 @@
-//! Sends the files.
+//! Sends files.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use super::News;
 use crate::cli::output;
 use crate::cli::remote::{Api, BegunUpload};
 
-/// How many files are sent at the same time.
+/// Maximum number of files sent concurrently.
 const MAX_CONCURRENCY: usize = 4;
 
 /// Sends all files and reports on each.
@@ -60,7 +60,7 @@ async fn post(api: &Api, begun: &BegunUpload, picture: Picture, bar: &ProgressBa
     }
 }
 
-/// A slow line may take as long as it needs; one on which nothing moves is aborted after one to two of these.
+/// A transfer without progress is aborted after one to two of these intervals; a slow one may take as long as it needs.
 const STALLED: Duration = Duration::from_mins(1);
 
 async fn stalled(bar: &ProgressBar) {
@@ -77,7 +77,7 @@ fn style() -> ProgressStyle {
     ProgressStyle::with_template("{wide_msg} {bar:30} {bytes}/{total_bytes}").expect("the template is right")
 }
 
-/// A file that can be sent.
+/// A validated file.
 struct Picture {
     file: File,
     name: String,
@@ -85,7 +85,7 @@ struct Picture {
     size: u64,
 }
 
-/// Enough for the signature of each kind.
+/// Number of leading bytes that identify every supported format.
 const SIGNATURE: u64 = 16;
 /// The longest name that the server accepts, in characters.
 const MAX_NAME_LEN: usize = 255;
@@ -106,7 +106,7 @@ impl Picture {
         Ok(Self { file, name, kind, size: metadata.len() })
     }
 
-    /// The file as a part of a form; moves a bar as it is read.
+    /// The file as a part of a form; advances a progress bar as it is read.
     fn part(self, bar: ProgressBar) -> reqwest::Result<Part> {
         let bytes = ReaderStream::new(self.file.take(self.size)).inspect_ok(move |bytes| bar.inc(bytes.len() as u64));
         Part::stream_with_length(Body::wrap_stream(bytes), self.size)
@@ -115,7 +115,7 @@ impl Picture {
     }
 }
 
-/// What a file is by its first bytes: its name may say anything.
+/// The format of a file by its first bytes, whatever its name.
 fn kind_of(prefix: &[u8]) -> Option<ImageType> {
     match image::guess_format(prefix).ok()? {
         ImageFormat::Jpeg => Some(ImageType::Jpeg),

@@ -1,4 +1,4 @@
-//! `watch`.
+//! `labelcast watch`.
 
 mod resume;
 
@@ -44,7 +44,7 @@ impl WatchArguments {
         self.follow().await
     }
 
-    /// Goes on until something happens that a new attempt does not mend.
+    /// Watches, reconnecting until a permanent error.
     async fn follow(self) -> Outcome {
         let service = Service::discover(&self.target).await?;
         let mut resume = Resume::new(self.topic, self.filter);
@@ -62,7 +62,7 @@ impl WatchArguments {
     }
 }
 
-/// Prints what comes on one connection; returns why it was lost.
+/// Prints notifications of one connection; returns why it was lost.
 async fn listen(mut socket: Socket, resume: &mut Resume, backoff: &mut Backoff, json: bool) -> Result<String, Failure> {
     if let Err(lost) = socket.send(&resume.request()).await {
         return Ok(lost);

@@ -1,20 +1,20 @@
-//! Where a watch stands: what to request after the connection was lost, and what was printed already.
+//! The position of a watch: where to resume after a lost connection, and what has already been printed.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use labelcast_functions::model::{Cursor, Topic};
 use labelcast_functions::protocol::{ClientFrame, NotificationFrame, Subscribe, SubscribedTopic};
 
-/// Ids remembered; repeats come within a replay, which is far shorter.
+/// Number of ids remembered: repeats occur within a replay, which is far shorter.
 const REMEMBERED: usize = 10_000;
 
 pub(super) struct Resume {
     topic: Topic,
     filter: Option<String>,
-    /// The highest that was seen.
+    /// The highest cursor seen.
     cursor: Option<Cursor>,
     printed: HashSet<String>,
-    /// The same ids, the oldest first.
+    /// The same ids, oldest first.
     order: VecDeque<String>,
 }
 
@@ -23,12 +23,12 @@ impl Resume {
         Self { topic, filter, cursor: None, printed: HashSet::new(), order: VecDeque::new() }
     }
 
-    /// What is watched.
+    /// The watched topic.
     pub(super) fn topic(&self) -> &Topic {
         &self.topic
     }
 
-    /// What to send on a new connection.
+    /// The request to send on a new connection.
     pub(super) fn request(&self) -> ClientFrame {
         let since: BTreeMap<_, _> =
             self.cursor.iter().map(|cursor| (self.topic.to_string(), cursor.to_string())).collect();
@@ -40,7 +40,7 @@ impl Resume {
         })
     }
 
-    /// Takes the server's response; true if something was missed for good.
+    /// Handles the server's response; returns whether notifications were missed for good.
     pub(super) fn subscribed(&mut self, topics: &[SubscribedTopic]) -> bool {
         let Some(subscribed) = topics.iter().find(|subscribed| subscribed.topic == self.topic) else { return false };
         let missed = self.cursor.is_some() && !subscribed.recovered;
@@ -48,7 +48,7 @@ impl Resume {
         missed
     }
 
-    /// Takes a notification; false if it is a repeat.
+    /// Records a notification; returns whether it is new.
     pub(super) fn is_new(&mut self, notification: &NotificationFrame) -> bool {
         if let Some(place) = notification.topics.iter().find(|place| place.topic == self.topic) {
             self.advance(&place.cursor);
@@ -64,7 +64,7 @@ impl Resume {
         true
     }
 
-    /// Within an epoch the highest counts, as repeats come late; another epoch is a new history.
+    /// Within an epoch the highest cursor is kept, because repeats arrive late; another epoch starts a new history.
     fn advance(&mut self, cursor: &Cursor) {
         match &self.cursor {
             Some(known) if known.epoch == cursor.epoch && known.seq >= cursor.seq => {}
