@@ -16,12 +16,11 @@ use labelcast_tests::{TestMachine, picture};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
-/// Puts a picture where a form would have put it, and tells `ingest` of it.
-async fn upload(test: &TestMachine, number: u32) -> Upload {
-    let ports = &test.machine.ports;
+/// Begins an upload; nothing works on it yet.
+async fn begun(test: &TestMachine, id: &str) -> Upload {
     let user = json!(test.machine.users.list().await.unwrap()[0].sub);
     let upload = Upload {
-        id: format!("upload-{number}").parse().unwrap(),
+        id: id.parse().unwrap(),
         user: serde_json::from_value(user).unwrap(),
         name: "picture".to_owned(),
         state: UploadState::Pending,
@@ -31,9 +30,15 @@ async fn upload(test: &TestMachine, number: u32) -> Upload {
         detached: false,
     };
     let quota = Quota { per_hour: 1_000, since: test.clock.now() - Duration::hours(1) };
-    ports.uploads.create(&upload, quota).await.unwrap();
+    test.machine.ports.uploads.create(&upload, quota).await.unwrap();
+    upload
+}
+
+/// Puts a picture where a form would have put it, and gives `ingest` its job.
+async fn upload(test: &TestMachine, number: u32) -> Upload {
+    let upload = begun(test, &format!("upload-{number}")).await;
     let key = ObjectKey::new_upload(&upload.id);
-    ports.objects.write(&key, "image/jpeg", picture::jpeg(number).into()).await.unwrap();
+    test.machine.ports.objects.write(&key, "image/jpeg", picture::jpeg(number).into()).await.unwrap();
     let object = NewObject { upload_id: upload.id.clone(), created_at: test.clock.now() };
     test.machine.dispatcher.accept(vec![JobRequest::Ingest(object).into()]).await.unwrap();
     upload
@@ -88,18 +93,7 @@ async fn a_stalled_upload_is_reported_as_failed() {
     let mut socket = test.connect().await;
     socket.subscribe(&["uploads"]).await;
     // Its row says `received`, and nothing works on it.
-    let hanging = Upload {
-        id: "hanging".parse().unwrap(),
-        user: serde_json::from_value(json!(test.machine.users.list().await.unwrap()[0].sub)).unwrap(),
-        name: "picture".to_owned(),
-        state: UploadState::Pending,
-        image_id: None,
-        reason: None,
-        created_at: test.clock.now(),
-        detached: false,
-    };
-    let quota = Quota { per_hour: 10, since: test.clock.now() - Duration::hours(1) };
-    test.machine.ports.uploads.create(&hanging, quota).await.unwrap();
+    let hanging = begun(&test, "hanging").await;
     let image = NewImage {
         id: "ab".repeat(32).parse().unwrap(),
         content_type: labelcast_functions::model::ImageType::Png,

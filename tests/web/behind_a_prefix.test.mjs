@@ -2,7 +2,7 @@
 // Whether the proxy takes the path away or passes it on.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { by, file, launch, live, Watch } from './browser.mjs'
+import { by, file, launch, live, upload, Watch } from './browser.mjs'
 import { start } from './labelcast.mjs'
 import * as proxy from './proxy.mjs'
 
@@ -44,8 +44,7 @@ for (const { name, strips } of [
       await live(page)
       const cookies = await page.context().cookies()
       assert.ok(cookies.length > 0 && cookies.every((cookie) => cookie.path === prefix && cookie.secure), JSON.stringify(cookies))
-      await by(page, 'nav-upload').first().click()
-      await by(page, 'file-input').first().setInputFiles([file('sea.png', { keywords: 'lighthouse' })])
+      await upload(page, file('sea.png', { keywords: 'lighthouse' }))
       await by(page, 'upload-row').and(page.locator('[data-state=labelled]')).first().waitFor()
       await by(page, 'nav-live').first().click()
       const card = by(page, 'live-card').filter({ hasText: 'lighthouse' }).first()

@@ -1,4 +1,5 @@
 // A real browser, and what is seen of its pages.
+import assert from 'node:assert/strict'
 import { chromium } from 'playwright-core'
 import { picture } from './picture.mjs'
 
@@ -48,3 +49,19 @@ export async function signIn(page, url, name, password) {
 
 /** Waits until the web app has its socket and its subscriptions. */
 export const live = (page) => by(page, 'connection-state').and(page.locator('[data-state=live]')).first().waitFor()
+
+/** Uploads files as the user who is signed in on a page. */
+export async function upload(page, ...files) {
+  await by(page, 'nav-upload').first().click()
+  await by(page, 'file-input').first().setInputFiles(files)
+}
+
+/** Waits for a moderator's alert with this text and reveals its picture, which must not be loaded before. */
+export async function reveal(moderator, text) {
+  const alert = by(moderator, 'alert-card').filter({ hasText: text }).first()
+  await alert.waitFor()
+  assert.equal(await alert.locator('img').count(), 0, 'nothing is loaded before the click')
+  await alert.getByTestId('alert-reveal').click()
+  await alert.locator('img').first().waitFor()
+  return alert
+}

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
-import { by, file, launch, live, Watch } from './browser.mjs'
+import { by, file, launch, live, reveal, upload, Watch } from './browser.mjs'
 
 const stack = JSON.parse(readFileSync(process.env.LABELCAST_STACK, 'utf8'))
 const user = (name) => `${name}@example.org`
@@ -51,11 +51,6 @@ async function signIn(name) {
   return page
 }
 
-async function upload(name, options) {
-  await by(viewer, 'nav-upload').first().click()
-  await by(viewer, 'file-input').first().setInputFiles([file(name, options)])
-}
-
 /** A picture that was really loaded, not only requested. */
 const loaded = (image) =>
   image.evaluate((each) => each.decode().then(() => each.naturalWidth > 0, () => false))
@@ -82,7 +77,7 @@ test('signing in at the hosted UI leads back to the web app, signed in and live'
 
 test('an uploaded picture appears live with its labels for everybody', async () => {
   await by(moderator, 'nav-live').first().click()
-  await upload('sea.png', { keywords: word, color: colour() })
+  await upload(viewer, file('sea.png', { keywords: word, color: colour() }))
   await by(viewer, 'upload-row').and(viewer.locator('[data-state=labelled]')).first().waitFor()
   const card = by(moderator, 'live-card').filter({ hasText: word }).first()
   await card.waitFor()
@@ -92,13 +87,9 @@ test('an uploaded picture appears live with its labels for everybody', async () 
 
 test('a moderator is alerted to an offensive picture, which is revealed only on click', async () => {
   await by(moderator, 'nav-alerts').first().click()
-  await upload('fight.png', { keywords: `Graphic Violence, ${run}`, color: colour() })
+  await upload(viewer, file('fight.png', { keywords: `Graphic Violence, ${run}`, color: colour() }))
   await by(viewer, 'upload-row').and(viewer.locator('[data-state=review]')).first().waitFor()
-  const alert = by(moderator, 'alert-card').filter({ hasText: 'Graphic Violence' }).first()
-  await alert.waitFor()
-  assert.equal(await alert.locator('img').count(), 0, 'nothing is loaded before the click')
-  await alert.getByTestId('alert-reveal').click()
-  await alert.locator('img').first().waitFor()
+  const alert = await reveal(moderator, 'Graphic Violence')
   assert.ok(await loaded(alert.locator('img').first()))
   await moderator.screenshot({ path: shot('alert') })
   assert.equal(await by(viewer, 'nav-alerts').count(), 0, 'viewers have no alerts')

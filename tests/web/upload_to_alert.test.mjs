@@ -1,7 +1,7 @@
 // The web app in a real browser, two users at once, from upload to alert.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { by, file, launch, signIn as signInOn, Watch } from './browser.mjs'
+import { by, file, launch, reveal, signIn as signInOn, upload, Watch } from './browser.mjs'
 import { start } from './labelcast.mjs'
 
 let server, browser, watch, viewer, moderator
@@ -28,8 +28,7 @@ async function signIn(name) {
 
 test('an uploaded picture appears live with its labels for everybody', async () => {
   await by(moderator, 'nav-live').first().click()
-  await by(viewer, 'nav-upload').first().click()
-  await by(viewer, 'file-input').first().setInputFiles([file('sea.png', { keywords: 'lighthouse' })])
+  await upload(viewer, file('sea.png', { keywords: 'lighthouse' }))
   await by(viewer, 'upload-row').and(viewer.locator('[data-state=labelled]')).first().waitFor()
   const card = by(moderator, 'live-card').filter({ hasText: 'lighthouse' }).first()
   await card.waitFor()
@@ -37,9 +36,8 @@ test('an uploaded picture appears live with its labels for everybody', async () 
 })
 
 test('a file that is not a picture is refused with a reason', async () => {
-  await by(viewer, 'nav-upload').first().click()
   const fake = { name: 'fake.png', mimeType: 'image/png', buffer: Buffer.from('this is not a picture at all') }
-  await by(viewer, 'file-input').first().setInputFiles([fake])
+  await upload(viewer, fake)
   const row = by(viewer, 'upload-row').and(viewer.locator('[data-state=rejected]')).first()
   await row.waitFor()
   assert.match(await row.innerText(), /isn't a picture/)
@@ -47,15 +45,10 @@ test('a file that is not a picture is refused with a reason', async () => {
 
 test('a moderator is alerted to an offensive picture, which is hidden from others and revealed only on click', async () => {
   await by(moderator, 'nav-alerts').first().click()
-  await by(viewer, 'nav-upload').first().click()
   const offensive = file('fight.png', { color: [200, 20, 20], keywords: 'Graphic Violence' })
-  await by(viewer, 'file-input').first().setInputFiles([offensive])
+  await upload(viewer, offensive)
   await by(viewer, 'upload-row').and(viewer.locator('[data-state=review]')).first().waitFor()
-  const alert = by(moderator, 'alert-card').filter({ hasText: 'Graphic Violence' }).first()
-  await alert.waitFor()
-  assert.equal(await alert.locator('img').count(), 0, 'nothing is loaded before the click')
-  await alert.getByTestId('alert-reveal').click()
-  await alert.locator('img').first().waitFor()
+  await reveal(moderator, 'Graphic Violence')
   await by(moderator, 'nav-search').first().click()
   await by(moderator, 'search-input').first().fill('is:offensive')
   await by(moderator, 'search-input').first().press('Enter')

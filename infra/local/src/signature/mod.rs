@@ -8,6 +8,8 @@ mod form;
 mod header;
 mod link;
 mod received;
+#[cfg(test)]
+mod samples;
 mod scope;
 
 use aws_lc_rs::constant_time;

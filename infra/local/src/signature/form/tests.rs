@@ -1,21 +1,10 @@
 use chrono::Duration;
-use labelcast_functions::signing::{Credentials, PostForm, Scope, post_form, timestamp};
+use labelcast_functions::signing::{PostForm, Scope, post_form, timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-
-fn credentials(token: Option<&str>) -> Credentials {
-    Credentials {
-        access_key_id: "AKIDEXAMPLE".into(),
-        secret_access_key: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".into(),
-        session_token: token.map(str::to_owned),
-    }
-}
-
-fn now() -> DateTime<Utc> {
-    read_timestamp("20261121T013000Z").unwrap()
-}
+use crate::signature::samples::{credentials, now};
 
 type FormFields = Vec<(String, String)>;
 

@@ -1,20 +1,9 @@
 use axum::http::HeaderMap;
-use labelcast_functions::signing::{Credentials, presigned_get};
+use labelcast_functions::signing::presigned_get;
 use proptest::prelude::*;
 
 use super::*;
-
-fn credentials(token: Option<&str>) -> Credentials {
-    Credentials {
-        access_key_id: "AKIDEXAMPLE".into(),
-        secret_access_key: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".into(),
-        session_token: token.map(str::to_owned),
-    }
-}
-
-fn now() -> DateTime<Utc> {
-    read_timestamp("20261121T013000Z").unwrap()
-}
+use crate::signature::samples::{credentials, now};
 
 fn link(path: &str, token: Option<&str>) -> String {
     let query = [("response-content-type", "image/jpeg")];
