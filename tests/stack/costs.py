@@ -46,8 +46,8 @@ class Stack:
     def mark(self):
         self.seen, self.begin = len(self.recorder.calls), int(time.time() * 1000)
 
-    def settled(self):
-        """Waits until nothing has been asked for a while; the functions hand over to each other."""
+    def wait_until_quiet(self):
+        """Waits until no calls have been made for a while; functions trigger each other."""
         quiet, known = 0, len(self.recorder.calls)
         while quiet < 30:
             time.sleep(0.1)
@@ -145,14 +145,14 @@ def upload(stack, labels=LABELS):
     body = "".join(parts + [file]).encode() + whole + f"\r\n--{boundary}--\r\n".encode()
     posted = urllib.request.Request(form["url"], body, {"Content-Type": f"multipart/form-data; boundary={boundary}"})
     urllib.request.urlopen(posted, timeout=60).read()
-    stack.settled()
+    stack.wait_until_quiet()
     state = stack.rest("GET", f"/uploads/{form['upload_id']}")
     if state["state"] != "labelled":
         raise SystemExit(f"the upload came to nothing: {state}")
     return state
 
 
-def crowd(stack, topic, count):
+def subscribe_copies(stack, topic, count):
     """Copies the one subscription there is, evenly over the ranges."""
     table, dynamodb = stack.outputs["LiveTableName"], stack.client("dynamodb")
     rows = []
@@ -179,11 +179,11 @@ def write(dynamodb, table, puts):
 def notified(stack, key, receivers):
     topic = f"app:t{random.randrange(10**9)}"
     stack.socket(f"made{random.randrange(10**11):011}y", [topic])
-    crowd(stack, topic, receivers)
-    stack.settled()
+    subscribe_copies(stack, topic, receivers)
+    stack.wait_until_quiet()
     stack.mark()
     stack.rest("POST", f"/topics/{topic}", {"event": "build.done", "data": {"number": 1}}, **{"x-api-key": key})
-    stack.settled()
+    stack.wait_until_quiet()
     spent = stack.spent()
     posts = sum(row["execute-api"] for row in spent.values())
     # A post that a busy machine did not answer in time is made again.
@@ -218,7 +218,7 @@ def measure(stack):
         UserPoolId=stack.outputs["UserPoolId"], Username="viewer@example.org")["Username"])
     stack.mark()
     stack.socket("made00000000000l", ["labels"])
-    stack.settled()
+    stack.wait_until_quiet()
     show("A socket that connects and subscribes to `labels`", stack.spent())
     upload(stack)  # Heads of histories and counts of labels begin with the first one.
     stack.mark()
@@ -246,10 +246,10 @@ def main():
             processes.append(stand_in)
             recorder.stand_in = stand_in.stdout.readline().strip()
             keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": deployed.REGION}
-            told = {"AWS_ENDPOINT_URL": endpoint, "LABELCAST_RECORDER": recorder.endpoint, "LABELCAST_ARTIFACT": str(artifact)}
+            variables = {"AWS_ENDPOINT_URL": endpoint, "LABELCAST_RECORDER": recorder.endpoint, "LABELCAST_ARTIFACT": str(artifact)}
             # As infra/config.yml has it; other tests have it lower.
-            told["LABELCAST_RECEIVERS_AT_ONCE"] = "5000"
-            deployed.osls("deploy", os.environ | keys | told)
+            variables["LABELCAST_RECEIVERS_AT_ONCE"] = "5000"
+            deployed.osls("deploy", os.environ | keys | variables)
             client = lambda service: boto3.client(
                 service, endpoint_url=endpoint, region_name=deployed.REGION, aws_access_key_id="test", aws_secret_access_key="test"
             )

@@ -124,11 +124,11 @@ def sign_up(client, stack):
 
 def moderator_by_one_command(client, stack, environment):
     """As `make moderator` does it, twice: who is a user already becomes a moderator too."""
-    for email, told in [("ada@example.org", "first password"), ("ada@example.org", "next sign-in")]:
+    for email, next_step in [("ada@example.org", "first password"), ("ada@example.org", "next sign-in")]:
         command = ["node", "infra/moderator.mjs", STAGE, email]
         said = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
         groups = client("cognito-idp").admin_list_groups_for_user(UserPoolId=stack["UserPoolId"], Username=email)["Groups"]
-        if told not in said or [group["GroupName"] for group in groups] != ["moderators"]:
+        if next_step not in said or [group["GroupName"] for group in groups] != ["moderators"]:
             raise SystemExit(f"{email} is no moderator: {said} {groups}")
 
 
@@ -176,7 +176,7 @@ def main():
             )
             osls("deploy", environment)
             stack = outputs(client)
-            told = WORK / "stack.json"
+            described = WORK / "stack.json"
             facts = {
                 "Endpoint": endpoint,
                 # As infra/endpoint.js has it.
@@ -184,9 +184,9 @@ def main():
                 "Password": PASSWORD,
                 "Tokens": sign_up(client, stack),
             }
-            told.write_text(json.dumps(stack | facts))
+            described.write_text(json.dumps(stack | facts))
             moderator_by_one_command(client, stack, environment)
-            environment["LABELCAST_STACK"] = str(told.resolve())
+            environment["LABELCAST_STACK"] = str(described.resolve())
             drive(environment)
             browse(environment)
             # A running stack takes another deployment, and goes on.

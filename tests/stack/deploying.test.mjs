@@ -24,14 +24,14 @@ const faults = (changes) => preflight.faults({ ...good, ...changes }).join('\n')
 test('an ordinary account and region pass', () => assert.equal(faults({}), ''));
 
 test('too little account concurrency for the queues is refused, naming the quota and the settings', () => {
-  const told = faults({ concurrency: 10 });
+  const message = faults({ concurrency: 10 });
   for (const part of [
     '10 functions',
     'Concurrent executions',
     'analysesAtOnce 10',
     'deliveriesAtOnce 100',
   ])
-    assert.ok(told.includes(part), told);
+    assert.ok(message.includes(part), message);
   const small = { ...config, analysesAtOnce: 2, deliveriesAtOnce: 2 };
   assert.equal(
     faults({ config: small, concurrency: 10 }),
@@ -53,8 +53,8 @@ test('a region without Rekognition or Translate is refused, naming regions that 
     ['sa-east-1', 'Translate'],
     ['af-south-1', 'Translate'],
   ]) {
-    const told = faults({ region });
-    assert.ok(told.includes(`${service}, which`) && told.includes('eu-west-1'), told);
+    const message = faults({ region });
+    assert.ok(message.includes(`${service}, which`) && message.includes('eu-west-1'), message);
   }
   assert.ok(Object.values(REGIONS).every((regions) => regions.includes(config.region)));
 });
@@ -94,7 +94,7 @@ test('nothing is deleted unless the name of the stage is confirmed', async () =>
 
 test('settings out of bounds are refused, naming the bounds', () => {
   assert.deepEqual(bounds.outside(config), []);
-  for (const [name, value, told] of [
+  for (const [name, value, expected] of [
     ['analysesAtOnce', 1, 'from 2 to 1000'],
     ['deliveriesAtOnce', 1001, 'from 2 to 1000'],
     ['tokenMinutes', 4, 'from 5 to 60'],
@@ -108,7 +108,7 @@ test('settings out of bounds are refused, naming the bounds', () => {
   ]) {
     const [wrong, ...others] = bounds.outside({ ...config, [name]: value });
     assert.ok(
-      wrong.includes(name) && wrong.includes(`\`${value}\``) && wrong.includes(told),
+      wrong.includes(name) && wrong.includes(`\`${value}\``) && wrong.includes(expected),
       wrong,
     );
     assert.deepEqual(others, []);

@@ -27,13 +27,13 @@ async def invoke_and_remember(*arguments, **options):
     return answer
 
 
-async def handle_and_tell(scope, receive, send, *arguments, **options):
-    async def telling(message):
+async def handle_with_subprotocol(scope, receive, send, *arguments, **options):
+    async def send_with_subprotocol(message):
         if message["type"] == "websocket.accept" and chosen.get():
             message = message | {"subprotocol": chosen.get()}
         await send(message)
 
-    await handle(scope, receive, telling, *arguments, **options)
+    await handle(scope, receive, send_with_subprotocol, *arguments, **options)
 
 
 def sign_with_first_time(claims, *arguments):
@@ -44,7 +44,7 @@ def sign_with_first_time(claims, *arguments):
     return sign(claims, *arguments)
 
 
-apigateway._invoke_ws_lambda, apigateway.handle_websocket = invoke_and_remember, handle_and_tell
+apigateway._invoke_ws_lambda, apigateway.handle_websocket = invoke_and_remember, handle_with_subprotocol
 cognito._signed_jwt = sign_with_first_time
 
 if __name__ == "__main__":

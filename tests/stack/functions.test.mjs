@@ -1,4 +1,4 @@
-// Functions: which there are, what calls them, and what they are told.
+// Functions: their routes, triggers and configuration.
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import test from 'node:test';

@@ -19,7 +19,7 @@ class Table:
         for _ in range(3):
             self.stack.mark()
             answer = act()
-            self.stack.settled()
+            self.stack.wait_until_quiet()
             spent = self.stack.spent(sweep="sweep" in asked)
             # The schedule's own sweep may come between.
             if "sweep" not in asked or spent["sweep"]["invocations"] == 1:
@@ -48,10 +48,10 @@ def measure(stack, key, upload):
     ask = lambda method, path, body=None, **headers: lambda: stack.rest(method, path, body, **headers)
     frame = lambda kind, name, body=None: lambda: stack.frame(kind, name, body)
     name, topic = f"made{random.randrange(10**11):011}v", f"app:t{random.randrange(10**9)}"
-    stack.settled()
+    stack.wait_until_quiet()
     live(stack, table, frame, name, topic)
-    told = ask("POST", f"/topics/{topic}", {"event": "build.done", "data": {}}, **{"x-api-key": key})
-    table.step(told, publish="a notification", notify="a notification, one receiver")
+    published = ask("POST", f"/topics/{topic}", {"event": "build.done", "data": {}}, **{"x-api-key": key})
+    table.step(published, publish="a notification", notify="a notification, one receiver")
     table.step(ask("GET", f"/history/{topic}"), history="one notification")
     table.step(frame("disconnect", name), disconnect="one topic")
     images(stack, table, ask, key, upload)
@@ -87,8 +87,8 @@ def images(stack, table, ask, key, upload):
     table.step(ask("GET", "/search?label=barn", **{"x-api-key": key}), search="`GET /search`, one label, three images")
     table.step(ask("GET", "/labels?prefix=f"), search="`GET /labels`, two labels")
     table.step(ask("GET", picture), image="`GET`")
-    given_up = {"requestPayload": {"image_id": state["image_id"], "content_type": "image/png"}}
-    table.step(lambda: stack.send("FailuresQueueUrl", given_up), failed="a picture whose one uploader was told")
+    exhausted = {"requestPayload": {"image_id": state["image_id"], "content_type": "image/png"}}
+    table.step(lambda: stack.send("FailuresQueueUrl", exhausted), failed="a picture whose one uploader was notified")
     upload(stack, ["Violence"])
     moderator = {"Authorization": f"Bearer {stack.tokens['moderator']}"}
     table.step(ask("GET", "/moderation", **moderator), moderation="one image")
@@ -96,7 +96,7 @@ def images(stack, table, ask, key, upload):
     removed = {"image_id": state["image_id"], "uploaded_at": "2026-11-20T18:43:48Z", "uploaders": [], "was_public": True}
     event = stack.sample("bus") | {"source": "labelcast", "detail-type": "image.removed", "detail": removed}
     again = lambda: stack.send("FailuresQueueUrl", {"requestPayload": event})
-    table.step(again, failed="a notification that was given up", deliver="four ranges, one receiver")
+    table.step(again, failed="an exhausted notification", deliver="four shards, one receiver")
 
 
 def ended(stack, table):

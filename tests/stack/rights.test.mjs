@@ -56,7 +56,7 @@ test('sweep can count waiting analyses, but neither send nor receive them', () =
     assert.ok(!template.may('sweep', action, 'AnalysisQueue'), action);
 });
 
-// What a function is told of, it may use; what it may use, it is told of.
+// A function may use exactly what it is configured with.
 const uses = [
   ['LABELCAST_LIVE_TABLE', 'dynamodb:', 'LiveTable'],
   ['LABELCAST_IMAGES_TABLE', 'dynamodb:', 'ImagesTable'],
@@ -73,25 +73,25 @@ for (const [setting, action, id] of uses) {
     // And it only looks at the queue of analyses.
     const looks = ['LABELCAST_PROGRAMS_TABLE', 'LABELCAST_ANALYSIS_QUEUE'];
     const but = looks.includes(setting) ? ['sweep'] : [];
-    const told = functions.filter(
+    const configured = functions.filter(
       (name) => setting in template.functions.get(name).Environment.Variables,
     );
     const allowed = functions.filter((name) => template.may(name, action, id));
     assert.ok(allowed.length > 0);
     assert.deepEqual(
-      told.filter((name) => !but.includes(name)),
+      configured.filter((name) => !but.includes(name)),
       allowed,
     );
   });
 }
 
 test('exactly the functions configured with the bucket have access to it', () => {
-  const told = functions.filter(
+  const configured = functions.filter(
     (name) => 'LABELCAST_BUCKET' in template.functions.get(name).Environment.Variables,
   );
   const allowed = functions.filter((name) =>
     template.rights(name).some(([action]) => action.startsWith('s3:')),
   );
   assert.ok(allowed.length > 0);
-  assert.deepEqual(told, allowed);
+  assert.deepEqual(configured, allowed);
 });

@@ -36,10 +36,10 @@ class Function:
         sources = client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
         self.sources = {source["EventSourceArn"] for source in sources}
         try:
-            told = client.get_function_event_invoke_config(FunctionName=name, Qualifier="$LATEST")["DestinationConfig"]
+            destinations = client.get_function_event_invoke_config(FunctionName=name, Qualifier="$LATEST")["DestinationConfig"]
         except client.exceptions.ResourceNotFoundException:
-            told = {}
-        self.given_up = told.get("OnFailure", {}).get("Destination")
+            destinations = {}
+        self.on_failure = destinations.get("OnFailure", {}).get("Destination")
 
     @staticmethod
     def of_emulator(action):
@@ -66,7 +66,7 @@ class Function:
             case "sqs:ReceiveMessage" | "sqs:DeleteMessage" | "sqs:GetQueueAttributes":
                 return resource in self.sources
             case "sns:Publish":
-                return resource == self.given_up
+                return resource == self.on_failure
         return False
 
 

@@ -9,15 +9,15 @@ const template = new Template('set');
 const { functions } = template;
 const { provider } = JSON.parse(read('target/stack/set/serverless-state.json')).service;
 
-const told = (name) => {
+const given = (name) => {
   const entries = [...functions].map(([id, each]) => [id, each.Environment.Variables[name]]);
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
 };
-/** These functions, and no others, are told this. */
-const tells =
+/** Exactly these functions get this variable. */
+const configures =
   (setting, value, ...names) =>
   () =>
-    assert.deepEqual(told(setting), Object.fromEntries(names.map((name) => [name, value])));
+    assert.deepEqual(given(setting), Object.fromEntries(names.map((name) => [name, value])));
 const property = (id) => template.resources[id].Properties;
 const every = (type, pick) => [...new Set(template.all(type).map(([, each]) => pick(each)))];
 const concurrency = (queue) =>
@@ -91,10 +91,10 @@ const reaches = {
   signInPrefix() {
     assert.deepEqual(property('UserPoolDomain').Domain, { 'Fn::Sub': 'pictures-set' });
     const url = 'https://pictures-set.auth.${AWS::Region}.amazoncognito.com';
-    assert.deepEqual(told('LABELCAST_SIGN_IN_URL'), { web: { 'Fn::Sub': url } });
+    assert.deepEqual(given('LABELCAST_SIGN_IN_URL'), { web: { 'Fn::Sub': url } });
   },
   allowedOrigins() {
-    tells('LABELCAST_ALLOWED_ORIGINS', origins.join(' '), ...behindRest)();
+    configures('LABELCAST_ALLOWED_ORIGINS', origins.join(' '), ...behindRest)();
     const { CorsConfiguration } = property('Bucket');
     assert.deepEqual(CorsConfiguration.CorsRules[0].AllowedOrigins.slice(1), origins);
     // Where those pages sign people in, they are led back to.
@@ -122,37 +122,37 @@ const reaches = {
       assert.match(headers, /Authorization.*X-Api-Key/, id);
     }
   },
-  readers: tells(
+  readers: configures(
     'LABELCAST_READERS',
     'device:*=technicians; app:secret*=moderators',
     'message',
     'history',
   ),
-  maxUploadBytes: tells('LABELCAST_MAX_UPLOAD_BYTES', '1048576', 'upload', 'ingest', 'web'),
-  uploadsPerHour: tells('LABELCAST_UPLOADS_PER_HOUR', '7', 'upload'),
-  minConfidence: tells('LABELCAST_MIN_CONFIDENCE', '70', 'analyze'),
-  maxLabels: tells('LABELCAST_MAX_LABELS', '9', 'analyze'),
-  moderation: tells('LABELCAST_MODERATION', 'Alcohol=ignore; Explicit=alert:70', 'analyze'),
+  maxUploadBytes: configures('LABELCAST_MAX_UPLOAD_BYTES', '1048576', 'upload', 'ingest', 'web'),
+  uploadsPerHour: configures('LABELCAST_UPLOADS_PER_HOUR', '7', 'upload'),
+  minConfidence: configures('LABELCAST_MIN_CONFIDENCE', '70', 'analyze'),
+  maxLabels: configures('LABELCAST_MAX_LABELS', '9', 'analyze'),
+  moderation: configures('LABELCAST_MODERATION', 'Alcohol=ignore; Explicit=alert:70', 'analyze'),
   analysesAtOnce: () => assert.equal(concurrency('AnalysisQueue'), 3),
   maxReceiveCount() {
-    tells('LABELCAST_MAX_ATTEMPTS', '5', 'analyze', 'deliver')();
+    configures('LABELCAST_MAX_ATTEMPTS', '5', 'analyze', 'deliver')();
     const queues = template.all('AWS::SQS::Queue').filter(([, queue]) => queue.RedrivePolicy);
     assert.equal(queues.length, 3);
     for (const [id, queue] of queues) assert.equal(queue.RedrivePolicy.maxReceiveCount, 5, id);
   },
-  connectionsPerUser: tells('LABELCAST_CONNECTIONS_PER_USER', '11', 'connect'),
-  topicsPerConnection: tells('LABELCAST_TOPICS_PER_CONNECTION', '12', 'message'),
-  messagesPerSecond: tells('LABELCAST_MESSAGES_PER_SECOND', '13', 'message'),
-  replayLimit: tells('LABELCAST_REPLAY_LIMIT', '14', 'message'),
-  fanOutRanges: tells('LABELCAST_RANGES', '16', ...withRanges),
-  receiversAtOnce: tells('LABELCAST_RECEIVERS_AT_ONCE', '16', 'notify'),
-  fanOutRangesBefore: tells('LABELCAST_RANGES_BEFORE', '8', ...withRanges),
+  connectionsPerUser: configures('LABELCAST_CONNECTIONS_PER_USER', '11', 'connect'),
+  topicsPerConnection: configures('LABELCAST_TOPICS_PER_CONNECTION', '12', 'message'),
+  messagesPerSecond: configures('LABELCAST_MESSAGES_PER_SECOND', '13', 'message'),
+  replayLimit: configures('LABELCAST_REPLAY_LIMIT', '14', 'message'),
+  fanOutRanges: configures('LABELCAST_RANGES', '16', ...withRanges),
+  receiversAtOnce: configures('LABELCAST_RECEIVERS_AT_ONCE', '16', 'notify'),
+  fanOutRangesBefore: configures('LABELCAST_RANGES_BEFORE', '8', ...withRanges),
   deliveriesAtOnce: () => assert.equal(concurrency('DeliveryQueue'), 15),
   postsPerSecond() {
-    tells('LABELCAST_POSTS_PER_SECOND', '1500', 'notify', 'deliver')();
-    tells('LABELCAST_DELIVERIES_AT_ONCE', '15', 'notify', 'deliver')();
+    configures('LABELCAST_POSTS_PER_SECOND', '1500', 'notify', 'deliver')();
+    configures('LABELCAST_DELIVERIES_AT_ONCE', '15', 'notify', 'deliver')();
   },
-  watermarkSeconds: tells('LABELCAST_WATERMARK_SECONDS', '2400', ...withHistory),
+  watermarkSeconds: configures('LABELCAST_WATERMARK_SECONDS', '2400', ...withHistory),
   restRequestsPerSecond: () => assert.equal(restStage()['/*/*/throttling/rateLimit'], '21'),
   restBurst: () => assert.equal(restStage()['/*/*/throttling/burstLimit'], '22'),
   liveMessagesPerSecond: () =>
@@ -199,9 +199,9 @@ const reaches = {
           `${stage} ${id}`,
         );
   },
-  historyHours: tells('LABELCAST_HISTORY_HOURS', '17', 'sweep'),
-  historyEntries: tells('LABELCAST_HISTORY_ENTRIES', '18', 'sweep'),
-  unusedTopicDays: tells('LABELCAST_UNUSED_TOPIC_DAYS', '19', 'sweep'),
+  historyHours: configures('LABELCAST_HISTORY_HOURS', '17', 'sweep'),
+  historyEntries: configures('LABELCAST_HISTORY_ENTRIES', '18', 'sweep'),
+  unusedTopicDays: configures('LABELCAST_UNUSED_TOPIC_DAYS', '19', 'sweep'),
   newDays: () => assert.equal(Number(expiry('new/')), 2),
   rejectedDays: () => assert.equal(Number(expiry('rejected/')), 19),
   logDays: () =>
@@ -218,7 +218,7 @@ const reaches = {
     assert.deepEqual(thresholds('ApproximateAgeOfOldestMessage'), [25, 25, 25]),
   alarmUploadToPushSeconds: () =>
     assert.deepEqual(thresholds('labelcast_upload_to_push_seconds'), [26]),
-  logLevel: tells('RUST_LOG', 'warn', ...functions.keys()),
+  logLevel: configures('RUST_LOG', 'warn', ...functions.keys()),
 };
 
 const settings = (path) => {

@@ -67,7 +67,7 @@ impl FromProvider for PublishApi {
 
 impl FromProvider for Notify {
     fn from_provider<P: Provider>(provider: &P) -> Result<Self, P::Error> {
-        Ok(Self { partitioning: provider.partitioning()?, ..Self::undivided(provider)? })
+        Ok(Self { partitioning: provider.partitioning()?, ..Self::unpartitioned(provider)? })
     }
 }
 
@@ -76,7 +76,7 @@ impl Notify {
     ///
     /// # Errors
     /// A part cannot be made.
-    pub fn undivided<P: Provider>(provider: &P) -> Result<Self, P::Error> {
+    pub fn unpartitioned<P: Provider>(provider: &P) -> Result<Self, P::Error> {
         Ok(Self {
             clock: provider.clock(),
             images: provider.images()?,

@@ -19,7 +19,7 @@ MEASURED = {
     "SDK for Node 20": (["node", str(HERE / "posts.cjs")], 10_000),
     "SDK for Python 3.11": ([sys.executable, str(HERE / "posts.py")], 5_000),
 }
-TOLD = {
+VARIABLES = {
     "AWS_REGION": "eu-west-1",
     "AWS_DEFAULT_REGION": "eu-west-1",
     "AWS_ACCESS_KEY_ID": "measured",
@@ -30,7 +30,7 @@ TOLD = {
 
 
 def cpu_seconds(arguments, count):
-    process = subprocess.Popen(["taskset", "-c", "1", *arguments, str(count)], env=TOLD)
+    process = subprocess.Popen(["taskset", "-c", "1", *arguments, str(count)], env=VARIABLES)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:

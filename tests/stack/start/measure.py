@@ -13,7 +13,7 @@ import time
 
 RUNS = 20
 HERE = pathlib.Path(__file__).parent
-TOLD = {
+VARIABLES = {
     "_HANDLER": "notify",
     "AWS_REGION": "eu-west-1",
     "AWS_DEFAULT_REGION": "eu-west-1",
@@ -52,9 +52,9 @@ def once(arguments):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Asked)
     server.came, server.ended = threading.Event(), threading.Event()
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    told = TOLD | {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{server.server_port}"}
+    environment = VARIABLES | {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{server.server_port}"}
     begin = time.monotonic()
-    process = subprocess.Popen(arguments, env=told, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(arguments, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         if not server.came.wait(30):
             raise SystemExit(f"{arguments} asked for no work:\n{process.stderr.read().decode() if process.poll() is not None else ''}")

@@ -217,7 +217,7 @@ impl Running {
 async fn delivery(history: &dyn History, at: DateTime<Utc>) -> Delivery {
     use labelcast_functions::model::{Notification, NotificationId, Subject};
     let subject = Subject::Published { name: "build.done".to_owned(), data: json!({"ok": true}) };
-    let notification = Notification { id: NotificationId::given("crowd"), at, subject };
+    let notification = Notification { id: NotificationId::given("many"), at, subject };
     let topics = vec![TopicKey::Shared("app:builds".parse().unwrap())];
     let entry = NewEntry { notification: notification.clone(), topics };
     let positions = history.append(&[entry]).await.unwrap().remove(0).positions;
@@ -235,7 +235,7 @@ async fn thousands_are_served_and_the_watermark_advances_although_a_quarter_is_g
     let took = begin.elapsed();
     assert!(response.batch_item_failures.is_empty(), "what was delivered is not delivered again");
     assert_eq!(running.times_delivered(), 1);
-    assert_eq!(running.delivered.posts.load(Ordering::SeqCst), RECEIVERS + 2, "settled after everybody was posted to");
+    assert_eq!(running.delivered.posts.load(Ordering::SeqCst), RECEIVERS + 2, "the partition is done after everybody was posted to");
     assert!(running.gateway.closed.lock().unwrap().is_empty(), "nobody healthy is closed");
     assert_eq!(running.receivers.removed.lock().unwrap().len(), RECEIVERS / 4);
     assert_eq!(running.put_back(), []);

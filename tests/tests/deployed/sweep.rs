@@ -99,11 +99,11 @@ async fn reading_history_or_subscribing_keeps_a_topic_in_use() {
 async fn old_notifications_are_forgotten_on_every_topic() {
     let stack = Stack::deployed();
     let operator = Operator::of(&stack).await;
-    let crowd: Vec<Row> = (0..=TOPICS)
-        .map(|number| [("pk", "topics#shared".to_owned()), ("sk", format!("app:crowd{number:04}"))])
+    let topics_of_others: Vec<Row> = (0..=TOPICS)
+        .map(|number| [("pk", "topics#shared".to_owned()), ("sk", format!("app:other{number:04}"))])
         .map(|row| row.map(|(name, value)| (name.to_owned(), text(&value))).into())
         .collect();
-    operator.put("HistoryTableName", crowd).await;
+    operator.put("HistoryTableName", topics_of_others).await;
     let topics: [TopicKey; 2] = std::array::from_fn(|_| format!("app:t{}", rand::random::<u32>()).parse().unwrap());
     let history = operator.history(Utc::now() - TimeDelta::hours(48));
     let subject = Subject::Published { name: "build.done".to_owned(), data: json!({}) };

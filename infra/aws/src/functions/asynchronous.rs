@@ -100,7 +100,7 @@ pub(super) async fn notify(backend: &Backend, metrics: &'static Metrics) -> Resu
 
 pub(super) async fn deliver(backend: &Backend, metrics: &'static Metrics) -> Result<(), Error> {
     let deliver = Deliver {
-        notify: Notify::undivided(backend)?,
+        notify: Notify::unpartitioned(backend)?,
         deliveries: backend.deliveries()?,
         max_attempts: backend.settings()?.max_attempts,
         timeout: DELIVERY_TIMEOUT,
