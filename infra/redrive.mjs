@@ -21,7 +21,7 @@ const ways = {
   FailuresDeadLetters: (body, urls) => send(urls.FailuresQueueUrl, body),
   IndexDeadLetters: (body) => invoke(`labelcast-${stage}-index`, body),
   NotifyDeadLetters: (body) => invoke(`labelcast-${stage}-notify`, body),
-  // What Lambda writes of an event that a function gave up: the event is inside.
+  // Lambda's record of an event that exhausted a function: the event is inside.
   GivenUpDeadLetters: (body) => {
     const { requestContext, requestPayload } = JSON.parse(body);
     return invoke(requestContext.functionArn, JSON.stringify(requestPayload));

@@ -31,14 +31,14 @@ pub struct Settings {
     pub min_confidence: Confidence,
     /// What becomes of an image with a moderation label.
     pub moderation: ModerationRules,
-    /// Attempts at a job before it becomes a dead letter; the last one tells the uploader.
+    /// Attempts at a job before it becomes a dead letter; the last one notifies the uploader.
     pub max_attempts: u32,
     /// Jobs of one kind (pictures, notifications) that may wait on one machine; beyond, nothing new is accepted. AWS's queues
     /// have no such bound.
     pub max_backlog: usize,
     /// How long the detector may take with one picture; then the attempt has failed.
     pub detector_timeout: std::time::Duration,
-    /// An upload that got no result within this time is told to have failed.
+    /// An upload that got no result within this time is reported as failed.
     pub upload_timeout: Duration,
     /// Objects of forms that nothing came of are kept this long. On AWS the bucket's lifecycle rules see to it.
     pub new_kept: Duration,

@@ -1,7 +1,7 @@
 'use strict';
 
 // A cursor passes a notification that nobody has finished within `watermarkSeconds`. Until then everybody who may still push it
-// must have finished or given up and closed the receivers: what can delay that is added up here, from what is deployed.
+// must have finished, or have exhausted its attempts and closed the receivers: what can delay that is added up here, from what is deployed.
 module.exports = class Delays {
   constructor(serverless) {
     this.serverless = serverless;
@@ -18,8 +18,8 @@ module.exports = class Delays {
       return (Number(RedrivePolicy.maxReceiveCount) - 1) * Number(VisibilityTimeout);
     };
     const ways = {
-      '`notify` and, where it gives up, `failed`': {
-        'the age at which Lambda gives up the event':
+      '`notify` and, once exhausted, `failed`': {
+        'the age at which Lambda discards the event':
           Resources.NotifyLambdaEvConf.Properties.MaximumEventAgeInSeconds,
         'the time of `notify`': time('Notify'),
         'the attempts of `failed` before its last (maxReceiveCount)': retries('FailuresQueue'),

@@ -6,7 +6,7 @@ const DROPPED = ['AWS::ApiGatewayV2::Deployment', 'AWS::ApiGatewayV2::RouteRespo
 const TLS_ONLY = 'BucketPolicy';
 const ENDPOINT = /^AWS_ENDPOINT_URL/;
 
-// For the stage `emulator` only: takes out what an emulator of AWS does not know, and tells the functions where it is.
+// For the stage `emulator` only: removes what the AWS emulator does not support, and gives the functions its endpoint.
 module.exports = class Emulator {
   constructor(serverless) {
     this.serverless = serverless;

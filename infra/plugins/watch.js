@@ -171,7 +171,7 @@ function dashboard({ stage, rest }, functions, working, deadLetters) {
   const table = (id, metric) => ['AWS/DynamoDB', metric, 'TableName', `\${${id}}`];
   const tables = ['LiveTable', 'ImagesTable', 'HistoryTable', 'ProgramsTable'];
   const charts = [
-    // Labelcast's own metrics, whatever their dimensions: time from upload to push, deliveries, gone, throttled, given up.
+    // Labelcast's own metrics, whatever their dimensions: time from upload to push, deliveries, gone, throttled, exhausted.
     chart(
       'Labelcast',
       [

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Socket;
 
-/// A clock that only moves when it is told to.
+/// A clock that only moves when set.
 pub struct SetClock(AtomicI64);
 
 impl SetClock {

@@ -1,7 +1,7 @@
 """The emulator, with two things added that browsers need and it lacks.
 
 The subprotocol that the answer to `$connect` names goes into the handshake, as API Gateway does it: a browser that offered
-subprotocols and is answered none gives up. And a renewed token says when its owner signed in, as Cognito's do, not when it
+subprotocols and gets none in the response gives up. And a renewed token says when its owner signed in, as Cognito's do, not when it
 was renewed: OpenID Connect asks for that (Core 1.0, section 12.2), and the web app refuses another."""
 
 import contextvars

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 /// Uploads that are under way at any time.
 const MAX_CONCURRENCY: usize = 4;
 
-/// Uploads until it is told to stop; answers the ids of what was accepted, in order.
+/// Uploads until stopped; returns the ids of accepted uploads, in order.
 async fn upload_on(server: Arc<Server>, token: String, accepted: watch::Sender<Vec<String>>, stop: CancellationToken) {
     let number = Arc::new(AtomicU32::new(0));
     let uploads = (0..MAX_CONCURRENCY).map(|_| async {
@@ -49,7 +49,7 @@ async fn image_of(server: &Server, token: &str, upload: &str) -> Value {
                 let path = format!("/api/images/{}", state["image_id"].as_str().unwrap());
                 return server.get(&path, token).await.1;
             }
-            // It is told when that changes.
+            // Reported when that changes.
             Some("pending" | "received") => drop(socket.frame().await),
             other => panic!("{upload}: {other:?} {:?}", state["reason"]),
         }

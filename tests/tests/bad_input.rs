@@ -56,7 +56,7 @@ async fn a_client_over_the_message_rate_is_warned() {
     let server = Server::start(&["--messages-per-second", "1"]).await;
     let token = server.token("viewer").await;
     let mut socket = server.connect(&token).await;
-    // Two go at once, the third is told; what follows within the second is neither read nor answered, whatever it is.
+    // Two go at once, the third gets a warning; anything else within the second is dropped without a response.
     for text in [r#"{"action":"ping"}"#, r#"{"action":"ping"}"#, "no JSON", "no JSON", r#"{"action":"ping"}"#] {
         socket.send(text).await;
     }

@@ -25,7 +25,7 @@ async fn every_accepted_upload_gets_its_result_despite_repeated_kills() {
     let mut socket = server.connect(&token).await;
     socket.subscribe(&["uploads"]).await;
     for upload in &accepted {
-        // What was told before the socket opened is in the state, what comes after is told.
+        // Earlier results are in the upload's state, later ones arrive on the socket.
         loop {
             let (_, state) = server.get(&format!("/api/uploads/{upload}"), &token).await;
             match state["state"].as_str() {
@@ -38,7 +38,7 @@ async fn every_accepted_upload_gets_its_result_despite_repeated_kills() {
     assert_eq!(server.command(&["dead", "list"]).await, "", "being killed costs nobody an upload");
     let (_, all) = server.get("/api/images?limit=200", &token).await;
     assert_eq!(all["images"].as_array().map(Vec::len), Some(accepted.len()));
-    // What is stored is told of: replayed, or live if `notify` had not come to it yet.
+    // Stored results are notified: replayed, or live if `notify` had not handled them yet.
     let (_, head) = server.get("/api/history/labels", &token).await;
     let (epoch, _) = head["cursor"].as_str().unwrap().split_once('-').unwrap();
     let since = format!("{epoch}-0");

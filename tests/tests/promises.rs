@@ -33,7 +33,7 @@ async fn an_upload_is_labelled_pushed_live_and_found_by_search() {
         .filter_map(|label| label["name"].as_str())
         .collect();
     assert!(names.contains("lighthouse") && names.contains("blue"), "{names:?}");
-    // Stored before told.
+    // Stored before notified.
     let image = labelled["data"]["image"]["image_id"].as_str().unwrap();
     assert_eq!(server.get(&format!("/api/images/{image}"), &token).await.0, StatusCode::OK);
     let (_, found) = server.get("/api/images?q=lighthouse%20blue%20-person", &token).await;

@@ -1,4 +1,4 @@
-//! The bytes of objects on S3, held against a stand-in that is busy as it is told: the emulator never is.
+//! The bytes of objects on S3, against a stand-in that is busy on demand: the emulator never is.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

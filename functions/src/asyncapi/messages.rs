@@ -40,7 +40,7 @@ impl Messages {
     }
 }
 
-/// The variants of a frame's enum, by the value of the field that tells them apart.
+/// The variants of a frame's enum, by the value of the field that distinguishes them.
 fn variants(frame: &RefOr<Schema>, tag: &str) -> Map<String, Value> {
     let frame = value(frame);
     let variants = frame["oneOf"].as_array().cloned().unwrap_or_default();

@@ -15,7 +15,7 @@ pub struct Analyze {
     pub clock: Arc<dyn Clock>,
     /// Looks at pictures and finds labels.
     pub detector: Arc<dyn Detector>,
-    /// Whose uploads are to be told of a failure.
+    /// Finds the uploads to report a failure to.
     pub images: Arc<dyn Images>,
     /// Marks uploads as failed when the last attempt is over.
     pub uploads: Arc<dyn Uploads>,
@@ -57,7 +57,7 @@ impl Analyze {
             return Ok(());
         };
         let analysis = match image.result {
-            // A repeat: what is stored is published again, so that `index` tells of it again.
+            // A repeat: what is stored is published again, so that `index` notifies again.
             Some(stored) => stored.analysis,
             None => match self.detect(&image.files(), job.content_type).await {
                 Ok(detection) => decide::analysis(detection, &self.settings, self.clock.now()),

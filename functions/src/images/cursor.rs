@@ -15,7 +15,7 @@ const PURPOSE: &[u8] = b"labelcast: a place in a list of images";
 
 /// Writes and reads the cursors of pages.
 ///
-/// Where positions are numbers without gaps, two cursors would tell how many images lie between them, those that wait for
+/// Where positions are numbers without gaps, two cursors would reveal how many images lie between them, those that wait for
 /// a moderator included. So they are sealed there: encrypted and authenticated, the same cursor for the same place.
 #[derive(Clone)]
 pub struct PageCursors(Option<Arc<LessSafeKey>>);

@@ -1,4 +1,4 @@
-//! `failed`: a job was given up; tells the uploaders concerned (`docs/guarantees.md#the-last-attempt-reports`).
+//! `failed`: reports an exhausted job to its uploaders (`docs/guarantees.md#the-last-attempt-reports`).
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::ports::{Bus, Images, PortResult, Undelivered, Uploads};
 /// The function's parts.
 #[derive(Clone)]
 pub struct Failed {
-    /// Whose uploads are to be told.
+    /// Finds the uploads to report to.
     pub images: Arc<dyn Images>,
     /// Their rows.
     pub uploads: Arc<dyn Uploads>,

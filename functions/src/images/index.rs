@@ -34,7 +34,7 @@ impl Index {
 
     async fn store(&self, image_id: &ImageId, analysis: &Analysis) -> PortResult<()> {
         match self.images.store_result(image_id, analysis).await? {
-            // On every run, repeats included: whoever hears of it twice hears the same ids.
+            // On every run, repeats included: a repeated notification has the same id.
             Some(image) => self.bus.publish_all(&reported(&image)).await,
             None => {
                 tracing::info!(%image_id, "an image was deleted before its result arrived");
@@ -81,7 +81,7 @@ impl Index {
 
 const DELETED: &str = "the picture was deleted before it was labelled";
 
-/// What is told of a stored image: one event an upload, and the alert of an offensive one.
+/// The events about a stored image: one per upload, and an alert if it is offensive.
 fn reported(image: &Image) -> Vec<BusEvent> {
     let labelled = image.uploads.iter().enumerate().map(|(number, upload)| BusEvent::ImageLabelled {
         image_id: image.id,

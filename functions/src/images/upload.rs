@@ -1,4 +1,4 @@
-//! `upload`: hands out the form that a picture is posted with, and tells how far an upload has come.
+//! `upload`: issues the form that a picture is posted with, and shows the state of an upload.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
 //! Pictures as bytes: what they are, whether they are whole, their thumbnail, and the same picture without what
-//! it tells about its maker.
+//! it reveals about its maker.
 //!
 //! Everything here is pure, and bounded by what the headers say: [`PictureFile::memory`] is known before anything is decoded.
 //!

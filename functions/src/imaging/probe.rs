@@ -1,4 +1,4 @@
-//! What a file is, told from its first bytes and its headers, before anything is decoded.
+//! Identifies a file by its first bytes and headers, before anything is decoded.
 
 use image::metadata::Orientation;
 use img_parts::jpeg::markers;

@@ -18,8 +18,8 @@ pub struct Deliver {
     pub deliveries: Arc<dyn Deliveries>,
     /// Attempts at a shard before it becomes a dead letter; the last one closes the receivers it could not serve.
     pub max_attempts: u32,
-    /// How long one attempt may take. It is shorter than the function's timeout, so that the last attempt can still close the
-    /// receivers it did not reach. Pushing itself ends earlier and names who is left.
+    /// How long one attempt may take. It is shorter than the function's timeout, so that the last attempt can still close
+    /// the receivers it did not reach. Pushing itself ends earlier and names who is left.
     pub timeout: Duration,
 }
 
@@ -81,8 +81,8 @@ impl Deliver {
         self.deliveries.send(&[Delivery { attempts, ..delivery.for_rest(left) }]).await
     }
 
-    /// Closes the receivers that the last attempt did not serve, so that they resume from history, and only then completes the
-    /// partition.
+    /// Closes the receivers that the last attempt did not serve, so that they resume from history, and only then completes
+    /// the partition.
     async fn close(
         &self,
         Delivery { notification, positions, shard, .. }: &Delivery,
@@ -96,8 +96,8 @@ impl Deliver {
         Ok(())
     }
 
-    /// Closes all receivers of the shard, so that they resume from history, and only then completes the partition. If even that
-    /// fails, the watermark stays below until history stops waiting for notifications in flight.
+    /// Closes all receivers of the shard, so that they resume from history, and only then completes the partition. If even
+    /// that fails, the watermark stays below until history stops waiting for notifications in flight.
     async fn exhaust(&self, Delivery { notification, positions, shard, .. }: &Delivery) -> PortResult<()> {
         let notify = &self.notify;
         let shown = Shown::of(&[notification], &*notify.images).await?;

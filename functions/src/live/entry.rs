@@ -59,7 +59,7 @@ async fn of(event: BusEvent, at: DateTime<Utc>, images: &dyn Images) -> PortResu
             let mut topics = vec![TopicKey::Shared(if was_public { Topic::Labels } else { Topic::Moderation })];
             for user in uploaders {
                 let mine = TopicKey::Uploads(user);
-                // A set of topics has 32 places; who uploads what 30 others did hears of it by reloading.
+                // A set of topics has 32 places; an uploader of what 30 others uploaded sees it on reloading.
                 if !topics.contains(&mine) && topics.len() < 32 {
                     topics.push(mine);
                 }
@@ -88,7 +88,7 @@ async fn of(event: BusEvent, at: DateTime<Utc>, images: &dyn Images) -> PortResu
         BusEvent::TopicPublished { id, topic, event, data } => {
             (NotificationId::given(&id), vec![TopicKey::Shared(topic)], Subject::Published { name: event, data })
         }
-        // `index` tells of it again once it is stored.
+        // `index` notifies again once it is stored.
         BusEvent::ImageAnalyzed(_) | BusEvent::ImageRemovalRequested(_) => return Ok(None),
     };
     Ok(Some(NewEntry { notification: Notification { id, at, subject }, topics }))

@@ -41,8 +41,8 @@ pub struct HistoryApi {
     pub budget: ReplayBudget,
 }
 
-/// Maximum size of one response, in bytes of JSON: well below the 6 MB of a Lambda response, and small enough for many to be
-/// in flight at once.
+/// Maximum size of one response, in bytes of JSON: well below the 6 MB of a Lambda response, and small enough for many to
+/// be in flight at once.
 const MAX_BYTES: usize = 1024 * 1024;
 /// How long a client may take to read a response: 1 MiB at 30 kbit/s. Its bytes are charged until then.
 const READ_WITHIN: Duration = Duration::from_mins(5);
@@ -165,7 +165,7 @@ impl HistoryApi {
             }
             page = self.page(key, reached, left).await?;
             if !page.reaches_back_to(reached) || page.head.epoch != response.reached.epoch {
-                // Something was forgotten meanwhile. The next request hears of it; this one has no gap.
+                // Something was deleted meanwhile. The next request reports it; this one has no gap.
                 break;
             }
         }
@@ -200,8 +200,8 @@ impl HistoryApi {
     }
 }
 
-/// The bytes of a response, charged to the budget as long as any chunk of them is held by the body or by the connection of a
-/// slow reader.
+/// The bytes of a response, charged to the budget as long as any chunk of them is held by the body or by the connection of
+/// a slow reader.
 struct Counted {
     bytes: Bytes,
     _in_flight: InFlight,

@@ -98,7 +98,7 @@ impl Notify {
     }
 
     /// The frames of all receivers, or `None` if they are so many that `deliver` serves them, a shard at a time. Ranges are
-    /// alike, so the first tells how many there are.
+    /// alike, so the first shows how many there are.
     async fn frames_unless_partitioned(
         &self,
         notification: &Notification,

@@ -1,5 +1,5 @@
-//! Partitioned fan-out: notifications with too many receivers for one run, or that exhausted `notify`, are served by `deliver`,
-//! one shard of connections at a time (`docs/guarantees.md#shards`).
+//! Partitioned fan-out: notifications with too many receivers for one run, or that exhausted `notify`, are served by
+//! `deliver`, one shard of connections at a time (`docs/guarantees.md#shards`).
 
 use std::sync::Arc;
 
@@ -58,8 +58,8 @@ pub(super) async fn dispatch_rest(
     deliveries.send(&all).await
 }
 
-/// Handles events that exhausted `notify`: they are partitioned whatever their audience. `deliver` has attempts of its own, and
-/// the last closes the receivers it could not reach, so no cursor passes a notification that was never sent.
+/// Handles events that exhausted `notify`: they are partitioned whatever their audience. `deliver` has attempts of its own,
+/// and the last closes the receivers it could not reach, so no cursor passes a notification that was never sent.
 #[derive(Clone)]
 pub struct Undispatched {
     /// The images that notifications refer to.

@@ -39,7 +39,7 @@ impl Shown {
 /// Whether a notification may still be shown on this topic: its image may have been redacted, hidden or deleted since.
 pub(super) fn may_be_seen(notification: &Notification, topic: &TopicKey, image: Option<&Image>) -> bool {
     match (&notification.subject, topic) {
-        // An uploader hears of a picture that they may not see, but not what is on it.
+        // An uploader is notified of a picture they may not see, but not of its content.
         (Subject::ImageLabelled { .. }, TopicKey::Uploads(_)) => image.is_some_and(|image| image.result.is_some()),
         (Subject::ImageLabelled { .. } | Subject::ImageOffensive { .. }, topic) => {
             image.is_some_and(|image| Audience::reading(topic).sees(image))

@@ -1,7 +1,7 @@
 //! A replay: sends what a subscriber missed, up to the point where it can go live.
 //!
-//! History is read, rendered and sent in chunks, each of which first reserves its bytes in the budget that all replays share.
-//! They are released once they are written, so a reader with a slow link costs no more than any other.
+//! History is read, rendered and sent in chunks, each of which first reserves its bytes in the budget that all replays
+//! share. They are released once they are written, so a reader with a slow link costs no more than any other.
 
 use std::sync::Arc;
 
@@ -190,8 +190,8 @@ impl Replayer {
         Ok(replay_order::merge(&ids))
     }
 
-    /// Reads and renders the next messages, as many as fit into a chunk but at least one. Returns how many, and the frames of
-    /// those that the subscriber may see.
+    /// Reads and renders the next messages, as many as fit into a chunk but at least one. Returns how many, and the frames
+    /// of those that the subscriber may see.
     async fn chunk(
         &self,
         to: Reader<'_>,

@@ -1,8 +1,8 @@
 //! The memory that all replays and pages of history share.
 //!
 //! A server that restarts has all of its clients resume at once, each with up to a thousand notifications of 24 KB. So
-//! history is read and sent in chunks, and the bytes of all chunks in flight are bounded. Requests beyond that wait, first come,
-//! first served, and one user may not use up the whole budget.
+//! history is read and sent in chunks, and the bytes of all chunks in flight are bounded. Requests beyond that wait, first
+//! come, first served, and one user may not use up the whole budget.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +14,8 @@ use crate::model::UserId;
 pub(super) const CHUNK_BYTES: usize = 64 * 1024;
 /// Maximum size of a chunk, in entries.
 pub(super) const CHUNK_ENTRIES: usize = 64;
-/// What a chunk may take while it is read and rendered, in bytes: JSON of small numbers in lists takes sixteen times its text.
+/// What a chunk may take while it is read and rendered, in bytes: JSON of small numbers in lists takes sixteen times its
+/// text.
 pub(super) const READING: usize = 16 * CHUNK_BYTES;
 /// Maximum share of a large budget, in bytes: enough to keep every core and many slow links busy.
 const SHARE: u64 = 64 << 20;
@@ -39,7 +40,8 @@ pub(super) struct InFlight {
 }
 
 impl ReplayBudget {
-    /// A quarter of the process's budget, 64 MiB at most. One user may hold a quarter of that, or one response if that is more.
+    /// A quarter of the process's budget, 64 MiB at most. One user may hold a quarter of that, or one response if that is
+    /// more.
     pub fn of(memory: MemoryBudget) -> Self {
         let share = MemoryBudget::new(ByteSize::new(SHARE.min(memory.total().bytes() / 4)));
         Self { memory, share, users: Arc::default() }

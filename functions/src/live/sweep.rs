@@ -114,7 +114,8 @@ impl Sweep {
         }
     }
 
-    /// Closes expired connections. One that cannot be closed keeps its row for the next sweep and does not block the others.
+    /// Closes expired connections. One that cannot be closed keeps its row for the next sweep and does not block the
+    /// others.
     async fn close_expired(&self, now: DateTime<Utc>) -> PortResult<usize> {
         let (mut tried, mut unclosed) = (HashSet::new(), 0);
         let mut first_failure = None;
@@ -158,16 +159,16 @@ impl Sweep {
         })
     }
 
-    /// Reports overdue uploads without a job as failed. Jobs are taken oldest first, so waiting uploads do not hide stalled ones
-    /// for long.
+    /// Reports overdue uploads without a job as failed. Jobs are taken oldest first, so waiting uploads do not hide stalled
+    /// ones for long.
     async fn fail_hanging(&self, now: DateTime<Utc>) -> PortResult<usize> {
         let before = now - self.settings.upload_timeout;
         let hanging = self.uploads.stale(UploadState::Received, before, BATCH).await?;
         self.fail_all(hanging).await
     }
 
-    /// Does the same for uploads whose object was never ingested. They are found by their objects, so any number of unused forms
-    /// does no harm.
+    /// Does the same for uploads whose object was never ingested. They are found by their objects, so any number of unused
+    /// forms does no harm.
     async fn fail_stored(&self, now: DateTime<Utc>) -> PortResult<usize> {
         let before = now - self.settings.upload_timeout - self.settings.form_valid;
         let mut failed = 0;
@@ -202,7 +203,8 @@ impl Sweep {
             return Ok(false);
         };
         let affected = UploadRef { upload_id: upload.id.clone(), user: upload.user };
-        // Told first: if we are cut off in between, the next sweep finds it still hanging and tells it under the same id.
+        // Notified first: if we are interrupted in between, the next sweep finds it still stalled and notifies again under
+        // the same id.
         self.bus.publish_all(&[BusEvent::UploadFailed { upload: affected, reason: REASON.to_owned() }]).await?;
         let failed = self.uploads.fail(&upload.id, REASON).await?;
         if failed {

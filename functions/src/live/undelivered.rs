@@ -1,5 +1,5 @@
-//! Notifications whose attempts are exhausted. No receiver's cursor may pass them, so their receivers have to be closed; each
-//! backend decides how.
+//! Notifications whose attempts are exhausted. No receiver's cursor may pass them, so their receivers have to be closed;
+//! each backend decides how.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use super::entry;
 use crate::model::{ConnectionId, Event};
 use crate::ports::{Connections, History, Images, PortResult, Pusher, Undelivered, Which};
 
-/// Closes everyone subscribed to a topic of the notification, so that they resume from history. For the local backend, where
-/// nothing later is pushed before this is done. It ignores filters and images: they may be why the push failed.
+/// Closes everyone subscribed to a topic of the notification, so that they resume from history. For the local backend,
+/// where nothing later is pushed before this is done. It ignores filters and images: they may be why the push failed.
 #[derive(Clone)]
 pub struct CloseSubscribers {
     /// The images that notifications refer to.

@@ -22,7 +22,7 @@ pub struct RemovedImage {
     /// Which files it has: if the same bytes come again, that is another generation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<UploadId>,
-    /// When its first upload was accepted, which tells it from the same bytes that come again later.
+    /// When its first upload was accepted, which distinguishes it from the same bytes uploaded again later.
     pub uploaded_at: DateTime<Utc>,
     /// The `sub` of everybody who had uploaded it.
     pub uploaders: Vec<UserId>,
@@ -52,7 +52,7 @@ pub struct ImageAnalyzed {
 /// An image is to be removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemovalRequest {
-    /// What is told of it afterwards.
+    /// Whom to notify of it afterwards.
     pub image: RemovedImage,
     /// Whoever asked; if somebody else brought it too, it stays. `None`: a moderator, who is asked no more.
     pub only_uploader: Option<UserId>,
@@ -72,7 +72,7 @@ pub enum BusEvent {
         image_id: ImageId,
         /// Whose upload it answers.
         upload: UploadRef,
-        /// Whether this upload completed the image: then everyone hears of it, not the uploader alone.
+        /// Whether this upload completed the image: then everyone is notified of it, not only the uploader.
         first: bool,
     },
     /// An offensive image is stored.

@@ -41,7 +41,7 @@ pub struct Head {
     pub epoch: Epoch,
     /// The number of the newest entry; 0 for an empty topic.
     pub newest: Seq,
-    /// The highest number of which everything at or below was pushed or given up. On one machine: `newest`.
+    /// The delivered watermark: everything up to it was pushed or exhausted. On one machine: `newest`.
     pub watermark: Seq,
 }
 

@@ -22,7 +22,7 @@ pub struct IdempotencyClaim {
 pub enum Claimed {
     /// It is the first: do it, then [`Idempotency::done`].
     First,
-    /// It came before under this id. `done` tells whether it was done; if not, do it again under the same id.
+    /// It came before under this id. `done` says whether it was completed; if not, repeat it under the same id.
     Again {
         /// The id of the first answer.
         id: String,

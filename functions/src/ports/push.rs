@@ -37,7 +37,7 @@ pub enum Unreached {
     /// There is no such connection any more.
     #[error("the connection is gone")]
     Gone,
-    /// It does not read fast enough; it was told so and closed.
+    /// A slow consumer; it was notified and closed.
     #[error("the connection is not reading")]
     Slow,
     /// Nobody knows why; the connection was closed, so that it resumes.

@@ -46,7 +46,7 @@ pub enum LabelledImage {
     Pending(PendingImage),
 }
 
-/// What an offensive picture's uploader hears of it: this, and nothing more.
+/// All that the uploader of an offensive picture is sent.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PendingImage {
     /// SHA-256 of the uploaded bytes, in hex.

@@ -16,8 +16,8 @@ pub struct ImageFields<'a> {
 impl<'a> ImageFields<'a> {
     /// What there is to know of an image for an audience; `None` before it has a result.
     ///
-    /// Of a picture that is hidden from them, which its uploader still hears of, they know neither labels nor that it is
-    /// offensive: otherwise the filters `dog` and `-dog` on `uploads` would tell what is on it.
+    /// Of a picture that is hidden from them, which its uploader is still notified of, they know neither labels nor that it
+    /// is offensive: otherwise the filters `dog` and `-dog` on `uploads` would reveal what is on it.
     pub fn of(image: &'a Image, audience: Audience<'_>) -> Option<Self> {
         let analysis = &image.result.as_ref()?.analysis;
         let seen = audience.sees(image);

@@ -83,6 +83,6 @@ settings! {
     WATERMARK_SECONDS: Seconds, 1_200 in 1..=86_400, variable "LABELCAST_WATERMARK_SECONDS";
 
     /// Posts a second to sockets, by all runs together
-    // Functions that are not told of one post without a rate.
+    // Functions without this variable post without a limit.
     POSTS_PER_SECOND: PerSecond, 5_000 in 1..=1_000_000, variable "LABELCAST_POSTS_PER_SECOND";
 }

@@ -31,7 +31,7 @@ impl fmt::Display for Scope {
     }
 }
 
-/// A key derived from a secret for one [`Scope`]. It can be kept for the day; it does not tell the secret.
+/// A key derived from a secret for one [`Scope`]. It can be kept for the day; it does not reveal the secret.
 #[derive(Debug, Clone)]
 pub struct SigningKey(hmac::Key);
 

@@ -12,7 +12,7 @@ use crate::model::Caller;
 /// Tokens kept in each of two generations: a few MB in all.
 const MAX_TOKENS: usize = 8_192;
 
-/// What tells tokens apart, without keeping them.
+/// Identifies a token without storing it.
 pub(super) type Fingerprint = [u8; 32];
 
 /// The SHA-256 of a token.

@@ -138,7 +138,7 @@ impl fmt::Debug for Verifier {
     }
 }
 
-/// What is read of a token. An access token has neither audience nor this name of the user: it is told by its use.
+/// What is read of a token. An access token has neither audience nor this name of the user: it is recognised by its use.
 #[derive(Deserialize)]
 struct Claims {
     iss: String,

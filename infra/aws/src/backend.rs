@@ -39,7 +39,7 @@ impl Backend {
         self.environment.needed("LABELCAST_LIVE_URL")
     }
 
-    /// Where the user pool's keys are found: below the issuer, unless it is told.
+    /// Where the user pool's keys are found: below the issuer, unless configured.
     pub fn jwks_url(&self) -> Result<String> {
         match self.environment.optional("LABELCAST_JWKS_URL") {
             Some(url) => Ok(url),

@@ -1,4 +1,4 @@
-//! What `serverless.yml` tells a function, by its environment.
+//! The environment variables that `serverless.yml` gives to a function.
 
 use std::num::NonZeroU32;
 use std::str::FromStr;

@@ -184,7 +184,7 @@ impl Provider for Backend {
     fn pusher(&self) -> Result<Arc<dyn Pusher>> {
         let endpoint = self.environment.needed("LABELCAST_MANAGEMENT_ENDPOINT")?;
         let pusher = GatewayPusher::new(&self.config, endpoint);
-        // Functions that push keep to a rate; those that only answer or close are not told of one.
+        // Functions that push keep to a rate; those that only respond or close have none.
         Ok(Arc::new(match self.environment.posts_per_second()? {
             None => pusher,
             Some(per_second) => {

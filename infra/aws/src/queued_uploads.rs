@@ -1,5 +1,5 @@
 //! Whether an upload's job may still wait in the queue before `analyze`. SQS says how much waits, not what: so an upload is
-//! given up only once the queue was seen empty after its job was surely sent, or no longer keeps what was sent then.
+//! stalled only once the queue was seen empty after its job must have been sent, or no longer keeps what was sent then.
 //! Why: `docs/decisions/0025-stalled-uploads.md`.
 
 use std::collections::{HashSet, VecDeque};

@@ -16,8 +16,8 @@ struct Record {
     request_payload: Value,
 }
 
-/// Reads the requests that are exhausted from the record of an invocation that failed to the end. Its payload is told by its
-/// form: objects have `Records`, events of the bus a `detail-type`, jobs of `analyze` an `image_id`.
+/// Reads the requests that are exhausted from the record of an invocation that failed to the end. Its payload is recognised
+/// by its form: objects have `Records`, events of the bus a `detail-type`, jobs of `analyze` an `image_id`.
 ///
 /// # Errors
 /// [`EventError::Foreign`] for a payload that none of the functions takes, or nobody waits for.
@@ -35,6 +35,6 @@ pub fn read_exhausted(record: Value) -> Result<Vec<JobRequest>> {
     } else {
         Err(EventError::Foreign("its payload is none that a function takes".to_owned()))
     };
-    // It was given up because it cannot be read: nobody can be told, and trying again changes nothing.
+    // It is exhausted because it cannot be read: nobody can be notified, and retrying changes nothing.
     read.map_err(|error| EventError::Foreign(error.to_string()))
 }

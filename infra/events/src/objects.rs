@@ -1,4 +1,4 @@
-//! Created objects, in the two forms in which S3 tells of them.
+//! Created objects, in the two formats in which S3 reports them.
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use aws_lambda_events::s3::{S3Event, S3EventRecord};

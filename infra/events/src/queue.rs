@@ -44,7 +44,7 @@ pub fn read_deliveries(payload: Value) -> Result<Batch<Delivery>> {
 }
 
 /// Reads the records of invocations that failed to the end (Lambda developer guide, "Retaining records of asynchronous
-/// invocations"), each with the requests that are exhausted by it: what `failed` takes. One that concerns nobody, such as an
+/// invocations"), each with the requests that are exhausted by it: what `failed` takes. One without a recipient, such as an
 /// event of another program, has none, and is passed over with a line in the log.
 ///
 /// # Errors

@@ -36,7 +36,7 @@ pub trait Backend: Sized + Send + Sync + 'static {
     /// The next event that the bus delivers.
     async fn next_event(&self) -> BusEvent;
 
-    /// The key of the next object of which its creation under `new/` is told.
+    /// The key of the next object whose creation under `new/` is reported.
     async fn next_created(&self) -> String;
 
     /// Gives a program a key, as an operator does.

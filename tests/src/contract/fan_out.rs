@@ -69,7 +69,7 @@ pub async fn going_live_sends_the_response_after_the_replay(backend: impl Backen
     assert_eq!(socket.frame().await, json!({"type": "subscribed"}));
 }
 
-/// It must not be told that it is subscribed.
+/// It must not get a `subscribed` response.
 pub async fn a_gone_connection_does_not_go_live(backend: impl Backend) {
     let one = connect(&backend, "a1", "anna").await;
     let topic = app("builds");

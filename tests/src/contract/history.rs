@@ -171,7 +171,7 @@ pub async fn entries_that_are_recent_or_among_the_newest_are_kept(backend: impl 
     let page = backend.ports().history.read(&busy, Seq(0), PageLimit::entries(10)).await.unwrap();
     assert_eq!(page.entries.iter().map(|entry| entry.seq.0).collect::<Vec<_>>(), [5, 6, 7]);
     assert_eq!((page.oldest, page.head.newest), (Seq(5), Seq(7)));
-    assert!(page.reaches_back_to(Seq(4)) && !page.reaches_back_to(Seq(3)), "the gap can be told");
+    assert!(page.reaches_back_to(Seq(4)) && !page.reaches_back_to(Seq(3)), "the gap is detectable");
     assert_eq!(page.head.epoch, epoch);
     assert_eq!(seqs(&backend, &quiet).await.len(), 1, "among its topic's newest");
     assert_eq!(backend.ports().history.expire(expiry).await.unwrap(), 0);

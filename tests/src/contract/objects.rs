@@ -110,7 +110,7 @@ pub async fn only_the_checked_version_is_copied(backend: impl Backend) {
     assert!(!objects.copy_if_unchanged(&from, &checked, &to).await.unwrap(), "it is gone");
 }
 
-/// And its creation is told.
+/// Its creation is reported, too.
 pub async fn a_signed_form_stores_its_object(backend: impl Backend) {
     let signed = form(&backend, "u1").await;
     let response = post(&signed, &[], b"a picture").await;

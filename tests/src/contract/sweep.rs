@@ -92,7 +92,7 @@ pub async fn unused_forms_do_not_hide_a_stalled_upload(backend: impl Backend) {
     assert_eq!(state_of(&backend, "unused-000").await, UploadState::Pending);
 }
 
-/// However long it waits; once nothing is left to be done about it, its uploader hears of it.
+/// However long it waits; once no job is left, its uploader is notified.
 pub async fn an_upload_with_a_waiting_job_is_not_reported_as_failed(backend: impl Backend) {
     backend.hold_jobs();
     bring(&backend, 1, "waits", "anna").await;

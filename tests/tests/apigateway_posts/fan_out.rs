@@ -235,7 +235,11 @@ async fn thousands_are_served_and_the_watermark_advances_although_a_quarter_is_g
     let took = begin.elapsed();
     assert!(response.batch_item_failures.is_empty(), "what was delivered is not delivered again");
     assert_eq!(running.times_delivered(), 1);
-    assert_eq!(running.delivered.posts.load(Ordering::SeqCst), RECEIVERS + 2, "the partition is done after everybody was posted to");
+    assert_eq!(
+        running.delivered.posts.load(Ordering::SeqCst),
+        RECEIVERS + 2,
+        "the partition is done after everybody was posted to"
+    );
     assert!(running.gateway.closed.lock().unwrap().is_empty(), "nobody healthy is closed");
     assert_eq!(running.receivers.removed.lock().unwrap().len(), RECEIVERS / 4);
     assert_eq!(running.put_back(), []);

@@ -1,4 +1,4 @@
-//! A stand-in for API Gateway's management API, which answers as it is told.
+//! A stand-in for API Gateway's management API, which responds as configured.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -23,7 +23,8 @@ pub struct Gateway {
     delay: Duration,
 }
 
-/// `throttledN…` takes the N+1-th post, `interrupted` the second, `hanging` one after another connection was reached, `goneN`,
+/// `throttledN…` takes the N+1-th post, `interrupted` the second, `hanging` one after another connection was reached,
+/// `goneN`,
 /// `broken` and `stuck` none, and `stuck` cannot be closed.
 async fn take(State(gateway): State<Gateway>, Path(connection): Path<String>, frame: String) -> Response {
     tokio::time::sleep(gateway.delay).await;

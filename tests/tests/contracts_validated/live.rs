@@ -73,7 +73,7 @@ async fn every_frame_conforms_to_the_contract_and_every_message_of_it_occurs() {
     server.upload(&viewer, "image/jpeg", b"no picture".to_vec()).await;
     hear(&contract, &mut viewing, "upload.rejected").await;
     server.upload(&viewer, "image/png", picture::with_keywords("Graphic Violence", [200, 20, 20])).await;
-    // As its uploader hears of it, and as moderators do.
+    // As its uploader is notified of it, and as moderators are.
     hear(&contract, &mut viewing, "image.labelled").await;
     hear(&contract, &mut moderating, "image.offensive").await;
     let image = format!("/api/images/{}", labelled["data"]["image"]["image_id"].as_str().unwrap());

@@ -1,4 +1,4 @@
-//! Turns that a day seldom takes: events that come twice or late, requests that come again.
+//! Edge cases: duplicate and late events, repeated requests.
 
 use chrono::{DateTime, Utc};
 use labelcast_functions::model::ConnectionId;
@@ -10,7 +10,7 @@ use crate::live::{key, numbers, publish};
 use crate::operator::{Operator, sample};
 use crate::stack::{Stack, unique};
 
-/// As API Gateway tells of a connection; the emulator does not tell when it was opened once it is closed.
+/// As API Gateway reports a connection; the emulator does not report when it was opened once it is closed.
 fn notified(mut event: Value, id: &str, at: DateTime<Utc>) -> Value {
     let expires_at = (Utc::now().timestamp() + 600).to_string();
     event["requestContext"]["connectionId"] = json!(id);
@@ -112,7 +112,7 @@ async fn programs_and_people_can_search_in_other_languages() {
     assert_eq!(status, StatusCode::OK, "{found}");
 }
 
-/// S3 tells of an object at least once.
+/// S3 reports an object at least once.
 #[tokio::test]
 async fn a_repeated_object_event_changes_nothing() {
     let stack = Stack::deployed();

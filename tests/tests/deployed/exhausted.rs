@@ -1,4 +1,4 @@
-//! What cannot be done ends somewhere, and those who wait are told.
+//! Exhausted jobs are kept, and whoever waits is notified.
 
 use std::time::Duration;
 
@@ -69,8 +69,8 @@ async fn an_exhausted_ingest_notifies_the_uploader_and_is_kept() {
     };
     dead(&operator, "GivenUpDeadLettersUrl", about).await;
 
-    // The others that nobody waits for keep what they give up, too. They get it by hand: the emulator's bus calls a function
-    // once and takes no notice of what becomes of it.
+    // Functions that nobody waits for keep their exhausted events, too. They get it by hand: the emulator's bus calls a
+    // function once and takes no notice of what becomes of it.
     for function in ["index", "notify", "sweep"] {
         let broken = json!({"no event": format!("{function} {}", rand::random::<u32>())});
         operator.give(function, &broken).await;

@@ -1,4 +1,4 @@
-//! Many at once: receivers that one invocation does not serve, and a picture that many brought.
+//! Many at once: receivers that one invocation does not serve, and a picture with many uploaders.
 
 use aws_lc_rs::digest;
 use chrono::Utc;
@@ -102,7 +102,7 @@ async fn a_picture_uploaded_by_many_is_shown_like_any_other() {
     assert_eq!(repeated["id"], alert["id"], "under the same id");
     stack.fetch(&repeated["data"]["image"]).await;
 
-    // What was given up concerns all who brought it; they have been told more already.
+    // The exhausted event is about all its uploaders; they have been notified already.
     let exhausted = json!({"image_id": id, "content_type": "image/png"});
     operator.send("FailuresQueueUrl", &json!({"requestPayload": exhausted}).to_string()).await;
     let (_, state) = stack.get(&format!("/uploads/{upload}"), "viewer").await;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::stack::{Stack, unique};
 
-/// What the uploader hears of this upload; other tests upload as the same user.
+/// The uploader's notifications about this upload; other tests upload as the same user.
 async fn about(uploader: &mut Socket, event: &str, upload: &str) -> Value {
     loop {
         let notified = uploader.notification(event).await;

@@ -1,5 +1,5 @@
-//! What tokens are verified with cannot be reached: that is nobody's fault who has one, so it is told as something that passes,
-//! and no connection is lost.
+//! What tokens are verified with cannot be reached: that is nobody's fault who has one, so it is told as something that
+//! passes, and no connection is lost.
 
 use chrono::Duration;
 use labelcast::database::Database;

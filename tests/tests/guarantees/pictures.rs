@@ -46,7 +46,7 @@ async fn pictures_served_to_others_reveal_no_location_and_run_no_code() {
         let (headers, bytes) =
             fetched(&server, &format!("/api/images/{}/{part}", image.as_str().unwrap()), &other).await;
         assert!(bytes.starts_with(&[0xFF, 0xD8]), "{part} is a JPEG");
-        assert!(!holds(&bytes, SECRET), "{part} tells where it was taken");
+        assert!(!holds(&bytes, SECRET), "{part} reveals where it was taken");
         assert_eq!(headers["x-content-type-options"], "nosniff");
         assert!(headers["content-security-policy"].to_str().unwrap().contains("sandbox"), "{part}");
     }

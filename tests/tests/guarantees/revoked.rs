@@ -23,7 +23,7 @@ async fn refused_soon(server: &Server, token: &str) {
     assert!(Socket::open(server.address(), token).await.is_err());
 }
 
-/// Waits until a socket is told that its token is good no longer, and closed.
+/// Waits until a socket is notified that its token is no longer valid, and closed.
 async fn closed_soon(socket: &mut Socket) {
     let begun = Instant::now();
     let frame = socket.frame().await;

@@ -1,4 +1,4 @@
-//! What `serve` was told on its command line, in what it does.
+//! Options of `serve` take effect.
 
 use std::time::{Duration, Instant};
 

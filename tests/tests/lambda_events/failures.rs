@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{created, failed, report_all, sample, uploaded};
 
-/// An earlier run wrote the row and was cut off before it told anybody.
+/// An earlier run wrote the row and was interrupted before it notified anybody.
 #[tokio::test]
 async fn a_failed_upload_is_reported_again() {
     let machine = TestMachine::start(Settings::default()).await;
@@ -22,7 +22,7 @@ async fn a_failed_upload_is_reported_again() {
     assert_eq!(notified["data"]["reason"], "the first reason");
 }
 
-/// The others' uploaders are told all the same.
+/// The others' uploaders are notified all the same.
 #[tokio::test]
 async fn a_broken_record_of_a_failed_invocation_does_not_block_the_others() {
     let machine = TestMachine::start(Settings::default()).await;

@@ -29,7 +29,7 @@ async fn a_created_object_is_ingested_once_whether_put_or_posted_and_however_its
         loop {
             let labelled = socket.notification("image.labelled").await;
             let upload = labelled["data"]["upload_id"].as_str().unwrap().to_owned();
-            // A repeat may be told again, under the same id.
+            // A repeat may be notified again, under the same id.
             let notified = notified.entry(upload.clone()).or_insert_with(|| labelled["id"].clone());
             assert_eq!(*notified, labelled["id"]);
             if upload == id.as_str() {
@@ -97,7 +97,7 @@ async fn a_requested_removal_deletes_the_image_and_notifies_once() {
     assert_eq!(ports.objects.head(&ObjectKey::original(&files)).await.unwrap(), None);
 }
 
-/// An image that was removed before its label event came is nothing to tell of.
+/// An image removed before its label event arrived causes no notification.
 #[tokio::test]
 async fn an_event_about_a_deleted_image_shows_nothing() {
     let machine = TestMachine::start(Settings::default()).await;
@@ -144,7 +144,7 @@ async fn a_scheduled_event_runs_the_sweep() {
         settings,
     };
     assert_eq!(read_schedule(event).unwrap(), Some(due));
-    // Its object lies there, and nobody ever told of it.
+    // Its object exists, and no event about it ever arrived.
     assert_eq!(sweep.handle().await.unwrap().failed, 1);
     assert_eq!(state(&machine, &id).await, UploadState::Failed);
     assert_eq!(sweep.handle().await.unwrap().failed, 0, "once");

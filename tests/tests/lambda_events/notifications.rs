@@ -35,7 +35,7 @@ async fn a_repeated_event_keeps_its_number() {
     }
 }
 
-/// Beside one that is none, as a range of connections hears of it from a run of its own.
+/// In a batch with a malformed one.
 #[tokio::test]
 async fn a_delivery_reaches_its_shard_and_a_broken_one_does_not_block_it() {
     let machine = TestMachine::start(Settings::default()).await;

@@ -152,7 +152,7 @@ async fn an_expired_lease_closes_the_connection() {
     served.stack.clock.advance(TimeDelta::seconds(61));
     assert_eq!(go_live(&port, &slow, std::slice::from_ref(&labels)).await, GoLive::Gone);
     assert!(!served.is_open(&slow.id).await && port.get(&slow.id).await.unwrap().is_none());
-    // The other's function died: the next notification tells.
+    // The other's function died: the next notification closes it.
     served.stack.clock.advance(TimeDelta::seconds(60));
     assert_eq!(due(&port, &labels, None).await, [""; 0]);
     assert!(!served.is_open(&cut_off.id).await && port.get(&cut_off.id).await.unwrap().is_none());

@@ -138,7 +138,7 @@ async fn concurrent_notifiers_leave_no_gap_no_duplicate_and_no_watermark_beyond_
             assert!(model.numbers[entry.notification.id.as_str()].contains(&entry.seq));
         }
         entries += seqs.len();
-        // What died in flight holds the mark until it counts as given up.
+        // A number that died in flight holds the watermark until it counts as exhausted.
         if model.lost == 0 {
             assert_eq!(page.head.watermark, page.head.newest);
         }

@@ -18,7 +18,7 @@ const MAX_DEPTH: usize = 64;
 const MESSAGE: usize = 256 * 1024;
 const ROW: usize = 400 * 1024;
 
-/// Values that fill their bytes in the ways that have to be told from each other.
+/// Values that fill their bytes in ways that must stay distinguishable.
 fn largest() -> Vec<Value> {
     let nested = (1..MAX_DEPTH).fold(json!(1), |inner, _| json!([inner]));
     vec![
@@ -48,7 +48,7 @@ fn through_the_bus(data: Value) -> Value {
     };
     let text = json!({"requestPayload": {"detail-type": event.detail_type(), "detail": event.detail()}}).to_string();
     assert!(text.len() < MESSAGE);
-    let mut read: Value = serde_json::from_str(&text).expect("what is given up is read again");
+    let mut read: Value = serde_json::from_str(&text).expect("an exhausted event can be read again");
     match BusEvent::from_parts(event.detail_type(), &read["requestPayload"]["detail"].take()) {
         Some(BusEvent::TopicPublished { data, .. }) => data,
         other => panic!("{other:?}"),

@@ -228,7 +228,7 @@ async fn receivers_the_last_attempt_does_not_reach_are_closed_and_resume() {
     let running = Running::start().await;
     notify(&running.notify(), "a").await;
     let partitions = std::mem::take(&mut *running.queue.waiting());
-    assert_eq!(partitions.len(), RANGES as usize, "it was divided");
+    assert_eq!(partitions.len(), RANGES as usize, "it was partitioned");
     running.sockets.hang(true);
     let deliver = running.deliver(Duration::from_millis(100));
     for attempt in 1..=MAX_ATTEMPTS {

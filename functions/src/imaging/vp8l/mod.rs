@@ -1,4 +1,4 @@
-//! How much memory a lossless WebP stream (RFC 9649 §3) takes beside its pixels, told before it is decoded.
+//! How much memory a lossless WebP stream (RFC 9649 §3) takes besides its pixels, computed before it is decoded.
 //!
 //! A picture may be partitioned into blocks, each of which names one of up to 65,536 groups of five prefix codes. How many
 //! there are is said by a picture of its own (the entropy image), not by the size of the picture: 0.9 MB with 80×80 pixels

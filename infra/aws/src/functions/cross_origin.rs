@@ -1,5 +1,5 @@
 //! Pages that are served elsewhere; ours is of the API's own origin. API Gateway answers their preflights, as
-//! `infra/origins.js` tells it.
+//! `infra/origins.js` configures it.
 
 use labelcast_functions::rest::{Origin, cross_origin};
 use tower_http::cors::CorsLayer;

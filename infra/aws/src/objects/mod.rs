@@ -62,8 +62,8 @@ where
     PortError::Unavailable { what: WHAT, why: DisplayErrorContext(error).to_string() }
 }
 
-/// Whether S3 says that there is no such object, or none of that ETag. A missing object is told as 403 to whoever may not
-/// list the bucket; the functions may.
+/// Whether S3 says that there is no such object, or none of that ETag. A missing object is reported as 403 to whoever may
+/// not list the bucket; the functions may.
 fn is_status<E: ProvideErrorMetadata + RequestId>(
     error: &SdkError<E, aws_sdk_s3::config::http::HttpResponse>,
     statuses: &[u16],

@@ -1,4 +1,4 @@
-//! How all clients of the SDK are set, from what Lambda tells a function.
+//! The configuration of all SDK clients, from Lambda's environment.
 //!
 //! Lambda gives region and credentials in the environment, for as long as the sandbox lives (Lambda developer guide, defined
 //! runtime environment variables). The SDK's own search would go on to files, to roles to be assumed and to metadata
@@ -27,7 +27,7 @@ pub fn config(region: String, credentials: Credentials) -> SdkConfig {
         None,
         "environment",
     );
-    // Retries fit into the shortest function's time; what hangs is given up before it.
+    // Retries fit into the shortest function's time; a hanging call times out before it.
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(Duration::from_secs(6))
         .operation_timeout(Duration::from_secs(18))

@@ -12,8 +12,8 @@ const MAX: u64 = 4_096;
 /// The exit status of what an interrupt ended, as shells have it.
 const INTERRUPTED: i32 = 130;
 
-/// Reads a new password. At a terminal it is prompted for twice and hidden; otherwise it is the whole input without the trailing
-/// line break.
+/// Reads a new password. At a terminal it is prompted for twice and hidden; otherwise it is the whole input without the
+/// trailing line break.
 pub(super) fn read() -> Result<String, Failure> {
     if !io::stdin().is_terminal() {
         return piped();

@@ -90,7 +90,7 @@ impl Writer {
                     (Ok(_), Err(error)) => Err(port_error(error)),
                     (Ok(value), Ok(())) => Ok(then(value)),
                 };
-                // Whoever asked may have given up; the change stands all the same.
+                // The caller may have stopped waiting; the change stands all the same.
                 let _ = reply.send(reported);
             });
             (reply, failure)
@@ -236,7 +236,7 @@ fn commit(
     replies: &mut Vec<Reply>,
 ) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).inspect_err(|_| {
-        // Dropping a change drops its answer, and whoever waits is told that the writer did not answer.
+        // Dropping a change drops its reply, and the caller gets an error saying that the writer did not respond.
         changes.by_ref().for_each(drop);
     })?;
     for change in changes {

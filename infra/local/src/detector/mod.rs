@@ -1,4 +1,4 @@
-//! Detectors: what tells what a picture shows.
+//! Detectors, which find labels in pictures.
 
 pub mod builtin;
 mod choice;

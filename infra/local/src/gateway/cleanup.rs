@@ -28,7 +28,7 @@ impl Gateway {
                 socket.close(Some(ClosingCode::TokenExpired), 1008, "token expired");
             }
         }
-        // Nothing below takes this lock: closing and pinging a socket concern its own queue only.
+        // Nothing below takes this lock: closing and pinging a socket affect its own queue only.
         for socket in self.shared.sockets.read().unwrap_or_else(PoisonError::into_inner).values() {
             socket.check(now, self.shared.ping_every);
         }
@@ -46,8 +46,8 @@ impl Gateway {
         }
     }
 
-    /// Lets nobody in any more, tells everybody to come back, and waits until they have left and their `$disconnect` is
-    /// done, up to a bound.
+    /// Stops accepting connections, tells all clients to reconnect, and waits until they have left and their `$disconnect`
+    /// is done, up to a bound.
     pub async fn drain(&self, most: Duration) {
         self.shared.draining.store(true, Ordering::Release);
         for socket in self.sockets() {

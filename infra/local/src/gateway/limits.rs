@@ -30,7 +30,7 @@ pub(super) const CLOSING: Duration = Duration::from_secs(5);
 /// What the system may hold for one connection, in bytes. Linux doubles it for its own bookkeeping. Unbounded it would be up to
 /// 4 MB for one that does not read; smaller, and a client 100 ms away gets less than 300 KB a second.
 pub(super) const SEND_BUFFER: usize = 32 * 1024;
-/// Handshakes under way at once; further ones are told 429. API Gateway's own figure is a quota of the account.
+/// Maximum number of concurrent handshakes; further ones get 429. API Gateway's limit is a quota of the account.
 pub(super) const HANDSHAKES: usize = 1_024;
 /// Sockets flushed before other tasks have their turn.
 pub(super) const FLUSH_BATCH: usize = 128;

@@ -52,7 +52,7 @@ pub(super) async fn handle(gateway: Gateway, routes: Arc<dyn Routes>, peer: Arc<
 }
 
 /// Waits for a message to be handled; `None` after [`MESSAGE_TIMEOUT`]. A replay has no deadline: it waits for its turn
-/// among the others and for a link that may be slow, and what it posts is given up after the same time without progress.
+/// among the others and for a link that may be slow, and what it posts times out after the same time without progress.
 async fn in_time<T>(gateway: &Gateway, peer: &Peer, mut handled: impl Future<Output = T> + Unpin) -> Option<T> {
     loop {
         match tokio::time::timeout(MESSAGE_TIMEOUT, &mut handled).await {

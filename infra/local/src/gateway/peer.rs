@@ -9,7 +9,7 @@ use labelcast_functions::model::ConnectionId;
 pub(super) struct Peer {
     pub(super) id: ConnectionId,
     pub(super) connected_at: DateTime<Utc>,
-    /// Where the connection comes from; none if nothing between tells it.
+    /// The client's address; `None` if no proxy reports it.
     pub(super) source_ip: Option<IpAddr>,
     pub(super) user_agent: Option<Box<str>>,
 }

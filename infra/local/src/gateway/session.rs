@@ -116,8 +116,8 @@ impl Session<'_> {
             outbound.is_closing() && outbound.is_empty()
         };
         if said_goodbye && self.violated && !self.shut {
-            // Its answer cannot be told from the rest. And what it still sends must not reset the stream before it has
-            // read our close: so it is read until the peer ends, which it does when it sees our end.
+            // Its response cannot be distinguished from the rest. And what it still sends must not reset the stream before
+            // it has read our close: so it is read until the peer ends, which it does when it sees our end.
             self.shut = true;
             self.socket.transport.shut_down();
         }

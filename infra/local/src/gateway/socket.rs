@@ -93,7 +93,7 @@ impl Socket {
         self.outbound.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a frame; whoever is told [`Queued::First`] flushes. A queue that is full only because nobody has flushed
+    /// Queues a frame; a caller that gets [`Queued::First`] flushes. A queue that is full only because nobody has flushed
     /// it yet is flushed first: a burst does not make a reader slow.
     pub(super) fn queue(&self, frame: Bytes) -> Queued {
         let queued = self.outbound().push(frame.clone());
@@ -243,7 +243,7 @@ impl Socket {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_else(Ended::abnormally)
     }
 
-    /// Cuts off a slow reader: what it did not read is dropped, and it is told to come back.
+    /// Closes a slow consumer: unread frames are dropped, and it is told to reconnect.
     pub(super) fn cut_off(&self) {
         metrics::counter!("labelcast_slow_consumers_total").increment(1);
         tracing::info!(connection = %self.peer.id, "dropped a connection that does not read");

@@ -85,7 +85,7 @@ impl Transport {
         }
     }
 
-    /// Reads what is there. Less than fits into the buffer is all there was, and the runtime hears of it in the same step:
+    /// Reads what is there. Less than fits into the buffer is all there was, and the runtime learns that in the same step:
     /// else it would find out by another read, in vain.
     pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let wanted = buffer.len();

@@ -44,8 +44,8 @@ pub trait JobHandler: Send + Sync {
     /// A counter that moves whenever running notifications make progress, to tell slow jobs from hanging ones.
     fn progress(&self) -> u64;
 
-    /// Reports an exhausted job to whoever waits for it; a failure is retried later. Notifications also come here before others
-    /// overtake them: their subscribers are closed and resume, so that no cursor passes what was not pushed.
+    /// Reports an exhausted job to whoever waits for it; a failure is retried later. Notifications also come here before
+    /// others overtake them: their subscribers are closed and resume, so that no cursor passes what was not pushed.
     async fn on_exhausted(&self, job: &Job) -> Outcome;
 }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use labelcast_functions::ports::{PortError, PortResult};
 
-/// The kinds of job that are limited separately. A flood of publishes must not refuse pictures, and a burst of pictures must not refuse publishes.
+/// The kinds of job that are limited separately. A flood of publishes must not refuse pictures, and a burst of pictures
+/// must not refuse publishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Everything from the posted file to the stored result.

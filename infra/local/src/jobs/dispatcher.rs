@@ -27,8 +27,8 @@ pub struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// A dispatcher over a table. Nothing runs before [`Dispatcher::run`]. At `max_backlog` waiting jobs of one kind, incoming
-    /// ones are refused.
+    /// A dispatcher over a table. Nothing runs before [`Dispatcher::run`]. At `max_backlog` waiting jobs of one kind,
+    /// incoming ones are refused.
     pub fn new(
         table: JobTable,
         clock: Arc<dyn Clock>,
@@ -87,8 +87,8 @@ impl Dispatcher {
         self.shared.table.add(jobs, self.shared.clock.now(), on_their_way).await
     }
 
-    /// Recovers what an earlier process left, then runs jobs until `stop`: running jobs may finish, waiting ones stay in the
-    /// table. The caller must hold the directory's lock.
+    /// Recovers what an earlier process left, then runs jobs until `stop`: running jobs may finish, waiting ones stay in
+    /// the table. The caller must hold the directory's lock.
     pub async fn run(&self, handler: Arc<dyn JobHandler>, stop: CancellationToken) -> PortResult<()> {
         let running = Arc::new(self.take_over().await?);
         self.poll().await?;
@@ -151,7 +151,8 @@ impl Dispatcher {
         }
     }
 
-    /// Starts every job that is due, and updates the backlog's count. Runs regularly; tests that set the clock call it directly.
+    /// Starts every job that is due, and updates the backlog's count. Runs regularly; tests that set the clock call it
+    /// directly.
     pub async fn poll(&self) -> PortResult<()> {
         let shared = &self.shared;
         let kinds = [Kind::Pictures, Kind::Notifications].map(|kind| (kind, shared.backlog.version(kind)));

@@ -1,8 +1,8 @@
 //! Who may run which rows: leases, in the memory of the one process that has the directory.
 //!
-//! A lease begins when a worker is about to run its rows and lasts for as long as the worker holds it: it cannot run out while
-//! its holder lives, and it ends with the process. It is a value that cannot be copied, and every row under it carries its
-//! token; so a row is ended, put back or made a dead letter only by whoever was given it.
+//! A lease begins when a worker is about to run its rows and lasts for as long as the worker holds it: it cannot run out
+//! while its holder lives, and it ends with the process. It is a value that cannot be copied, and every row under it
+//! carries its token; so a row is ended, put back or made a dead letter only by whoever was given it.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,9 +1,9 @@
 //! The jobs: requests for functions that nobody waits for, each a row until it is done. What was accepted is done, or
 //! ends as a dead letter that can be listed and redriven (`docs/guarantees.md#nothing-accepted-is-lost`).
 //!
-//! The [`table`] is the queue. A worker takes a [`lease`] on as many rows as it runs at once, and only when it is about to run
-//! them; [`attempt`] runs them, and [`running`] remembers on the disk, without waiting for it, which were under way, so that a
-//! job that kills the process is found. Why it is so: `docs/decisions/0014-jobs-leases-and-suspects.md`.
+//! The [`table`] is the queue. A worker takes a [`lease`] on as many rows as it runs at once, and only when it is about to
+//! run them; [`attempt`] runs them, and [`running`] remembers on the disk, without waiting for it, which were under way, so
+//! that a job that kills the process is found. Why it is so: `docs/decisions/0014-jobs-leases-and-suspects.md`.
 
 mod attempt;
 mod backlog;

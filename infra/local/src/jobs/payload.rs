@@ -1,7 +1,7 @@
 //! A job's payload as it stands in the table: `{"v":1,"job":"ingest","request":{…}}`.
 //!
-//! Rows outlive the program that wrote them. A change to the JSON of a request is a new version, with a migration of the rows
-//! of the one before; the samples below hold the form still.
+//! Rows outlive the program that wrote them. A change to the JSON of a request is a new version, with a migration of the
+//! rows of the one before; the samples below hold the form still.
 
 use labelcast_functions::model::JobRequest;
 use serde::{Deserialize, Serialize};

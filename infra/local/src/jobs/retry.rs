@@ -11,8 +11,8 @@ const IN_ORDER: Backoff =
 const SUSPECT: Backoff =
     Backoff { first: Duration::from_secs(2), factor: 2, longest: Duration::from_secs(8), jitter: 0.0 };
 
-/// The delay after this many failed attempts: about 1, 4, 16, 64, 256 seconds, then 5 minutes. The jitter, from 0 to 1, subtracts
-/// up to a quarter, so that jobs that failed together are not retried together.
+/// The delay after this many failed attempts: about 1, 4, 16, 64, 256 seconds, then 5 minutes. The jitter, from 0 to 1,
+/// subtracts up to a quarter, so that jobs that failed together are not retried together.
 pub(super) fn wait(failed_attempts: u32, jitter: f64) -> Duration {
     JOB.wait(failed_attempts, jitter)
 }

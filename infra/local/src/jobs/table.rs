@@ -111,7 +111,8 @@ impl JobTable {
             .await
     }
 
-    /// Returns a failed job to the queue with its number of failures, until it is due again. The caller must hold the lease.
+    /// Returns a failed job to the queue with its number of failures, until it is due again. The caller must hold the
+    /// lease.
     pub(super) async fn put_back(
         &self,
         id: i64,
@@ -222,8 +223,8 @@ impl JobTable {
             .await
     }
 
-    /// Redrives the named dead letters, or all of them if none is named, with all their attempts. One that killed the process
-    /// runs alone again.
+    /// Redrives the named dead letters, or all of them if none is named, with all their attempts. One that killed the
+    /// process runs alone again.
     pub async fn redrive(&self, ids: Vec<i64>, now: DateTime<Utc>) -> PortResult<Redriven> {
         self.database
             .write(move |transaction| {

@@ -80,8 +80,8 @@ impl Worker {
         }
     }
 
-    /// Runs jobs in order: none is overtaken while it may still be retried. A failing batch is halved until the culprit is found,
-    /// which is retried alone, quickly, and then becomes a dead letter.
+    /// Runs jobs in order: none is overtaken while it may still be retried. A failing batch is halved until the culprit is
+    /// found, which is retried alone, quickly, and then becomes a dead letter.
     async fn in_order(&self, mut taken: Taken) {
         let begun = Instant::now();
         let mut together = taken.jobs.len();
@@ -120,8 +120,8 @@ impl Worker {
         }
     }
 
-    /// Handles a first job that failed alone. It is retried before later jobs to keep the order, unless it hangs or so many fail
-    /// that others would wait for long.
+    /// Handles a first job that failed alone. It is retried before later jobs to keep the order, unless it hangs or so many
+    /// fail that others would wait for long.
     async fn failed_in_order(&self, taken: &mut Taken, failure: Failure, in_place: bool) {
         if taken.jobs[0].attempt >= self.shared.max_attempts {
             return self.failed(taken.split_front(1), failure).await;
@@ -178,8 +178,8 @@ impl Worker {
         self.put_back(job, &failure).await;
     }
 
-    /// Lets others overtake a job that will be retried. Whoever waits for it is closed first and resumes, so that nothing is
-    /// missed.
+    /// Lets others overtake a job that will be retried. Whoever waits for it is closed first and resumes, so that nothing
+    /// is missed.
     async fn passed(&self, taken: Taken, failure: Failure) {
         let job = &taken.jobs[0];
         report(job, &failure);
@@ -221,8 +221,8 @@ impl Worker {
         }
     }
 
-    /// Whoever waits for a notification is reached before any later one is pushed. Others wait behind it, so it is not tried for
-    /// ever: then it is counted. False if the worker was stopped meanwhile; the job runs again.
+    /// Whoever waits for a notification is reached before any later one is pushed. Others wait behind it, so it is not
+    /// tried for ever: then it is counted. False if the worker was stopped meanwhile; the job runs again.
     async fn on_exhausted(&self, job: &Job) -> bool {
         let mut tries = 0;
         while let Err(unreached) = attempt::on_exhausted(&*self.handler, job).await {
@@ -282,8 +282,8 @@ fn together_at_most(jobs: &[Job]) -> usize {
     jobs.iter().take_while(|job| job.attempt == 1).count().max(1)
 }
 
-/// Records an outcome, retrying until it is stored or the worker is stopped; in that case the row is unchanged and the job runs
-/// again. On a full disk that is better than running it again at once.
+/// Records an outcome, retrying until it is stored or the worker is stopped; in that case the row is unchanged and the job
+/// runs again. On a full disk that is better than running it again at once.
 async fn persisted<F: Future<Output = PortResult<()>>>(stop: &CancellationToken, write: impl Fn() -> F) -> bool {
     loop {
         match write().await {

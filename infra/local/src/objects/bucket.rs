@@ -61,7 +61,7 @@ pub(super) fn no_room() -> S3Error {
     S3Error::new(507, "InsufficientStorage", "The server has run out of storage; contact its operator.")
 }
 
-/// Logged here, told without detail.
+/// Logged in detail here; the client gets no detail.
 pub(super) fn failed(error: &dyn std::fmt::Display) -> S3Error {
     tracing::error!(%error, "an object could not be stored or read");
     S3Error::new(500, "InternalError", "We encountered an internal error. Please try again.")

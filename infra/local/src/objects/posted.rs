@@ -153,7 +153,7 @@ async fn store(bucket: &Bucket, accepted: &Accepted, mut field: Field<'_>) -> Re
 
 /// Tells of the object; that it will be looked at is durable when it returns.
 async fn report(bucket: &Bucket, upload_id: UploadId, reserved: Reservation) -> Result<(), S3Error> {
-    // S3 tells the time in milliseconds.
+    // S3 reports times in milliseconds.
     let object = NewObject { upload_id, created_at: bucket.objects.clock().now().trunc_subsecs(3) };
     bucket.created.created(reserved, object).await.map_err(|error| stored(&error))?;
     metrics::counter!("labelcast_objects_posted_total").increment(1);

@@ -9,7 +9,7 @@ use crate::users::PasswordError;
 
 /// Why serving did not begin, or ended.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each is told by its own words")]
+#[expect(missing_docs, reason = "each is described by its own message")]
 pub enum ServeError {
     #[error(transparent)]
     Data(#[from] DataError),

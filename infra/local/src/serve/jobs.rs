@@ -96,7 +96,7 @@ impl JobHandler for JobFunctions {
         match &job.request {
             Ok(request) => self.failed.handle(request.clone()).await.map_err(|error| failure(&error)),
             Err(error) => {
-                tracing::warn!(id = job.id, %error, "whom a job concerns is not known; nobody is notified");
+                tracing::warn!(id = job.id, %error, "the recipients of a job are unknown; nobody is notified");
                 metrics::counter!("labelcast_given_up_ignored_total").increment(1);
                 Ok(())
             }

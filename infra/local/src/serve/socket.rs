@@ -46,7 +46,7 @@ pub(super) fn router(backend: &Backend<'_>) -> Router {
         .merge(gateway::without_stage())
 }
 
-/// Pages that may open a socket. A browser tells of every page where it is from; programs are no pages and do not.
+/// Pages that may open a socket. Browsers send the origin of every page; programs send none.
 #[derive(Clone)]
 struct Pages(Arc<Vec<Origin>>);
 

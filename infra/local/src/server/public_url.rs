@@ -2,7 +2,8 @@
 
 use axum::http::Uri;
 
-/// First segments of our own paths. A prefix that begins with one could not be told from a path without the prefix.
+/// First segments of our own paths. A prefix that begins with one could not be distinguished from a path without the
+/// prefix.
 const OWN: [&str; 12] = [
     ".well-known",
     "@connections",

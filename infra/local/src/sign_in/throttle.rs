@@ -77,8 +77,8 @@ impl Tries {
 }
 
 impl Throttle {
-    /// Begins a try, or tells how many seconds to wait. A try counts as a mistake until [`Throttle::succeeded`], so that
-    /// a thousand at the same moment are no way around.
+    /// Begins an attempt, or returns how many seconds to wait. An attempt counts as a mistake until
+    /// [`Throttle::succeeded`], so that a thousand at the same moment are no way around.
     pub(super) fn begin(&self, keys: &[Key], now: DateTime<Utc>) -> Result<(), i64> {
         let mut tries = self.lock();
         let open_again =

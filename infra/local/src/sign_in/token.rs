@@ -42,7 +42,7 @@ fn response(status: StatusCode, body: &Value) -> Response {
     (status, [(header::CACHE_CONTROL, "no-store")], axum::Json(body)).into_response()
 }
 
-/// Ours failed: logged here, told without detail.
+/// An internal failure: logged in detail here; the client gets no detail.
 fn failed(error: &dyn Display) -> Response {
     page::note_failure(error);
     response(StatusCode::SERVICE_UNAVAILABLE, &json!({"error": "temporarily_unavailable"}))

@@ -20,7 +20,7 @@ struct Language {
     code: &'static str,
     /// As it is written.
     exact: HashMap<LabelName, LabelName>,
-    /// Without accents; asked second, so that an accent that tells two words apart does.
+    /// Without accents; asked second, so that accents that distinguish two words take effect.
     loose: HashMap<LabelName, LabelName>,
 }
 
@@ -47,7 +47,7 @@ impl Glossary {
         self.languages.iter().map(|language| language.code)
     }
 
-    /// The label that a word stands for. Case does not matter, and accents only where they tell two words apart. A
+    /// The label that a word stands for. Case does not matter, and accents only where they distinguish two words. A
     /// region after the language (`nl-BE`) is ignored. `None` if the language or the word is not in the glossary.
     pub fn translate(&self, language: &str, word: &str) -> Option<LabelName> {
         let code = language.split(['-', '_']).next().unwrap_or(language);

@@ -16,7 +16,7 @@ use crate::{audit, data};
 pub use accounts::{Known, LocalAccounts, REFRESH_EVERY};
 pub use password::PasswordError;
 
-/// The setting that tells that the first users were made, and when.
+/// The stored setting that records when the first users were created.
 const FIRST_USERS: &str = "first-users";
 
 /// A user, without the password.
@@ -60,7 +60,7 @@ impl Operator {
     }
 }
 
-/// A user that was just made, and the password that is told once.
+/// A newly created user, with the password that is shown once.
 pub struct NewUser {
     /// What they sign in with.
     pub name: Name,

@@ -30,7 +30,7 @@ impl Running {
         serde_json::from_str(&self.line().await).unwrap()
     }
 
-    /// Waits until it tells people something; answers the whole line.
+    /// Waits for a message on standard error; returns the whole line.
     pub async fn reports(&mut self, words: &str) -> String {
         while let Some(line) = self.reported.next_line().await.unwrap() {
             if line.contains(words) {

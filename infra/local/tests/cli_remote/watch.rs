@@ -1,4 +1,4 @@
-//! `watch`: what is tried again, what is not, and what is told.
+//! `watch`: what is retried, what is not, and what is reported.
 
 use axum::http::StatusCode;
 use serde_json::json;

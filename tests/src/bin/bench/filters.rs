@@ -59,7 +59,7 @@ async fn uploads_with(server: &Measured, keyword: &str, round: u8, sockets: &mut
                 socket.notification("image.labelled").await;
             }
         };
-        tokio::time::timeout(Duration::from_mins(1), reported).await.expect("all are told");
+        tokio::time::timeout(Duration::from_mins(1), reported).await.expect("all are reported");
     }
     (server.cpu() - before) * 1e3 / f64::from(UPLOADS)
 }

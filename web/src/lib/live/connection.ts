@@ -26,7 +26,7 @@ export class LiveConnection {
   #attempt = 0;
   /**
    * The server may have refused the token that looks good here: it said so, or it let nobody in
-   * several times, which a browser cannot tell from a server that is down.
+   * several times, which a browser cannot distinguish from a server that is down.
    */
   #refused = false;
   #failures = 0;

@@ -13,7 +13,7 @@ use crate::dynamodb::{action, number, text, transaction};
 /// Numbers of one topic in flight at once: what keeps the head small. Nobody is meant to meet it; if no notifier can
 /// push, appending waits, and is retried by whoever asked.
 const IN_FLIGHT: usize = 4_000;
-/// What was given up is struck from the head by those who append, this many each.
+/// How many exhausted numbers each append removes from the head.
 const STRUCK: usize = 50;
 /// A head and an entry a topic, and the id.
 const TOPICS: usize = (transaction::ACTIONS - 1) / 2;

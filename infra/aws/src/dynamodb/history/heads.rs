@@ -11,7 +11,7 @@ use crate::dynamodb::{action, number, text, transaction};
 /// How often a reader's use of a topic is written down.
 const NOTED_EVERY: TimeDelta = TimeDelta::days(1);
 
-/// As of a moment: what was appended before `since` and is still in flight counts as given up.
+/// Evaluated at a time: a number appended before `since` and still in flight counts as exhausted.
 pub(super) fn shown(head: &HeadRow, since: DateTime<Utc>) -> Head {
     Head { epoch: head.epoch.clone(), newest: Seq(head.newest), watermark: head.watermark(since) }
 }

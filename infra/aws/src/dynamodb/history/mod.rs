@@ -45,7 +45,7 @@ impl DynamoHistory {
         Self { watermark, ..self }
     }
 
-    /// The moment before which a notification must have been appended to count as given up now.
+    /// The moment before which a notification must have been appended to count as exhausted now.
     fn exhausted_before(&self) -> DateTime<Utc> {
         self.clock.now() - self.watermark
     }

@@ -13,7 +13,7 @@ use super::DynamoHistory;
 use super::rows::{self, HEAD, PartitionsRow};
 use crate::dynamodb::{number, text};
 
-/// Parts that never end are forgotten, long after the number counts as given up.
+/// Partitions that never complete are deleted, long after their number counts as exhausted.
 const KEPT: TimeDelta = TimeDelta::days(1);
 
 impl DynamoHistory {

@@ -126,19 +126,19 @@ impl HeadRow {
     }
 
     /// What is being pushed, in no order: what was appended since a moment and is not delivered. What is in flight for longer counts
-    /// as given up: its notifier died, and whoever else might have gone on with it has come to an end.
+    /// as exhausted: its notifier died, and every other attempt at it has ended.
     pub(super) fn pushing(&self, since: DateTime<Utc>) -> impl Iterator<Item = u64> {
         let since = since.timestamp_millis();
         self.in_flight.iter().filter(move |(_, at)| **at >= since).filter_map(|(seq, _)| seq.parse().ok())
     }
 
-    /// What was given up and is still written down.
+    /// Exhausted numbers that are still listed.
     pub(super) fn exhausted(&self, since: DateTime<Utc>) -> impl Iterator<Item = &String> {
         let since = since.timestamp_millis();
         self.in_flight.iter().filter(move |(_, at)| **at < since).map(|(seq, _)| seq)
     }
 
-    /// The delivered watermark: everything at or below was pushed or given up.
+    /// The delivered watermark: everything up to it was pushed or exhausted.
     pub(super) fn watermark(&self, since: DateTime<Utc>) -> Seq {
         Seq(self.pushing(since).min().map_or(self.newest, |first| first - 1))
     }

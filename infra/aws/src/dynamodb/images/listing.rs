@@ -17,7 +17,7 @@ pub(super) async fn with_status(
     let limit = limit.max(1);
     let first = Position(after.map_or(0, |after| after.0.saturating_add(1))).to_string();
     let last = Position::NEWEST.to_string();
-    // One more than asked for tells whether there is more.
+    // One more than requested shows whether there is more.
     let list = Term::status(status).list();
     let range = Range::Between(&first, &last);
     let postings: Vec<Vec<Posting>> = table.query_shards(&list, range, Order::Ascending, limit + 1).await?;

@@ -25,7 +25,7 @@ impl Positions {
 const SECOND: u128 = 1_000_000_000 << 64;
 
 /// Where a page ends that ends at a picture which its reader may not see: at the end of that picture's second, so that the
-/// cursor tells neither when exactly it came nor how its id begins. Below `before` in any case, so that paging goes on.
+/// cursor reveals neither its exact time nor its id. Below `before` in any case, so that paging goes on.
 pub(super) fn blurred(until: Position, before: Position) -> Position {
     let end = Position((until.0 / SECOND + 1).saturating_mul(SECOND));
     if end < before { end } else { until }

@@ -50,7 +50,7 @@ impl Posting {
         self.sk.parse().unwrap_or(Position(0))
     }
 
-    /// Whether the image may meet every demand, as far as its labels tell.
+    /// Whether the image may meet every demand, as far as its labels show.
     pub(super) fn may_match(&self, conjunction: &Conjunction) -> bool {
         let label = |(name, hundredths): (&LabelName, &u16)| {
             Confidence::from_hundredths(*hundredths).map(|confidence| Label::new(name.clone(), confidence))

@@ -21,8 +21,8 @@ const INLINE: usize = 50;
 #[derive(Debug, Clone)]
 pub(super) struct ImageRow {
     pub(super) image: Image,
-    /// Names the time from when the image came to when it is removed, so that its rows are told from those of the same
-    /// bytes before and after.
+    /// Names the time from when the image came to when it is removed, so that its rows are distinguished from those of the
+    /// same bytes before and after.
     incarnation: String,
     version: u64,
 }

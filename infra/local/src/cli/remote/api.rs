@@ -64,8 +64,8 @@ impl Api {
         self.0.client.request(method, below(&self.0.api, path))
     }
 
-    /// Makes a call with a token, and repeats it once with another if the server refuses the first: by the server's clock it may
-    /// already have expired.
+    /// Makes a call with a token, and repeats it once with another if the server refuses the first: by the server's clock
+    /// it may already have expired.
     async fn call<T: DeserializeOwned>(&self, request: impl Fn() -> RequestBuilder) -> Result<T, ApiError> {
         let token = self.0.credentials.token().await?;
         let first = read(request().bearer_auth(token.as_str())).await;

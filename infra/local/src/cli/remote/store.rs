@@ -41,8 +41,8 @@ pub(in crate::cli) struct Store {
     folder: PathBuf,
 }
 
-/// The lock held while a sign-in is read, renewed and written: concurrent commands wait for each other, and none uses a refresh
-/// token that another has just exchanged.
+/// The lock held while a sign-in is read, renewed and written: concurrent commands wait for each other, and none uses a
+/// refresh token that another has just exchanged.
 pub(in crate::cli) struct Locked {
     folder: PathBuf,
     _lock: File,

@@ -7,7 +7,8 @@ use super::News;
 use crate::cli::failure::Failure;
 use crate::cli::remote::{ConnectError, Service, Socket};
 
-/// Subscribes to `uploads` and forwards its notifications. If the connection fails, that is reported, and results are polled for.
+/// Subscribes to `uploads` and forwards its notifications. If the connection fails, that is reported, and results are
+/// polled for.
 pub(super) async fn listen(service: &Service, news: mpsc::Sender<News>) -> Result<(), Failure> {
     let mut socket = match Socket::connect(service).await {
         Ok(socket) => socket,

@@ -70,7 +70,7 @@ async fn a_full_disk_is_reported_as_such_and_is_survived() {
     let (before, full, after) =
         tokio::join!(database.write(|group| set(group, "a")), database.write(large), database.write(|g| set(g, "b")));
     assert!(matches!(full, Err(PortError::Full { .. })), "{full:?}");
-    // Each is either stored or told that it is not: nothing is lost silently.
+    // Each is either stored or reported as failed: nothing is lost silently.
     let stored = database.read(names).await.unwrap();
     assert_eq!(stored.contains(&"a".to_owned()), before.is_ok());
     assert_eq!(stored.contains(&"b".to_owned()), after.is_ok());

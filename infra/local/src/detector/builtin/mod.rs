@@ -1,6 +1,6 @@
 //! The detector without a model: it says only what a picture carries or what can be measured in it.
 //!
-//! What each label means, from which value on it is given and what its confidence tells is in `docs/detector.md`.
+//! The meaning of each label, its threshold and its confidence are described in `docs/detector.md`.
 
 mod color;
 mod keywords;

@@ -22,7 +22,7 @@ impl Client {
     }
 }
 
-/// A client that reads when it is told to, and answers nothing by itself.
+/// A client that reads only on request and never responds by itself.
 pub(super) async fn mute(house: &mut House) -> (TcpStream, ConnectionId) {
     // The system holds little for it, so that what it does not read is soon felt.
     let socket = TcpSocket::new_v4().unwrap();
@@ -79,7 +79,7 @@ async fn a_client_that_ignores_a_ping_for_20_seconds_is_closed() {
     house.pass(TimeDelta::seconds(1));
     let mut rest = vec![0; 2];
     soon(stream.read_exact(&mut rest)).await.unwrap();
-    assert_eq!(rest[0], 0x81, "told in-band");
+    assert_eq!(rest[0], 0x81, "notified in-band");
     assert_eq!(rest[1], 126, "the length follows, in 16 bits");
     let length = soon(stream.read_u16()).await.unwrap();
     let mut said = vec![0; length.into()];

@@ -32,7 +32,7 @@ impl Clock for Hand {
     }
 }
 
-/// Keeps what it was told of, or has no room for it.
+/// Records the objects reported to it, or refuses them for lack of room.
 #[derive(Default)]
 struct Reported {
     objects: Mutex<Vec<NewObject>>,

@@ -1,4 +1,4 @@
-//! Guessing is slow, and tells nothing (`docs/guarantees.md#guessing-is-slowed-down`).
+//! Guessing is slow and reveals nothing (`docs/guarantees.md#guessing-is-slowed-down`).
 
 use std::collections::HashMap;
 

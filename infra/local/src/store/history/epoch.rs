@@ -1,4 +1,4 @@
-//! The epoch of a database's history, and how a copy is told from the database that it is a copy of.
+//! The epoch of a database's history, and how a copy is distinguished from its original.
 //!
 //! A copy goes on from an earlier moment: it gives numbers again that clients know already, for other notifications. So the
 //! first `serve` on a copy draws a new epoch. A backup is marked as a copy. A copy made by other means is known by its file:
@@ -29,7 +29,7 @@ const BOOT: &str = "boot";
 pub(super) struct FileIdentity(String);
 
 impl FileIdentity {
-    /// `None` if it cannot be told; moving the file within its file system does not change it.
+    /// `None` if it is unknown; moving the file within its file system does not change it.
     pub(super) fn of(path: &Path) -> Option<Self> {
         let metadata = std::fs::metadata(path).ok()?;
         // Inodes are given again to later files; not all file systems know when a file was made.
@@ -44,7 +44,7 @@ impl FileIdentity {
 pub(super) struct Boot(String);
 
 impl Boot {
-    /// `None` where the system does not tell.
+    /// `None` where the system does not report it.
     pub(super) fn current() -> Option<Self> {
         let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
         Some(Self(id.trim().to_owned()))
@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(open(&mut connection, 1, None), epoch(1));
         assert_eq!(open(&mut connection, 2, Some("7:1")), epoch(1));
         assert_eq!(open(&mut connection, 3, Some("7:1")), epoch(1));
-        assert_eq!(open(&mut connection, 4, None), epoch(1), "a file system that does not tell");
+        assert_eq!(open(&mut connection, 4, None), epoch(1), "a file system that does not report it");
     }
 
     #[test]
@@ -155,7 +155,7 @@ mod tests {
         note_clean_end(&group).unwrap();
         group.commit().unwrap();
         assert_eq!(open_in(&mut connection, 4, None, Some("wednesday")), epoch(3), "the server had ended before");
-        assert_eq!(open_in(&mut connection, 5, None, None), epoch(3), "a system that does not tell");
+        assert_eq!(open_in(&mut connection, 5, None, None), epoch(3), "a system that does not report it");
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub(super) fn with_status(
     at_most: usize,
 ) -> rusqlite::Result<QueuePage> {
     let at_most = at_most.max(1);
-    // One more than asked for tells whether there is more.
+    // One more than requested shows whether there is more.
     let numbers: Vec<i64> = connection
         .prepare_cached("SELECT number FROM results WHERE status = ?1 AND number > ?2 ORDER BY number LIMIT ?3")?
         .query_map(params![status.as_str(), after.map_or(0, rows::number), limit(at_most.saturating_add(1))], |row| {
