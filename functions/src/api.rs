@@ -75,7 +75,7 @@ pub fn all_routes<P: Provider>(provider: &P) -> Result<Router, P::Error> {
         .merge(router::<PublishApi, P>(provider)?))
 }
 
-/// The whole of what is answered: within bounds, and in our words where nothing is found.
+/// Everything served: within bounds, and in our words where nothing is found.
 pub fn with_fallbacks(router: Router) -> Router {
     router.layer(DefaultBodyLimit::max(MAX_BODY)).method_not_allowed_fallback(wrong_method).fallback(fallback)
 }
@@ -116,7 +116,7 @@ fn contract_text(mut contract: utoipa::openapi::OpenApi, deployment: &Deployment
     document.to_string()
 }
 
-/// Adds what every call may answer, and says in words what nobody said more about.
+/// Adds the responses that every call may give, with descriptions where none is given.
 fn complete(responses: &mut Responses) {
     for status in ["400", "500", "503"] {
         let body = ContentBuilder::new().schema(Some(Ref::from_schema_name("ErrorBody"))).build();

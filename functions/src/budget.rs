@@ -29,11 +29,11 @@ pub struct MemoryPermit {
     grains: OwnedSemaphorePermit,
 }
 
-/// More was asked for than the whole budget: waiting would never end.
+/// More was requested than the whole budget: waiting would never end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{requested} of memory needed, but the limit is {total}")]
 pub struct NeverFits {
-    /// What was asked for: more than the whole budget.
+    /// The amount requested: more than the whole budget.
     pub requested: ByteSize,
     /// All of the budget, used or not.
     pub total: ByteSize,
@@ -60,7 +60,7 @@ impl MemoryBudget {
         ByteSize::new(self.free.available_permits() as u64 * GRAIN)
     }
 
-    /// Takes this many bytes, as soon as they are free and everybody who asked before is served. Dropping the future gives
+    /// Takes this many bytes, as soon as they are free and everybody who asked earlier is served. Dropping the future gives
     /// up the place in the queue.
     ///
     /// # Errors

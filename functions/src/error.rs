@@ -33,7 +33,7 @@ pub enum ErrorKind {
     TooMany,
     /// No room left to accept anything.
     Full,
-    /// Something we need does not answer; later.
+    /// Something we depend on does not respond; retry later.
     Unavailable,
     /// So much waits already that nothing more is taken; later.
     Overloaded {
@@ -54,7 +54,7 @@ pub struct Error {
     pub message: String,
 }
 
-/// A function's answer.
+/// The result of a function.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
@@ -80,7 +80,7 @@ impl Error {
 }
 
 impl From<PortError> for Error {
-    /// What the backend could not do is logged and counted here, once; whoever asked hears no more than helps them.
+    /// A backend failure is logged and counted here, once; the caller gets no more than helps them.
     fn from(error: PortError) -> Self {
         if let PortError::Overloaded { retry_after, .. } = error {
             // No fault of anybody, and counted where it was refused: a flood of them is not logged one by one.

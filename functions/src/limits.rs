@@ -15,7 +15,7 @@ pub const MESSAGE_TIMEOUT: Duration = Duration::from_secs(29);
 /// Messages that a client may send at once, in seconds' worth of its rate.
 pub const BURST_SECONDS: u32 = 2;
 /// A connection that is quiet for this long is closed. Messages in either direction count, and a client's own pings; the
-/// server's pings and what answers them do not.
+/// server's pings and their pongs do not.
 pub const IDLE_TIMEOUT: Duration = Duration::from_mins(10);
 /// No connection lives longer.
 pub const CONNECTION_TTL: Duration = Duration::from_hours(2);

@@ -74,8 +74,8 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Reads the settings of the [`table`] that the functions use; the others are as they are by default. `given` answers what
-    /// the operator set, within the bounds, or `None`.
+    /// Reads the settings of the [`table`] that the functions use; the others are as they are by default. `given` returns
+    /// what the operator set, within the bounds, or `None`.
     pub fn read<E>(given: impl Fn(&'static Setting) -> Result<Option<u32>, E>) -> Result<Self, E> {
         let number = |setting: &'static Setting| given(setting).map(|given| given.unwrap_or(setting.default));
         let size = |setting| number(setting).map(|number| number as usize);

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use crate::ports::{Clock, Random};
 
-/// When the process first asked.
+/// When the process first read the clock.
 static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// The system's clock.

@@ -175,7 +175,7 @@ impl Server {
         uploads::post(&self.address, begun, bytes).await
     }
 
-    /// Uploads a picture; answers its upload's id once it is accepted.
+    /// Uploads a picture; returns its upload's id once it is accepted.
     pub async fn upload(&self, token: &str, kind: &str, bytes: Vec<u8>) -> String {
         uploads::upload(&self.address, token, kind, bytes).await
     }

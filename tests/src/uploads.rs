@@ -31,7 +31,7 @@ pub async fn post(address: &str, begun: &Value, bytes: Vec<u8>) -> reqwest::Resu
     HTTP.post(format!("http://{address}/objects")).multipart(form.part("file", file)).send().await
 }
 
-/// Uploads a picture; answers its upload's id once it is accepted.
+/// Uploads a picture; returns its upload's id once it is accepted.
 pub async fn upload(address: &str, token: &str, kind: &str, bytes: Vec<u8>) -> String {
     let begun = begin(address, token, kind, bytes.len()).await;
     let response = post(address, &begun, bytes).await.expect("an answer");

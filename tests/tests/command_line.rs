@@ -27,7 +27,7 @@ async fn run(url: &str, token: &str, arguments: &[&str]) -> Output {
     labelcast(arguments).args(["--url", url]).env("LABELCAST_TOKEN", token).output().await.unwrap()
 }
 
-/// Writes a file; answers its path.
+/// Writes a file; returns its path.
 fn file(folder: &TempDir, name: &str, bytes: &[u8]) -> String {
     let path = folder.path().join(name);
     std::fs::write(&path, bytes).unwrap();

@@ -105,7 +105,7 @@ async fn history(
     let head = api.history.head(&key).await?;
     // A cursor of another life of the history, or from the future, says nothing here: begin at the oldest.
     let after = since.filter(|since| since.epoch == head.epoch && since.seq <= head.newest).map(|since| since.seq);
-    // Reading, and what is answered.
+    // Reading, and the response.
     let mut in_flight = api.budget.acquire(&caller.user, READING + MAX_BYTES).await;
     let response = api.collect(&key, &caller, after, limit).await?;
     let body = response.into_json();

@@ -150,7 +150,7 @@ impl Notify {
         Ok(frames)
     }
 
-    /// Closes the receivers of a notification that cannot be pushed, so that they resume from history. Answers how many.
+    /// Closes the receivers of a notification that cannot be pushed, so that they resume from history. Returns how many.
     pub(super) async fn close_receivers(
         &self,
         notification: &Notification,

@@ -30,7 +30,7 @@ pub(super) async fn find(
 ) -> PortResult<Groups> {
     let buckets =
         image.and_then(|image| image.result.as_ref()).map(|stored| Bucket::requested_by(&stored.analysis.labels));
-    // Where filters do not hold back, everyone is asked for (`docs/guarantees.md#offensive-pictures`).
+    // Where filters do not hold back, everyone is fetched (`docs/guarantees.md#offensive-pictures`).
     let which = buckets.as_ref().map_or(Which::All, Which::InBuckets);
     // The grace is over for those whose token ended before this.
     let ended = now - TOKEN_GRACE;

@@ -72,7 +72,7 @@ impl Route {
         let row = self.connections.on_message(id, self.settings.messages_per_second, self.clock.now()).await;
         let (connection, allowed) = match row {
             Ok(Some(row)) => row,
-            // The row is gone, so nothing may be answered from it: the socket is on its way out.
+            // The row is gone, so nothing may be derived from it: the socket is on its way out.
             Ok(None) => return Admission::Refused(encode(self.close(id).await, None)),
             Err(error) => return Admission::Refused(encode(Err(error.into()), None)),
         };
@@ -157,7 +157,7 @@ impl Route {
 
     async fn subscribe(&self, connection: &Connection, wanted: Request, reference: Option<String>) -> Result<Reply> {
         Ok(match self.subscriber.run(connection, wanted).await? {
-            Outcome::Answered | Outcome::Gone => None,
+            Outcome::Responded | Outcome::Gone => None,
             Outcome::TooMany => Some(ServerFrame::Error {
                 reference,
                 code: ErrorCode::TooManySubscriptions,
@@ -170,7 +170,7 @@ impl Route {
     }
 
     async fn unsubscribe(&self, connection: &Connection, request: Unsubscribe) -> Result<Reply> {
-        // Each once, and no more than a connection can have: so the answer fits into a frame.
+        // Each once, and no more than a connection can have: so the response fits into a frame.
         let most = self.settings.topics_per_connection;
         let mut topics: Vec<Topic> = Vec::new();
         for text in &request.topics {
@@ -246,7 +246,7 @@ fn encode(outcome: Result<Reply>, reference: Option<String>) -> Option<String> {
     if text.len() <= FRAME_BYTES {
         return Some(text);
     }
-    // Everything that is answered is bounded, so this is a fault of ours.
+    // Every response is bounded, so this is a bug.
     tracing::error!(bytes = text.len(), "a response was too large for a frame and was replaced by an error");
     let message = "the response is too large for a frame; request less at once".to_owned();
     let frame = ServerFrame::Error { reference: None, code: ErrorCode::Internal, message };

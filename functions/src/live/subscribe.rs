@@ -33,7 +33,7 @@ pub(super) struct Request {
 /// The outcome of a request.
 pub(super) enum Outcome {
     /// Done; the response is queued.
-    Answered,
+    Responded,
     /// The connection would have too many subscriptions.
     TooMany,
     /// The connection is gone.
@@ -156,9 +156,9 @@ impl Subscriber {
         loop {
             let positions: Vec<(TopicKey, Cursor)> = replayed.iter().map(ReplayedTopic::position).collect();
             let response = Frame::encode(&request.response(&replayed))
-                .expect("an answer to at most a frame's worth of topics fits into a frame");
+                .expect("a response naming at most a frame's worth of topics fits into a frame");
             match self.connections.go_live(&connection.id, &positions, response).await? {
-                GoLive::Live => return Ok(Outcome::Answered),
+                GoLive::Live => return Ok(Outcome::Responded),
                 GoLive::Gone => return Ok(Outcome::Gone),
                 // What came meanwhile is replayed too. A reader that takes nothing for long ends this: it is not reached any more.
                 GoLive::Behind => {}

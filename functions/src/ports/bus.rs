@@ -16,8 +16,8 @@ pub struct EntryRefused {
 /// The bus. Delivery is at least once, in no promised order.
 #[async_trait]
 pub trait Bus: Send + Sync {
-    /// Publishes events; the answer holds each one's own outcome, in order: a whole that succeeded can hold refused entries.
-    /// What was taken is durable.
+    /// Publishes events; the result holds each one's own outcome, in order: a whole that succeeded can hold refused
+    /// entries. What was taken is durable.
     async fn publish(&self, events: &[BusEvent]) -> PortResult<Vec<Result<(), EntryRefused>>>;
 }
 

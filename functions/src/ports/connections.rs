@@ -24,7 +24,7 @@ pub enum MessageAllowed {
     Yes,
     /// Over it, which is to be said: once a second.
     RateLimited,
-    /// Over it, and it was said within this second: neither read nor answered.
+    /// Over it, and it was said within this second: dropped without a response.
     Ignored,
     /// Over it for so long, or by so much, that the connection is to be closed.
     Flooding,
@@ -53,7 +53,7 @@ pub enum Subscribed {
 /// What came of ending a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GoLive {
-    /// The subscriptions are live and the answer was sent, before any live notification where the backend can order that.
+    /// The subscriptions are live and the response was sent, before any live notification where the backend can order that.
     Live,
     /// Notifications beyond the positions were passed over: replay them and ask again.
     Behind,
@@ -61,7 +61,7 @@ pub enum GoLive {
     Gone,
 }
 
-/// Which subscriptions to a topic are asked for.
+/// Which subscriptions to a topic are requested.
 #[derive(Debug, Clone, Copy)]
 pub enum Which<'a> {
     /// Every subscription, whatever its filter.
@@ -102,7 +102,7 @@ pub trait Connections: Send + Sync {
         limit: usize,
     ) -> PortResult<Subscribed>;
 
-    /// Ends the replay of these subscriptions, each replayed up to its position, and sends the answer.
+    /// Ends the replay of these subscriptions, each replayed up to its position, and sends the response.
     async fn go_live(&self, id: &ConnectionId, positions: &[(TopicKey, Cursor)], response: Frame)
     -> PortResult<GoLive>;
 

@@ -42,6 +42,6 @@ impl Delivery {
 /// The queue before `deliver`, of backends where one function cannot serve all receivers in its time.
 #[async_trait]
 pub trait Deliveries: Send + Sync {
-    /// Queues deliveries. All of them are durable when answered; delivered at least once.
+    /// Queues deliveries. All of them are durable on return; delivered at least once.
     async fn send(&self, deliveries: &[Delivery]) -> PortResult<()>;
 }

@@ -3,7 +3,7 @@ use async_trait::async_trait;
 use crate::imaging::{DynamicImage, PictureFile};
 use crate::model::{Detection, ImageFiles, ImageId, ImageType};
 
-/// Why a detector gave no answer.
+/// Why a detector gave no result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DetectorError {
     /// Worth another try: throttled, out of reach, took too long.
@@ -17,7 +17,7 @@ pub enum DetectorError {
 /// Tells what a picture shows.
 #[async_trait]
 pub trait Detector: Send + Sync {
-    /// Looks at the image stored under [`super::ObjectKey::processed`]. Answers all that was found; the caller cuts.
+    /// Looks at the image stored under [`super::ObjectKey::processed`]. Returns everything it found; the caller selects.
     async fn detect(&self, image: &ImageFiles, content_type: ImageType) -> Result<Detection, DetectorError>;
 
     /// Gets a picture that was decoded for another purpose, so that [`Detector::detect`] need not decode it again: the

@@ -1,4 +1,4 @@
-/// Why a backend could not do what was asked.
+/// Why a backend could not do something.
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
     /// No room left to accept anything (a full disk): refuse before accepting.
@@ -33,5 +33,5 @@ pub enum PortError {
     },
 }
 
-/// What a port answers.
+/// The result of a port's operation.
 pub type PortResult<T> = Result<T, PortError>;

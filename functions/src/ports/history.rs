@@ -28,7 +28,7 @@ pub struct TopicPosition {
 /// Where an entry came to stand in history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Appended {
-    /// One a topic, in the order asked.
+    /// One per topic, in the order requested.
     pub positions: Vec<TopicPosition>,
     /// Whether the id was there before; it keeps its numbers and is pushed again (`docs/guarantees.md#no-holes-no-doubles`).
     pub repeated: bool,
@@ -105,16 +105,16 @@ pub struct Expiry {
 /// The history of topics. Reads are strong. Epochs survive restarts; an empty topic has a head.
 #[async_trait]
 pub trait History: Send + Sync {
-    /// Appends entries in order, each in one transaction for all of its topics: no holes, no doubles. The answers
-    /// are in order. What is answered survives the end of the process. A backend may lose it with the machine only if its topics
-    /// have another epoch afterwards, and the caller's job runs again.
+    /// Appends entries in order, each in one transaction for all of its topics: no holes, no doubles. The results
+    /// are in order. What was returned survives the end of the process. A backend may lose it with the machine only if its
+    /// topics have another epoch afterwards, and the caller's job runs again.
     async fn append(&self, entries: &[NewEntry]) -> PortResult<Vec<Appended>>;
 
     /// Says that a pushed notification reached everyone it could: the mark moves on.
     async fn mark_delivered(&self, positions: &[TopicPosition]) -> PortResult<()>;
 
     /// Hands the pushing of a notification over to so many parts, each of which settles its own: until then the mark stays
-    /// below it. Only backends that deliver in parts are asked.
+    /// below it. Only backends that deliver in parts are called.
     async fn partition(&self, _positions: &[TopicPosition], _partitions: u32) -> PortResult<()> {
         Ok(())
     }
@@ -145,6 +145,6 @@ pub trait History: Send + Sync {
         Ok(ids)
     }
 
-    /// Forgets what may be forgotten; answers how many entries.
+    /// Forgets what may be forgotten; returns how many entries.
     async fn expire(&self, expiry: Expiry) -> PortResult<u64>;
 }

@@ -11,9 +11,9 @@ pub struct IdempotencyClaim {
     pub api_key: Name,
     /// As the header has it, 1 to 255 characters.
     pub key: String,
-    /// SHA-256 of what was asked, topic included.
+    /// SHA-256 of the request, topic included.
     pub request: [u8; 32],
-    /// The id that the answer will carry if this is the first.
+    /// The id of the response if this is the first request.
     pub id: String,
 }
 
@@ -24,7 +24,7 @@ pub enum Claimed {
     First,
     /// It came before under this id. `done` says whether it was completed; if not, repeat it under the same id.
     Again {
-        /// The id of the first answer.
+        /// The id of the first response.
         id: String,
         /// Whether the first request came to its end; if not, this one goes on with the same id.
         done: bool,
@@ -42,6 +42,6 @@ pub trait Idempotency: Send + Sync {
     /// Marks a claim as done.
     async fn done(&self, api_key: &Name, key: &str) -> PortResult<()>;
 
-    /// Forgets what is older than 24 hours; answers how much. A backend whose database forgets by itself answers 0.
+    /// Forgets what is older than 24 hours; returns how much. A backend whose database forgets by itself returns 0.
     async fn expire(&self, now: DateTime<Utc>) -> PortResult<u64>;
 }

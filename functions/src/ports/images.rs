@@ -57,9 +57,9 @@ pub enum Removal {
 #[async_trait]
 pub trait Images: Send + Sync {
     /// In one transaction: makes the image's row if there is none, of the generation of this upload, attaches the upload (once), and moves the upload from
-    /// `pending` to `received`, or to `labelled` if the image has a result. Answers the image as it is then, or `None` if
+    /// `pending` to `received`, or to `labelled` if the image has a result. Returns the image as it is then, or `None` if
     /// the upload had left `pending` for another image or was rejected: then nothing changed. An upload that is
-    /// attached to this image already is answered as if it were attached now, so that a retry goes on. An upload that may
+    /// attached to this image already is treated as if it were attached now, so that a retry goes on. An upload that may
     /// attach no more ([`Upload::may_attach`](crate::model::Upload::may_attach)) never makes a row again: so the files of a
     /// generation that was removed can go.
     ///
@@ -67,7 +67,7 @@ pub trait Images: Send + Sync {
     async fn attach(&self, image: &NewImage, upload: &UploadId) -> PortResult<Option<Image>>;
 
     /// In one transaction: stores the result unless the image has one (the first stays), and counts its labels. Before it
-    /// answers, also if the image had one, it moves all attached uploads to `labelled`. Answers the image as it is then,
+    /// returns, also if the image had one, it moves all attached uploads to `labelled`. Returns the image as it is then,
     /// with every upload attached by now; `None` if there is no such image (it was deleted meanwhile).
     async fn store_result(&self, id: &ImageId, analysis: &Analysis) -> PortResult<Option<Image>>;
 
@@ -95,7 +95,8 @@ pub trait Images: Send + Sync {
     async fn with_status(&self, status: Status, after: Option<Position>, limit: usize) -> PortResult<QueuePage>;
 
     /// Removes the image of this generation that came at this moment with all by which it is found, counts included, in one
-    /// transaction, and detaches its uploads before it answers. With `only_uploader`, only if nobody but this user brought it.
+    /// transaction, and detaches its uploads before it returns. With `only_uploader`, only if nobody but this user brought
+    /// it.
     async fn remove(
         &self,
         image: &ImageFiles,

@@ -188,10 +188,10 @@ pub trait Objects: Send + Sync {
     /// What is there; `None` if nothing.
     async fn head(&self, key: &ObjectKey) -> PortResult<Option<ObjectInfo>>;
 
-    /// Copies an object whose ETag still is this one. False if it is not, or the object is gone. Durable when answered.
+    /// Copies an object whose ETag still is this one. False if it is not, or the object is gone. Durable on return.
     async fn copy_if_unchanged(&self, from: &ObjectKey, etag: &str, to: &ObjectKey) -> PortResult<bool>;
 
-    /// Writes an object. Durable when answered.
+    /// Writes an object. Durable on return.
     async fn write(&self, key: &ObjectKey, content_type: &str, bytes: Bytes) -> PortResult<()>;
 
     /// Deletes an object; one that is not there is fine.

@@ -52,9 +52,9 @@ pub enum Unreached {
 /// Sends frames to open sockets, and closes them.
 #[async_trait]
 pub trait Pusher: Send + Sync {
-    /// Pushes frames, in order for each connection, and never waits for a slow reader. Answers the connections that some
+    /// Pushes frames, in order for each connection, and never waits for a slow reader. Returns the connections that some
     /// frame did not reach; none of them holds up the others. The backend closes those that are `Slow` or `Failed`; those that
-    /// are `Unserved` are for whoever asked.
+    /// are `Unserved` are for the caller.
     async fn push(&self, frames: Vec<Pushed>) -> Vec<(ConnectionId, Unreached)>;
 
     /// Sends one frame to one connection after all that was sent to it before, and waits until it has room.

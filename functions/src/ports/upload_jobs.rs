@@ -9,6 +9,6 @@ use crate::model::{Upload, UploadId};
 #[async_trait]
 pub trait UploadJobs: Send + Sync {
     /// Of these uploads, those whose job waits, runs, or will be tried again: it is too early to call them failed. A backend
-    /// that cannot tell for a single one answers yes for as long as a job may be left.
+    /// that cannot tell for a single one returns true for as long as a job may be left.
     async fn unfinished(&self, uploads: &[Upload]) -> PortResult<HashSet<UploadId>>;
 }

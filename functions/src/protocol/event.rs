@@ -28,7 +28,7 @@ pub struct UploadEnded<'a> {
 /// `data` of `image.labelled`
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ImageLabelled<'a> {
-    /// The upload that it answers; on `uploads` only.
+    /// The upload that this is the result of; on `uploads` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     pub upload_id: Option<&'a UploadId>,

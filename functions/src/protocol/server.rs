@@ -13,7 +13,7 @@ use crate::model::{ConnectionId, Cursor, Seq, Topic};
 pub enum ServerFrame {
     /// Response to `subscribe`, sent after the replay.
     Subscribed {
-        /// The `ref` of the request that this answers.
+        /// The `ref` of the request that this responds to.
         #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
         reference: Option<String>,
         /// One entry per topic of the request.
@@ -21,7 +21,7 @@ pub enum ServerFrame {
     },
     /// Response to `unsubscribe`, when the subscriptions have ended.
     Unsubscribed {
-        /// The `ref` of the request that this answers.
+        /// The `ref` of the request that this responds to.
         #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
         reference: Option<String>,
         /// The topics that are no longer subscribed to.
@@ -30,7 +30,7 @@ pub enum ServerFrame {
     },
     /// Response to `set_notify_list`, with all subscriptions of the connection.
     NotifyList {
-        /// The `ref` of the request that this answers.
+        /// The `ref` of the request that this responds to.
         #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
         reference: Option<String>,
         /// Every topic that is subscribed to now.
@@ -38,7 +38,7 @@ pub enum ServerFrame {
     },
     /// Response to `refresh`, when the new token counts.
     Refreshed {
-        /// The `ref` of the request that this answers.
+        /// The `ref` of the request that this responds to.
         #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
         reference: Option<String>,
         /// When the token expires, and the connection with it.
@@ -49,7 +49,7 @@ pub enum ServerFrame {
     },
     /// Response to `ping`: the connection and the server are alive.
     Pong {
-        /// The `ref` of the request that this answers.
+        /// The `ref` of the request that this responds to.
         #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
         reference: Option<String>,
         /// The connection's id in the `@connections` API.
@@ -60,7 +60,7 @@ pub enum ServerFrame {
     Notification(NotificationFrame),
     /// A request was refused; the connection stays.
     Error {
-        /// The `ref` of the request that this answers.
+        /// The `ref` of the request that this responds to.
         #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
         reference: Option<String>,
         /// Why it was refused, for programs.

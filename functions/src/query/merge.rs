@@ -1,4 +1,4 @@
-//! Paging: one page out of the answers to several conjunctions.
+//! Paging: one page out of the results of several conjunctions.
 
 use std::cmp::Reverse;
 
@@ -23,9 +23,9 @@ pub struct Page<T> {
     pub next: Option<Position>,
 }
 
-/// Merges the answers for all conjunctions of a query into a page of at most `limit` (at least 1).
+/// Merges the results of all conjunctions of a query into a page of at most `limit` (at least 1).
 ///
-/// Nothing is shown that is older than where the least far of the unfinished answers has got to: something newer may
+/// Nothing is shown that is older than where the least far of the unfinished results has got to: something newer may
 /// still be missing there. So pages are in order as a whole, and what is left out comes on a later page.
 pub fn merge<T>(streams: Vec<Candidates<T>>, limit: usize) -> Page<T> {
     let complete_until = streams.iter().filter_map(|stream| stream.looked_until).max();

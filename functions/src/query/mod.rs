@@ -71,7 +71,7 @@ impl Query {
         parser::parse(text, Self::MAX_CHARS).map(Self)
     }
 
-    /// Whether every image matches because nothing is asked.
+    /// Whether every image matches because the query is empty.
     pub fn is_everything(&self) -> bool {
         *self == Self::everything()
     }
@@ -86,7 +86,7 @@ impl Query {
         audience.sees(image) && ImageFields::of(image, audience).is_some_and(|fields| self.matches(&fields))
     }
 
-    /// Whether the image is one that is asked for.
+    /// Whether the image matches.
     pub fn matches(&self, fields: &ImageFields) -> bool {
         self.0.matches(fields)
     }

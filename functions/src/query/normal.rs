@@ -17,7 +17,7 @@ pub enum Normal {
 }
 
 impl Normal {
-    /// A filter that would have more is asked of every image.
+    /// A filter that would have more is evaluated for every image.
     pub const MAX_CONJUNCTIONS: usize = 16;
 
     pub(super) fn of(expression: &Expression) -> Self {

@@ -17,7 +17,7 @@ settings! {
         option "connections-per-user", variable "LABELCAST_CONNECTIONS_PER_USER";
 
     /// Maximum number of topics per connection
-    // The answer to a subscription names all of them, as long as names can be, in one frame.
+    // The response to a subscription names all of them, as long as names can be, in one frame.
     TOPICS_PER_CONNECTION: Count, 100 in 1..=200,
         option "topics-per-connection", variable "LABELCAST_TOPICS_PER_CONNECTION";
 

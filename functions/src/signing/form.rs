@@ -38,7 +38,7 @@ pub struct PresignedPost {
     pub expires_at: DateTime<Utc>,
 }
 
-/// Signs a form. Every field has its condition, so that none can be changed or added; success is answered with 204.
+/// Signs a form. Every field has its condition, so that none can be changed or added; success gets 204.
 ///
 /// `url` is where the bucket takes posts, for example `https://BUCKET.s3.REGION.amazonaws.com/`.
 pub fn post_form(

@@ -93,9 +93,9 @@ impl KeyCache {
         self.find_known(key_id).ok_or(unknown)
     }
 
-    /// Fetches, and answers whether that worked. Keys that are known stay when it does not.
+    /// Fetches, and returns whether that worked. Keys that are known stay when it does not.
     async fn fetch(&self) -> bool {
-        // An issuer always has a key: a set without one is an answer that went wrong, and known keys outlive it.
+        // An issuer always has a key: a set without one is a faulty response, and known keys outlive it.
         let fetched = self.source.keys().await.and_then(|set| match usable(&set) {
             keys if keys.is_empty() => Err(KeySourceError("the fetched key set contains no RS256 key".to_owned())),
             keys => Ok(keys),

@@ -1,4 +1,4 @@
-//! Posts through `@connections`, for `make bench-posts`: `posts serve PORT` answers 200 to everything, `posts sdk ENDPOINT
+//! Posts through `@connections`, for `make bench-posts`: `posts serve PORT` responds 200 to everything, `posts sdk ENDPOINT
 //! COUNT` posts as `notify` does, `posts hyper ENDPOINT COUNT` posts with nothing but an HTTP client, unsigned.
 
 use bytes::Bytes;

@@ -22,7 +22,7 @@ pub struct EventBus {
     name: String,
 }
 
-/// One event on its way: its place among those asked, its detail, and what it counts.
+/// One event on its way: its place among those sent, its detail, and what it counts.
 struct Entry<'a> {
     place: usize,
     event: &'a BusEvent,

@@ -27,7 +27,7 @@ pub enum EnvironmentError {
     },
 }
 
-/// The answer of everything that reads the environment.
+/// The result of reading the environment.
 pub type Result<T> = std::result::Result<T, EnvironmentError>;
 
 /// Where values come from: the process's own environment, or a test's.

@@ -54,7 +54,7 @@ impl Deliveries for SqsQueue {
                 call = call.entries(entry.map_err(|error| unavailable(error.to_string()))?);
             }
             let sent = call.send().await.map_err(|error| unavailable(DisplayErrorContext(&error).to_string()))?;
-            // Whoever asked tries all of them again, which every receiver can bear.
+            // The caller tries all of them again, which every receiver can bear.
             if let Some(refused) = sent.failed().first() {
                 return Err(unavailable(format!("{}: {}", refused.code(), refused.message().unwrap_or_default())));
             }

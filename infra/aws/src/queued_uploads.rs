@@ -52,7 +52,7 @@ impl QueuedUploads {
         Ok(SIZES.iter().all(|size| sizes.get(size).is_some_and(|waiting| waiting == "0")))
     }
 
-    /// Takes note of an empty queue; answers the last time of those that lie far enough back.
+    /// Takes note of an empty queue; returns the last time of those that lie far enough back.
     fn emptied(&self, now: DateTime<Utc>, empty: bool) -> Option<DateTime<Utc>> {
         let mut seen = self.seen_empty.lock().unwrap_or_else(PoisonError::into_inner);
         if empty && seen.back().is_none_or(|last| now - *last >= LOOKED_EVERY) {

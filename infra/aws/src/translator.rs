@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use labelcast_functions::model::LabelName;
 use labelcast_functions::ports::{PortError, PortResult, Translator};
 
-/// What can be asked for: the languages of the built-in glossary, so that both backends offer the same.
+/// What can be requested: the languages of the built-in glossary, so that both backends offer the same.
 const LANGUAGES: [&str; 6] = ["en", "nl", "tr", "de", "fr", "es"];
 /// Words that are translated at once.
 const MAX_CONCURRENCY: usize = 8;

@@ -22,9 +22,9 @@ type Invocation = (&'static str, Value);
 struct Seen {
     /// Still to be handed out, the last one first.
     invocations: Mutex<Vec<Invocation>>,
-    /// What AWS was asked for, and the trace that came with it.
+    /// What AWS was called with, and the trace that came with it.
     calls: Mutex<Vec<(String, String)>>,
-    /// What the function answered.
+    /// The function's response.
     responses: Mutex<Vec<Value>>,
     all_done: Notify,
 }
@@ -62,7 +62,7 @@ async fn aws(State(seen): State<Arc<Seen>>, headers: HeaderMap) -> Response {
     ([("content-type", "application/x-amz-json-1.1")], response.to_string()).into_response()
 }
 
-/// Has a function serve these invocations, one after the other; answers what was seen, and what it wrote.
+/// Has a function serve these invocations, one after the other; returns what was seen, and what it wrote.
 async fn run(function: &str, level: &str, mut invocations: Vec<Invocation>) -> (Arc<Seen>, Output) {
     invocations.reverse();
     let seen = Arc::new(Seen { invocations: Mutex::new(invocations), ..Seen::default() });

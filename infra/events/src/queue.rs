@@ -1,5 +1,5 @@
-//! Batches of a queue's messages, and the answer that names those which failed (Lambda developer guide, "Reporting batch item
-//! failures").
+//! Batches of a queue's messages, and the response that names those which failed (Lambda developer guide, "Reporting batch
+//! item failures").
 
 use std::fmt::Display;
 
@@ -81,8 +81,9 @@ impl<T> Batch<T> {
         self.messages.iter().map(|message| (message.request.as_ref(), message.attempt))
     }
 
-    /// Has every message handled, with the number of its attempt, and answers those that are to be tried again. `failures` is
-    /// the metric of the function's failures: those that never come to it, because they cannot be read, are counted here.
+    /// Has every message handled, with the number of its attempt, and returns those that are to be tried again. `failures`
+    /// is the metric of the function's failures: those that never come to it, because they cannot be read, are counted
+    /// here.
     pub async fn handle_each<E, F>(self, failures: &'static str, handle: impl Fn(T, u32) -> F) -> SqsBatchResponse
     where
         E: Display,

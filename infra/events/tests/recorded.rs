@@ -167,7 +167,7 @@ fn a_schedule_says_when_it_was_due() {
     assert_unreadable(&read_schedule(json!({"no event": 1})));
 }
 
-/// The queue sends only those again that are answered; whatever fails holds up none of the others.
+/// The queue sends only those again that are listed in the response; whatever fails holds up none of the others.
 #[tokio::test]
 async fn a_batch_response_lists_exactly_the_failed_and_unreadable_messages() {
     let good = serde_json::to_string(&job()).unwrap();

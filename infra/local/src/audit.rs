@@ -20,7 +20,7 @@ pub fn insert(group: &Transaction<'_>, record: &Record, at: DateTime<Utc>) -> ru
     insert.execute(params![at.timestamp_millis(), text]).map(drop)
 }
 
-/// Writes to the log what was kept, and forgets it; answers how many records. After a crash in between, some are written
+/// Writes to the log what was kept, and forgets it; returns how many records. After a crash in between, some are written
 /// twice and none is lost.
 pub async fn write_to_log(database: &Database) -> PortResult<usize> {
     let mut written = 0;

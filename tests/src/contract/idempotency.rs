@@ -75,7 +75,7 @@ pub async fn only_claims_older_than_24_hours_are_forgotten(backend: impl Backend
     assert_eq!(young, Claimed::Again { id: "second".to_owned(), done: false });
 }
 
-/// A claim is durable when answered.
+/// A claim is durable on return.
 pub async fn a_claim_survives_a_restart(backend: impl Backend) {
     claimed(&backend, &claim("ci", "k", 1, "first")).await;
     let backend = backend.reopened().await;

@@ -26,7 +26,7 @@ impl OpenApi {
         &self.document
     }
 
-    /// Checks an answer to `method` on the path with this template; answers its body. Panics where they differ.
+    /// Checks an answer to `method` on the path with this template; returns its body. Panics where they differ.
     pub async fn check(&self, method: &str, template: &str, response: Response) -> Value {
         let status = response.status().as_u16();
         let kind =
@@ -61,7 +61,7 @@ impl OpenApi {
         assert!(differences.is_empty(), "{method} {template}: {differences:?}\n{body:#}");
     }
 
-    /// The answers that the document lists and nobody saw, for example `GET /images 200`.
+    /// The results that the document lists and nobody saw, for example `GET /images 200`.
     pub fn unseen(&self) -> BTreeSet<String> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         self.responses().difference(&seen).cloned().collect()

@@ -153,7 +153,7 @@ impl<'a> Operator<'a> {
         }
     }
 
-    /// Calls a function with an event, as the service does that it is from; answers what it answers.
+    /// Calls a function with an event, as the service does that it is from; returns what it answers.
     pub async fn call(&self, function: &str, event: &Value) -> Value {
         self.invoke(function, event, "RequestResponse").await.json().await.unwrap()
     }

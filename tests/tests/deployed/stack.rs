@@ -58,7 +58,7 @@ impl Stack {
         Box::pin(Socket::open_with_bearer(self.output("LiveUrl"), token)).await
     }
 
-    /// Uploads a file; answers its upload's id once the bucket has it.
+    /// Uploads a file; returns its upload's id once the bucket has it.
     pub async fn upload(&self, user: &str, kind: &str, bytes: Vec<u8>) -> String {
         let wish = json!({"name": "picture", "content_type": kind, "size": bytes.len()});
         let begin = self.request(Method::POST, "/uploads").bearer_auth(self.token(user)).json(&wish);

@@ -15,7 +15,7 @@ use labelcast_tests::Server;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-/// Publishes; answers the status.
+/// Publishes; returns the status.
 async fn publish(server: &Server, key: &str, topic: &str, data: Value) -> StatusCode {
     let request = server.request(Method::POST, &format!("/api/topics/{topic}")).header("x-api-key", key);
     request.json(&json!({"event": "e", "data": data})).send().await.unwrap().status()

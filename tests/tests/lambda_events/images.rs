@@ -64,7 +64,7 @@ async fn only_the_broken_message_of_a_batch_is_reported_as_failed() {
     assert_eq!(again["id"], first["id"], "a repeat is told under the same id");
 }
 
-/// Whoever asked for it was cut off in between, or came first; the same event again changes nothing.
+/// Whoever requested it was interrupted, or another request came first; repeating the event changes nothing.
 #[tokio::test]
 async fn a_requested_removal_deletes_the_image_and_notifies_once() {
     let machine = TestMachine::start(Settings::default()).await;

@@ -78,7 +78,7 @@ fn verifier(machine: &TestMachine) -> Arc<Verifier> {
     Arc::new(Verifier::new(issuer.issuer(), issuer.audience(), Arc::new(issuer.jwks()), Arc::new(CurrentUntilExpiry)))
 }
 
-/// Begins an upload and puts its object there, as if a form had; answers its id.
+/// Begins an upload and puts its object there, as if a form had; returns its id.
 async fn uploaded(machine: &TestMachine, bytes: Vec<u8>) -> UploadId {
     let response = reqwest::Client::new()
         .post(format!("http://{}/api/uploads", machine.address()))

@@ -85,7 +85,7 @@ fn verifier(keys: impl KeySource + 'static) -> Verifier {
     Verifier::new(ISSUER, ["web".to_owned(), "cli".to_owned()], Arc::new(keys), Arc::new(CurrentUntilExpiry))
 }
 
-/// Counts how often it is asked.
+/// Counts how often it is called.
 struct Counted {
     keys: Mutex<Result<JwkSet, KeySourceError>>,
     request: AtomicUsize,

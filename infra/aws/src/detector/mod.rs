@@ -26,9 +26,9 @@ const FINAL: [&str; 5] = [
     "InvalidS3ObjectException",
     "AccessDeniedException",
 ];
-/// Labels that are asked for: more than are kept, since some are below the wanted confidence.
+/// Labels requested: more than are kept, since some are below the wanted confidence.
 const MAX_LABELS: i32 = 50;
-/// Dominant colours that are asked for.
+/// Dominant colours that are requested.
 const MAX_COLORS: i32 = 10;
 
 /// Amazon Rekognition, looking at the objects of one bucket.
@@ -38,7 +38,7 @@ pub struct Rekognition {
     bucket: String,
     objects: Arc<dyn Objects>,
     decoding: Decoding,
-    /// Nothing below is asked for.
+    /// Nothing below is requested.
     min_confidence: Confidence,
     /// They may want moderation labels from another confidence on.
     rules: ModerationRules,

@@ -1,4 +1,4 @@
-//! What Rekognition answers, in the product's own words. What cannot be read is left out, and counted.
+//! Rekognition's results, as labels. What cannot be read is left out, and counted.
 
 use aws_sdk_rekognition::types as rekognition;
 use labelcast_functions::model::{Color, Confidence, Label, LabelName, ModerationLabel, Source};

@@ -12,7 +12,7 @@ use super::contention::Backoff;
 use super::port_error;
 use super::table::{Item, Table, key};
 
-/// What became of an update: the row that its `return_values` asked for, or, where its condition does not hold, the row as
+/// What became of an update: the row that its `return_values` request, or, where its condition does not hold, the row as
 /// it is (`None` if there is none).
 pub(crate) type Updated = Result<Option<Item>, Option<Item>>;
 
@@ -51,7 +51,7 @@ impl Table {
         }
     }
 
-    /// Makes a deletion if its condition holds; answers whether it does.
+    /// Makes a deletion if its condition holds; returns whether it does.
     pub(crate) async fn delete_if(&self, call: DeleteItemFluentBuilder) -> PortResult<bool> {
         let mut backoff = Backoff::new(self.what);
         loop {

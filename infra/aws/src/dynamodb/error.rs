@@ -9,7 +9,7 @@ const FINAL: [&str; 4] = [
     "ItemCollectionSizeLimitExceededException",
 ];
 
-/// What a call's failure means for whoever asked. Throttles and conflicts were retried by the SDK before.
+/// What a call's failure means for the caller. Throttles and conflicts were retried by the SDK before.
 pub(crate) fn port_error<E, R>(what: &'static str, error: &SdkError<E, R>) -> PortError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,

@@ -29,7 +29,7 @@ pub struct DynamoPostRate {
     clock: Arc<dyn Clock>,
     per_second: NonZeroU32,
     runs: NonZeroU32,
-    /// Whether somebody was posting when it was asked last: then the row is expected to be ahead of the clock.
+    /// Whether somebody was posting when it was last called: then the row is expected to be ahead of the clock.
     busy: Arc<AtomicBool>,
 }
 

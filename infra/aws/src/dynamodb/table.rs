@@ -15,7 +15,8 @@ pub(crate) type Item = HashMap<String, AttributeValue>;
 
 /// Keys of one `BatchGetItem` (API reference).
 const BATCH: usize = 100;
-/// Times that what a batch left out is asked for again; the SDK waits between throttled calls of its own accord.
+/// Number of times that unprocessed keys of a batch are requested again; the SDK waits between throttled calls of its own
+/// accord.
 const BATCH_ATTEMPTS: usize = 8;
 
 /// A table of DynamoDB, with what every access needs.
@@ -78,7 +79,7 @@ impl Table {
         call.send().await.map(drop).map_err(|error| port_error(self.what, &error))
     }
 
-    /// Writes all of it or nothing. The inner answer says which conditions did not hold, or that others wrote at once.
+    /// Writes all of it or nothing. The inner result says which conditions did not hold, or that others wrote at once.
     pub(crate) async fn transact(&self, actions: Vec<TransactWriteItem>) -> PortResult<Result<(), Cancelled>> {
         match self.client.transact_write_items().set_transact_items(Some(actions)).send().await {
             Ok(_) => Ok(Ok(())),

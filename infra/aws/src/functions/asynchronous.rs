@@ -35,7 +35,8 @@ pub(super) async fn ingest(backend: &Backend, metrics: &'static Metrics) -> Resu
     .await
 }
 
-/// Every object is gone through, also after one that failed; the first failure is answered, so that the event is tried again.
+/// Every object is gone through, also after one that failed; the first failure is returned, so that the event is tried
+/// again.
 async fn ingest_all(ingest: &Ingest, objects: Vec<NewObject>) -> PortResult<()> {
     let mut outcome = Ok(());
     for object in objects {

@@ -1,4 +1,4 @@
-//! Pages that are served elsewhere; ours is of the API's own origin. API Gateway answers their preflights, as
+//! Pages that are served elsewhere; ours is of the API's own origin. API Gateway handles their preflights, as
 //! `infra/origins.js` configures it.
 
 use labelcast_functions::rest::{Origin, cross_origin};
@@ -8,7 +8,7 @@ use crate::environment::{Environment, Result, unreadable};
 
 const ORIGINS: &str = "LABELCAST_ALLOWED_ORIGINS";
 
-/// Lets pages of the origins in `LABELCAST_ALLOWED_ORIGINS` (separated by blanks) read answers.
+/// Lets pages of the origins in `LABELCAST_ALLOWED_ORIGINS` (separated by blanks) read responses.
 ///
 /// # Errors
 /// One of them is no origin.

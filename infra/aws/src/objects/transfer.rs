@@ -45,7 +45,7 @@ impl Transfer {
         Self { https: Https::default(), place }
     }
 
-    /// What S3 answers; its own errors and broken connections are tried again.
+    /// S3's response; its own errors and broken connections are tried again.
     pub(super) async fn send(
         &self,
         method: Method,
@@ -113,7 +113,7 @@ impl Transfer {
     }
 }
 
-/// The answer, if it is none of an error; S3 says in the body what is wrong.
+/// The response, unless it is an error; S3 says in the body what is wrong.
 pub(super) async fn taken(response: HttpResponse) -> PortResult<HttpResponse> {
     if response.status().is_success() {
         return Ok(response);

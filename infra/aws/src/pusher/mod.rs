@@ -41,7 +41,7 @@ const WAITS: Backoff =
     Backoff { first: Duration::from_millis(200), factor: 2, longest: Duration::from_millis(1600), jitter: 1.0 };
 /// How long a push may take outside of an invocation.
 const PUSH_TIME: Duration = Duration::from_secs(45);
-/// How long one post may take: API Gateway answers within milliseconds, or not at all.
+/// How long one post may take: API Gateway responds within milliseconds, or not at all.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Reaches the connections of one WebSocket API.

@@ -15,7 +15,7 @@ const UNASKED: u32 = 16;
 /// Posts a second that all runs share.
 #[async_trait]
 pub trait PostRate: Send + Sync + std::fmt::Debug {
-    /// Reserves so many posts in a row; answers how long to wait before the first.
+    /// Reserves so many posts in a row; returns how long to wait before the first.
     async fn reserve(&self, posts: u32) -> PortResult<Duration>;
 
     /// The most that is worth reserving at once: fewer cost more calls, more make others wait longer.

@@ -26,7 +26,7 @@ pub struct AuthorizerEvent {
 pub struct AuthorizerResponse {
     /// The user.
     pub principal_id: String,
-    /// Allows what was asked for, and nothing else.
+    /// Allows what was requested, and nothing else.
     pub policy_document: PolicyDocument,
     /// The caller, for every later event of the connection; texts only.
     pub context: HashMap<String, String>,
@@ -54,7 +54,8 @@ pub struct Statement {
     pub resource: String,
 }
 
-/// Brings an event to `authorize`. The error is the word that the function must fail with: API Gateway answers 401 to exactly
+/// Brings an event to `authorize`. The error is the word that the function must fail with: API Gateway responds 401 to
+/// exactly
 /// `Unauthorized`, and 500 to any other.
 pub async fn authorize(function: &Authorize, event: AuthorizerEvent) -> Result<AuthorizerResponse, &'static str> {
     match function.handle(event.token()).await {

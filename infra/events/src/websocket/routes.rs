@@ -35,7 +35,7 @@ pub async fn connect(
     })
 }
 
-/// Brings a message, of whichever route, to `route`. The response's body is the frame to answer with.
+/// Brings a message, of whichever route, to `route`. The response's body is the frame to respond with.
 pub async fn message(function: &Route, event: ApiGatewayWebsocketProxyRequest) -> ApiGatewayProxyResponse {
     let body = match connection_id(&event.request_context) {
         Some(id) => function.handle(&id, event.body.as_deref().unwrap_or_default()).await,

@@ -16,7 +16,7 @@ use crate::data::DataDirectory;
 use crate::database;
 use crate::store::mark_as_copy;
 
-/// Pages (of 4 KiB) that are copied before it is asked whether to stop.
+/// Pages (of 4 KiB) that are copied between checks whether to stop.
 const PAGES: c_int = 4_096;
 /// A writer that holds the database longer than this is stuck.
 const TIMEOUT: Duration = Duration::from_secs(30);

@@ -41,7 +41,7 @@ pub enum OpenError {
     Sqlite(#[from] rusqlite::Error),
 }
 
-/// What a failure of SQLite means for whoever asked.
+/// What a failure of SQLite means for the caller.
 pub fn port_error(error: &rusqlite::Error) -> PortError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => PortError::Full { what: "it in the database" },

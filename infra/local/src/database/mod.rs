@@ -52,7 +52,7 @@ impl Database {
     }
 
     /// Runs a change. Changes run one after the other; those that wait are committed together, with one fsync, and each
-    /// still is all or nothing. Durable when answered. A change must not keep the writer: no waiting inside.
+    /// still is all or nothing. Durable on return. A change must not keep the writer: no waiting inside.
     pub async fn write<T, F>(&self, change: F) -> PortResult<T>
     where
         T: Send + 'static,
@@ -62,7 +62,7 @@ impl Database {
     }
 
     /// [`Database::write`], and then something short that has to happen in the order of the changes: it runs on the writer's
-    /// thread once the change is durable, whether or not somebody still waits for the answer.
+    /// thread once the change is durable, whether or not somebody still waits for the result.
     pub async fn write_then<T, U, F, G>(&self, change: F, then: G) -> PortResult<U>
     where
         T: Send + 'static,
@@ -75,7 +75,8 @@ impl Database {
 
     /// Runs a change that is made again from rows that are durable already, should it be lost. It survives the end of the
     /// process; a loss of power may undo it, but only together with every change after it, until a [`Database::write`] after
-    /// it was answered. So it costs no fsync. `then` is as in [`Database::write_then`], but runs once the change can be read.
+    /// it was acknowledged. So it costs no fsync. `then` is as in [`Database::write_then`], but runs once the change can be
+    /// read.
     pub async fn write_repeatable_then<T, U, F, G>(&self, change: F, then: G) -> PortResult<U>
     where
         T: Send + 'static,
@@ -96,7 +97,7 @@ impl Database {
         self.writer.run(writer::Urgency::Along, change, |done| done).await
     }
 
-    /// Runs a small look-up on a snapshot that holds every change that was answered before.
+    /// Runs a small look-up on a snapshot that includes every change acknowledged before.
     pub async fn read<T, F>(&self, look_up: F) -> PortResult<T>
     where
         T: Send + 'static,
@@ -124,7 +125,7 @@ impl Database {
     }
 
     /// Commits what goes along, copies the write-ahead log into the database file and empties it. For a clean end; what is
-    /// asked afterwards still works.
+    /// called afterwards still works.
     pub async fn checkpoint(&self) -> PortResult<()> {
         self.writer.checkpoint().await
     }
@@ -157,7 +158,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    // FULL: a commit is on the disk before it is answered.
+    // FULL: a commit is on the disk before it is acknowledged.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;

@@ -70,7 +70,7 @@ impl Readers {
         let place = self.places.clone().acquire_owned().await.map_err(|error| failed(error.to_string()))?;
         let readers = self.clone();
         let looked_up = tokio::task::spawn_blocking(move || {
-            // Whoever asked may go away; the place is kept for as long as the look-up runs, or there would be more of them.
+            // The caller may go away; the place is kept for as long as the look-up runs, or there would be more of them.
             let _place = place;
             readers.look_up(look_up).map_err(|error| port_error(&error))
         });

@@ -20,7 +20,7 @@ const GROUP: usize = 256;
 /// How long a change that goes along waits for a commit that comes anyway.
 const GO_ALONG: Duration = Duration::from_millis(50);
 
-/// Answers whoever waits for a change, once it is known whether the group was committed.
+/// Responds to whoever waits for a change, once it is known whether the group was committed.
 type Reply = Box<dyn FnOnce(Result<(), &rusqlite::Error>) + Send>;
 /// Runs a change within the group's transaction. Tells what SQLite said if it failed.
 type Change = Box<dyn FnOnce(&Transaction<'_>) -> (Reply, Option<rusqlite::ffi::Error>) + Send>;
@@ -28,7 +28,7 @@ type Change = Box<dyn FnOnce(&Transaction<'_>) -> (Reply, Option<rusqlite::ffi::
 /// When a change is committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Urgency {
-    /// With the next group, and on the disk when it is answered.
+    /// With the next group, and on the disk when it is acknowledged.
     Now,
     /// With the next group, without waiting for the disk.
     Repeatable,
@@ -71,8 +71,8 @@ impl Writer {
         Self { requests, places: Arc::new(Semaphore::new(QUEUE)) }
     }
 
-    /// `then` runs on the writer's thread once the change is committed, before whoever asked is answered and before the next
-    /// change; even if nobody waits for the answer any more.
+    /// `then` runs on the writer's thread once the change is committed, before the caller gets the result and before the
+    /// next change; even if nobody waits for the result any more.
     pub(super) async fn run<T, U, F, G>(&self, urgency: Urgency, change: F, then: G) -> PortResult<U>
     where
         T: Send + 'static,
@@ -177,7 +177,7 @@ impl Work {
             }
             for reply in checkpoints {
                 let emptied = log_file::truncate(&self.connection).map(drop).map_err(|error| port_error(&error));
-                // Whoever asked may have gone.
+                // The caller may have gone.
                 let _ = reply.send(emptied);
             }
         }

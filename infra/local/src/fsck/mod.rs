@@ -20,13 +20,13 @@ use crate::database::Database;
 use crate::jobs::keys_with_job;
 use crate::objects::FileObjects;
 
-/// An object may be without its job for so many seconds while its form is being answered.
+/// An object may be without its job for so many seconds while its form is being acknowledged.
 const BEING_ANSWERED: i64 = 60;
 
 /// Why a check came to no end.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
-    /// The database did not answer.
+    /// The database did not respond.
     #[error(transparent)]
     Port(#[from] PortError),
     /// The file system refused.
@@ -56,7 +56,7 @@ pub struct Check {
 }
 
 impl Check {
-    /// Looks at everything, and answers what is not as it should be.
+    /// Looks at everything, and returns what is not as it should be.
     pub async fn run(&self) -> Result<Vec<Finding>, CheckError> {
         let mut found = self.database().await?;
         found.extend(self.images().await?);

@@ -1,4 +1,4 @@
-//! Lets connections in: holds the 101 until the authorizer, then `$connect`, have answered.
+//! Lets connections in: holds the 101 until the authorizer, then `$connect`, have responded.
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
@@ -28,7 +28,7 @@ use super::transport::Transport;
 use super::{Gateway, Routes, handshake, message, session};
 use crate::server::ConnectionPermit;
 
-/// Answers a handshake.
+/// Handles a handshake.
 pub async fn upgrade(gateway: Gateway, routes: Arc<dyn Routes>, request: Request) -> Response {
     let (mut request, _) = request.into_parts();
     let upgrade = request.extensions.remove::<OnUpgrade>();
@@ -40,7 +40,7 @@ pub async fn upgrade(gateway: Gateway, routes: Arc<dyn Routes>, request: Request
     let (response, responded) = oneshot::channel();
     // In a task of its own: a client that hangs up meanwhile does not stop half-way what has to be undone again.
     gateway.shared.connections.clone().spawn(connection(gateway, routes, request, upgrade, response));
-    // Without an answer a function has panicked.
+    // Without a response a function has panicked.
     match responded.await.unwrap_or(Err(StatusCode::BAD_GATEWAY)) {
         Ok(protocol) => switching(&accept, protocol),
         Err(status) => refuse(status),

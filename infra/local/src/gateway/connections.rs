@@ -60,7 +60,7 @@ impl Connections for Gateway {
             if !rows.go_live(id, positions) {
                 return Ok(GoLive::Behind);
             }
-            // Under the same lock: whoever visits next pushes behind the answer.
+            // Under the same lock: whoever visits next pushes behind the response.
             socket.queue(frame::text(response.bytes()))
         };
         Ok(if socket.after_queueing(queued) { GoLive::Live } else { GoLive::Gone })

@@ -41,7 +41,7 @@ impl Flusher {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes over sockets to which something was queued [`First`](super::outbound::Queued::First). Answers the place that
+    /// Takes over sockets to which something was queued [`First`](super::outbound::Queued::First). Returns the place that
     /// [`reached`](Self::reached) waits for.
     pub(super) fn dispatch(self: &Arc<Self>, sockets: Vec<Arc<Socket>>) -> Place {
         let mut state = self.state();

@@ -1,4 +1,4 @@
-//! Whether a request is a WebSocket handshake as RFC 6455 (4.2.1) wants it, and the answer to one that is not.
+//! Whether a request is a WebSocket handshake as RFC 6455 (4.2.1) wants it, and the response to one that is not.
 
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
@@ -13,7 +13,7 @@ use tungstenite::handshake::derive_accept_key;
 const BASE64: GeneralPurpose =
     GeneralPurpose::new(&ALPHABET, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
 
-/// The answer to the client's key.
+/// The value of `Sec-WebSocket-Accept` for the client's key.
 pub(super) fn accept_key(request: &Parts) -> Result<String, Box<Response>> {
     let headers = &request.headers;
     if request.method != Method::GET {

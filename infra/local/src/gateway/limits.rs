@@ -8,7 +8,7 @@ use labelcast_functions::settings::table::PING_SECONDS;
 /// How often the server pings, unless the operator says otherwise: often enough for proxies that close what is quiet for
 /// 60 s (nginx, HAProxy, load balancers).
 pub(super) const PING_EVERY: Duration = Duration::from_secs(PING_SECONDS.default as u64);
-/// A ping must be answered within this, by anything.
+/// Anything must arrive within this time after a ping.
 pub(super) const PONG_TIMEOUT: Duration = Duration::from_secs(20);
 /// The same for a reader that was slow a moment ago: the ping waits behind what the system still holds for it, about 128 KB
 /// on either side.
@@ -24,8 +24,8 @@ pub(super) const ROOM_BYTES: usize = WAITING_BYTES / 4;
 pub(super) const ROOM_FRAMES: usize = 256;
 /// What may be left of a part of a replay when the next is read.
 pub(super) const WRITTEN_BYTES: usize = 4 * 1024;
-/// How long a closing connection may take to read what is left and answer the close. Then it is reset, which gives back what
-/// the system holds for it.
+/// How long a closing connection may take to read what is left and respond to the close. Then it is reset, which gives back
+/// what the system holds for it.
 pub(super) const CLOSING: Duration = Duration::from_secs(5);
 /// What the system may hold for one connection, in bytes. Linux doubles it for its own bookkeeping. Unbounded it would be up to
 /// 4 MB for one that does not read; smaller, and a client 100 ms away gets less than 300 KB a second.

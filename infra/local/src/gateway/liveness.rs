@@ -1,8 +1,8 @@
 //! Whether the other end of a socket is still there. Plain decisions on moments; the reaper acts on them.
 //!
 //! Each connection is pinged at its own moments, spread by its id, so that ten thousand that came back at once are not
-//! pinged at once. Whatever is read from it is an answer. A reader that is slow is no dead one: while its queue waits for
-//! the stream, bytes that the stream takes are what shows that it lives, and no ping is put behind them.
+//! pinged at once. Anything read from it counts as a response. A reader that is slow is no dead one: while its queue waits
+//! for the stream, bytes that the stream takes are what shows that it lives, and no ping is put behind them.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::uptime::{AtomicMoment, Moment};
 pub(super) struct Liveness {
     /// When the next ping is due.
     ping_due: AtomicMoment,
-    /// When the ping was sent that was not answered yet.
+    /// When the pending ping was sent.
     pinged: AtomicMoment,
     /// When the stream last took bytes of a queue that had to wait for it, or the queue began to wait.
     drained: AtomicMoment,
@@ -29,7 +29,7 @@ pub(super) enum Check {
     Nothing,
     /// A ping is due.
     Ping,
-    /// It did not answer in time: the other end is gone.
+    /// It did not respond in time: the other end is gone.
     Dead,
 }
 
@@ -119,7 +119,7 @@ mod tests {
         Liveness::new(&id.parse().unwrap(), at(0), EVERY)
     }
 
-    /// What happens in each second of a time, as whoever answers at once sees it.
+    /// What happens in each second of a time, for a client that responds at once.
     fn pings(liveness: &Liveness, seconds: std::ops::Range<u64>) -> Vec<u64> {
         let due = seconds.filter(|second| match liveness.check(at(*second), EVERY, false) {
             Check::Ping => {

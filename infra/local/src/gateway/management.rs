@@ -96,7 +96,7 @@ fn read_id(id: Result<Path<String>, PathRejection>) -> Result<ConnectionId, Box<
     id.parse::<ConnectionId>().ok().filter(|_| decoded).ok_or_else(|| malformed(&id))
 }
 
-/// What API Gateway answers at an endpoint without its stage.
+/// API Gateway's response at an endpoint without its stage.
 pub fn without_stage() -> Router {
     let forbidden = || async { error(StatusCode::FORBIDDEN, "ForbiddenException", "Forbidden") };
     ["/@connections/{*id}", "/%40connections/{*id}", "/{stage}/@connections/{id}", "/{stage}/%40connections/{id}"]

@@ -1,4 +1,4 @@
-//! A message from a client: brought to the function, whose response is the frame to answer with.
+//! A message from a client: brought to the function, whose response is the frame to respond with.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
@@ -12,7 +12,7 @@ use labelcast_functions::live::Admission;
 use super::peer::Peer;
 use super::{Gateway, Routes, frame};
 
-/// Has a message handled; what comes back is the frame to answer with.
+/// Has a message handled; what comes back is the frame to respond with.
 pub(super) async fn handle(gateway: Gateway, routes: Arc<dyn Routes>, peer: Arc<Peer>, text: String) -> Option<Bytes> {
     metrics::counter!("labelcast_messages_total").increment(1);
     let connection = match routes.admit(&peer.id).await {

@@ -1,4 +1,4 @@
-//! The WebSocket protocol as a reader of bytes: what was read goes in, messages and answers (pongs, closes) come out.
+//! The WebSocket protocol as a reader of bytes: what was read goes in, messages and responses (pongs, closes) come out.
 
 use std::io::{self, Read, Write};
 
@@ -12,11 +12,11 @@ use tungstenite::{Error, Message};
 pub(super) enum Incoming {
     /// A text message.
     Text(String),
-    /// A ping; its answer is in [`Reader::responses`].
+    /// A ping; its response is in [`Reader::responses`].
     Ping,
     /// A pong.
     Pong,
-    /// The peer closes, with this code and reason; its answer is in [`Reader::responses`].
+    /// The peer closes, with this code and reason; its response is in [`Reader::responses`].
     Close(Option<(u16, String)>),
     /// The peer may not do that: close with this code. Nothing is read any more.
     Violation {
@@ -54,7 +54,7 @@ impl Reader {
         }
     }
 
-    /// Frames to send, in the order of what they answer.
+    /// Frames to send, in the order of what they respond to.
     pub(super) fn responses(&mut self) -> Option<Bytes> {
         let responses = std::mem::take(&mut self.stream.output);
         (!responses.is_empty()).then(|| responses.into())
@@ -66,7 +66,7 @@ impl Reader {
             return None;
         }
         let message = self.context.read(&mut self.stream);
-        // Pongs are queued within; the stream takes everything, so an error only says that a close was answered.
+        // Pongs are queued within; the stream takes everything, so an error only says that a close was responded to.
         let _ = self.context.flush(&mut self.stream);
         let incoming = match message {
             Ok(Message::Text(text)) => Incoming::Text(text.as_str().to_owned()),

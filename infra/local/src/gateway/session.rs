@@ -8,9 +8,9 @@ use tokio::io::Interest;
 use super::protocol::{Incoming, Reader};
 use super::socket::{Ended, Socket};
 
-/// Reads and writes until the socket ends. While a message is handled, pings are answered, and at most one message more
+/// Reads and writes until the socket ends. While a message is handled, pings are responded to, and at most one message more
 /// is read: who sends faster than that waits. Nothing is read either while too much waits to be written: who does not
-/// read is not answered without end.
+/// read is not responded to without end.
 pub(super) async fn run<F>(socket: &Socket, sent_already: Bytes, handle: impl Fn(String) -> F) -> Ended
 where
     F: Future<Output = Option<Bytes>> + Send,

@@ -79,7 +79,7 @@ impl Session {
         cursors.max().unwrap_or(self.since).max(self.since)
     }
 
-    /// What is replayed comes before the answer, what is live after it.
+    /// What is replayed comes before the response, what is live after it.
     fn check(&self, seed: u64) {
         let Some(responded) = self.received.iter().position(|frame| frame.get("subscribed").is_some()) else { return };
         let position = self.received[responded]["subscribed"].as_u64().unwrap();

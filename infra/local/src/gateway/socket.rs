@@ -104,7 +104,7 @@ impl Socket {
         self.outbound().push(frame)
     }
 
-    /// Queues several frames, as far as they are taken: the answer is [`Queued::First`] if it is for any, and why not if
+    /// Queues several frames, as far as they are taken: the result is [`Queued::First`] if it is for any, and why not if
     /// some are not taken.
     pub(super) fn queue_all(&self, frames: &[Bytes]) -> Queued {
         let mut all = Queued::Behind;
@@ -151,7 +151,7 @@ impl Socket {
         match queued {
             Queued::First => self.write_waiting(),
             Queued::Behind => {}
-            // Nothing was sent, so nothing can be answered.
+            // Nothing was sent, so no response is possible.
             Queued::Full | Queued::Closing => return self.liveness.heard(),
         }
         metrics::counter!("labelcast_pings_total").increment(1);
@@ -279,7 +279,7 @@ impl Socket {
         self.peer.connected_at + active
     }
 
-    /// Whether no ping waits for its answer.
+    /// Whether no ping waits for its pong.
     #[cfg(test)]
     pub(super) fn is_answered(&self) -> bool {
         self.liveness.is_answered()

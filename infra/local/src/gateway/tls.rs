@@ -74,7 +74,7 @@ impl Tls {
             }
             connection.read_tls(&mut NeverWaits(&self.stream))?;
             let processed = connection.process_new_packets();
-            // Alerts and answers to key updates; what is not taken now goes with the next frame.
+            // Alerts and responses to key updates; what is not taken now goes with the next frame.
             let _ = write_out(&mut connection, &self.stream);
             processed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         }

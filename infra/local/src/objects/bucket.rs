@@ -14,13 +14,13 @@ use crate::jobs::Reservation;
 use crate::server::{ConnectionPermit, FilePermit};
 use crate::signature::S3Error;
 
-/// Told of each object that a form made, before the form is answered.
+/// Called for each object that a form stored, before the form is acknowledged.
 #[async_trait]
 pub trait ObjectCreated: Send + Sync {
-    /// A place for one object more, asked for before its bytes are read: refused while too many wait to be looked at.
+    /// Reserves a slot for one more object before its bytes are read: refused while too many are waiting.
     fn reserve(&self) -> PortResult<Reservation>;
 
-    /// Takes the object in the place that was given. Durable when answered.
+    /// Accepts the object in its reserved slot. Durable on return.
     async fn created(&self, reserved: Reservation, object: NewObject) -> PortResult<()>;
 }
 

@@ -55,7 +55,7 @@ where
     }
 
     /// Reads on for a while without keeping anything: a client that is cut off while it sends sees a broken connection
-    /// instead of the answer.
+    /// instead of the response.
     pub(super) fn drain(mut self) {
         let read = async move {
             let mut left = READ_AFTER_REFUSAL;

@@ -1,5 +1,5 @@
-//! A stream under hyper. What hyper cannot read as HTTP it answers itself, with a bare status (400, 414, 431): this puts our
-//! kind of body to it.
+//! A stream under hyper. What hyper cannot read as HTTP it responds to itself, with a bare status (400, 414, 431): this
+//! puts our kind of body to it.
 
 use std::fmt::Write as _;
 use std::io::{self, IoSlice};
@@ -15,10 +15,10 @@ use tokio::time::{Sleep, sleep};
 use super::stall::Stall;
 
 /// What a refused client still sends is read for this long, and as far as this: closing at once would reset the connection,
-/// and the answer would be lost.
+/// and the response would be lost.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 512 << 10;
-/// Longer than any bare answer of hyper.
+/// Longer than any bare response of hyper.
 const MAX_BARE: usize = 256;
 
 /// A stream that explains what hyper refuses.
@@ -54,7 +54,7 @@ impl<T> Explained<T> {
     }
 }
 
-/// A whole answer, for where there is no router: it closes the connection.
+/// A complete response, for where there is no router: it closes the connection.
 pub(super) fn response(
     status: StatusCode,
     code: &'static str,
@@ -80,7 +80,7 @@ pub(super) fn response(
     [head.into_bytes(), body].concat()
 }
 
-/// Our answer in place of a bare one of hyper's; every answer of ours has a header that hyper's have not.
+/// Our response in place of a bare one of hyper's; every response of ours has a header that hyper's have not.
 fn explained(written: &[u8], is_https: bool) -> Option<Vec<u8>> {
     if written.len() > MAX_BARE || !written.starts_with(b"HTTP/1.") || !written.ends_with(b"\r\n\r\n") {
         return None;

@@ -1,5 +1,5 @@
-//! Which names the server answers to. A page of another site can make its own name mean 127.0.0.1 (DNS rebinding); what its
-//! browser then asks of us still says that name in `Host`.
+//! Which host names the server accepts. A page of another site can make its own name mean 127.0.0.1 (DNS rebinding); what
+//! its browser then asks of us still says that name in `Host`.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode, Uri, Version, header};
 use axum::response::Response;
 use labelcast_functions::rest::error;
 
-/// The names that are answered to.
+/// The host names accepted.
 #[derive(Debug)]
 pub(super) enum Hosts {
     /// All: others can reach the server, and give it names that it does not know.

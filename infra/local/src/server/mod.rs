@@ -116,7 +116,7 @@ impl Server {
         Ok(Self { acceptor, behind_proxy, ..Self::listen_in_clear(address)? })
     }
 
-    /// Listens without TLS wherever it is asked to: for what holds no secrets and is for other machines, such as metrics.
+    /// Listens without TLS wherever configured: for what holds no secrets and is for other machines, such as metrics.
     pub fn listen_in_clear(address: SocketAddr) -> Result<Self, ListenError> {
         let listener = bind(address).map_err(|error| ListenError::Address(address, error))?;
         let (timeouts, options) = (Timeouts::default(), Options::default());
@@ -129,7 +129,7 @@ impl Server {
         Self { options, ..self }
     }
 
-    /// Where it listens; the port, if 0 was asked for.
+    /// Where it listens; the port, if 0 was requested.
     pub fn address(&self) -> std::io::Result<SocketAddr> {
         self.listener.local_addr()
     }
@@ -232,7 +232,7 @@ impl Entrance {
         let reported = async move {
             let _ = stream.write_all(&response).await;
             let _ = stream.shutdown().await;
-            // What the client sends meanwhile would reset the connection before it has read the answer.
+            // What the client sends meanwhile would reset the connection before it has read the response.
             let mut scratch = [0; 4096];
             while stream.read(&mut scratch).await.is_ok_and(|read| read > 0) {}
         };

@@ -1,4 +1,4 @@
-//! Ends connections whose readers take nothing at all: what they were answered is memory.
+//! Ends connections whose readers take nothing at all: their responses take memory.
 
 use std::io;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! Errors as S3 answers them.
+//! Errors in S3's format.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use quick_xml::escape::escape;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct S3Error {
-    /// The HTTP status that S3 answers with.
+    /// The HTTP status that S3 responds with.
     pub status: u16,
     /// For programs, for example `AccessDenied`.
     pub code: &'static str,
@@ -31,7 +31,7 @@ impl S3Error {
         self
     }
 
-    /// The body of the answer (`application/xml`).
+    /// The body of the response (`application/xml`).
     pub fn to_xml(&self) -> String {
         let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>");
         let parts = [("Code", self.code), ("Message", &self.message)];

@@ -41,7 +41,7 @@ pub struct Accepted {
     pub content_type: Option<String>,
     /// The sizes that are allowed, in bytes.
     pub size: RangeInclusive<u64>,
-    /// What to answer: 200 or 204 with an empty body, 201 with S3's `PostResponse`.
+    /// The response: 200 or 204 with an empty body, 201 with S3's `PostResponse`.
     pub success_action_status: u16,
 }
 

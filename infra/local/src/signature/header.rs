@@ -36,7 +36,7 @@ pub enum SignatureError {
     Mismatch,
 }
 
-/// Checks the signature of a request to `service` (any region), and answers the access key id that signed it.
+/// Checks the signature of a request to `service` (any region), and returns the access key id that signed it.
 ///
 /// The path is encoded once more before it is signed, as for every service but S3: `@connections` becomes
 /// `%40connections`, and a `%3D` in a connection id becomes `%253D`.

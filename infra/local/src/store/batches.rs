@@ -8,7 +8,7 @@ use crate::database::Database;
 /// Rows changed in one step.
 pub(super) const BATCH: u64 = 500;
 
-/// Repeats a change that handles at most [`BATCH`] rows until it finds fewer; answers how many in all.
+/// Repeats a change that handles at most [`BATCH`] rows until it finds fewer; returns how many in all.
 pub(super) async fn until_done<F>(database: &Database, change: F) -> PortResult<u64>
 where
     F: Fn(&Transaction<'_>) -> rusqlite::Result<u64> + Clone + Send + 'static,

@@ -18,7 +18,7 @@ use crate::database::Database;
 /// How often a running server looks whether users have changed.
 pub const REFRESH_EVERY: Duration = Duration::from_millis(250);
 
-/// What is older is not answered from: it is looked up first.
+/// Older information is not used: it is looked up first.
 const MAX_AGE: Duration = Duration::from_secs(1);
 
 /// The accounts of one machine. Cheap to clone.
@@ -63,7 +63,7 @@ impl LocalAccounts {
         Self { shared: Arc::new(Shared { database, known: RwLock::new(Arc::new(nothing)), looking }) }
     }
 
-    /// Looks whether anything has changed; answers what is known now.
+    /// Looks whether anything has changed; returns what is known now.
     pub async fn refresh(&self) -> PortResult<Arc<Known>> {
         self.no_older_than(Duration::ZERO).await
     }

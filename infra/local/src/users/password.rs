@@ -57,7 +57,7 @@ async fn computed<T: Send + 'static>(
     let failed = |why: String| PasswordError::Port(PortError::Failed { what: "hashing a password", why });
     let turn = MAX_CONCURRENCY.acquire().await.map_err(|error| failed(error.to_string()))?;
     let computed = tokio::task::spawn_blocking(move || {
-        // Whoever asked may hang up; the turn lasts as long as the work, or hanging up would lift the bound.
+        // The caller may hang up; the turn lasts as long as the work, or hanging up would lift the bound.
         let _turn = turn;
         compute()
     });

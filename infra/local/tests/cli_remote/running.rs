@@ -40,7 +40,7 @@ impl Running {
         panic!("it ended without a word of {words}");
     }
 
-    /// Presses Ctrl-C; answers the exit status.
+    /// Presses Ctrl-C; returns the exit status.
     pub async fn interrupt(mut self) -> Option<i32> {
         let id = self.child.id().unwrap().to_string();
         assert!(Command::new("kill").args(["-INT", &id]).status().await.unwrap().success());

@@ -98,7 +98,7 @@ impl Server {
         (socket, serde_json::from_str(&request).unwrap())
     }
 
-    /// Waits until so many forms were posted; answers them.
+    /// Waits until so many forms were posted; returns them.
     pub async fn posted(&self, count: usize) -> Vec<Bytes> {
         self.script.posted.subscribe().wait_for(|posted| posted.len() >= count).await.unwrap().clone()
     }

@@ -78,7 +78,7 @@ pub async fn read_head(stream: &mut TcpStream, input: &mut Vec<u8>) -> std::io::
     Ok(true)
 }
 
-/// Answers a handshake.
+/// Handles a handshake.
 pub async fn switch_protocols(stream: &mut TcpStream, head: &[u8]) -> std::io::Result<()> {
     let head = String::from_utf8_lossy(head);
     let key = head.lines().find_map(|line| line.split_once("Sec-WebSocket-Key: ")).map(|(_, key)| key.trim());

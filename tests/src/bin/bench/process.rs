@@ -106,7 +106,7 @@ impl Measured {
         kib.unwrap_or(0_u64) * 1024
     }
 
-    /// Runs a command on the same data directory; answers what it printed.
+    /// Runs a command on the same data directory; returns what it printed.
     pub async fn command(&self, arguments: &[&str]) -> String {
         let mut command = Command::new(beside("labelcast"));
         command.args(arguments).arg("--data").arg(self.directory.path());

@@ -43,7 +43,7 @@ pub struct DynamoConnections {
 }
 
 impl DynamoConnections {
-    /// In this table. The pusher sends answers to replays, and closes connections whose replays never ended.
+    /// In this table. The pusher sends the responses after replays, and closes connections whose replays never ended.
     pub fn new(table: Table, pusher: Arc<dyn Pusher>, clock: Arc<dyn Clock>, shards: Shards) -> Self {
         Self { table, pusher, clock, shards, flooding: Arc::default() }
     }

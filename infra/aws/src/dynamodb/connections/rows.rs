@@ -57,7 +57,7 @@ pub(super) struct ConnectionRow {
     /// How often it was said.
     #[serde(default)]
     pub(super) warnings: u32,
-    /// Messages beyond the rate that were not answered.
+    /// Messages beyond the rate that were dropped without a response.
     #[serde(default)]
     pub(super) ignored: u32,
     /// The partition of its [`ExpiryRow`].

@@ -69,7 +69,7 @@ impl DynamoConnections {
         Ok(())
     }
 
-    /// Writes into a replaying subscription that this number was passed over. Answers it if it went live meanwhile and is
+    /// Writes into a replaying subscription that this number was passed over. Returns it if it went live meanwhile and is
     /// due the number.
     async fn pass_over(
         &self,

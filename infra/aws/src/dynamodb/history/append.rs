@@ -11,7 +11,7 @@ use crate::dynamodb::contention::Backoff;
 use crate::dynamodb::{action, number, text, transaction};
 
 /// Numbers of one topic in flight at once: what keeps the head small. Nobody is meant to meet it; if no notifier can
-/// push, appending waits, and is retried by whoever asked.
+/// push, appending waits, and is retried by the caller.
 const IN_FLIGHT: usize = 4_000;
 /// How many exhausted numbers each append removes from the head.
 const STRUCK: usize = 50;

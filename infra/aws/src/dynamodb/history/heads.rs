@@ -17,7 +17,7 @@ pub(super) fn shown(head: &HeadRow, since: DateTime<Utc>) -> Head {
 }
 
 impl DynamoHistory {
-    /// The head of a topic, which begins its life when first asked.
+    /// The head of a topic, which is created on first use.
     pub(super) async fn head_row(&self, topic: &TopicKey) -> PortResult<HeadRow> {
         let pk = rows::topic(&topic.to_string());
         let mut backoff = Backoff::new(self.table.what);
@@ -55,7 +55,7 @@ impl DynamoHistory {
         self.table.update_if(call).await.map(drop)
     }
 
-    /// Several, in the order asked.
+    /// Several heads, in the order requested.
     pub(super) async fn head_rows(&self, topics: &[TopicKey]) -> PortResult<Vec<HeadRow>> {
         if let [topic] = topics {
             return Ok(vec![self.head_row(topic).await?]);

@@ -66,13 +66,13 @@ impl Search<'_> {
         self.found.len() >= self.limit || self.spent >= BUDGET
     }
 
-    /// Reads the images of those that may match. Answers how far that went if it was over before the last of them.
+    /// Reads the images of those that may match. Returns how far that went if it was over before the last of them.
     async fn look_at(&mut self, postings: Vec<Posting>) -> PortResult<Option<Position>> {
         self.spent += postings.len();
         let matching: Vec<Posting> =
             postings.into_iter().filter(|posting| posting.may_match(self.conjunction)).collect();
         let mut left = matching.as_slice();
-        // As many as are asked for; ever more where they turn out not to be for this audience.
+        // As many as requested; ever more where they turn out not to be for this audience.
         let mut max_concurrency = self.limit;
         while !left.is_empty() {
             let (some, others) = left.split_at(left.len().min(max_concurrency));

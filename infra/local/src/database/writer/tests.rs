@@ -36,7 +36,7 @@ async fn a_failed_change_rolls_back_only_itself() {
         set(group, "b")?;
         set(group, "b")
     };
-    // Asked for at once, so that they may share a commit.
+    // Requested concurrently, so that they may share a commit.
     let (a, b, c) =
         tokio::join!(database.write(|group| set(group, "a")), database.write(twice), database.write(|g| set(g, "c")));
     assert!(a.is_ok() && c.is_ok());

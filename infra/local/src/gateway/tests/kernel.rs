@@ -32,7 +32,7 @@ async fn a_disconnected_reader_leaves_no_kernel_buffers_behind() {
     }
     assert!(most > 0, "it does not read");
     assert!(most <= 4 * limits::SEND_BUFFER, "{most} bytes are held for one connection");
-    // It does not answer the close either.
+    // It does not respond to the close either.
     house.pass(chrono::TimeDelta::seconds(6));
     assert_eq!(house.disconnected().await, (1008, "slow consumer".to_owned()));
     soon(async {

@@ -13,7 +13,7 @@ use super::{Client, House, soon};
 use labelcast_functions::model::{Connection, ConnectionId};
 
 impl Client {
-    /// What comes next is a ping; reading it answers it.
+    /// What comes next is a ping; reading it sends the pong.
     async fn pinged(&mut self) {
         match soon(self.stream.next()).await {
             Some(Ok(Message::Ping(_))) => soon(self.stream.flush()).await.unwrap(),
@@ -86,7 +86,7 @@ async fn a_client_that_ignores_a_ping_for_20_seconds_is_closed() {
     soon(stream.read_exact(&mut said)).await.unwrap();
     let said = String::from_utf8(said).unwrap();
     assert!(said.contains("\"code\":\"limit\"") && said.contains("a ping was not answered"), "{said}");
-    // And does not answer the close either.
+    // And does not respond to the close either.
     house.pass(TimeDelta::seconds(6));
     assert_eq!(house.disconnected().await, (1001, "ping timeout".to_owned()));
 }

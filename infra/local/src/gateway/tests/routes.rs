@@ -15,7 +15,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::gateway::{Ended, Gateway, Routes};
 
-/// What the routes were asked, in order.
+/// The calls of the routes, in order.
 #[derive(Debug)]
 pub(super) enum Happened {
     /// The authorizer, with the token that was shown.

@@ -30,7 +30,7 @@ async fn a_valid_form_is_stored_then_reported_then_acknowledged() {
 async fn a_file_of_the_wrong_size_is_refused_with_a_reason_and_leaves_nothing() {
     let site = Site::open();
     let form = site.form("cat", 10..=100).await;
-    // Far more than sockets buffer: the client must be able to read the answer all the same.
+    // Far more than sockets buffer: the client must be able to read the response all the same.
     for (size, code) in [(101, "EntityTooLarge"), (20 << 20, "EntityTooLarge"), (9, "EntityTooSmall")] {
         let response = site.post(&form, vec![7; size]).await;
         assert_eq!(response.status(), StatusCode::BAD_REQUEST);

@@ -9,7 +9,7 @@ use rusqlite::{CachedStatement, Transaction, params};
 use super::read;
 use crate::store::columns::{json, to_json};
 
-/// What is written of an entry, made ready before the writer is asked.
+/// What is written of an entry, prepared before the writer is called.
 pub(super) struct EncodedEntry {
     id: String,
     body: String,

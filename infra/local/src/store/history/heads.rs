@@ -1,7 +1,7 @@
 //! The newest number of each topic, in memory: whoever subscribes asks for it, thousands of times a second after a restart.
 //!
-//! Only this process appends, on the writer's thread, which notes what it appended before anybody is answered. So what is
-//! known here is never behind what was answered.
+//! Only this process appends, on the writer's thread, which notes what it appended before anybody gets a result. So what is
+//! known here is never behind what was returned.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -18,7 +18,7 @@ impl UsedTopics {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes note of a reader; answers the topic as it stands in the database.
+    /// Takes note of a reader; returns the topic as it stands in the database.
     pub(super) fn note(&self, topic: &TopicKey, now: DateTime<Utc>) -> String {
         let name = topic.to_string();
         self.topics().insert(name.clone(), now);

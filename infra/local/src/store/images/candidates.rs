@@ -35,7 +35,7 @@ pub(super) fn candidates(
         match walk.advance(&mut reader, from)? {
             Advance::End => return Ok(Candidates { found, looked_until: None }),
             Advance::Down(number) => from = number,
-            // There is more than was asked for.
+            // There is more than was requested.
             Advance::At(number) if found.len() >= limit.max(1) => {
                 return Ok(Candidates { found, looked_until: Some(rows::position(number + 1)) });
             }
