@@ -10,7 +10,6 @@ import json
 import os
 import pathlib
 import random
-import signal
 import struct
 import subprocess
 import sys
@@ -255,9 +254,7 @@ def main():
             )
             measure(Stack(client, recorder))
         finally:
-            for process in reversed(processes):
-                os.killpg(process.pid, signal.SIGTERM)
-                process.wait(timeout=30)
+            deployed.stop(processes)
 
 
 if __name__ == "__main__":

@@ -145,6 +145,13 @@ def browse(environment):
         raise SystemExit("the web app of the deployed stack does not do what is promised")
 
 
+def stop(processes):
+    """Ends processes with their children, the last one first."""
+    for process in reversed(processes):
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=30)
+
+
 def main():
     WORK.mkdir(parents=True, exist_ok=True)
     (WORK / "deploy.log").unlink(missing_ok=True)
@@ -196,9 +203,7 @@ def main():
             osls("remove", environment)
             nothing_left(client)
         finally:
-            for process in reversed(processes):
-                os.killpg(process.pid, signal.SIGTERM)
-                process.wait(timeout=30)
+            stop(processes)
 
 
 if __name__ == "__main__":

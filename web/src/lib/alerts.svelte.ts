@@ -1,4 +1,5 @@
-import { errorMessage, isOffline, type Api } from './api';
+import type { Api } from './api';
+import { Loading } from './loading.svelte';
 import type { Image, ModerationLabel } from './protocol';
 
 const MAX_ALERTS = 200;
@@ -13,46 +14,49 @@ export interface Alert {
 /** Offensive pictures that wait for a decision, newest first. */
 export class Alerts {
   items = $state.raw<Alert[]>([]);
-  loading = $state(true);
-  error = $state<string>();
   /** Whether more are waiting than are shown. */
   more = $state(false);
   announcement = $state('');
-  #load = 0;
-  #offline = false;
+  #loading = new Loading();
 
   constructor(private readonly api: Api) {}
 
-  async reload(): Promise<void> {
-    this.#load += 1;
-    const load = this.#load;
-    this.#offline = false;
-    try {
-      const listed: Alert[] = [];
-      let cursor: string | undefined;
-      do {
-        const page = await this.api.pending(cursor);
-        for (const image of page.images)
-          listed.push({ image, moderation: image.moderation ?? [], live: false });
-        cursor = page.next ?? undefined;
-      } while (cursor !== undefined && listed.length < MAX_ALERTS);
-      if (load !== this.#load) return;
-      this.more = cursor !== undefined;
-      const known = new Map(this.items.map((alert) => [alert.image.image_id, alert]));
-      this.items = sort(listed.map((alert) => ({ ...known.get(alert.image.image_id), ...alert })));
-      this.error = undefined;
-    } catch (error) {
-      if (load !== this.#load) return;
-      this.error = errorMessage(error);
-      this.#offline = isOffline(error);
-    } finally {
-      if (load === this.#load) this.loading = false;
-    }
+  get loading(): boolean {
+    return this.#loading.active;
+  }
+
+  get error(): string | undefined {
+    return this.#loading.error;
+  }
+
+  reload(): Promise<void> {
+    return this.#loading.run(
+      () => this.#pending(),
+      ({ listed, more }) => {
+        this.more = more;
+        const known = new Map(this.items.map((alert) => [alert.image.image_id, alert]));
+        this.items = sort(
+          listed.map((alert) => ({ ...known.get(alert.image.image_id), ...alert })),
+        );
+      },
+    );
+  }
+
+  async #pending(): Promise<{ listed: Alert[]; more: boolean }> {
+    const listed: Alert[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await this.api.pending(cursor);
+      for (const image of page.images)
+        listed.push({ image, moderation: image.moderation ?? [], live: false });
+      cursor = page.next ?? undefined;
+    } while (cursor !== undefined && listed.length < MAX_ALERTS);
+    return { listed, more: cursor !== undefined };
   }
 
   /** Loads again what failed because the server could not be reached. */
   retry(): void {
-    if (this.#offline) void this.reload();
+    if (this.#loading.failedOffline) void this.reload();
   }
 
   arrive(image: Image, moderation: ModerationLabel[]): void {

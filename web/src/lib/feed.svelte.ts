@@ -1,6 +1,7 @@
 import { ApiError, errorMessage, isOffline, type Api } from './api';
 import { arrive, type FeedItem, reload, without } from './feed-items';
 import { median, plural } from './format';
+import { Loading } from './loading.svelte';
 import type { Image } from './protocol';
 
 const FIRST_PAGE = 48;
@@ -10,8 +11,6 @@ const ANNOUNCEMENT_DELAY_MS = 1_500;
 /** What is shown under *Live*. */
 export class Feed {
   items = $state.raw<FeedItem[]>([]);
-  loading = $state(true);
-  error = $state<string>();
   filter = $state('');
   filterError = $state<ApiError>();
   /** How many arrived live since the web app was opened. */
@@ -21,8 +20,7 @@ export class Feed {
   #times = $state.raw<number[]>([]);
   #arrivals = $state.raw<number[]>([]);
   #generation = 0;
-  #offline = false;
-  #load = 0;
+  #loading = new Loading();
   /** The filter last requested, whether or not it could be applied. */
   #requestedFilter = '';
   #unannounced: Image[] = [];
@@ -34,6 +32,14 @@ export class Feed {
     private readonly api: Api,
     private readonly watch: (filter: string) => void,
   ) {}
+
+  get loading(): boolean {
+    return this.#loading.active;
+  }
+
+  get error(): string | undefined {
+    return this.#loading.error;
+  }
 
   start(): void {
     this.watch('');
@@ -50,19 +56,17 @@ export class Feed {
     const filter = query.trim();
     this.#requestedFilter = filter;
     this.filterError = undefined;
-    this.#load += 1;
-    const load = this.#load;
+    const isLatest = this.#loading.begin();
     try {
       const page = await this.api.images({ q: filter, limit: FIRST_PAGE });
-      if (load !== this.#load) return;
+      if (!isLatest()) return;
+      this.#loading.succeeded();
       this.filter = filter;
-      this.error = undefined;
-      this.loading = false;
       this.#generation += 1;
       this.items = reload([], page.images, this.#generation);
       this.watch(filter);
     } catch (error) {
-      if (load !== this.#load) return;
+      if (!isLatest()) return;
       this.filterError =
         error instanceof ApiError ? error : new ApiError(0, 'unknown', errorMessage(error));
     }
@@ -79,28 +83,17 @@ export class Feed {
     return this.reload();
   }
 
-  async reload(): Promise<void> {
-    this.#load += 1;
-    const load = this.#load;
-    this.#offline = false;
-    try {
-      const page = await this.api.images({ q: this.filter, limit: FIRST_PAGE });
-      if (load !== this.#load) return;
-      this.items = reload(this.items, page.images, this.#generation);
-      this.error = undefined;
-    } catch (error) {
-      if (load !== this.#load) return;
-      this.error = errorMessage(error);
-      this.#offline = isOffline(error);
-    } finally {
-      if (load === this.#load) this.loading = false;
-    }
+  reload(): Promise<void> {
+    return this.#loading.run(
+      () => this.api.images({ q: this.filter, limit: FIRST_PAGE }),
+      (page) => (this.items = reload(this.items, page.images, this.#generation)),
+    );
   }
 
   /** Loads again what failed because the server could not be reached. */
   retry(): void {
     if (isOffline(this.filterError)) void this.setFilter(this.#requestedFilter);
-    else if (this.#offline) void this.reload();
+    else if (this.#loading.failedOffline) void this.reload();
   }
 
   arrive(image: Image): void {
