@@ -53,17 +53,17 @@ pub enum Action {
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Outcome {
-    /// It was done.
+    /// The action was carried out.
     Succeeded,
     /// It was wrong: a password, for instance.
     Failed,
     /// It was not tried, because there were too many tries before.
     Slowed,
-    /// It is not allowed.
+    /// The actor was not allowed to do it.
     Refused,
 }
 
-/// One line.
+/// One line of the audit log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     action: Action,

@@ -5,11 +5,11 @@ use std::time::Duration;
 /// Waits that grow from failure to failure.
 #[derive(Debug, Clone, Copy)]
 pub struct Backoff {
-    /// After the first failure.
+    /// The delay after the first failure.
     pub first: Duration,
     /// By how much each further wait is longer than the one before.
     pub factor: u32,
-    /// No wait is longer.
+    /// The maximum delay.
     pub longest: Duration,
     /// The share of a wait that chance may take off, from 0 to 1, so that what failed together is not tried together.
     pub jitter: f64,

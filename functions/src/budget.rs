@@ -55,7 +55,7 @@ impl MemoryBudget {
         self.total
     }
 
-    /// What nobody holds now.
+    /// The memory that is free at the moment.
     pub fn available(&self) -> ByteSize {
         ByteSize::new(self.free.available_permits() as u64 * GRAIN)
     }
@@ -98,7 +98,7 @@ impl MemoryPermit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ByteSize(u64);
 
-/// Units, the largest first.
+/// Units and their sizes in bytes, largest first.
 const UNITS: [(&str, u64); 4] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 
 impl ByteSize {

@@ -17,7 +17,7 @@ pub const BURST_SECONDS: u32 = 2;
 /// A connection that is quiet for this long is closed. Messages in either direction count, and a client's own pings; the
 /// server's pings and their pongs do not.
 pub const IDLE_TIMEOUT: Duration = Duration::from_mins(10);
-/// No connection lives longer.
+/// Maximum age of a connection.
 pub const CONNECTION_TTL: Duration = Duration::from_hours(2);
 /// How long after its token's end a connection is served at most.
 pub const TOKEN_GRACE: TimeDelta = TimeDelta::seconds(25);

@@ -22,7 +22,7 @@ const WINDOW: Duration = Duration::from_mins(1);
 /// What is written where the sources are too many.
 const OTHERS: &str = "other addresses";
 
-/// Of this process.
+/// The limit of this process.
 pub(super) fn limit() -> MutexGuard<'static, Limit> {
     static LIMIT: LazyLock<Mutex<Limit>> = LazyLock::new(Mutex::default);
     LIMIT.lock().unwrap_or_else(PoisonError::into_inner)
@@ -34,7 +34,7 @@ pub(super) fn now() -> Duration {
     BEGUN.elapsed()
 }
 
-/// Failures of this minute.
+/// The failures counted in the current minute.
 #[derive(Debug, Default)]
 pub(super) struct Limit {
     kinds: HashMap<Kind, Failures>,

@@ -7,11 +7,11 @@ use crate::protocol::MAX_REFERENCE;
 use crate::query::{self, Query};
 use crate::rest::CODES;
 
-/// A [`Name`](crate::model::Name).
+/// Pattern of a [`Name`](crate::model::Name).
 pub(super) const NAME: &str = "^[A-Za-z0-9._-]{1,64}$";
-/// An [`ImageId`](crate::model::ImageId).
+/// Pattern of an [`ImageId`](crate::model::ImageId).
 pub(super) const IMAGE_ID: &str = "^[0-9a-f]{64}$";
-/// A [`Topic`](crate::model::Topic).
+/// Pattern of a [`Topic`](crate::model::Topic).
 pub(super) const TOPIC: &str = "^(labels|uploads|moderation|runs|(device|app):[A-Za-z0-9._-]{1,64})$";
 /// A topic that programs publish to.
 pub(super) const APP_TOPIC: &str = "^app:[A-Za-z0-9._-]{1,64}$";

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use crate::model::{BusEvent, ImageId, IndexRequest, JobRequest, UploadId, UploadRef, UploadState};
 use crate::ports::{Bus, Images, PortResult, Undelivered, Uploads};
 
-/// The function's parts.
+/// Reports exhausted jobs to the uploaders.
 #[derive(Clone)]
 pub struct Failed {
     /// Finds the uploads to report to.
     pub images: Arc<dyn Images>,
-    /// Their rows.
+    /// The rows of uploads.
     pub uploads: Arc<dyn Uploads>,
-    /// To `notify`.
+    /// Carries the events to `notify`.
     pub bus: Arc<dyn Bus>,
     /// Who sees to the receivers of a notification that could not be pushed.
     pub undelivered: Arc<dyn Undelivered>,

@@ -15,26 +15,26 @@ use crate::ports::{AnalysisJob, Bus, NewImage, ObjectInfo, ObjectKey, Objects, P
 use crate::ports::{Clock, Detector, Images};
 use crate::settings::Settings;
 
-/// The function's parts.
+/// Checks an uploaded picture and stores its files and its row.
 #[derive(Clone)]
 pub struct Ingest {
-    /// What time it is.
+    /// Dates rows and events.
     pub clock: Arc<dyn Clock>,
-    /// The bucket.
+    /// The bucket that the picture is in.
     pub objects: Arc<dyn Objects>,
     /// Rows of uploads.
     pub uploads: Arc<dyn Uploads>,
     /// Rows of images.
     pub images: Arc<dyn Images>,
-    /// Before `analyze`.
+    /// The queue before `analyze`.
     pub queue: Arc<dyn Queue>,
-    /// To `notify`.
+    /// Carries events to `notify`.
     pub bus: Arc<dyn Bus>,
-    /// Where pictures are decoded.
+    /// Decodes pictures within the memory budget.
     pub decoding: Decoding,
     /// Looks at each picture while it is decoded anyway; `None` where the detector works elsewhere.
     pub detector: Option<Arc<dyn Detector>>,
-    /// The largest picture.
+    /// The maximum size of a picture.
     pub settings: Arc<Settings>,
 }
 

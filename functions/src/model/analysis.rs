@@ -35,7 +35,7 @@ pub struct Color {
     pub percent: Confidence,
 }
 
-/// A detector that gave no answer about a picture, where others did.
+/// A detector that failed on a picture which others analyzed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FailedDetector {
     /// The detector, as `source` of a label names it.
@@ -45,15 +45,15 @@ pub struct FailedDetector {
     pub reason: String,
 }
 
-/// What a detector says of one picture, or several together, before anything is decided. Each has cut by its own minimum:
-/// what stands here counts.
+/// The raw result of one detector for a picture, or of several together. Each has applied its own minimum confidence:
+/// everything in here counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Detection {
     /// In the detector's own order of importance.
     pub labels: Vec<Label>,
     /// Empty unless the picture is offensive.
     pub moderation: Vec<ModerationLabel>,
-    /// Most frequent first.
+    /// Dominant colours, most frequent first.
     pub colors: Vec<Color>,
     /// The detectors that were asked too, and gave no answer.
     pub failed: Vec<FailedDetector>,
@@ -88,9 +88,9 @@ pub struct Analysis {
     pub labels: Vec<Label>,
     /// Why the image is offensive; empty if it is not.
     pub moderation: Vec<ModerationLabel>,
-    /// Most frequent first.
+    /// Dominant colours, most frequent first.
     pub colors: Vec<Color>,
-    /// When `analyze` had the detector's answer.
+    /// When `analyze` got the detector's result.
     pub labelled_at: DateTime<Utc>,
     /// Whether an offensive image is only hidden: it waits for a moderator, and nobody is alerted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

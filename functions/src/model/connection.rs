@@ -5,14 +5,15 @@ use chrono::{DateTime, Utc};
 use super::{Caller, ConnectionId};
 use crate::limits::TOKEN_GRACE;
 
-/// An open socket. After `$connect` this row rules, not the authorizer's context, which never changes.
+/// An open socket. After `$connect` this row is authoritative, not the authorizer's context, which never changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connection {
-    /// As the gateway named it.
+    /// The id that the gateway gave it.
     pub id: ConnectionId,
-    /// Who, with which groups, until when.
+    /// The caller, with groups and expiry.
     pub caller: Caller,
-    /// With the id, what a clean-up compares before it deletes (`docs/guarantees.md#a-late-clean-up-ends-no-new-session`).
+    /// Compared together with the id before a cleanup deletes the row
+    /// (`docs/guarantees.md#a-late-clean-up-ends-no-new-session`).
     pub connected_at: DateTime<Utc>,
 }
 

@@ -14,21 +14,21 @@ pub struct UploadRef {
     pub user: UserId,
 }
 
-/// An image that goes, as it was when that was asked for.
+/// An image to be removed, as it was when its removal was requested.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemovedImage {
     /// The SHA-256 of its bytes.
     pub image_id: ImageId,
-    /// Which files it has: if the same bytes come again, that is another generation.
+    /// The generation of its files: if the same bytes are uploaded again, that is another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<UploadId>,
     /// When its first upload was accepted, which distinguishes it from the same bytes uploaded again later.
     pub uploaded_at: DateTime<Utc>,
     /// The `sub` of everybody who had uploaded it.
     pub uploaders: Vec<UserId>,
-    /// Whether those who are no moderators had seen it.
+    /// Whether anybody but moderators could see it.
     pub was_public: bool,
-    /// Uploads that waited for its result, which does not come any more.
+    /// Uploads that were waiting for its result, which will not come any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting: Vec<UploadRef>,
 }
@@ -43,18 +43,19 @@ impl RemovedImage {
 /// What `analyze` found in an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageAnalyzed {
-    /// Whose bytes.
+    /// The image that was analyzed.
     pub image_id: ImageId,
-    /// What the detector found, as far as it is kept.
+    /// The part of the detector's result that is kept.
     pub analysis: Analysis,
 }
 
-/// An image is to be removed.
+/// A request to remove an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemovalRequest {
     /// Whom to notify of it afterwards.
     pub image: RemovedImage,
-    /// Whoever asked; if somebody else brought it too, it stays. `None`: a moderator, who is asked no more.
+    /// The uploader who requested it: if somebody else has uploaded the image too, it stays. `None` for a moderator, who
+    /// may always remove it.
     pub only_uploader: Option<UserId>,
 }
 
@@ -65,12 +66,12 @@ pub enum BusEvent {
     /// `analyze` has a result; `index` stores it.
     #[serde(rename = "image.analyzed")]
     ImageAnalyzed(ImageAnalyzed),
-    /// An image is stored and found by search. One event an upload.
+    /// An image is stored and searchable. One event per upload.
     #[serde(rename = "image.labelled")]
     ImageLabelled {
-        /// The image.
+        /// The image's id.
         image_id: ImageId,
-        /// Whose upload it answers.
+        /// The upload that this is the result of.
         upload: UploadRef,
         /// Whether this upload completed the image: then everyone is notified of it, not only the uploader.
         first: bool,
@@ -78,38 +79,38 @@ pub enum BusEvent {
     /// An offensive image is stored.
     #[serde(rename = "image.offensive")]
     ImageOffensive {
-        /// The image.
+        /// The image's id.
         image_id: ImageId,
-        /// See [`ImageFiles::generation`]: bytes that were deleted and come again alert again.
+        /// See [`ImageFiles::generation`]: bytes that were deleted and uploaded again raise another alert.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         generation: Option<UploadId>,
     },
-    /// An image is to go, for good reason; `index` removes it, if that did not happen yet.
+    /// An image's removal was requested; `index` carries it out if that has not happened yet.
     #[serde(rename = "image.unwanted")]
     ImageRemovalRequested(RemovalRequest),
-    /// An image is gone, with its files and index entries.
+    /// An image was removed, with its files and index entries.
     #[serde(rename = "image.removed")]
     ImageRemoved(RemovedImage),
-    /// The bytes are a good picture.
+    /// An upload is a valid picture and was accepted.
     #[serde(rename = "upload.received")]
     UploadReceived {
-        /// The upload.
+        /// The upload and its uploader.
         upload: UploadRef,
     },
-    /// The bytes are none that we take.
+    /// An upload is not an acceptable picture and was rejected.
     #[serde(rename = "upload.rejected")]
     UploadRejected {
-        /// The upload.
+        /// The upload and its uploader.
         upload: UploadRef,
-        /// In words for the uploader.
+        /// The reason, in words for the uploader.
         reason: String,
     },
-    /// A good picture could not be analyzed.
+    /// A valid picture could not be analyzed.
     #[serde(rename = "upload.failed")]
     UploadFailed {
-        /// The upload.
+        /// The upload and its uploader.
         upload: UploadRef,
-        /// In words for the uploader.
+        /// The reason, in words for the uploader.
         reason: String,
     },
     /// A program published to a topic.

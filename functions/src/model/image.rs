@@ -34,7 +34,7 @@ impl ImageType {
     }
 }
 
-/// The media type is none that is taken.
+/// The media type is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not supported: send image/jpeg, image/png or image/webp")]
 pub struct ImageTypeError(String);
@@ -77,12 +77,12 @@ impl FromStr for Position {
     }
 }
 
-/// An upload that brought the image.
+/// One upload of the image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttachedUpload {
     /// The upload that sent these bytes.
     pub upload_id: UploadId,
-    /// The `sub` of its uploader, whose topic `uploads` hears of it.
+    /// The `sub` of its uploader, who is notified on `uploads`.
     pub user: UserId,
 }
 
@@ -106,17 +106,17 @@ pub struct Image {
     pub content_type: ImageType,
     /// The size of the uploaded bytes.
     pub size: u64,
-    /// In pixels, as seen (after orientation).
+    /// Width in pixels, after applying the orientation.
     pub width: u32,
-    /// In pixels, as seen (after orientation).
+    /// Height in pixels, after applying the orientation.
     pub height: u32,
     /// When the first upload of these bytes was accepted.
     pub uploaded_at: DateTime<Utc>,
     /// The upload that made this row and wrote its files. See [`ImageFiles::generation`].
     pub generation: Option<UploadId>,
-    /// In the order in which they came; the first made the image.
+    /// Its uploads, in order; the first created the image.
     pub uploads: Vec<AttachedUpload>,
-    /// `None` until `index` stored it.
+    /// The result; `None` until `index` has stored it.
     pub result: Option<StoredResult>,
 }
 
@@ -139,12 +139,12 @@ impl Image {
         ImageFiles { image_id: self.id, generation: self.generation.clone() }
     }
 
-    /// Whether somebody brought this image.
+    /// Whether this user uploaded the image.
     pub fn is_uploaded_by(&self, user: &UserId) -> bool {
         self.uploads.iter().any(|upload| upload.user == *user)
     }
 
-    /// Whether nobody else brought it.
+    /// Whether nobody else uploaded it.
     pub fn is_only_uploaded_by(&self, user: &UserId) -> bool {
         !self.uploads.is_empty() && self.uploads.iter().all(|upload| upload.user == *user)
     }

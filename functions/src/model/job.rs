@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{BusEvent, ImageAnalyzed, ImageId, ImageType, RemovalRequest, UploadId};
 
-/// An upload's object was put where its form posts to: what `ingest` takes.
+/// A newly stored object of an upload: the request of `ingest`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewObject {
     /// The upload. Its object lies under [`crate::ports::ObjectKey::new_upload`].
@@ -15,7 +15,7 @@ pub struct NewObject {
     pub created_at: DateTime<Utc>,
 }
 
-/// What `ingest` asks of `analyze`: the body of the queue's messages.
+/// The request of `analyze`, sent by `ingest`: the body of the queue's messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnalysisJob {
     /// The image; its bytes lie under [`crate::ports::ObjectKey::processed`].
@@ -24,22 +24,22 @@ pub struct AnalysisJob {
     pub content_type: ImageType,
 }
 
-/// What `index` is asked to do: the events of [`BusEvent::FOR_INDEX`].
+/// The request of `index`: the events of [`BusEvent::FOR_INDEX`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "lowercase")]
 pub enum IndexRequest {
-    /// Store a result.
+    /// Store the result of an analysis.
     Store(ImageAnalyzed),
-    /// Remove an image.
+    /// Remove an image, if its removal still applies.
     Remove(RemovalRequest),
 }
 
-/// An event as the bus delivers it: what `notify` takes.
+/// An event as the bus delivers it: the request of `notify`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// When it was published. A repeat has the same time.
     pub at: DateTime<Utc>,
-    /// What happened.
+    /// The event itself.
     #[serde(rename = "event")]
     pub body: BusEvent,
 }
@@ -49,13 +49,13 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "job", content = "request", rename_all = "lowercase")]
 pub enum JobRequest {
-    /// For `ingest`.
+    /// A request for `ingest`.
     Ingest(NewObject),
-    /// For `analyze`.
+    /// A request for `analyze`.
     Analyze(AnalysisJob),
-    /// For `index`.
+    /// A request for `index`.
     Index(IndexRequest),
-    /// For `notify`.
+    /// A request for `notify`.
     Notify(Event),
 }
 

@@ -39,7 +39,7 @@ pub enum Replacing {
     All,
 }
 
-/// Whether subscriptions were stored.
+/// The outcome of storing subscriptions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subscribed {
     /// They are stored, all of them `Replaying`.

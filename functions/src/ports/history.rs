@@ -19,7 +19,7 @@ pub struct NewEntry {
 pub struct TopicPosition {
     /// The topic that the notification is on.
     pub topic: TopicKey,
-    /// Its number there.
+    /// The notification's number on the topic.
     pub seq: Seq,
     /// What a pushed frame shows: the delivered watermark, never ahead of what is still being pushed.
     pub cursor: Cursor,
@@ -48,7 +48,7 @@ pub struct Head {
 /// One entry of one topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryEntry {
-    /// Its number.
+    /// The entry's number on its topic.
     pub seq: Seq,
     /// The notification as it was written.
     pub notification: Notification,

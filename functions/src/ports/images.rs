@@ -16,9 +16,9 @@ pub struct NewImage {
     pub content_type: ImageType,
     /// The number of uploaded bytes.
     pub size: u64,
-    /// In pixels, as seen.
+    /// Width in pixels, after applying the orientation.
     pub width: u32,
-    /// In pixels, as seen.
+    /// Height in pixels, after applying the orientation.
     pub height: u32,
     /// When the object was created.
     pub uploaded_at: DateTime<Utc>,
@@ -27,7 +27,7 @@ pub struct NewImage {
 /// A label and how many images of the audience's have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabelCount {
-    /// The label's whole name.
+    /// The label's full name.
     pub name: LabelName,
     /// How many images that the audience may see have it; at least 1.
     pub count: u64,

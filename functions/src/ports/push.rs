@@ -27,7 +27,7 @@ impl Frame {
 pub struct Pushed {
     /// The frame that all of them get.
     pub frame: Frame,
-    /// The receivers, each once.
+    /// The receivers, without duplicates.
     pub to: Vec<ConnectionId>,
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Progress(Arc<AtomicU64>);
 
 impl Progress {
-    /// Something was done.
+    /// Records progress.
     pub fn made(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }

@@ -12,7 +12,7 @@ use labelcast_functions::rest::{Path, Precondition, Validators, error, fallback}
 use crate::pages::Page;
 use crate::settings::WebSettings;
 
-/// Serves the web app.
+/// Serves the embedded web app and its settings.
 #[derive(Debug, Clone)]
 pub struct WebApp {
     settings: Arc<WebSettings>,

@@ -28,7 +28,7 @@ pub async fn a_connection_round_trips(backend: impl Backend) {
     assert_eq!(backend.ports().connections.get(&connection_id("unknown")).await.unwrap(), None);
 }
 
-/// However they race.
+/// Even if they race.
 pub async fn the_connections_of_a_user_are_limited(backend: impl Backend) {
     let connections: Vec<Connection> = (0..6).map(|n| connection(&backend, &format!("a{n}"), "anna")).collect();
     let port = &backend.ports().connections;

@@ -22,7 +22,7 @@ use super::stepped::Stepped;
 use crate::interleave::{Actor, Interleaving};
 use crate::picture;
 
-/// Crashes of one run.
+/// Number of crashes in one run.
 const CRASHES: u32 = 6;
 
 type Published = Arc<Mutex<Vec<BusEvent>>>;

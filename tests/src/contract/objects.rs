@@ -62,7 +62,7 @@ pub async fn an_object_round_trips(backend: impl Backend) {
     assert_eq!(bytes_of(&backend, &key).await.as_deref(), Some(&b""[..]));
 }
 
-/// Twice is fine.
+/// Deleting it twice is fine.
 pub async fn a_deleted_object_is_gone(backend: impl Backend) {
     let key = ObjectKey::thumbnail(&files(1));
     backend.ports().objects.write(&key, "image/jpeg", Bytes::from_static(b"small")).await.unwrap();

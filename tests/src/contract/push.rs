@@ -28,7 +28,7 @@ pub async fn a_frame_reaches_all_its_receivers(backend: impl Backend) {
     }
 }
 
-/// And holds up nobody.
+/// They do not delay the others.
 pub async fn gone_receivers_are_named(backend: impl Backend) {
     let (one, mut socket) = backend.open().await;
     let (gone, left) = backend.open().await;

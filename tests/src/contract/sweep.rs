@@ -13,7 +13,7 @@ use labelcast_functions::settings::Settings;
 use super::Backend;
 use super::samples::{begin, bring, connect, connection_id, image_id, state_of, upload_id};
 
-/// Cannot close one connection.
+/// A pusher that cannot close one connection.
 struct Stubborn(ConnectionId);
 
 #[async_trait]

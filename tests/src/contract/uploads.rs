@@ -44,7 +44,7 @@ pub async fn a_user_over_the_quota_cannot_begin_an_upload(backend: impl Backend)
     assert_eq!(backend.ports().uploads.create(&pending("u5", "anna", now), quota(now)).await.unwrap(), Created::Stored);
 }
 
-/// However they race.
+/// Even if they race.
 pub async fn concurrent_uploads_do_not_exceed_the_quota(backend: impl Backend) {
     let now = backend.clock().now();
     let quota = Quota { per_hour: 3, since: now - TimeDelta::hours(1) };

@@ -29,7 +29,7 @@ pub enum CheckError {
     /// The database did not respond.
     #[error(transparent)]
     Port(#[from] PortError),
-    /// The file system refused.
+    /// The file system returned an error.
     #[error("cannot read {path}: {why}", path = path.display())]
     Read {
         /// The file or folder that could not be read.

@@ -28,7 +28,7 @@ use super::transport::Transport;
 use super::{Gateway, Routes, handshake, message, session};
 use crate::server::ConnectionPermit;
 
-/// Handles a handshake.
+/// Handles the HTTP request of a handshake, up to the 101.
 pub async fn upgrade(gateway: Gateway, routes: Arc<dyn Routes>, request: Request) -> Response {
     let (mut request, _) = request.into_parts();
     let upgrade = request.extensions.remove::<OnUpgrade>();

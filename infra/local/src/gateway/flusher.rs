@@ -22,7 +22,7 @@ pub(super) struct Flusher {
 #[derive(Default)]
 struct State {
     waiting: VecDeque<Arc<Socket>>,
-    /// Since the beginning.
+    /// The place of the last socket handed over, counted since the start.
     dispatched: Place,
     flushed: Place,
     /// Tasks that are under way.

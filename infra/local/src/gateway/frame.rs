@@ -11,7 +11,7 @@ pub(super) const fn ping() -> Bytes {
     Bytes::from_static(&[PING, 0])
 }
 
-/// A text frame.
+/// Encodes a text frame.
 pub(super) fn text(payload: &[u8]) -> Bytes {
     let mut frame = BytesMut::with_capacity(payload.len() + 10);
     frame.put_u8(TEXT);

@@ -7,7 +7,7 @@ use labelcast_functions::model::{Caller, ConnectionId, Seq};
 use labelcast_functions::ports::{Subscription, SubscriptionState, Which};
 use labelcast_functions::query::Bucket;
 
-/// A subscription in memory.
+/// A subscription as held in memory.
 pub(super) struct Entry {
     pub(super) subscription: Subscription,
     /// Replayed up to here; `None` while it is replaying.

@@ -16,11 +16,11 @@ pub(super) const SLOW_PONG_TIMEOUT: Duration = Duration::from_mins(2);
 /// What may wait for a connection that reads slowly: about what a browser tab in the background misses in a minute.
 /// Frames are shared by their receivers, so this is not memory of its own for each.
 pub(super) const WAITING_BYTES: usize = 1024 * 1024;
-/// The same in frames.
+/// The same limit in frames.
 pub(super) const WAITING_FRAMES: usize = 2048;
 /// A replay goes on once less than this waits.
 pub(super) const ROOM_BYTES: usize = WAITING_BYTES / 4;
-/// The same in frames.
+/// The same limit in frames.
 pub(super) const ROOM_FRAMES: usize = 256;
 /// What may be left of a part of a replay when the next is read.
 pub(super) const WRITTEN_BYTES: usize = 4 * 1024;

@@ -25,7 +25,7 @@ pub(super) struct Liveness {
 /// What is to be done about a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Check {
-    /// Nothing now.
+    /// Nothing is due.
     Nothing,
     /// A ping is due.
     Ping,
@@ -42,7 +42,7 @@ impl Liveness {
         }
     }
 
-    /// Something was read.
+    /// Records that something was read.
     pub(super) fn heard(&self) {
         self.pinged.clear();
     }

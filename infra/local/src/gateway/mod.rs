@@ -55,7 +55,7 @@ use crate::progress::Progress;
 /// The functions behind the routes.
 #[async_trait]
 pub trait Routes: Send + Sync {
-    /// Who shows this token.
+    /// Verifies the token of a handshake and returns its caller.
     async fn authorize(&self, token: Option<&str>) -> Result<Caller, AuthorizeError>;
     /// Stores a connection that was authorized; the client is let in only then.
     async fn connect(&self, connection: &Connection) -> PortResult<Connected>;

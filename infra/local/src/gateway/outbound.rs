@@ -10,7 +10,7 @@ use super::limits::{ROOM_BYTES, ROOM_FRAMES, WAITING_BYTES, WAITING_FRAMES, WRIT
 /// Frames put into one write: as many as Linux takes slices without another copy being worth it.
 const GATHERED: usize = 64;
 
-/// The queue.
+/// The queue of one socket's outgoing frames.
 #[derive(Default)]
 pub(super) struct Outbound {
     frames: VecDeque<Bytes>,
@@ -39,7 +39,7 @@ pub(super) enum Queued {
 /// What became of a flush.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flushed {
-    /// Nothing waits any more.
+    /// Everything was written.
     All,
     /// The stream takes no more for now.
     Blocked,
@@ -93,7 +93,7 @@ impl Outbound {
         self.frames.is_empty() && !self.blocked
     }
 
-    /// How much waits.
+    /// The size of all queued frames, in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -7,7 +7,7 @@ use labelcast_functions::limits::{FRAME_BYTES, MESSAGE_BYTES};
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Error, Message};
 
-/// What was read.
+/// A message or control frame that was read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Incoming {
     /// A text message.
@@ -22,7 +22,7 @@ pub(super) enum Incoming {
     Violation {
         /// As RFC 6455, 7.4.1, and API Gateway have it.
         code: u16,
-        /// For the close frame.
+        /// The reason in the close frame.
         reason: &'static str,
     },
 }

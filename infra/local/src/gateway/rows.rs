@@ -11,7 +11,7 @@ use labelcast_functions::ports::{MessageAllowed, Replacing, Subscribed, Subscrip
 
 use super::interest::Interest;
 
-/// All rows.
+/// The rows of all connections.
 #[derive(Default)]
 pub(super) struct Rows {
     connections: HashMap<ConnectionId, Row>,

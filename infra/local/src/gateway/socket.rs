@@ -20,7 +20,7 @@ use super::uptime::{AtomicMoment, Moment, Now};
 
 const UNANSWERED_PING: &str = "a ping was not answered in time; connect again and resume with your cursors";
 
-/// An open socket.
+/// An open socket with its queue and its liveness.
 pub(super) struct Socket {
     pub(super) peer: Arc<Peer>,
     pub(super) transport: Transport,
@@ -49,7 +49,7 @@ pub(super) enum Room {
     Written,
 }
 
-/// How a socket ended.
+/// Why a socket ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
     /// The code of the close frame, or 1005 or 1006 where there was none (RFC 6455, 7.4.1).

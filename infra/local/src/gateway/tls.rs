@@ -41,7 +41,7 @@ impl Write for NeverWaits<'_> {
 }
 
 impl Tls {
-    /// After the TLS handshake.
+    /// Wraps a stream whose TLS handshake is complete.
     pub(super) fn new(stream: TlsStream<TcpStream>) -> Self {
         let (stream, connection) = stream.into_inner();
         Self { stream, connection: Mutex::new(connection) }

@@ -24,7 +24,7 @@ pub trait ObjectCreated: Send + Sync {
     async fn created(&self, reserved: Reservation, object: NewObject) -> PortResult<()>;
 }
 
-/// What the handlers share.
+/// State shared by the bucket's handlers.
 #[derive(Clone)]
 pub(super) struct Bucket {
     pub(super) objects: FileObjects,

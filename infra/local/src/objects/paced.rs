@@ -10,11 +10,11 @@ use axum::body::BodyDataStream;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 
-/// What may come before the file: 20 KiB of fields, what stands around them, and the first piece of the file.
+/// Maximum size before the file, in bytes: 20 KiB of fields, their headers, and the first chunk of the file.
 const BEFORE_FILE: usize = 128 << 10;
-/// What is still read of a form that was refused.
+/// How much of a refused form is drained, in bytes.
 const READ_AFTER_REFUSAL: usize = 32 << 20;
-/// For as long.
+/// How long the rest of a refused form is drained.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// More came before the file than a form may have.
@@ -31,7 +31,7 @@ pub(super) struct Paced<S = BodyDataStream> {
     in_file: Arc<AtomicBool>,
 }
 
-/// Tells a body that its file has begun.
+/// Notifies a body that its file has begun.
 #[derive(Clone)]
 pub(super) struct FileBegins(Arc<AtomicBool>);
 

@@ -23,7 +23,7 @@ use crate::signature::{Accepted, IncomingForm, PostPolicy, S3Error};
 const MAX_FIELD: usize = 20 << 10;
 /// S3's code for a client that sends too slowly.
 const TIMED_OUT: &str = "RequestTimeout";
-/// Fields of a form.
+/// Maximum number of fields in a form.
 const MAX_FIELDS: usize = 64;
 /// How long everything before the file may take to arrive: until then nobody has shown that they may post at all.
 const FIELDS_TIMEOUT: Duration = Duration::from_secs(10);

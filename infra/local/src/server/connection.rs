@@ -36,7 +36,7 @@ const MAX_URL: usize = 16 << 10;
 /// Names and values of all headers: a token of 8 KiB several times over.
 const MAX_HEADERS: usize = 32 << 10;
 
-/// What all connections share.
+/// State shared by all connections.
 pub(super) struct Shared {
     pub(super) app: Router,
     pub(super) acceptor: Option<TlsAcceptor>,

@@ -48,7 +48,7 @@ impl<T> Explained<T> {
         Self { stream, is_https, replacement: None, lingering: None, stall: Stall::after(timeout) }
     }
 
-    /// The stream itself.
+    /// Unwraps the stream.
     pub fn into_inner(self) -> T {
         self.stream
     }

@@ -62,7 +62,7 @@ pub enum Tls {
 /// Why the server cannot listen.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
-    /// Others would read along.
+    /// The address is reachable from outside and has no TLS.
     #[error(
         "{0} can be reached from other machines, and nothing says how TLS is done: give --tls-cert and --tls-key, or \
          --behind-proxy if a proxy in front does it, or listen on 127.0.0.1"

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// How long clients have.
+/// How long clients may take for each part of a request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Timeouts {
     /// For TLS to begin, and for the head of a request, the next one too.

@@ -10,7 +10,7 @@ use super::S3Error;
 /// The largest object that S3 takes in one post, in bytes: the bound where a policy sets none.
 const LARGEST_POST: u64 = 5 << 30;
 
-/// A policy document, read.
+/// A parsed policy document.
 pub(super) struct Document {
     pub(super) expires_at: DateTime<Utc>,
     pub(super) conditions: Vec<Condition>,
@@ -21,7 +21,7 @@ pub(super) struct Document {
 /// A condition on one field.
 pub(super) struct Condition {
     matching: Matching,
-    /// Lower case, without `$`.
+    /// The field's name in lower case, without `$`.
     pub(super) field: String,
     /// As the policy wrote it, for the error.
     written: String,

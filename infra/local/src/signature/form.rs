@@ -67,7 +67,7 @@ impl Accepted {
     }
 }
 
-/// The check of forms.
+/// Verifies forms against their policies.
 #[derive(Debug, Clone, Copy)]
 pub struct PostPolicy;
 
@@ -118,7 +118,7 @@ fn base_name(filename: &str) -> &str {
     filename.rsplit(['/', '\\']).next().unwrap_or(filename)
 }
 
-/// By lower-case name.
+/// A form's fields by lower-case name.
 struct Fields(HashMap<String, String>);
 
 impl Fields {

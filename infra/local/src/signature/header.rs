@@ -11,7 +11,7 @@ use super::{KeyLookup, MAX_SKEW, has_token};
 /// Why a signed request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
-    /// No `Authorization` header.
+    /// The request has no `Authorization` header.
     #[error("the request is not signed: sign it with AWS Signature Version 4")]
     Missing,
     /// The header, the date or a signed header is not as it must be.
@@ -20,7 +20,7 @@ pub enum SignatureError {
          Signature=…`, with `host` and every `x-amz-` header signed and an `X-Amz-Date`"
     )]
     Malformed,
-    /// Signed for another service.
+    /// The request is signed for another service.
     #[error("the request is signed for another service: sign it for `execute-api`")]
     WrongService,
     /// Nobody has this access key.

@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 /// A request as it came, to be checked.
 #[derive(Debug, Clone, Copy)]
 pub struct Received<'a> {
-    /// For example `GET`.
+    /// The HTTP method, for example `GET`.
     pub method: &'a str,
     /// As it stood in the request line, still encoded, without the query.
     pub path: &'a str,

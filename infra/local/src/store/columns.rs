@@ -28,12 +28,12 @@ pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<
     serde_json::from_str(row.get_ref(column)?.as_str()?).map_err(|error| unreadable(column, error))
 }
 
-/// What [`json`] reads.
+/// Serialises what [`json`] reads.
 pub(super) fn to_json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("the model is plain data, which JSON can hold")
 }
 
-/// A moment, from milliseconds.
+/// A time, from milliseconds since 1970.
 pub(super) fn moment(row: &Row<'_>, column: usize) -> Result<DateTime<Utc>> {
     let milliseconds = row.get(column)?;
     DateTime::from_timestamp_millis(milliseconds).ok_or(Error::IntegralValueOutOfRange(column, milliseconds))

@@ -18,7 +18,7 @@ pub struct Glossary {
 #[derive(Debug, Default)]
 struct Language {
     code: &'static str,
-    /// As it is written.
+    /// Words with their accents.
     exact: HashMap<LabelName, LabelName>,
     /// Without accents; asked second, so that accents that distinguish two words take effect.
     loose: HashMap<LabelName, LabelName>,

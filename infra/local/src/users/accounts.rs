@@ -49,7 +49,7 @@ impl Known {
         self.versions.get(&caller.user) == Some(&caller.account_version)
     }
 
-    /// Moves with every change.
+    /// A number that changes with every change of a user.
     pub fn revision(&self) -> Option<i64> {
         self.revision
     }

@@ -44,7 +44,7 @@ pub struct Users {
 /// Who changes users, for the audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operator {
-    /// The server itself.
+    /// The server itself, rather than a person.
     Server,
     /// Somebody at the command line, by the system's user.
     CommandLine(String),

@@ -15,7 +15,7 @@ pub enum PasswordError {
     /// Too short or too long.
     #[error("a password must have 8 to 256 characters")]
     Length,
-    /// Our fault.
+    /// An internal failure.
     #[error(transparent)]
     Port(#[from] PortError),
 }

@@ -18,7 +18,7 @@ use crate::process::Measured;
 const PICTURES: usize = 500;
 /// Forms that are posted at once.
 const POSTERS: usize = 8;
-/// Between two small uploads.
+/// Pause between two small uploads.
 const PAUSE: Duration = Duration::from_millis(500);
 const SLOWEST: Duration = Duration::from_mins(5);
 

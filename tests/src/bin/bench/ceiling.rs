@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 type Sockets = Rc<RefCell<Vec<TcpStream>>>;
 
-/// Takes subscribers and publishers.
+/// Serves subscribers and publishers.
 pub async fn serve(port: u16) -> std::io::Result<()> {
     let sockets = Sockets::default();
     accept(port, |stream| connection(stream, sockets.clone())).await
@@ -78,7 +78,7 @@ pub async fn read_head(stream: &mut TcpStream, input: &mut Vec<u8>) -> std::io::
     Ok(true)
 }
 
-/// Handles a handshake.
+/// Completes a handshake.
 pub async fn switch_protocols(stream: &mut TcpStream, head: &[u8]) -> std::io::Result<()> {
     let head = String::from_utf8_lossy(head);
     let key = head.lines().find_map(|line| line.split_once("Sec-WebSocket-Key: ")).map(|(_, key)| key.trim());

@@ -31,7 +31,7 @@ pub struct Outcome {
     pub per_second: f64,
     /// Seconds of the server's CPU, per million deliveries.
     pub cpu_per_million: f64,
-    /// Lost, doubled or reordered.
+    /// Deliveries that were lost, duplicated or reordered.
     pub wrong: u64,
 }
 

@@ -13,11 +13,11 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rusqlite::{Connection, Transaction, params};
 
-/// Labels of an image.
+/// Number of labels per image.
 pub const LABELS_PER_IMAGE: usize = 10;
 /// Different labels. The n-th is 1/n times as frequent as the first.
 pub const LABELS: usize = 2_000;
-/// Different uploaders.
+/// Number of different uploaders.
 const USERS: u32 = 1_000;
 
 /// Every image has one of these two; one in [`BOTH`] has both. The worst case of a conjunction.

@@ -15,9 +15,9 @@ const SMALL_SIDE: u32 = 256;
 
 /// What the measurements look at. Pictures are never made larger.
 pub(super) struct Picture {
-    /// As seen: after orientation.
+    /// Width in pixels, after applying the orientation.
     pub(super) width: u32,
-    /// As seen: after orientation.
+    /// Height in pixels, after applying the orientation.
     pub(super) height: u32,
     /// At most 800 pixels a side.
     pub(super) grey: GrayImage,

@@ -17,7 +17,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction};
 use crate::store::columns::parsed;
 
 const EPOCH: &str = "epoch";
-/// Set in backups.
+/// The setting that marks a database as a copy, set in backups.
 const COPY: &str = "copy";
 /// The file that the epoch was drawn or used in last.
 const FILE: &str = "file";

@@ -31,7 +31,7 @@ pub(super) enum Advance {
     Down(i64),
     /// As far as the index knows, this image matches, and nothing above it.
     At(i64),
-    /// Nothing else matches.
+    /// There are no more matches.
     End,
 }
 

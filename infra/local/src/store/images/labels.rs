@@ -9,7 +9,7 @@ use crate::store::columns::{limit, parsed};
 /// order of their counts: one in a few has that prefix then.
 const SORTED: usize = 2_000;
 
-/// For autocompletion.
+/// The most frequent labels with a prefix, for autocompletion.
 pub(super) fn labels(
     connection: &Connection,
     prefix: &str,

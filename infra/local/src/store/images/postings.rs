@@ -100,7 +100,7 @@ impl AnyOf {
         Self { lists, heads: BinaryHeap::new(), started: false }
     }
 
-    /// How many terms.
+    /// The number of terms.
     pub(super) fn terms(&self) -> usize {
         self.lists.len()
     }

@@ -35,7 +35,7 @@ fn one(connection: &Connection, sql: &'static str, params: impl Params) -> rusql
     found.map(|(key, image)| Ok((key, Image { uploads: uploads(connection, key)?, ..image }))).transpose()
 }
 
-/// Without its uploads.
+/// Reads an image's row, without its uploads.
 fn keyed(row: &Row<'_>) -> rusqlite::Result<Keyed> {
     let image = Image {
         id: image_id(row, 1)?,

@@ -10,12 +10,12 @@ pub(super) enum Term<'a> {
     Uploader(&'a UserId),
     /// Images with a moderation label (`is:offensive`).
     Offensive,
-    /// Every image has it.
+    /// The term that every image has.
     Everything,
 }
 
 impl<'a> Term<'a> {
-    /// `terms.kind`
+    /// The value of `terms.kind`.
     pub(super) const fn kind(self) -> &'static str {
         match self {
             Self::Label(_) => "label",
@@ -24,7 +24,7 @@ impl<'a> Term<'a> {
         }
     }
 
-    /// `terms.name`
+    /// The value of `terms.name`.
     pub(super) fn name(self) -> &'a str {
         match self {
             Self::Label(name) => name.as_str(),

@@ -36,7 +36,7 @@ pub(super) fn read(chunks: &[PngChunk]) -> Metadata {
 struct Text<'a> {
     name: &'a [u8],
     is_compressed: bool,
-    /// UTF-8, otherwise Latin-1.
+    /// Whether the text is UTF-8; otherwise it is Latin-1.
     is_utf8: bool,
     content: &'a [u8],
 }
