@@ -152,7 +152,7 @@ def upload(stack, labels=LABELS):
 
 
 def subscribe_copies(stack, topic, count):
-    """Copies the one subscription there is, evenly over the ranges."""
+    """Copies the one subscription there is, evenly over the shards."""
     table, dynamodb = stack.outputs["LiveTableName"], stack.client("dynamodb")
     rows = []
     for part in range(RANGES):
@@ -188,7 +188,7 @@ def notified(stack, key, receivers):
     # A post that a busy machine did not answer in time is made again.
     if posts < receivers:
         raise SystemExit(f"{posts} posts to {receivers} receivers")
-    show(f"A notification to {receivers} receivers, {RANGES} ranges", spent)
+    show(f"A notification to {receivers} receivers, {RANGES} shards", spent)
 
 
 def api_key(stack):

@@ -37,7 +37,7 @@ impl Deliver {
         let is_last = attempt >= self.max_attempts.saturating_sub(delivery.attempts);
         let outcome = tokio::time::timeout(self.timeout, self.push(&delivery)).await.unwrap_or_else(|_| {
             let why = format!("timed out after {} s", self.timeout.as_secs());
-            Err(PortError::Unavailable { what: "a range of receivers", why })
+            Err(PortError::Unavailable { what: "a shard of receivers", why })
         });
         match outcome {
             Ok(left) if left.is_empty() => Ok(()),
@@ -104,7 +104,7 @@ impl Deliver {
         let closed =
             notify.close_receivers(notification, positions, shown.image(notification), *shard..shard + 1).await?;
         notify.history.mark_partition_delivered(positions, *shard).await?;
-        tracing::error!(id = %notification.id, shard, closed, "attempts exhausted; closed a range of receivers");
+        tracing::error!(id = %notification.id, shard, closed, "attempts exhausted; closed the receivers of a shard");
         metrics::counter!("labelcast_shards_exhausted_total").increment(1);
         Ok(())
     }

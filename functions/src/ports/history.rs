@@ -110,11 +110,11 @@ pub trait History: Send + Sync {
     /// topics have another epoch afterwards, and the caller's job runs again.
     async fn append(&self, entries: &[NewEntry]) -> PortResult<Vec<Appended>>;
 
-    /// Says that a pushed notification reached everyone it could: the mark moves on.
+    /// Records that a pushed notification reached everyone it could: the watermark advances.
     async fn mark_delivered(&self, positions: &[TopicPosition]) -> PortResult<()>;
 
-    /// Hands the pushing of a notification over to so many parts, each of which settles its own: until then the mark stays
-    /// below it. Only backends that deliver in parts are called.
+    /// Partitions the fan-out of a notification. Each partition reports its own completion; until the last one does, the
+    /// watermark stays below it. Only backends that deliver in parts are called.
     async fn partition(&self, _positions: &[TopicPosition], _partitions: u32) -> PortResult<()> {
         Ok(())
     }

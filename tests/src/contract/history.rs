@@ -203,7 +203,7 @@ pub async fn a_recreated_topic_never_recovers_an_old_cursor(backend: impl Backen
     assert!(seqs(&backend, &topic).await.iter().is_sorted());
 }
 
-/// The mark of a topic whose every entry is forgotten stays where it was.
+/// The watermark of a topic stays where it was when all its entries are forgotten.
 pub async fn numbers_continue_after_everything_was_forgotten(backend: impl Backend) {
     let topic = app("builds");
     append(&backend, "a", std::slice::from_ref(&topic)).await;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Backend;
 use super::samples::app;
 
-/// As many as a large stack has ranges.
+/// As many as a large stack has shards.
 const PARTITIONS: u32 = 256;
 
 async fn append(backend: &impl Backend, id: &str, topics: &[TopicKey]) -> Vec<TopicPosition> {
@@ -17,7 +17,7 @@ async fn append(backend: &impl Backend, id: &str, topics: &[TopicKey]) -> Vec<To
     backend.ports().history.append(&[entry]).await.unwrap().remove(0).positions
 }
 
-/// Where the mark is, and where it may be: on one machine it is the newest at once.
+/// The watermark, and where it may be: on one machine it is the newest number at once.
 async fn mark_is(backend: &impl Backend, topic: &TopicKey, in_flight: u64) {
     let head = backend.ports().history.head(topic).await.unwrap();
     let below = Seq(in_flight - 1);

@@ -26,7 +26,7 @@ async fn deliver_also_closes_a_connection_whose_replay_never_completed() {
     let operator = Operator::of(&stack).await;
     let key = key(&stack).await;
     let topic = format!("app:t{}", rand::random::<u32>());
-    // One in the first range is enough for three receivers to be too many; `notify` itself looks into no other.
+    // One in the first shard is enough for three receivers to be too many; `notify` itself reads no other shard.
     let mut watching = Vec::new();
     let mut late = None;
     while watching.is_empty() || late.is_none() {
@@ -86,7 +86,7 @@ async fn a_picture_uploaded_by_many_is_shown_like_any_other() {
     let again = replayed.iter().find(|frame| frame["data"]["image"]["image_id"] == json!(id));
     stack.fetch(&again.expect("it is replayed")["data"]["image"]).await;
 
-    // As if receivers were so many that each range is served on its own.
+    // As if there were so many receivers that each shard is served on its own.
     let notification = Notification {
         id: NotificationId::derive(&["image.offensive", &id.to_string(), first.as_str()]),
         at: Utc::now(),

@@ -77,7 +77,7 @@ async fn due(port: &DynamoConnections, topic: &TopicKey, shard: Option<u32>) -> 
     shown
 }
 
-/// Whoever subscribed before the number grew is found where they were put, in one range.
+/// Whoever subscribed before the number grew is found where they were put, in one shard.
 #[tokio::test]
 async fn every_connection_is_in_one_shard_while_the_shard_count_grows() {
     let served = Served::start().await;
@@ -101,7 +101,7 @@ async fn every_connection_is_in_one_shard_while_the_shard_count_grows() {
         found.extend(due(&grown, &labels, Some(shard)).await);
     }
     found.sort();
-    assert_eq!(found, ids(&all), "each in one range");
+    assert_eq!(found, ids(&all), "each in one shard");
     // Whoever subscribes again or goes leaves nothing where they were.
     for one in &all[..4] {
         subscribe(&grown, one, &[subscription(one, labels.clone(), None)]).await;

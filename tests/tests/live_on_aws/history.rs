@@ -42,11 +42,11 @@ impl Notifier<'_> {
         model.in_flight.iter().filter(|(other, _)| other == topic).map(|(_, seq)| *seq).collect()
     }
 
-    /// What was in flight all the while must be beyond the mark.
-    fn check(&self, topic: &TopicKey, before: &BTreeSet<Seq>, mark: Seq) {
+    /// Numbers in flight throughout must be beyond the watermark.
+    fn check(&self, topic: &TopicKey, before: &BTreeSet<Seq>, watermark: Seq) {
         let now = self.in_flight(topic);
         if let Some(first) = before.intersection(&now).next() {
-            assert!(mark < *first, "the mark of {topic} is at {mark:?} while {first:?} is in flight");
+            assert!(watermark < *first, "the watermark of {topic} is at {watermark:?} while {first:?} is in flight");
         }
     }
 

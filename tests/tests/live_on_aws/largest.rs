@@ -79,7 +79,7 @@ async fn the_largest_notification_is_stored_read_and_partitioned() {
     }
 }
 
-/// The ranges of all messages, which are alike otherwise.
+/// The shards of all messages, which are identical otherwise.
 async fn received(sqs: &Client, url: &str, expected: &Delivery) -> BTreeSet<u32> {
     let mut shards = BTreeSet::new();
     while shards.len() < 16 {

@@ -108,7 +108,7 @@ impl Running {
         Failed { images, uploads, bus, undelivered: Arc::new(undispatched) }
     }
 
-    /// The mark, and the newest number.
+    /// The watermark, and the newest number.
     async fn mark(&self) -> (u64, u64) {
         let head = self.stack.history().head(&topic("labels")).await.unwrap();
         (head.watermark.0, head.newest.0)

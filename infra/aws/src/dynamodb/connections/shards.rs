@@ -12,7 +12,7 @@ pub struct Shards {
 
 /// The number is no power of two from 1 to 65,536, or does not grow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{0} isn't a valid number of ranges: it must be a power of two from 1 to 65536, and may only grow")]
+#[error("{0} isn't a valid number of shards (fanOutRanges): it must be a power of two from 1 to 65536, and may only grow")]
 pub struct ShardsError(u32);
 
 impl Shards {
@@ -87,7 +87,7 @@ mod tests {
         for number in 0..1_000 {
             let connection: ConnectionId = format!("connection-{number}=").parse().unwrap();
             let shards: Vec<u32> = (0..grown.count()).filter(|shard| grown.holds(*shard, &connection)).collect();
-            let [shard] = shards[..] else { panic!("{connection} is in the ranges {shards:?}") };
+            let [shard] = shards[..] else { panic!("{connection} is in the shards {shards:?}") };
             for put in [small, grown] {
                 assert!(grown.partitions(&topic, shard).contains(&put.partition(&topic, &connection)));
             }

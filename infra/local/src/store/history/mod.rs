@@ -84,7 +84,7 @@ impl History for SqliteHistory {
     }
 
     async fn mark_delivered(&self, _positions: &[TopicPosition]) -> PortResult<()> {
-        // Pushes go out in the order of the numbers, so the mark is the newest number itself.
+        // Pushes go out in the order of the numbers, so the watermark is the newest number itself.
         Ok(())
     }
 
