@@ -65,7 +65,13 @@ function outside(config) {
     ([name, [least, most]]) => {
       const value = config[name];
       const whole = !FRACTIONS.includes(name);
-      if (typeof value === 'number' && (!whole || Number.isInteger(value)) && value >= least && value <= most) return [];
+      if (
+        typeof value === 'number' &&
+        (!whole || Number.isInteger(value)) &&
+        value >= least &&
+        value <= most
+      )
+        return [];
       return [
         `${name} is \`${value}\`, and must be a ${whole ? 'whole number' : 'number'} from ${least} to ${most}`,
       ];

@@ -52,7 +52,12 @@ test('functions that read history may create a topic and mark it as used, but no
 
 test('sweep can count waiting analyses, but neither send nor receive them', () => {
   assert.ok(template.may('sweep', 'sqs:GetQueueAttributes', 'AnalysisQueue'));
-  for (const action of ['sqs:SendMessage', 'sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:PurgeQueue'])
+  for (const action of [
+    'sqs:SendMessage',
+    'sqs:ReceiveMessage',
+    'sqs:DeleteMessage',
+    'sqs:PurgeQueue',
+  ])
     assert.ok(!template.may('sweep', action, 'AnalysisQueue'), action);
 });
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use labelcast_events::{read_deliveries, read_event};
 use labelcast_functions::live::Deliver;
 use labelcast_functions::model::{BusEvent, Notification, NotificationId, Subject, TopicKey};
-use labelcast_functions::ports::{Clock as _, Delivery, NewEntry};
+use labelcast_functions::ports::{Delivery, NewEntry};
 use labelcast_functions::settings::Settings;
 use labelcast_tests::TestMachine;
 use serde_json::json;
