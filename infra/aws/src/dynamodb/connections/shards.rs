@@ -12,7 +12,9 @@ pub struct Shards {
 
 /// The number is no power of two from 1 to 65,536, or does not grow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{0} isn't a valid number of shards (fanOutRanges): it must be a power of two from 1 to 65536, and may only grow")]
+#[error(
+    "{0} isn't a valid number of shards (fanOutRanges): it must be a power of two from 1 to 65536, and may only grow"
+)]
 pub struct ShardsError(u32);
 
 impl Shards {
