@@ -1,4 +1,4 @@
-//! How long to wait before another try: one formula for all who try again.
+//! The delay before a retry: one formula for all retries.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A bound on memory that many share.
+//! A shared memory budget.
 //!
 //! What takes a lot of memory says how much before it takes it, and waits until that much is free. So the whole is bounded,
 //! however many clients send however much at once.

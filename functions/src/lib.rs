@@ -1,4 +1,4 @@
-//! The functions of Labelcast: what they decide, and the ports through which they act.
+//! Labelcast's domain: its functions, and the ports through which they act.
 
 pub mod api;
 pub mod asyncapi;

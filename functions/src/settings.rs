@@ -1,4 +1,4 @@
-//! What an operator can set. Every backend reads the same settings, each from its own place: one machine from options, AWS from
+//! The settings of an operator. Every backend reads the same settings, each from its own place: one machine from options, AWS from
 //! the environment of a function. Numbers are declared in the [`table`], each once.
 
 mod moderation;

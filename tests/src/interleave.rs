@@ -1,4 +1,4 @@
-//! Several actors that take their steps one at a time, in an order drawn by chance, and crash between them.
+//! Actors that take their steps one at a time, in random order, and crash in between.
 //!
 //! An actor is a function that calls its ports through a [`Gate`]. A crash drops the actor where it waits for its next step
 //! and begins it anew, as a job is that was cut off; so does a step that fails.

@@ -1,4 +1,4 @@
-//! What the end-to-end tests share: the real binary, real sockets, pictures made for them.
+//! Shared by the end-to-end tests: the real binary, real sockets, generated pictures.
 
 pub mod aws;
 pub mod contract;

@@ -1,4 +1,4 @@
-//! Uploading, as every client does it.
+//! Uploads, as a client does them.
 
 use std::sync::LazyLock;
 

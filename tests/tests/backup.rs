@@ -1,4 +1,4 @@
-//! A backup is taken while the server is busy, and a server started on what was unpacked goes on from there.
+//! Backups taken while the server is busy, and a server that continues from a restored one.
 
 use std::path::Path;
 use std::sync::Arc;

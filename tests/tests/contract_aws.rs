@@ -1,4 +1,4 @@
-//! The contract of the ports, held against AWS on an emulator.
+//! The contract of the ports, on the AWS backend with an emulator.
 
 use std::sync::Arc;
 

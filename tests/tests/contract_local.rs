@@ -1,4 +1,4 @@
-//! The contract of the ports, held against one machine: a real database, real files, real sockets.
+//! The contract of the ports, on the local backend: a real database, real files, real sockets.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What the contracts say is what the endpoints do.
+//! The contracts describe exactly the existing endpoints.
 
 use labelcast_tests::Server;
 use reqwest::Method;

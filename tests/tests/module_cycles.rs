@@ -1,4 +1,4 @@
-//! Modules of a folder import each other in one direction: a reader can begin at the bottom.
+//! Modules of a folder import each other in one direction only, so that a reader can start at the bottom.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,4 +1,4 @@
-//! The promises of the design, held against the real binary over real sockets.
+//! The promises, tested end to end on the real binary over real sockets.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Many come back at once, and each gets all that it missed; what that takes is bounded.
+//! Many clients resume at once; each gets everything it missed, in bounded memory.
 
 use futures_util::future::join_all;
 use labelcast_tests::Server;

@@ -1,4 +1,4 @@
-//! Every setting through both of its readers: the options of `labelcast serve`, and the environment of a function.
+//! Every setting, read by both backends: the options of `labelcast serve`, and the environment of a function.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

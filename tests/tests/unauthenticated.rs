@@ -1,4 +1,4 @@
-//! Who has shown nothing gets little, and takes nothing from those who have.
+//! Unauthenticated clients get few resources and cannot displace others.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! One message a kind of frame: an action, a response, an event.
+//! One message per kind of frame: actions, responses, events.
 
 use serde_json::{Map, Value, json};
 use utoipa::openapi::RefOr;

@@ -1,4 +1,4 @@
-//! The WebSocket's contract, AsyncAPI 3.0, made from the frames' own types.
+//! The WebSocket's contract, AsyncAPI 3.0, generated from the frames' types.
 
 mod messages;
 

@@ -1,4 +1,4 @@
-//! What is known of a field by its name, wherever it stands.
+//! Constraints of a field by its name, wherever it occurs.
 
 use serde_json::{Map, Value, json};
 

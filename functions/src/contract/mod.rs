@@ -1,4 +1,4 @@
-//! What the contracts say beyond what is derived from the types: patterns, bounds, examples.
+//! What the contracts add to the derived types: patterns, bounds, examples.
 //!
 //! OpenAPI and AsyncAPI share the names of their fields, so that each rule stands here once.
 

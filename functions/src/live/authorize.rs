@@ -1,4 +1,4 @@
-//! `authorize`: who opens a socket.
+//! `authorize`: identifies the caller of a handshake.
 
 use std::sync::Arc;
 

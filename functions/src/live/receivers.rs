@@ -1,4 +1,4 @@
-//! Who receives a notification: one message a connection, however many of its subscriptions match.
+//! Finds a notification's receivers: one message per connection, however many of its subscriptions match.
 //! See `docs/guarantees.md#one-message-per-connection`.
 
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! How a notification looks to somebody, now: with today's rights and today's image.
+//! Renders a notification for a receiver, by current permissions and the image's current state.
 //! See `docs/guarantees.md#offensive-pictures`, `docs/guarantees.md#rights-are-those-of-today`, `docs/guarantees.md#signed-links`.
 
 use std::collections::HashMap;

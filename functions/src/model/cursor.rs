@@ -1,4 +1,4 @@
-//! Cursors: what a client shows to resume.
+//! Cursors, which clients present to resume.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! What travels on the bus.
+//! Events of the bus.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! The words of the product as types that can only be built right.
+//! The product's vocabulary, as types that cannot hold invalid values.
 
 mod analysis;
 mod caller;

@@ -1,4 +1,4 @@
-//! Names and ids. Everything that comes in as one is checked once, here.
+//! Names and ids, validated once, here.
 
 use std::fmt;
 use std::str::FromStr;

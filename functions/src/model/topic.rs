@@ -1,4 +1,4 @@
-//! Topics: what one subscribes to.
+//! Topics, which clients subscribe to.
 
 use std::fmt;
 use std::str::FromStr;

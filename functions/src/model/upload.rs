@@ -1,4 +1,4 @@
-//! Uploads: somebody sending a picture.
+//! Uploads: one act of sending a picture.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! The ports: what the functions ask of the backend they live in. Each backend implements every one of them, and the contract
+//! The ports: what functions need from their backend. Each backend implements every one of them, and the contract
 //! suite in `tests/` holds both backends against what is written here.
 
 mod accounts;

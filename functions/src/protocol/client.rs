@@ -1,4 +1,4 @@
-//! What a client sends.
+//! Frames that clients send.
 
 use std::collections::BTreeMap;
 

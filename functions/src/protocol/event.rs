@@ -1,4 +1,4 @@
-//! What a notification's `data` holds, event by event.
+//! The `data` of notifications, by event.
 
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -1,4 +1,4 @@
-//! The frames of the WebSocket: one enum a direction.
+//! The frames of the WebSocket: one enum per direction.
 
 mod client;
 pub mod event;

@@ -1,4 +1,4 @@
-//! What the server sends.
+//! Frames that the server sends.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,5 @@
-//! Filing: a filter is kept where the images that it can match will ask for it, so that an image does not
-//! try every filter there is.
+//! The filter index: a filter is stored in the buckets that matching images look up, so that not every filter is evaluated
+//! for every image.
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Why a query could not be read.
+//! Why a query is invalid.
 
 /// A query that could not be read: where, what was expected there, and what stands there instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

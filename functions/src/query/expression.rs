@@ -1,4 +1,4 @@
-//! What a query says, as a tree in canonical form: equal trees have equal texts.
+//! A query as a tree in canonical form: equal trees have equal texts.
 
 use std::fmt::{self, Display};
 

@@ -1,4 +1,4 @@
-//! What a query is held against.
+//! The fields that a query is evaluated on.
 
 use crate::model::{Audience, Confidence, Image, Label};
 

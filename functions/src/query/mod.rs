@@ -1,4 +1,4 @@
-//! The search language: what one types into a search box, and what one leaves running as a filter.
+//! The search language, for searches and for filters.
 //!
 //! | query | matches images |
 //! | --- | --- |

@@ -1,4 +1,4 @@
-//! One setting: what it is called, what it can be, and how it is read.
+//! One setting: its names, its bounds, and its parsing.
 
 use crate::model::Confidence;
 

@@ -1,4 +1,4 @@
-//! Every setting that is a number: its default, what it can be, and what each backend calls it.
+//! Every numeric setting: its default, its bounds, and its name in each backend.
 
 use super::setting::{Setting, Unit, first, settings};
 

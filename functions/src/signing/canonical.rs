@@ -1,4 +1,4 @@
-//! The one way to write a request down, so that who signs and who checks sign the same text.
+//! The canonical form of a request, so that signer and verifier sign the same text.
 
 use aws_lc_rs::digest;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};

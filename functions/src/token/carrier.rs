@@ -1,4 +1,4 @@
-//! How tokens are sent along.
+//! How requests carry tokens.
 
 /// The token of an `Authorization` header: `Bearer TOKEN`, in any case, or the token alone, as Cognito authorizers
 /// accept it. `None` for anything else, another scheme too.

@@ -1,5 +1,5 @@
-//! Tokens whose signature was verified already: a socket that comes back shows the same one again, and verifying it takes
-//! longer than everything else about letting it in.
+//! A cache of verified tokens: a reconnecting socket presents the same one again, and verifying it takes longer than the rest
+//! of the handshake.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! What a function is made of on AWS. Each part is made on demand, so that a function has only its own clients,
+//! The ports of a function on AWS. Each is constructed on demand, so that a function has only its own clients,
 //! needs only its own settings, and starts fast.
 
 use std::sync::Arc;

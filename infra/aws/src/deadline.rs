@@ -1,4 +1,4 @@
-//! How much of an invocation's time is left.
+//! The time left of an invocation.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

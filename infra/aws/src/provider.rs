@@ -1,4 +1,4 @@
-//! What the functions are made of on AWS.
+//! Provides the functions' ports on AWS.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;

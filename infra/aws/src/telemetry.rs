@@ -1,4 +1,4 @@
-//! Logs as JSON, a line an event; metrics in CloudWatch's embedded format.
+//! Logs as JSON, one line per event; metrics in CloudWatch's embedded format.
 
 use metrics_cloudwatch_embedded::{Builder, Collector};
 use tracing_subscriber::filter::Targets;

@@ -1,4 +1,4 @@
-//! What a function could not do with all of its attempts, as Lambda hands it to an on-failure destination.
+//! Exhausted events, as Lambda sends them to an on-failure destination.
 
 use labelcast_functions::model::JobRequest;
 use serde::Deserialize;

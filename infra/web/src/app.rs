@@ -1,4 +1,4 @@
-//! The web app under `/web`, and what it needs to know.
+//! Serves the web app and its settings under `/web`.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The contract of the ports: one function for each thing that is promised, which any backend can be held against.
+//! The contract of the ports: one test function per promise, for any backend.
 //!
 //! A backend implements [`Backend`]; `labelcast_tests::contract!(ThatBackend);` in a test file makes a test of every promise. Each
 //! begins with a backend that is empty, so that they run in any order and at once.

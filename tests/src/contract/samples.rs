@@ -1,4 +1,4 @@
-//! What the promises are tried with.
+//! Sample values for the contract tests.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What the sweep does, whatever fails of it.
+//! The sweep, with some of its parts failing.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What a store answers to an audience, against [`Audience`], which decides who sees what.
+//! A store's results for an audience, compared with [`Audience`], which decides visibility.
 
 use std::collections::{BTreeMap, BTreeSet};
 

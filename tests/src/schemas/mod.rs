@@ -1,4 +1,4 @@
-//! Holds what really goes over the wire against the documents that describe it.
+//! Checks actual traffic against the documents that describe it.
 
 mod asyncapi;
 mod document;

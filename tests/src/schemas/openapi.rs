@@ -1,4 +1,4 @@
-//! The REST contract, and which of its answers were seen.
+//! The REST contract, and which of its responses were seen.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};

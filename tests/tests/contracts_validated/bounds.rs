@@ -1,4 +1,4 @@
-//! What the contracts allow is taken, and what they forbid is refused: patterns, lengths, lists of words, least and most.
+//! Requests are accepted exactly if the contracts allow them: patterns, lengths, enumerations, minimums and maximums.
 //!
 //! The values are the same for every field, good for some and bad for most, and stand on both sides of each bound.
 

@@ -1,4 +1,4 @@
-//! The socket: every request, every answer, every event.
+//! The socket: every request, response and event.
 
 use labelcast_functions::settings::Settings;
 use labelcast_tests::machine::Health;

@@ -1,4 +1,4 @@
-//! Every answer and every frame is what the contracts say, and everything that the contracts say is seen.
+//! Every response and frame conforms to the contracts, and everything in the contracts occurs.
 
 mod bounds;
 mod documents;

@@ -1,4 +1,4 @@
-//! Who gets in, and the web app.
+//! Authentication, and the web app.
 
 use reqwest::{Method, StatusCode};
 use serde_json::Value;

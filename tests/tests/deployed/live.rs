@@ -1,4 +1,4 @@
-//! Sockets: what is published, what is resumed, what is left behind.
+//! Sockets: publishing, resuming, and invalid frames.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! From the upload to the labels, the alert, the search and the removal.
+//! Pictures, from upload to labels, alert, search and removal.
 
 use labelcast_tests::Socket;
 use reqwest::{Method, StatusCode};

@@ -1,4 +1,4 @@
-//! Where the stack is, and how it is used.
+//! Access to the deployed stack.
 
 use std::time::Duration;
 

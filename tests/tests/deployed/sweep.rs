@@ -1,4 +1,4 @@
-//! What a sweep ends and forgets.
+//! What a sweep closes and deletes.
 
 use chrono::{TimeDelta, Utc};
 use labelcast_functions::model::{

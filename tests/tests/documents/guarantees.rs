@@ -1,4 +1,4 @@
-//! What is promised stands in `docs/guarantees.md`; code links there.
+//! Promises are documented in `docs/guarantees.md`; code links there.
 
 use fancy_regex::Regex;
 

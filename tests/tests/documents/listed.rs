@@ -1,4 +1,4 @@
-//! Metrics and settings: what the documents list is what there is.
+//! Metrics and settings: the documents list exactly those that exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! The documents are true: links lead somewhere, and what they list is what the code has.
+//! The documents are true: links resolve, and lists agree with the code.
 
 mod decisions;
 mod guarantees;

@@ -1,4 +1,4 @@
-//! The rules behind the promises, each from outside, where no test beside the code holds it already.
+//! The rules behind the promises, tested from the outside where no unit test covers them.
 
 mod audit;
 mod directory;

@@ -1,5 +1,4 @@
-//! What tokens are verified with cannot be reached: that is nobody's fault who has one, so it is told as something that
-//! passes, and no connection is lost.
+//! If tokens cannot be verified at the moment, clients get a temporary error, and no connection is lost.
 
 use chrono::Duration;
 use labelcast::database::Database;

@@ -1,4 +1,4 @@
-//! What others can fetch: `docs/guarantees.md#public-copies`, `#signed-links`.
+//! Public copies and links: `docs/guarantees.md#public-copies`, `#signed-links`.
 
 use std::path::Path;
 

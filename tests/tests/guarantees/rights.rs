@@ -1,4 +1,4 @@
-//! Who may: `docs/guarantees.md#rights-are-those-of-today`, `#the-connections-row-rules`, `#readers-and-scopes`.
+//! Permissions: `docs/guarantees.md#rights-are-those-of-today`, `#the-connections-row-rules`, `#readers-and-scopes`.
 
 use labelcast::database::Database;
 use labelcast_functions::model::{MODERATORS, Name};

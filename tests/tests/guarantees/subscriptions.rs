@@ -1,4 +1,4 @@
-//! What subscribing changes, and what it does not: `docs/guarantees.md#a-request-is-one-change`, `#sizes`.
+//! Effects of subscribing: `docs/guarantees.md#a-request-is-one-change`, `#sizes`.
 
 use labelcast_tests::{Server, picture};
 use reqwest::{Method, StatusCode};

@@ -1,4 +1,4 @@
-//! Every handler takes the events that AWS really sends, in the form of its documentation (`infra/events/tests/samples`).
+//! Every handler accepts the events that AWS sends, as recorded from its documentation (`infra/events/tests/samples`).
 
 mod failures;
 mod images;

@@ -1,4 +1,4 @@
-//! The largest notifications that the endpoints let in, on their way through queues, tables and frames.
+//! The largest notifications that the endpoints accept, through queues, tables and frames.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Connections and history on AWS while many write at once, by chance. The seed is printed; `SEED` repeats it, as far as
+//! Connections and history on AWS under random concurrent writes. The seed is printed; `SEED` repeats it, as far as
 //! the order in which calls arrive allows.
 
 mod connections;

@@ -1,5 +1,5 @@
-//! Whatever is sent to whichever address: an error in our shape, with the headers that every answer has, and a server that
-//! goes on.
+//! Malformed requests to any endpoint get an error in our format, with the headers of every response, and the server keeps
+//! working.
 
 mod http;
 mod links;

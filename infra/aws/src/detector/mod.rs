@@ -1,4 +1,4 @@
-//! Tells what a picture shows, by Amazon Rekognition.
+//! The detector on Amazon Rekognition.
 
 mod read;
 mod webp;

@@ -1,4 +1,4 @@
-//! What a transaction is made of.
+//! Builders of a transaction's actions.
 
 use aws_sdk_dynamodb::types::builders::{ConditionCheckBuilder, DeleteBuilder, PutBuilder, UpdateBuilder};
 use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, Update};

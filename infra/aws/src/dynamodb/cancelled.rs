@@ -1,4 +1,4 @@
-//! Why a transaction was not made.
+//! Why a transaction was cancelled.
 
 use aws_sdk_dynamodb::types::CancellationReason;
 

@@ -1,4 +1,4 @@
-//! Several writers at once: who loses tries again, a little later each time.
+//! Contention of several writers: the loser retries with growing delays.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The ports on DynamoDB: what stands in which table, and the calls that every one of them is made of.
+//! The ports on DynamoDB: the tables' contents, and the calls that all ports are made of.
 //!
 //! Every table has a partition key `pk` and a sort key `sk`, both text; what ages has its end in `ttl`, in seconds. Nothing
 //! is scanned. Reads are strong.

@@ -1,4 +1,4 @@
-//! Spreading what all write to, or read in order, over a few partitions.
+//! Spreads hot or ordered lists over a few partitions.
 
 use futures_util::future::try_join_all;
 use labelcast_functions::ports::PortResult;

@@ -1,4 +1,4 @@
-//! The functions that nobody waits for.
+//! The asynchronous functions.
 
 use std::time::Duration;
 

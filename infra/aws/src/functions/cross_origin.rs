@@ -1,4 +1,4 @@
-//! Pages that are served elsewhere; ours is of the API's own origin. API Gateway handles their preflights, as
+//! Requests from pages of other origins; the web app is on the API's own. API Gateway handles their preflights, as
 //! `infra/origins.js` configures it.
 
 use labelcast_functions::rest::{Origin, cross_origin};

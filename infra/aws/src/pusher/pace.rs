@@ -1,4 +1,4 @@
-//! How fast a run posts, and until when.
+//! The rate of a run's posts, and their deadline.
 
 use std::sync::Arc;
 use std::time::Duration;

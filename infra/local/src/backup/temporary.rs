@@ -1,4 +1,4 @@
-//! Places for what is not whole yet, which a process that is killed leaves behind for the next one to remove.
+//! Temporary files, which the next process removes if this one is killed.
 //!
 //! Each is held by a lock that ends with its process: what nobody holds is left over.
 

@@ -1,4 +1,4 @@
-//! The data directory: where everything of one machine lies, and who may look into it.
+//! The data directory: its layout and its permissions.
 
 mod secrets;
 

@@ -1,4 +1,4 @@
-//! What is secret in a data directory: made once, kept 0600.
+//! The secrets of a data directory: created once, with mode 0600.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};

@@ -1,4 +1,4 @@
-//! Lets connections in: holds the 101 until the authorizer, then `$connect`, have responded.
+//! Accepts connections: withholds the 101 until the authorizer, then `$connect`, have responded.
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;

@@ -1,4 +1,4 @@
-//! Ends connections whose time is over, and all of them at the end.
+//! Closes expired connections, and all of them on shutdown.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;

@@ -1,4 +1,4 @@
-//! Who is interested in a topic, found without trying everyone (`docs/guarantees.md#filter-index`).
+//! Finds a topic's interested connections without trying all of them (`docs/guarantees.md#filter-index`).
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;

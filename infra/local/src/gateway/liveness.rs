@@ -1,4 +1,4 @@
-//! Whether the other end of a socket is still there. Plain decisions on moments; the reaper acts on them.
+//! Whether the other end of a socket is still there. Plain functions of time; `cleanup` acts on them.
 //!
 //! Each connection is pinged at its own moments, spread by its id, so that ten thousand that came back at once are not
 //! pinged at once. Anything read from it counts as a response. A reader that is slow is no dead one: while its queue waits

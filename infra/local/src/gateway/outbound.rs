@@ -1,4 +1,4 @@
-//! What waits for one connection, in order. Plain state; the socket does the writing.
+//! The outgoing queue of one connection. Plain state; the socket does the writing.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};

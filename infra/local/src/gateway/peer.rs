@@ -1,4 +1,4 @@
-//! Who is at the other end of a socket, as the gateway knows it.
+//! The other end of a socket, as the gateway knows it.
 
 use std::net::IpAddr;
 

@@ -1,5 +1,5 @@
-//! The switch from replay to live, and coming back after a line that broke or a notification that cannot be pushed, under
-//! every order of events that chance comes up with. See `docs/guarantees.md#live-waits-for-replay`.
+//! Simulates the switch from replay to live, and resuming after a lost connection or an undeliverable notification, under
+//! random orders of events. See `docs/guarantees.md#live-waits-for-replay`.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io::Read;

@@ -1,4 +1,4 @@
-//! What the handlers of forms and links share.
+//! State shared by the handlers of forms and links.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Objects by the beginning of their keys.
+//! Lists objects by prefix.
 
 use std::fs;
 use std::io;

@@ -1,4 +1,4 @@
-//! The body of a form, a piece at a time.
+//! The body of a form, read chunk by chunk.
 
 use std::pin::Pin;
 use std::sync::Arc;

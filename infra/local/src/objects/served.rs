@@ -1,4 +1,4 @@
-//! `GET /objects/KEY`: hands out what a signed link names.
+//! `GET /objects/KEY`: serves the object of a signed link.
 
 use std::io::SeekFrom;
 

@@ -1,4 +1,4 @@
-//! Bodies that have to come in time.
+//! Request bodies with a deadline.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What a proxy in front says of the client.
+//! The client's address as reported by a proxy.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 

@@ -1,4 +1,4 @@
-//! How long clients have.
+//! Timeouts of clients.
 
 use std::time::Duration;
 

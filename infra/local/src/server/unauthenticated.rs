@@ -1,5 +1,5 @@
-//! Bounds how much those have who have not shown a token, key or signature yet, so that they take nothing from those who
-//! have. The bound is for each address, and for all of them half of what there is.
+//! Limits unauthenticated connections, so that they cannot displace authenticated ones: per address, and to half of all
+//! connections altogether.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;

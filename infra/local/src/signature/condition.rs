@@ -1,4 +1,4 @@
-//! The policy document, and what its conditions ask.
+//! The policy document and its conditions.
 
 use std::ops::RangeInclusive;
 

@@ -1,4 +1,4 @@
-//! Checking a form that arrived, as S3 does.
+//! Verifies a posted form, as S3 does.
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;

@@ -1,4 +1,4 @@
-//! A request as it came, brought into the one form that its signer signed.
+//! A received request, brought into the canonical form that was signed.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! What a request says it was signed with, and when.
+//! The credential scope and time that a request claims.
 
 use std::str::FromStr;
 

@@ -1,4 +1,4 @@
-//! What the command line does with the keys of programs.
+//! The command line's operations on programs' keys.
 
 use chrono::{DateTime, Utc};
 use labelcast_functions::audit::Action;

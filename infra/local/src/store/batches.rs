@@ -1,4 +1,4 @@
-//! Clean-ups of any size in steps of a bounded size, so that the writer is never kept long.
+//! Deletes in bounded batches, so that the writer is never blocked for long.
 
 use labelcast_functions::ports::PortResult;
 use rusqlite::Transaction;

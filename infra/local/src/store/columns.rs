@@ -1,4 +1,4 @@
-//! How values of the model stand in columns.
+//! Conversions between values of the model and columns.
 
 use std::str::FromStr;
 

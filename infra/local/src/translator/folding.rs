@@ -1,4 +1,4 @@
-//! When two spellings are the same word.
+//! Decides when two spellings are the same word.
 
 use labelcast_functions::model::LabelName;
 use unicode_normalization::UnicodeNormalization;

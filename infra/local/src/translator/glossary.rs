@@ -1,4 +1,4 @@
-//! The glossary file: a row a label, a column a language, synonyms separated by `|`.
+//! The glossary file: one row per label, one column per language, synonyms separated by `|`.
 
 use std::collections::HashMap;
 

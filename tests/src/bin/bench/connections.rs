@@ -1,5 +1,5 @@
-//! Sockets that come and go: each connects, shows its token, subscribes, is answered, and closes; against the least that a
-//! server can do about them.
+//! Short-lived sockets: each connects, authenticates, subscribes, gets its response, and closes; compared with the minimum a
+//! server has to do.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};

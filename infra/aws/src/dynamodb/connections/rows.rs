@@ -1,4 +1,4 @@
-//! What stands in the table of connections.
+//! The rows of the table of connections.
 //!
 //! | partition | sort key | holds |
 //! | --- | --- | --- |

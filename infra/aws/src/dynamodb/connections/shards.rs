@@ -1,4 +1,4 @@
-//! Ranges of connections (`docs/guarantees.md#shards`): what one `deliver` message names.
+//! Shards of connections (`docs/guarantees.md#shards`): a `deliver` message names one.
 
 use aws_lc_rs::digest;
 use labelcast_functions::model::{ConnectionId, TopicKey};

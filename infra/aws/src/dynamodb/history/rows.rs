@@ -1,4 +1,4 @@
-//! What stands in the table of history.
+//! The rows of the table of history.
 //!
 //! | partition | sort key | holds |
 //! | --- | --- | --- |

@@ -1,4 +1,4 @@
-//! How many images have a label.
+//! The number of images that have a label.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};

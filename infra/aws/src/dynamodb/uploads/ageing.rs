@@ -1,4 +1,4 @@
-//! Uploads that hang, and those that are too old to keep.
+//! Stalled uploads, and those that are too old to keep.
 
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};

@@ -1,4 +1,4 @@
-//! Going away.
+//! Closing connections.
 
 use chrono::TimeDelta;
 use futures_util::{SinkExt, StreamExt};

@@ -1,4 +1,4 @@
-//! What clients are sent.
+//! Frames sent to clients.
 
 use futures_util::StreamExt;
 use labelcast_functions::model::{ConnectionId, Seq};

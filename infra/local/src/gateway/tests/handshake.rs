@@ -1,4 +1,4 @@
-//! Coming in.
+//! Handshakes.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;

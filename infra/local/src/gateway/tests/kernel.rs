@@ -1,4 +1,4 @@
-//! What the system holds for a client that does not read.
+//! Kernel buffers of a client that does not read.
 
 use labelcast_functions::ports::{Frame, Pushed, Pusher};
 use serde_json::json;

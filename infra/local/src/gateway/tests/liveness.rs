@@ -1,4 +1,4 @@
-//! Whether the other end is still there.
+//! Detecting dead connections.
 
 use chrono::TimeDelta;
 use futures_util::{SinkExt, StreamExt};

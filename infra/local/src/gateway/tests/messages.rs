@@ -1,4 +1,4 @@
-//! What clients send.
+//! Messages from clients.
 
 use labelcast_functions::model::ConnectionId;
 use serde_json::json;
