@@ -1,7 +1,9 @@
 //! The key pair and the time that the tests sign with.
 
 use chrono::{DateTime, Utc};
-use labelcast_functions::signing::{Credentials, read_timestamp};
+use labelcast_functions::signing::Credentials;
+
+use super::scope::read_timestamp;
 
 pub(super) fn credentials(token: Option<&str>) -> Credentials {
     Credentials {
