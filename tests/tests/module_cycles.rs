@@ -88,13 +88,14 @@ fn imports(sources: &BTreeMap<Module, String>) -> Imports {
     let path = Regex::new(r"\b(?:crate|super)(?:::\w+)+").unwrap();
     let mut imports = Imports::new();
     for (module, text) in sources {
-        let text = tests.replace_all(text, "");
-        let text = comment.replace_all(&text, "");
-        let grouped = group.captures_iter(&text).map(Result::unwrap).flat_map(|found| {
+        let text = tests.replace_all(text.as_str(), "");
+        let text = comment.replace_all(text.as_ref(), "");
+        let text: &str = &text;
+        let grouped = group.captures_iter(text).map(Result::unwrap).flat_map(|found| {
             let names = found[2].split([',', '{', '}']).map(str::trim).filter(|name| !name.is_empty());
             names.map(|name| format!("{}::{name}", &found[1])).collect::<Vec<_>>()
         });
-        let plain = path.find_iter(&text).map(|found| found.unwrap().as_str().to_owned());
+        let plain = path.find_iter(text).map(|found| found.unwrap().as_str().to_owned());
         for used in plain.chain(grouped) {
             let target = resolved(module, &used, sources);
             let shared = module.iter().zip(&target).take_while(|(one, other)| one == other).count();

@@ -1,25 +1,9 @@
 //! The data directory: dead letters, backups, and what is not ours.
 
-use std::path::Path;
-
 use labelcast::database::Database;
 use serde_json::json;
 
-use crate::{labelcast, records, text};
-
-async fn with_dead_letters(directory: &Path, ids: std::ops::Range<i64>) {
-    let change = move |group: &rusqlite::Transaction<'_>| {
-        let mut insert = group.prepare(
-            "INSERT INTO work (id, target, payload, attempts, visible_at, created_at, dead_at, error)
-             VALUES (?1, 'analyze', '{}', 3, 5, 5, 1000, ?2)",
-        )?;
-        for id in ids {
-            insert.execute(rusqlite::params![id, "out of reach\u{1b}[2J"])?;
-        }
-        Ok(())
-    };
-    Database::open(directory).unwrap().write(change).await.unwrap();
-}
+use crate::{labelcast, records, text, with_dead_letters};
 
 #[tokio::test]
 async fn dead_letters_are_listed_and_redriven_and_an_unknown_id_fails() {

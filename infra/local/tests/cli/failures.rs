@@ -1,6 +1,6 @@
 //! Exit statuses and messages.
 
-use crate::{command, labelcast, text};
+use crate::{command, labelcast, text, with_dead_letters};
 
 #[test]
 fn a_usage_error_exits_with_2_and_a_message_on_standard_error() {

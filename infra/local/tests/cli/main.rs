@@ -10,6 +10,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use labelcast::database::Database;
 use serde_json::Value;
 
 fn command(arguments: &[&str], directory: &Path) -> Command {
@@ -36,4 +37,19 @@ fn text(bytes: &[u8]) -> String {
 
 fn records(output: &Output) -> Vec<Value> {
     text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Puts exhausted jobs with these ids into a data directory.
+async fn with_dead_letters(directory: &Path, ids: std::ops::Range<i64>) {
+    let change = move |group: &rusqlite::Transaction<'_>| {
+        let mut insert = group.prepare(
+            "INSERT INTO work (id, target, payload, attempts, visible_at, created_at, dead_at, error)
+             VALUES (?1, 'analyze', '{}', 3, 5, 5, 1000, ?2)",
+        )?;
+        for id in ids {
+            insert.execute(rusqlite::params![id, "out of reach\u{1b}[2J"])?;
+        }
+        Ok(())
+    };
+    Database::open(directory).unwrap().write(change).await.unwrap();
 }
