@@ -1,5 +1,5 @@
-//! The settings of an operator. Every backend reads the same settings, each from its own place: one machine from options, AWS from
-//! the environment of a function. Numbers are declared in the [`table`], each once.
+//! The settings of an operator. Every backend reads the same settings, each from its own place: one machine from options,
+//! AWS from the environment of a function. Numbers are declared in the [`table`], each once.
 
 mod moderation;
 mod readers;

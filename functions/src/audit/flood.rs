@@ -1,5 +1,5 @@
-//! Keeps a flood of failures from filling the disk: within a minute the first ones are written in full, the others counted. Successful
-//! actions do not pass through here.
+//! Keeps a flood of failures from filling the disk: within a minute the first ones are written in full, the others counted.
+//! Successful actions do not pass through here.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

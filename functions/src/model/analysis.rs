@@ -59,7 +59,7 @@ pub struct Detection {
     pub failed: Vec<FailedDetector>,
 }
 
-/// What was decided of an image; [`Audience::may_see`](super::Audience::may_see) says who sees it.
+/// The moderation status of an image; [`Audience::may_see`](super::Audience::may_see) says who sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumString, IntoStaticStr, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
@@ -75,7 +75,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// As it stands in JSON.
+    /// The status's name in JSON.
     pub fn as_str(self) -> &'static str {
         self.into()
     }

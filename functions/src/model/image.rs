@@ -9,7 +9,7 @@ use strum::{EnumString, IntoStaticStr};
 
 use super::{Analysis, ImageId, Status, UploadId, UserId};
 
-/// The kinds of picture that are taken.
+/// The accepted picture formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumString, IntoStaticStr)]
 #[strum(ascii_case_insensitive, parse_err_ty = ImageTypeError, parse_err_fn = ImageTypeError::new)]
 pub enum ImageType {

@@ -1,5 +1,5 @@
-//! Requests of asynchronous functions. A backend constructs them from its own input: a queue's message, an event of the bus, a
-//! row of a table.
+//! Requests of asynchronous functions. A backend constructs them from its own input: a queue's message, an event of the
+//! bus, a row of a table.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

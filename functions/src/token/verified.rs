@@ -1,5 +1,5 @@
-//! A cache of verified tokens: a reconnecting socket presents the same one again, and verifying it takes longer than the rest
-//! of the handshake.
+//! A cache of verified tokens: a reconnecting socket presents the same one again, and verifying it takes longer than the
+//! rest of the handshake.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -26,7 +26,7 @@ const ATTEMPTS: u32 = 4;
 /// Between two tries; chance may take all of it off.
 const WAITS: Backoff =
     Backoff { first: Duration::from_millis(100), factor: 2, longest: Duration::from_secs(1), jitter: 1.0 };
-/// How long one try may take until the answer begins.
+/// How long one try may take until the response begins.
 const TIMEOUT: Duration = Duration::from_secs(6);
 /// Of what S3 says of an error.
 const MAX_ERROR_BYTES: usize = 16 * 1024;

@@ -133,7 +133,7 @@ impl Shared {
                 let results = ended.unwrap_or_else(|error| vec![Err(self.ended(&error)); answers.len()]);
                 self.health.answered(begun.elapsed(), results.len());
                 for (answer, result) in answers.into_iter().zip(results) {
-                    // Whoever asked may have left.
+                    // The caller may have left.
                     let _ = answer.send(result);
                 }
             }

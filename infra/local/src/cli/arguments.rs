@@ -28,7 +28,7 @@ impl Data {
     }
 }
 
-/// Who runs the command, for the audit log: the number is the system's word, the name what the environment says.
+/// Who runs the command, for the audit log: the user id from the system, and the name from the environment.
 pub(super) fn operator() -> Operator {
     let name = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
     let name = name.map(|name| format!(" ({name})")).unwrap_or_default();

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::arguments::Data;
 use super::failure::{Failure, Outcome};
 use super::output;
-use crate::work::WorkTable;
+use crate::jobs::JobTable;
 use labelcast_functions::system::SystemClock;
 
 /// List or redrive the dead letters of a data directory
@@ -38,7 +38,7 @@ enum Action {
 
 impl DeadArguments {
     pub(super) async fn run(self) -> Outcome {
-        let table = WorkTable::new(&self.data.database()?);
+        let table = JobTable::new(&self.data.database()?);
         match self.action {
             Action::List { json } => list(&table, json).await,
             Action::Redrive { ids } => redrive(&table, ids).await,

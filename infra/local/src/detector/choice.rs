@@ -1,4 +1,4 @@
-//! Which detectors are asked.
+//! Which detectors are called.
 
 use std::io;
 use std::num::NonZeroUsize;

@@ -5,7 +5,7 @@ use strum::{EnumString, IntoStaticStr};
 
 use super::Kind;
 
-/// The function that takes a job.
+/// The function that runs a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum Target {
@@ -36,7 +36,7 @@ impl Target {
         }
     }
 
-    /// As it stands in the table, in metrics and logs.
+    /// Its name in the table, metrics and logs.
     pub fn name(self) -> &'static str {
         self.into()
     }

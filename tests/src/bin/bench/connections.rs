@@ -1,5 +1,5 @@
-//! Short-lived sockets: each connects, authenticates, subscribes, gets its response, and closes; compared with the minimum a
-//! server has to do.
+//! Short-lived sockets: each connects, authenticates, subscribes, gets its response, and closes; compared with the minimum
+//! a server has to do.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
