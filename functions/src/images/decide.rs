@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_beyond_the_number_are_dropped_and_each_stands_once() {
+    fn labels_beyond_the_limit_are_dropped_and_each_appears_once() {
         let settings = Settings { max_labels: 2, ..Settings::default() };
         let labels = vec![label("a", 99.0), label("a", 90.0), label("b", 50.0), label("c", 99.0)];
         let found = analysis(Detection { labels, ..Detection::default() }, &settings, DateTime::UNIX_EPOCH);
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn many_keywords_leave_room_for_what_a_model_sees() {
+    fn many_keywords_leave_room_for_labels_of_models() {
         let model: Source = "a-model".parse().unwrap();
         let keywords = (0..50).map(|number| label(&format!("keyword {number}"), 100.0));
         let seen = ["cat", "pet"].map(|name| label(name, 60.0).found_by(&model));
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_that_only_hides_keeps_moderators_from_being_alerted() {
+    fn a_label_that_only_hides_does_not_alert_moderators() {
         let settings =
             Settings { moderation: ModerationRules::new(vec!["Alcohol=hide".parse().unwrap()]), ..Settings::default() };
         let found = |names: &[&str]| {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_an_image_offensive_names_the_detector_that_found_it() {
+    fn moderation_labels_name_the_detector_that_found_them() {
         let model: Source = "open-nsfw".parse().unwrap();
         let explicit = ModerationLabel { source: Some(model.clone()), ..hit("Explicit", 93.0) };
         let found = Detection { moderation: vec![explicit], ..Detection::default() };

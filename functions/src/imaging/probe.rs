@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_very_many_parts_costs_the_memory_that_they_take() {
+    fn a_file_of_very_many_chunks_is_charged_for_them() {
         const PARTS: usize = 100_000;
         let comment = [markers::P, markers::COM, 0, 2];
         let mut jpeg = samples::jpeg(96, 80);

@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_stored_before_detectors_had_names_can_be_read() {
+    fn results_stored_before_detectors_had_names_are_readable() {
         let stored = r##"{"labels":[{"name":"dog","confidence":97.25}],
             "moderation":[{"name":"Violence","parent":"","confidence":99.0}],
             "colors":[{"name":"grey","hex":"#808080","percent":12.34}],"labelled_at":"2026-05-01T10:00:00Z"}"##;

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_there_only_for_an_ignored_label_goes_with_it() {
+    fn parents_of_an_ignored_label_are_dropped_with_it() {
         assert_eq!(judged(&["Blood & Gore=ignore"], gore()), (0, false));
         let more = [gore(), vec![hit("Weapons", "Violence", 90.0)]].concat();
         assert_eq!(judged(&["Blood & Gore=ignore"], more), (2, true), "Violence and Weapons stay");
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_rule_is_refused_with_an_example() {
+    fn a_malformed_rule_is_refused_with_an_example() {
         for bad in ["Explicit", "=alert", "Explicit=block", "Explicit=ignore:50", "Explicit=hide:101", "a=hide:x"] {
             let error = bad.parse::<ModerationRule>().unwrap_err().to_string();
             assert!(error.contains(bad) && error.contains("Explicit=alert:90"), "{error}");

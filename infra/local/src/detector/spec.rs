@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_is_refused_with_what_to_write() {
+    fn a_malformed_choice_is_refused_with_what_to_write() {
         let error = |text: &str| text.parse::<DetectorSpec>().unwrap_err();
         assert_eq!(error("http://127.0.0.1:9000/"), "write http:http://127.0.0.1:9000/");
         for text in ["", "onnx:", "onnx", "rekognition", "builtin:x"] {

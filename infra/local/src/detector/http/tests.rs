@@ -77,7 +77,7 @@ async fn a_service_gets_the_picture_as_a_jpeg_and_its_labels_carry_its_name() {
 }
 
 #[tokio::test]
-async fn what_fails_for_now_is_tried_three_times() {
+async fn a_temporary_failure_is_tried_three_times() {
     for status in [StatusCode::INTERNAL_SERVER_ERROR, StatusCode::TOO_MANY_REQUESTS] {
         let (address, count) = serve(move |_, _, _| (status, "no")).await;
         let reason = temporary_reason(ask(address).await);
@@ -93,7 +93,7 @@ async fn what_fails_for_now_is_tried_three_times() {
 }
 
 #[tokio::test]
-async fn what_fails_for_good_is_tried_once() {
+async fn a_permanent_failure_is_tried_once() {
     let (address, count) = serve(|_, _, _| (StatusCode::BAD_REQUEST, "no picture")).await;
     assert!(final_reason(ask(address).await).contains("400"));
     assert_eq!(count.load(Ordering::SeqCst), 1);
@@ -119,7 +119,7 @@ async fn a_service_that_is_not_there_is_unavailable_and_its_key_is_in_no_reason(
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_json_is_refused() {
+async fn a_response_that_is_not_json_is_refused() {
     let (address, _) = serve(|_, _, _| ([(header::CONTENT_TYPE, "text/html")], r#"{"labels":[]}"#)).await;
     assert!(final_reason(ask(address).await).contains("text/html"));
     let (address, _) = serve(|_, _, _| json("<html>")).await;

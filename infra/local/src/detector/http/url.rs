@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_or_holds_a_password_is_refused() {
+    fn a_malformed_url_or_one_with_a_password_is_refused() {
         for wrong in ["", "cats", "ftp://host/", "file:///etc/passwd"] {
             assert_eq!(wrong.parse::<ServiceUrl>(), Err(ServiceUrlError::NoUrl), "{wrong}");
         }

@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn what_models_see_stands_between_keywords_and_measurements() {
+    fn labels_of_models_come_between_keywords_and_measurements() {
         let examined =
             Examined { carried: found("builtin", &["holiday"]), measured: found("builtin", &["landscape", "sharp"]) };
         let answers =
