@@ -143,7 +143,7 @@ bench-posts: emulator $(PEERS) ## Measure what a post costs, beside Node and Pyt
 	cargo build --profile lambda --package labelcast-aws --example posts
 	target/emulator/bin/python tests/stack/posts/measure.py
 
-bench: web ## Measure fan-out, connections, filters, uploads, a burst of pictures and search (the server has one core, the client the other)
+bench: web ## Measure fan-out, connections, pings, filters, uploads, a burst of pictures and search (the server has one core, the client the other)
 	cargo build --release --package labelcast --package labelcast-tests
 	ulimit -n 20000; taskset -c 1 $(BUILT)/release/bench
 

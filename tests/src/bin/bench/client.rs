@@ -139,8 +139,9 @@ pub async fn subscribe(address: &str, token: &str) -> std::io::Result<TcpStream>
     Ok(stream)
 }
 
+/// Reads until `end` has come; a ping of the server's may stand before or behind it.
 async fn read_until(stream: &mut TcpStream, input: &mut Vec<u8>, end: &[u8]) -> std::io::Result<()> {
-    while !input.ends_with(end) {
+    while !input.windows(end.len()).any(|part| part == end) {
         if stream.read_buf(input).await? == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }

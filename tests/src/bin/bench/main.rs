@@ -1,6 +1,6 @@
 //! `make bench`: the real binary, measured; it has one core, this program the other (`taskset`). `bench` does all,
-//! `bench fanout`, `bench connections`, `bench filters`, `bench upload`, `bench burst` and `bench search [IMAGES]` one of them. What is printed are figures,
-//! never verdicts.
+//! `bench fanout`, `bench connections`, `bench pings`, `bench filters`, `bench upload`, `bench burst` and
+//! `bench search [IMAGES]` one of them. What is printed are figures, never verdicts.
 
 mod burst;
 mod ceiling;
@@ -8,6 +8,7 @@ mod client;
 mod connections;
 mod fanout;
 mod filters;
+mod pings;
 mod process;
 mod search;
 mod search_data;
@@ -23,6 +24,7 @@ async fn main() {
             ceiling::accept(port.parse().expect("a port"), connections::serve).await.expect("it can listen");
         }
         ["connections"] => connections::run().await,
+        ["pings"] => tokio::task::LocalSet::new().run_until(pings::run()).await,
         ["fanout"] => tokio::task::LocalSet::new().run_until(fanout::run()).await,
         ["filters"] => filters::run().await,
         ["burst"] => burst::run().await,
@@ -34,6 +36,8 @@ async fn main() {
             println!();
             connections::run().await;
             println!();
+            tokio::task::LocalSet::new().run_until(pings::run()).await;
+            println!();
             filters::run().await;
             println!();
             upload::run().await;
@@ -42,6 +46,6 @@ async fn main() {
             println!();
             search::run(1_000_000).await;
         }
-        _ => eprintln!("bench [fanout | connections | filters | upload | burst | search [IMAGES]]"),
+        _ => eprintln!("bench [fanout | connections | pings | filters | upload | burst | search [IMAGES]]"),
     }
 }
