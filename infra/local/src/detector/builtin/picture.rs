@@ -2,9 +2,14 @@
 
 use std::borrow::Cow;
 
-use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
-use image::{DynamicImage, GenericImageView, GrayImage, RgbaImage};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{U8, U8x3, U8x4};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
+use image::{DynamicImage, GenericImageView, GrayImage, ImageBuffer, Luma, Pixel, Rgb, Rgba, RgbaImage};
 use labelcast_functions::imaging::{Probe, WORKING_SIDE};
+
+/// Pixels with 8 bits a channel.
+type Buffer<P> = ImageBuffer<P, Vec<u8>>;
 
 /// Long side of the copy that is searched for QR codes. A code smaller than about a twelfth of the picture is lost.
 const LARGE_SIDE: u32 = WORKING_SIDE;
@@ -37,7 +42,7 @@ impl Picture {
     }
 }
 
-/// Smaller without jagged edges, clear pixels without weight; a picture that is small enough stays as it is.
+/// Smaller without jagged edges, clear pixels without weight, 8 bits a channel; a picture that is small enough stays as it is.
 fn shrink(image: &DynamicImage, side: u32) -> Cow<'_, DynamicImage> {
     let (width, height) = image.dimensions();
     let longer = width.max(height);
@@ -45,12 +50,31 @@ fn shrink(image: &DynamicImage, side: u32) -> Cow<'_, DynamicImage> {
         return Cow::Borrowed(image);
     }
     let scaled = |length: u32| (length * side / longer).max(1);
-    let mut smaller = DynamicImage::new(scaled(width), scaled(height), image.color());
+    let size = (scaled(width), scaled(height));
+    Cow::Owned(match image {
+        DynamicImage::ImageLuma8(grey) => resize::<Luma<u8>, U8>(grey, size).into(),
+        DynamicImage::ImageRgb8(colours) => resize::<Rgb<u8>, U8x3>(colours, size).into(),
+        DynamicImage::ImageRgba8(colours) => resize::<Rgba<u8>, U8x4>(colours, size).into(),
+        other if other.color().has_alpha() => resize::<Rgba<u8>, U8x4>(&other.to_rgba8(), size).into(),
+        other if other.color().has_color() => resize::<Rgb<u8>, U8x3>(&other.to_rgb8(), size).into(),
+        other => resize::<Luma<u8>, U8>(&other.to_luma8(), size).into(),
+    })
+}
+
+/// For one kind of pixel: the resizer's code for the kinds that nobody asks for is not linked, which is 3 MB.
+fn resize<P, R>(image: &Buffer<P>, (width, height): (u32, u32)) -> Buffer<P>
+where
+    P: Pixel<Subpixel = u8>,
+    R: PixelTrait,
+{
+    let mut smaller = ImageBuffer::new(width, height);
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Hamming));
-    Resizer::new()
-        .resize(image, &mut smaller, &options)
-        .expect("both have the same kind of pixel, and every kind that JPEG, PNG and WebP decode to can be resized");
-    Cow::Owned(smaller)
+    let from = TypedImageRef::<R>::from_buffer(image.width(), image.height(), image);
+    let into = TypedImage::<R>::from_buffer(width, height, &mut smaller);
+    from.and_then(|from| Ok(Resizer::new().resize_typed(&from, &mut into?, &options)))
+        .expect("a buffer of bytes has its size and needs no alignment")
+        .expect("no part is cut out, and no side is 0");
+    smaller
 }
 
 #[cfg(test)]
@@ -62,10 +86,19 @@ mod tests {
     #[test]
     fn every_decoded_pixel_format_can_be_reduced() {
         use ColorType::{L8, L16, La8, La16, Rgb8, Rgb16, Rgba8, Rgba16};
-        for kind in [L8, La8, Rgb8, Rgba8, L16, La16, Rgb16, Rgba16] {
+        for (kind, expected) in [
+            (L8, L8),
+            (La8, Rgba8),
+            (Rgb8, Rgb8),
+            (Rgba8, Rgba8),
+            (L16, L8),
+            (La16, Rgba8),
+            (Rgb16, Rgb8),
+            (Rgba16, Rgba8),
+        ] {
             let large = DynamicImage::new(900, 300, kind);
             let smaller = shrink(&large, 90);
-            assert_eq!((smaller.width(), smaller.height(), smaller.color()), (90, 30, kind));
+            assert_eq!((smaller.width(), smaller.height(), smaller.color()), (90, 30, expected));
         }
     }
 
