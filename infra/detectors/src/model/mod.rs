@@ -13,7 +13,7 @@ mod timm;
 
 use std::path::{Path, PathBuf};
 
-use labelcast_functions::model::{Detection, LabelName, ModerationName};
+use labelcast_functions::model::{Detection, LabelName, ModerationName, Source, SourceError};
 
 use classes::Classes;
 use detector_toml::DetectorToml;
@@ -28,7 +28,7 @@ use crate::results::{self, Activation, Combination, Group, Rank, Thresholds};
 #[derive(Debug, Clone)]
 pub struct Model {
     directory: PathBuf,
-    name: String,
+    name: Source,
     network: PathBuf,
     names: Vec<String>,
     groups: Groups,
@@ -78,7 +78,14 @@ impl Model {
         let activation = said.activation.unwrap_or_else(|| classes.activation());
         let several = activation == Activation::Sigmoid || (activation == Activation::None && classes.several);
         let absolute = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
-        let name = absolute.file_name().map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().into_owned());
+        let name = absolute.file_name().unwrap_or_default().to_string_lossy();
+        let name: Source = name.parse().map_err(|error: SourceError| {
+            ModelError::of_file(
+                directory,
+                error.to_string(),
+                "Rename the directory, since labels name it as their source",
+            )
+        })?;
         Ok(Self {
             directory: directory.to_owned(),
             name,
@@ -104,8 +111,13 @@ impl Model {
         Self { thresholds, ..self }
     }
 
-    /// The name of its directory.
+    /// The name of its directory, which its labels have as their source.
     pub fn name(&self) -> &str {
+        self.name.as_str()
+    }
+
+    /// The same, as it stands in labels.
+    pub fn as_source(&self) -> &Source {
         &self.name
     }
 
@@ -177,11 +189,11 @@ impl Model {
         let combination = self.combination;
         match &self.groups {
             Groups::Labels(groups) => Detection {
-                labels: results::labels(groups, probabilities, combination, self.thresholds),
+                labels: results::labels(groups, probabilities, combination, self.thresholds, &self.name),
                 ..Detection::default()
             },
             Groups::Moderation(groups) => Detection {
-                moderation: results::moderation(groups, probabilities, combination, self.thresholds),
+                moderation: results::moderation(groups, probabilities, combination, self.thresholds, &self.name),
                 ..Detection::default()
             },
         }
@@ -254,7 +266,7 @@ fn moderation(
         for name in name.with_those_above() {
             match groups.iter_mut().find(|group| group.name == name) {
                 Some(group) => group.classes.push(number),
-                None => groups.push(Group { name, rank: Rank::Broader, classes: vec![number] }),
+                None => groups.push(Group { name, rank: Rank::Broader, classes: vec![number], broader: Vec::new() }),
             }
         }
     }

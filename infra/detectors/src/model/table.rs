@@ -34,9 +34,9 @@ pub(super) fn read(file: &Path) -> Result<Table, ModelError> {
         let (label, broader) = parsed(line, class)
             .map_err(|problem| ModelError::of_file(file, format!("line {}: {problem}", row + 1), CURE))?;
         names.push(label.to_string());
-        groups.add(label, Rank::Specific, class);
-        for name in broader {
-            groups.add(name, Rank::Broader, class);
+        groups.add(&label, Rank::Specific, class, &broader);
+        for (nth, name) in broader.iter().enumerate() {
+            groups.add(name, Rank::Broader, class, &broader[nth + 1..]);
         }
     }
     if names.is_empty() {
@@ -69,7 +69,7 @@ pub(super) fn of_names(names: &[String]) -> Vec<Group<LabelName>> {
     let mut groups = Groups::default();
     for (class, name) in names.iter().enumerate() {
         if let Some(label) = label_of(name) {
-            groups.add(label, Rank::Specific, class);
+            groups.add(&label, Rank::Specific, class, &[]);
         }
     }
     groups.0
@@ -87,15 +87,19 @@ fn label_of(name: &str) -> Option<LabelName> {
 struct Groups(Vec<Group<LabelName>>);
 
 impl Groups {
-    fn add(&mut self, name: LabelName, rank: Rank, class: usize) {
-        match self.0.iter_mut().find(|group| group.name == name) {
+    /// The broader labels are those of the first class.
+    fn add(&mut self, name: &LabelName, rank: Rank, class: usize, broader: &[LabelName]) {
+        match self.0.iter_mut().find(|group| group.name == *name) {
             Some(group) => {
                 group.rank = group.rank.max(rank);
                 if group.classes.last() != Some(&class) {
                     group.classes.push(class);
                 }
             }
-            None => self.0.push(Group { name, rank, classes: vec![class] }),
+            None => {
+                let broader = broader.iter().filter(|above| *above != name).cloned().collect();
+                self.0.push(Group { name: name.clone(), rank, classes: vec![class], broader });
+            }
         }
     }
 }

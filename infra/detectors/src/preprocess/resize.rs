@@ -30,10 +30,13 @@ pub(super) fn resized(picture: &RgbImage, resize: Resize) -> Cow<'_, RgbImage> {
     Cow::Owned(resized)
 }
 
-/// As Hugging Face and torchvision do it: the longer side is rounded down.
+/// The longer side is rounded to the nearest pixel, as in the program that the figures of docs/models.md come from. Hugging Face's
+/// rounds down, which is one pixel less at most.
 pub(super) fn by_shortest_edge(width: u32, height: u32, edge: u32) -> (u32, u32) {
     let (shorter, longer) = (u64::from(width.min(height)), u64::from(width.max(height)));
-    let longer = u32::try_from(u64::from(edge) * longer / shorter.max(1)).unwrap_or(u32::MAX).min(MAX_SIDE.max(edge));
+    let longer = u32::try_from((u64::from(edge) * longer + shorter / 2) / shorter.max(1))
+        .unwrap_or(u32::MAX)
+        .min(MAX_SIDE.max(edge));
     if width <= height { (edge, longer) } else { (longer, edge) }
 }
 

@@ -1,6 +1,6 @@
 //! From the probabilities of classes to labels, each of which stands for one class or many.
 
-use labelcast_functions::model::{Confidence, Label, LabelName, ModerationLabel, ModerationName};
+use labelcast_functions::model::{Confidence, Label, LabelName, ModerationLabel, ModerationName, Source};
 
 /// From which confidence on what a model sees counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub(crate) struct Group<Name> {
     pub(crate) name: Name,
     pub(crate) rank: Rank,
     pub(crate) classes: Vec<usize>,
+    /// Broader names, the nearest first.
+    pub(crate) broader: Vec<Name>,
 }
 
 /// How the probabilities of several classes become one.
@@ -59,12 +61,12 @@ impl Combination {
 }
 
 /// What is sure enough, the surest first; of what is equally sure, broader labels.
-fn found<Name: Clone>(
-    groups: &[Group<Name>],
+fn found<'a, Name>(
+    groups: &'a [Group<Name>],
     probabilities: &[f64],
     combination: Combination,
     threshold: impl Fn(Rank) -> Confidence,
-) -> Vec<(Name, Confidence)> {
+) -> Vec<(&'a Group<Name>, Confidence)> {
     let mut found: Vec<_> = groups
         .iter()
         .filter_map(|group| {
@@ -74,7 +76,7 @@ fn found<Name: Clone>(
         })
         .collect();
     found.sort_by_key(|(group, confidence)| std::cmp::Reverse((*confidence, group.rank)));
-    found.into_iter().map(|(group, confidence)| (group.name.clone(), confidence)).collect()
+    found
 }
 
 /// The labels of a picture whose classes have these probabilities.
@@ -83,13 +85,20 @@ pub(crate) fn labels(
     probabilities: &[f64],
     combination: Combination,
     thresholds: Thresholds,
+    source: &Source,
 ) -> Vec<Label> {
     let threshold = |rank| match rank {
         Rank::Broader => thresholds.broader,
         Rank::Specific => thresholds.specific,
     };
     let found = found(groups, probabilities, combination, threshold);
-    found.into_iter().map(|(name, confidence)| Label::new(name, confidence)).collect()
+    let label = |(group, confidence): (&Group<LabelName>, Confidence)| Label {
+        name: group.name.clone(),
+        confidence,
+        source: Some(source.clone()),
+        parents: group.broader.clone(),
+    };
+    found.into_iter().map(label).collect()
 }
 
 /// The moderation labels of a picture whose classes have these probabilities. A name's groups hold the classes of those below
@@ -99,14 +108,15 @@ pub(crate) fn moderation(
     probabilities: &[f64],
     combination: Combination,
     thresholds: Thresholds,
+    source: &Source,
 ) -> Vec<ModerationLabel> {
     let mut found = found(groups, probabilities, combination, |_| thresholds.moderation);
-    found.sort_by_key(|(name, confidence)| (std::cmp::Reverse(*confidence), name.with_those_above().len()));
-    let label = |(name, confidence): (ModerationName, Confidence)| ModerationLabel {
-        name: name.as_str().to_owned(),
-        parent: name.parent().to_owned(),
+    found.sort_by_key(|(group, confidence)| (std::cmp::Reverse(*confidence), group.name.with_those_above().len()));
+    let label = |(group, confidence): (&Group<ModerationName>, Confidence)| ModerationLabel {
+        name: group.name.as_str().to_owned(),
+        parent: group.name.parent().to_owned(),
         confidence,
-        source: None,
+        source: Some(source.clone()),
     };
     found.into_iter().map(label).collect()
 }

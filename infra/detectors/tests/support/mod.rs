@@ -31,7 +31,7 @@ pub struct Directory(TempDir);
 
 impl Directory {
     pub fn new() -> Self {
-        Self(TempDir::new().unwrap())
+        Self(tempfile::Builder::new().prefix("model").tempdir().unwrap())
     }
 
     /// A model of three classes that sees colours.
