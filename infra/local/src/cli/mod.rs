@@ -9,6 +9,7 @@ mod fsck;
 mod keys;
 mod licenses;
 mod login;
+mod models;
 mod output;
 mod password;
 mod remote;
@@ -62,6 +63,7 @@ enum Command {
     Dead(dead::DeadArguments),
     Backup(backup::BackupArguments),
     Fsck(fsck::FsckArguments),
+    Models(models::ModelsArguments),
     Licenses(licenses::LicensesArguments),
     Completions(completions::CompletionsArguments),
     #[command(hide = true)]
@@ -105,6 +107,7 @@ async fn execute(command: Command) -> Outcome {
         Command::Dead(arguments) => arguments.run().await,
         Command::Backup(arguments) => arguments.run().await,
         Command::Fsck(arguments) => arguments.run().await,
+        Command::Models(arguments) => Box::pin(arguments.run()).await,
         Command::Licenses(_) => licenses::LicensesArguments::run(),
         Command::Completions(arguments) => arguments.run(CommandLine::command()),
         Command::Manual(arguments) => arguments.run(CommandLine::command()),
